@@ -1,0 +1,258 @@
+using System.Buffers.Binary;
+using System.Text;
+using System.Text.Json;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>Named tensors to and from the safetensors format: a length, a JSON header, raw little-endian data.</summary>
+/// <remarks>
+/// Source: the format's description in the safetensors repository. Stricter than needed on purpose, because a file can come
+/// from anywhere: the header is bounded, offsets must be in range, contiguous and of the size that shape and type give.
+/// Layout: u64 header length | header (JSON, padded with spaces to 8 bytes) | data.
+/// </remarks>
+internal static class Safetensors
+{
+    /// <summary>Longest accepted header; the reference reader's own limit.</summary>
+    internal const long MaxHeaderBytes = 100_000_000;
+
+    private const string MetadataKey = "__metadata__";
+
+    /// <summary>One tensor as the header describes it; offsets count from the start of the data.</summary>
+    internal sealed record Entry(string Name, ScalarType Type, long[] Shape, long Begin, long End);
+
+    /// <summary>All tensors of a file, on the CPU; the caller owns them.</summary>
+    /// <exception cref="InvalidDataException">The file is not a valid safetensors file.</exception>
+    public static Dictionary<string, Tensor> Load(string path)
+    {
+        using var stream = File.OpenRead(path);
+        return Read(stream);
+    }
+
+    /// <summary>All tensors of a stream, on the CPU; the caller owns them.</summary>
+    public static Dictionary<string, Tensor> Read(Stream stream)
+    {
+        var tensors = new Dictionary<string, Tensor>(StringComparer.Ordinal);
+        try
+        {
+            foreach (var entry in ReadHeader(stream, out _))
+            {
+                var tensor = empty(entry.Shape, entry.Type);
+                tensors.Add(entry.Name, tensor);
+                ReadData(stream, entry, tensor);
+            }
+        }
+        catch
+        {
+            foreach (var tensor in tensors.Values) tensor.Dispose();
+            throw;
+        }
+        return tensors;
+    }
+
+    /// <summary>Fills existing tensors in place; names, shapes and types must be exactly those of the stream.</summary>
+    public static void ReadInto(Stream stream, IReadOnlyDictionary<string, Tensor> destination)
+    {
+        using var noGrad = no_grad();
+        var entries = ReadHeader(stream, out _);
+        var missing = destination.Keys.Except(entries.Select(e => e.Name), StringComparer.Ordinal).Take(3).ToArray();
+        if (missing.Length > 0)
+            throw new InvalidDataException($"The weights lack {string.Join(", ", missing.Select(n => $"'{n}'"))}; the file does not fit this architecture.");
+        foreach (var entry in entries)
+        {
+            if (!destination.TryGetValue(entry.Name, out var tensor))
+                throw new InvalidDataException($"The weights hold '{entry.Name}', which this architecture does not have.");
+            if (tensor.dtype != entry.Type || !tensor.shape.AsSpan().SequenceEqual(entry.Shape))
+                throw new InvalidDataException(
+                    $"Tensor '{entry.Name}' is {entry.Type} [{string.Join(", ", entry.Shape)}], expected {tensor.dtype} [{string.Join(", ", tensor.shape)}].");
+            if (tensor.device_type == DeviceType.CPU && tensor.is_contiguous())
+            {
+                ReadData(stream, entry, tensor);
+                continue;
+            }
+            using var staging = empty(entry.Shape, entry.Type);
+            ReadData(stream, entry, staging);
+            tensor.copy_(staging);
+        }
+    }
+
+    /// <summary>Reads and checks the header; the stream then stands at the first byte of the data.</summary>
+    /// <returns>The entries in the order of their data.</returns>
+    /// <exception cref="InvalidDataException">The header is truncated, too long, not JSON, or its offsets do not fit.</exception>
+    internal static List<Entry> ReadHeader(Stream stream, out IReadOnlyDictionary<string, string> metadata)
+    {
+        Span<byte> lengthBytes = stackalloc byte[8];
+        Fill(stream, lengthBytes, "the header's length");
+        var length = BinaryPrimitives.ReadUInt64LittleEndian(lengthBytes);
+        if (length is < 2 or > MaxHeaderBytes)
+            throw new InvalidDataException($"The safetensors header claims {length} bytes; 2 to {MaxHeaderBytes} are allowed. This is not a safetensors file, or it is damaged.");
+        if (stream.CanSeek && (long)length > stream.Length - stream.Position)
+            throw new InvalidDataException($"The safetensors header claims {length} bytes, but only {stream.Length - stream.Position} follow. The file is truncated.");
+        var header = ReadExactly(stream, (int)length);
+        var entries = ParseHeader(header, out metadata);
+        entries.Sort((a, b) => a.Begin != b.Begin ? a.Begin.CompareTo(b.Begin) : a.End.CompareTo(b.End));
+        long position = 0;
+        foreach (var entry in entries)
+        {
+            if (entry.Begin != position)
+                throw new InvalidDataException($"Tensor '{entry.Name}' begins at byte {entry.Begin}, expected {position}: the data overlap or have a hole.");
+            position = entry.End;
+        }
+        if (stream.CanSeek && position != stream.Length - stream.Position)
+            throw new InvalidDataException($"The tensors need {position} bytes, but {stream.Length - stream.Position} follow the header. The file is truncated or has bytes that belong to no tensor.");
+        return entries;
+    }
+
+    /// <summary>Writes the tensors in the given order; equal input gives equal bytes.</summary>
+    public static void Write(Stream stream, IReadOnlyCollection<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+    {
+        using var header = new MemoryStream();
+        using (var json = new Utf8JsonWriter(header))
+        {
+            json.WriteStartObject();
+            if (metadata is { Count: > 0 })
+            {
+                json.WriteStartObject(MetadataKey);
+                foreach (var (key, value) in metadata) json.WriteString(key, value);
+                json.WriteEndObject();
+            }
+            long offset = 0;
+            foreach (var (name, tensor) in tensors)
+            {
+                json.WriteStartObject(name);
+                json.WriteString("dtype", TypeName(tensor.dtype));
+                json.WriteStartArray("shape");
+                foreach (var size in tensor.shape) json.WriteNumberValue(size);
+                json.WriteEndArray();
+                json.WriteStartArray("data_offsets");
+                json.WriteNumberValue(offset);
+                offset += tensor.numel() * tensor.element_size();
+                json.WriteNumberValue(offset);
+                json.WriteEndArray();
+                json.WriteEndObject();
+            }
+            json.WriteEndObject();
+        }
+        while (header.Length % 8 != 0) header.WriteByte((byte)' ');
+        Span<byte> length = stackalloc byte[8];
+        BinaryPrimitives.WriteUInt64LittleEndian(length, (ulong)header.Length);
+        stream.Write(length);
+        header.WriteTo(stream);
+        foreach (var (_, tensor) in tensors)
+        {
+            using var scope = NewDisposeScope();
+            stream.Write(tensor.detach().cpu().contiguous().bytes);
+        }
+    }
+
+    private static List<Entry> ParseHeader(byte[] header, out IReadOnlyDictionary<string, string> metadata)
+    {
+        var entries = new List<Entry>();
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        var found = new Dictionary<string, string>(StringComparer.Ordinal);
+        metadata = found;
+        try
+        {
+            using var document = JsonDocument.Parse(header, new JsonDocumentOptions { MaxDepth = 8 });
+            foreach (var property in document.RootElement.EnumerateObject())
+            {
+                if (!names.Add(property.Name))
+                    throw new InvalidDataException($"The safetensors header names '{property.Name}' twice.");
+                if (property.NameEquals(MetadataKey))
+                    foreach (var item in property.Value.EnumerateObject())
+                        found[item.Name] = item.Value.GetString() ?? "";
+                else
+                    entries.Add(ParseEntry(property.Name, property.Value));
+            }
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or KeyNotFoundException or DecoderFallbackException or OverflowException)
+        {
+            throw new InvalidDataException($"The safetensors header is not valid: {e.Message}", e);
+        }
+        return entries;
+    }
+
+    private static Entry ParseEntry(string name, JsonElement value)
+    {
+        var type = TypeOf(name, value.GetProperty("dtype").GetString());
+        var shape = value.GetProperty("shape").EnumerateArray().Select(d => d.GetInt64()).ToArray();
+        var offsets = value.GetProperty("data_offsets");
+        if (offsets.GetArrayLength() != 2 || shape.Length > 16)
+            throw new InvalidDataException($"Tensor '{name}' has {offsets.GetArrayLength()} offsets and {shape.Length} dimensions; expected 2 offsets and at most 16 dimensions.");
+        long begin = offsets[0].GetInt64(), end = offsets[1].GetInt64(), bytes = ElementBytes(type);
+        foreach (var size in shape)
+        {
+            if (size < 0) throw new InvalidDataException($"Tensor '{name}' has the dimension {size}; a dimension is 0 or more.");
+            bytes = checked(bytes * size);
+        }
+        if (begin < 0 || end < begin || end - begin != bytes)
+            throw new InvalidDataException($"Tensor '{name}' lies at bytes {begin} to {end}, but its type and shape need {bytes} bytes.");
+        return new Entry(name, type, shape, begin, end);
+    }
+
+    private static void ReadData(Stream stream, Entry entry, Tensor tensor)
+    {
+        if (entry.End > entry.Begin) Fill(stream, tensor.bytes, $"tensor '{entry.Name}'");
+    }
+
+    private static byte[] ReadExactly(Stream stream, int length)
+    {
+        // A hostile length must not allocate what the stream does not hold: grow with what arrives.
+        const int Step = 1 << 20;
+        var buffer = new byte[Math.Min(length, Step)];
+        var filled = 0;
+        while (true)
+        {
+            Fill(stream, buffer.AsSpan(filled), "the header");
+            filled = buffer.Length;
+            if (filled == length) return buffer;
+            Array.Resize(ref buffer, (int)Math.Min(length, 2L * filled));
+        }
+    }
+
+    private static void Fill(Stream stream, Span<byte> buffer, string what)
+    {
+        var read = stream.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
+        if (read < buffer.Length)
+            throw new InvalidDataException($"The safetensors data end inside {what}: {buffer.Length} bytes expected, {read} found. The file is truncated.");
+    }
+
+    private static string TypeName(ScalarType type) => type switch
+    {
+        ScalarType.Float64 => "F64",
+        ScalarType.Float32 => "F32",
+        ScalarType.Float16 => "F16",
+        ScalarType.BFloat16 => "BF16",
+        ScalarType.Int64 => "I64",
+        ScalarType.Int32 => "I32",
+        ScalarType.Int16 => "I16",
+        ScalarType.Int8 => "I8",
+        ScalarType.Byte => "U8",
+        ScalarType.Bool => "BOOL",
+        _ => throw new NotSupportedException($"Tensors of type {type} cannot be written as safetensors."),
+    };
+
+    private static ScalarType TypeOf(string name, string? type) => type switch
+    {
+        "F64" => ScalarType.Float64,
+        "F32" => ScalarType.Float32,
+        "F16" => ScalarType.Float16,
+        "BF16" => ScalarType.BFloat16,
+        "I64" => ScalarType.Int64,
+        "I32" => ScalarType.Int32,
+        "I16" => ScalarType.Int16,
+        "I8" => ScalarType.Int8,
+        "U8" => ScalarType.Byte,
+        "BOOL" => ScalarType.Bool,
+        _ => throw new InvalidDataException($"Tensor '{name}' has the type '{type}'; F64, F32, F16, BF16, I64, I32, I16, I8, U8 and BOOL are known."),
+    };
+
+    private static int ElementBytes(ScalarType type) => type switch
+    {
+        ScalarType.Float64 or ScalarType.Int64 => 8,
+        ScalarType.Float32 or ScalarType.Int32 => 4,
+        ScalarType.Float16 or ScalarType.BFloat16 or ScalarType.Int16 => 2,
+        _ => 1,
+    };
+}

@@ -1,0 +1,111 @@
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>Sizes of the two towers. Start from a preset and change what you need: <c>ClipArchitecture.Tiny with { ImageSize = 64 }</c>.</summary>
+/// <remarks>
+/// Both towers are pre-norm transformers as open_clip v3.3.0 builds them. The presets ViT-B/32, ViT-B/16 and ViT-L/14 are the
+/// CLIP paper's (arXiv 2103.00020, table 20); Tiny and Small are sized for training on a processor.
+/// </remarks>
+public sealed record ClipArchitecture
+{
+    /// <summary>Side of the square input image.</summary>
+    /// <value>Pixels; a multiple of <see cref="PatchSize"/>. Default 224.</value>
+    public int ImageSize { get; init; } = 224;
+
+    /// <summary>Side of one square patch; an image gives (ImageSize / PatchSize)² patches and one class token.</summary>
+    /// <value>Pixels, at least 1. Default 32.</value>
+    public int PatchSize { get; init; } = 32;
+
+    /// <summary>Width of the vision tower.</summary>
+    /// <value>A multiple of <see cref="VisionHeads"/>. Default 768.</value>
+    public int VisionWidth { get; init; } = 768;
+
+    /// <summary>Transformer blocks of the vision tower.</summary>
+    /// <value>At least 1. Default 12.</value>
+    public int VisionLayers { get; init; } = 12;
+
+    /// <summary>Attention heads of the vision tower.</summary>
+    /// <value>A divisor of <see cref="VisionWidth"/>. Default 12.</value>
+    public int VisionHeads { get; init; } = 12;
+
+    /// <summary>Longest text in tokens, start and end token included; prefixes are not counted.</summary>
+    /// <value>At least 3. Default 77 (CLIP paper, section 2.4).</value>
+    public int ContextLength { get; init; } = 77;
+
+    /// <summary>Width of the text tower.</summary>
+    /// <value>A multiple of <see cref="TextHeads"/>. Default 512.</value>
+    public int TextWidth { get; init; } = 512;
+
+    /// <summary>Transformer blocks of the text tower.</summary>
+    /// <value>At least 1. Default 12.</value>
+    public int TextLayers { get; init; } = 12;
+
+    /// <summary>Attention heads of the text tower.</summary>
+    /// <value>A divisor of <see cref="TextWidth"/>. Default 8.</value>
+    public int TextHeads { get; init; } = 8;
+
+    /// <summary>Length of the embeddings that both towers give.</summary>
+    /// <value>At least 1. Default 512.</value>
+    public int EmbeddingSize { get; init; } = 512;
+
+    /// <summary>Width of a block's hidden layer over the tower's width.</summary>
+    /// <value>Greater than 0. Default 4.</value>
+    public double MlpRatio { get; init; } = 4;
+
+    /// <summary>Which form of GELU the blocks use. It cannot be told from weights.</summary>
+    /// <value>Default <see cref="ClipActivation.Gelu"/>; OpenAI's own models use <see cref="ClipActivation.QuickGelu"/>.</value>
+    public ClipActivation Activation { get; init; } = ClipActivation.Gelu;
+
+    /// <summary>About 2 M parameters at 48 x 48 pixels: trains in a minute or two on two processor cores.</summary>
+    public static ClipArchitecture Tiny { get; } = new()
+    {
+        ImageSize = 48, PatchSize = 8, VisionWidth = 128, VisionLayers = 4, VisionHeads = 2,
+        TextWidth = 128, TextLayers = 4, TextHeads = 2, EmbeddingSize = 128,
+    };
+
+    /// <summary>About 5 M parameters at 64 x 64 pixels: trains in an hour or so on a few processor cores.</summary>
+    public static ClipArchitecture Small { get; } = new()
+    {
+        ImageSize = 64, PatchSize = 8, VisionWidth = 192, VisionLayers = 6, VisionHeads = 3,
+        TextWidth = 192, TextLayers = 4, TextHeads = 3, EmbeddingSize = 192,
+    };
+
+    /// <summary>CLIP's ViT-B/32: 151 M parameters, 224 x 224 pixels.</summary>
+    public static ClipArchitecture ViTB32 { get; } = new();
+
+    /// <summary>CLIP's ViT-B/16: 150 M parameters, 224 x 224 pixels.</summary>
+    public static ClipArchitecture ViTB16 { get; } = new() { PatchSize = 16 };
+
+    /// <summary>CLIP's ViT-L/14: 428 M parameters, 224 x 224 pixels.</summary>
+    public static ClipArchitecture ViTL14 { get; } = new()
+    {
+        PatchSize = 14, VisionWidth = 1024, VisionLayers = 24, VisionHeads = 16,
+        TextWidth = 768, TextHeads = 12, EmbeddingSize = 768,
+    };
+
+    /// <summary>Every fault of these sizes, in a user's words; empty when they fit together.</summary>
+    internal IEnumerable<string> Faults()
+    {
+        if (PatchSize < 1 || ImageSize < PatchSize || ImageSize % PatchSize != 0)
+            yield return $"{nameof(ImageSize)} is {ImageSize} and {nameof(PatchSize)} {PatchSize}; the image size must be a multiple of the patch size.";
+        if (VisionHeads < 1 || VisionWidth < 1 || VisionWidth % VisionHeads != 0)
+            yield return $"{nameof(VisionWidth)} is {VisionWidth} and {nameof(VisionHeads)} {VisionHeads}; the width must be a multiple of the heads.";
+        if (TextHeads < 1 || TextWidth < 1 || TextWidth % TextHeads != 0)
+            yield return $"{nameof(TextWidth)} is {TextWidth} and {nameof(TextHeads)} {TextHeads}; the width must be a multiple of the heads.";
+        if (VisionLayers < 1) yield return $"{nameof(VisionLayers)} is {VisionLayers}; at least 1 is needed.";
+        if (TextLayers < 1) yield return $"{nameof(TextLayers)} is {TextLayers}; at least 1 is needed.";
+        if (ContextLength < 3) yield return $"{nameof(ContextLength)} is {ContextLength}; at least 3 is needed: start, one token, end.";
+        if (EmbeddingSize < 1) yield return $"{nameof(EmbeddingSize)} is {EmbeddingSize}; at least 1 is needed.";
+        if (!(MlpRatio > 0) || MlpRatio > 64) yield return FormattableString.Invariant($"{nameof(MlpRatio)} is {MlpRatio}; it must be above 0 and at most 64.");
+        if (!Enum.IsDefined(Activation)) yield return $"{nameof(Activation)} is {(int)Activation}; use a member of {nameof(ClipActivation)}.";
+    }
+}
+
+/// <summary>The activation inside a transformer block.</summary>
+public enum ClipActivation
+{
+    /// <summary>x Φ(x), with the exact Gaussian distribution function.</summary>
+    Gelu,
+
+    /// <summary>x sigmoid(1.702 x), as in OpenAI's CLIP models.</summary>
+    QuickGelu,
+}

@@ -1,0 +1,69 @@
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>Which prefix the class names get at test time.</summary>
+/// <remarks>
+/// Source: arXiv 2206.01125, sections 3.3 and 4.3: the caption prefix generalises best to other image domains, the
+/// classification prefix is best near the classification data. Immutable and safe for use from many threads.
+/// </remarks>
+public sealed class PrefixSelection : IEquatable<PrefixSelection>
+{
+    private PrefixSelection(PrefixWeight[] weights) => Weights = weights;
+
+    /// <summary>The caption prefix: the one to start with.</summary>
+    public static PrefixSelection Caption { get; } = For(DatasetType.Caption.Name);
+
+    /// <summary>No prefix: the texts are encoded as a plain CLIP model would.</summary>
+    public static PrefixSelection None { get; } = new([]);
+
+    /// <summary>The prefix of one dataset type.</summary>
+    /// <param name="datasetType">Name of a dataset type that the model was trained on, such as "caption".</param>
+    /// <exception cref="ArgumentException">The name is empty.</exception>
+    public static PrefixSelection For(string datasetType) => Blend((datasetType, 1.0));
+
+    /// <summary>Several prefixes: the class embeddings of each are averaged by weight and made unit length again.</summary>
+    /// <param name="weights">Dataset types with their weights, greater than 0; only their ratio matters.</param>
+    /// <exception cref="ArgumentException">There is no type, one is named twice or empty, or a weight is not a positive number.</exception>
+    public static PrefixSelection Blend(params (string DatasetType, double Weight)[] weights)
+    {
+        ArgumentNullException.ThrowIfNull(weights);
+        if (weights.Length == 0)
+            throw new ArgumentException("A blend of prefixes needs at least one dataset type. Pass PrefixSelection.None to use no prefix.", nameof(weights));
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var (name, weight) in weights)
+        {
+            if (string.IsNullOrEmpty(name))
+                throw new ArgumentException("A dataset type's name is empty; pass the name of a type that the model was trained on, such as \"caption\".", nameof(weights));
+            if (!names.Add(name))
+                throw new ArgumentException($"The blend names the dataset type '{name}' twice; give each type one weight.", nameof(weights));
+            if (!(weight > 0) || double.IsInfinity(weight))
+                throw new ArgumentException(FormattableString.Invariant($"The weight of dataset type '{name}' is {weight}; a weight is greater than 0."), nameof(weights));
+        }
+        var sum = weights.Sum(w => w.Weight);
+        return new PrefixSelection([.. weights.Select(w => new PrefixWeight(w.DatasetType, w.Weight / sum))]);
+    }
+
+    /// <summary>The selected types with weights that add up to 1; empty for <see cref="None"/>.</summary>
+    public IReadOnlyList<PrefixWeight> Weights { get; }
+
+    /// <summary>Equal when both select the same types with the same weights in the same order.</summary>
+    public bool Equals(PrefixSelection? other) => other is not null && Weights.SequenceEqual(other.Weights);
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => Equals(obj as PrefixSelection);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => Weights.Count == 0 ? 0 : Weights[0].GetHashCode();
+
+    /// <summary>A short name for reports: "caption", "none", or "0.75 caption + 0.25 classification".</summary>
+    public override string ToString() => Weights.Count switch
+    {
+        0 => "none",
+        1 => Weights[0].DatasetType,
+        _ => string.Join(" + ", Weights.Select(w => FormattableString.Invariant($"{w.Weight:0.##} {w.DatasetType}"))),
+    };
+}
+
+/// <summary>One dataset type's share in a blend of prefixes.</summary>
+/// <param name="DatasetType">Name of the dataset type.</param>
+/// <param name="Weight">Its share, greater than 0 and at most 1.</param>
+public readonly record struct PrefixWeight(string DatasetType, double Weight);
