@@ -1,0 +1,71 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>The named weights of one model. Towers declare each weight here once, with its name, shape and initial values.</summary>
+/// <remarks>
+/// Names are open_clip's, so that loading a file is a look-up. Every weight is a leaf with a gradient, lives on one device and is
+/// owned by this object. Declaring draws from one generator in order of declaration: a seed gives the same weights everywhere.
+/// </remarks>
+internal sealed class ModelWeights : IDisposable
+{
+    private readonly Generator? _generator;
+    private readonly Device _device;
+    private readonly List<KeyValuePair<string, Tensor>> _named = [];
+
+    private ModelWeights(Device device, Generator? generator) => (_device, _generator) = (device, generator);
+
+    /// <summary>Weights with the reference's initial distributions, drawn from a seed.</summary>
+    public static ModelWeights Initialised(Device device, ulong seed) => new(device, new Generator(seed, CPU));
+
+    /// <summary>Weights whose values are undefined until they are read from a file.</summary>
+    public static ModelWeights Unset(Device device) => new(device, null);
+
+    /// <summary>All weights in order of declaration.</summary>
+    public IReadOnlyList<KeyValuePair<string, Tensor>> Named => _named;
+
+    /// <summary>Number of values in all weights.</summary>
+    public long ParameterCount => _named.Sum(w => w.Value.numel());
+
+    /// <summary>Where the weights are.</summary>
+    public Device Device => _device;
+
+    /// <summary>A weight drawn from N(0, std²).</summary>
+    public Tensor Normal(string name, double std, params long[] shape) =>
+        Declare(name, shape, t => nn.init.normal_(t, 0, std, _generator));
+
+    /// <summary>A weight drawn uniformly from ±bound.</summary>
+    public Tensor Uniform(string name, double bound, params long[] shape) =>
+        Declare(name, shape, t => nn.init.uniform_(t, -bound, bound, _generator));
+
+    /// <summary>A weight whose values are all the same.</summary>
+    public Tensor Constant(string name, double value, params long[] shape) =>
+        Declare(name, shape, t => t.fill_(value));
+
+    private Tensor Declare(string name, long[] shape, Action<Tensor> initialise)
+    {
+        var weight = empty(shape, ScalarType.Float32);
+        if (_generator is not null)
+            using (no_grad()) initialise(weight);
+        if (_device.type != DeviceType.CPU) weight = weight.to(_device, disposeAfter: true);
+        weight.requires_grad_(true).DetachFromDisposeScope();
+        _named.Add(new(name, weight));
+        return weight;
+    }
+
+    /// <summary>Ends the initialisation: the generator is no longer needed.</summary>
+    public void Seal() => _generator?.Dispose();
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var (_, weight) in _named)
+        {
+            weight.grad?.Dispose();
+            weight.Dispose();
+        }
+        _named.Clear();
+        _generator?.Dispose();
+    }
+}

@@ -1,0 +1,55 @@
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>Vision transformer: images to embeddings.</summary>
+/// <remarks>
+/// Source: open_clip v3.3.0 (<c>VisionTransformer</c>): patches, class token first, norm before the blocks, pooled at the class
+/// token. N images, S image size, G patches, P prefix tokens, W width, D embedding size.
+/// </remarks>
+internal sealed class VisionTower
+{
+    private readonly Tensor _patches, _classToken, _positions, _projection;
+    private readonly long _patchSize;
+    private readonly LayerNorm _firstNorm, _lastNorm;
+    private readonly TransformerBlock[] _blocks;
+    private readonly PrefixEmbeddings? _prefixes;
+
+    public VisionTower(ModelWeights weights, ClipArchitecture architecture, int datasetTypes, int prefixLength)
+    {
+        long width = architecture.VisionWidth, grid = architecture.ImageSize / architecture.PatchSize;
+        _patchSize = architecture.PatchSize;
+        var std = Math.Pow(width, -0.5);
+        _classToken = weights.Normal("visual.class_embedding", std, width);
+        _positions = weights.Normal("visual.positional_embedding", std, grid * grid + 1, width);
+        _projection = weights.Normal("visual.proj", std, width, architecture.EmbeddingSize);
+        _patches = weights.Uniform("visual.conv1.weight", 1 / Math.Sqrt(3.0 * _patchSize * _patchSize), width, 3, _patchSize, _patchSize);
+        _firstNorm = new LayerNorm(weights, "visual.ln_pre", width);
+        _blocks = [.. Enumerable.Range(0, architecture.VisionLayers).Select(i => new TransformerBlock(
+            weights, $"visual.transformer.resblocks.{i}", width, architecture.VisionHeads, architecture.MlpRatio, architecture.Activation, textLayers: null))];
+        _lastNorm = new LayerNorm(weights, "visual.ln_post", width);
+        if (prefixLength > 0) _prefixes = new PrefixEmbeddings(weights, "visual.prefix_embedding", datasetTypes, prefixLength, width);
+    }
+
+    /// <summary>Embeddings, not yet of unit length.</summary>
+    /// <param name="images">[N, 3, S, S] normalised pixels.</param>
+    /// <param name="datasetTypes">[N] int64, the index of each image's dataset type, or null for no prefix.</param>
+    /// <returns>[N, D].</returns>
+    public Tensor Forward(Tensor images, Tensor? datasetTypes)
+    {
+        using var scope = NewDisposeScope();
+        var n = images.shape[0];
+        var patches = nn.functional.conv2d(images, _patches, null, strides: [_patchSize, _patchSize])  // [N, W, S/p, S/p]
+            .flatten(2).transpose(1, 2);                                                                // [N, G, W]
+        var sequence = cat([_classToken.expand(n, 1, -1), patches], 1) + _positions;                    // [N, 1+G, W]
+        long first = 0;
+        if (_prefixes is not null && datasetTypes is not null)
+        {
+            sequence = _prefixes.Prepend(sequence, datasetTypes);                                       // [N, P+1+G, W]
+            first = _prefixes.Length;
+        }
+        sequence = _firstNorm.Forward(sequence);
+        foreach (var block in _blocks) sequence = block.Forward(sequence, AttentionMask.None);
+        return _lastNorm.Forward(sequence.select(1, first)).matmul(_projection).MoveToOuterDisposeScope(); // [N, W] @ [W, D]
+    }
+}
