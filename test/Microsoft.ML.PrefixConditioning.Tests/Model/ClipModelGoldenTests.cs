@@ -33,7 +33,7 @@ public sealed class ClipModelGoldenTests
         using var scope = NewDisposeScope();
         using var model = TinyGolden.Load(ClipActivation.Gelu);
         var tokens = TinyGolden.Tensors("clip_vit_tiny", "inputs.safetensors")["tokens_empty_caption"];
-        TinyGolden.AreClose(model.Text.Forward(tokens, null), model.Text.Forward(tokens.narrow(1, 0, 2), null), 1e-6, "cut to two tokens");
+        TinyGolden.AreClose(model.Text.Forward(tokens, null), model.Text.Forward(tokens.narrow(1, 0, 2), null), 1e-5, "cut to two tokens");
     }
 
     [TestMethod]
@@ -91,7 +91,7 @@ public sealed class ClipModelGoldenTests
         var final = TinyGolden.Tensors("clip_vit_tiny", $"train_{name}.safetensors").Where(t => t.Key.StartsWith("open_clip_v3.", StringComparison.Ordinal)).ToArray();
         Assert.HasCount(10, final);
         // 1e-4: AdamW amplifies rounding where a gradient is mathematically zero (test/golden's README).
-        foreach (var (key, value) in final) TinyGolden.AreClose(value, weights[key["open_clip_v3.".Length..]], 1e-4, key);
+        foreach (var (key, value) in final) TinyGolden.AreClose(value, weights[key["open_clip_v3.final.".Length..]], 1e-4, key);
         for (var batch = 0; batch < 3; batch++)
             Assert.AreEqual(training.GetProperty("loss_of_each_batch_after_training")[batch].GetDouble(), Loss(batch).ToDouble(), 1e-4);
     }
