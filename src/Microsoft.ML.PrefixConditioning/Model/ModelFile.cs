@@ -1,0 +1,141 @@
+using System.Security.Cryptography;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>A model in ML.NET's model repository: the one on-disk format.</summary>
+/// <remarks>
+/// Main stream: i32 format version, i32 number of parts, then per part its name and the SHA-256 of its bytes.
+/// Parts, each a binary stream of its own: settings (JSON), vocabulary, weights (safetensors), history.
+/// A file of a newer version, a missing part and a changed byte are each refused with an error that says so.
+/// </remarks>
+internal static class ModelFile
+{
+    /// <summary>Version that this code writes, and the newest that it reads.</summary>
+    public const int FormatVersion = 1;
+
+    private const string SettingsPart = "settings.json", VocabularyPart = "vocabulary.bin", WeightsPart = "weights.safetensors", HistoryPart = "history.bin";
+
+    /// <summary>Writes a model.</summary>
+    public static void Write(ModelSaveContext context, TrainedModel model)
+    {
+        var parts = new (string Name, Action<Stream> Write)[]
+        {
+            (SettingsPart, stream => stream.Write(model.Settings.ToJson())),
+            (VocabularyPart, model.Tokenizer.Save),
+            (WeightsPart, stream => Safetensors.Write(stream, [.. model.Network.Weights])),
+            (HistoryPart, stream => WriteHistory(stream, model.History)),
+        };
+        context.Writer.Write(FormatVersion);
+        context.Writer.Write(parts.Length);
+        foreach (var (name, write) in parts)
+        {
+            byte[] hash = [];
+            context.SaveBinaryStream(name, writer =>
+            {
+                using var hashing = new HashingStream(writer.BaseStream);
+                write(hashing);
+                hash = hashing.Hash();
+            });
+            context.Writer.Write(name);
+            context.Writer.Write(hash);
+        }
+    }
+
+    /// <summary>Reads a model.</summary>
+    /// <exception cref="InvalidDataException">The version is newer, or a part is missing, damaged or does not fit the others.</exception>
+    public static TrainedModel Read(ModelLoadContext context, TorchSharp.torch.Device device)
+    {
+        var version = context.Reader.ReadInt32();
+        if (version is < 1 or > FormatVersion)
+            throw new InvalidDataException($"The model has format version {version}; this version of the package reads 1 to {FormatVersion}. Update Microsoft.ML.PrefixConditioning to load it.");
+        var hashes = new Dictionary<string, byte[]>(StringComparer.Ordinal);
+        for (var count = context.Reader.ReadInt32(); count > 0 && hashes.Count < 16; count--)
+            hashes[context.Reader.ReadString()] = context.Reader.ReadBytes(SHA256.HashSizeInBytes);
+
+        ModelSettings? settings = null;
+        ClipTokenizer? tokenizer = null;
+        TrainingHistory? history = null;
+        ClipModel? network = null;
+        try
+        {
+            ReadPart(context, hashes, SettingsPart, stream => settings = ModelSettings.FromJson(ReadAll(stream)));
+            ReadPart(context, hashes, VocabularyPart, stream => tokenizer = ClipTokenizer.Load(stream));
+            ReadPart(context, hashes, HistoryPart, stream => history = ReadHistory(stream));
+            if (settings!.VocabularySize != tokenizer!.VocabularySize)
+                throw new InvalidDataException($"The model's settings name {settings.VocabularySize} tokens, its vocabulary has {tokenizer.VocabularySize}. The file is damaged.");
+            ReadPart(context, hashes, WeightsPart, stream =>
+            {
+                network = ClipModel.CreateUnset(settings.Shape, device);
+                Safetensors.ReadInto(stream, network.Weights.ToDictionary(w => w.Key, w => w.Value));
+            });
+            return new TrainedModel(network!, tokenizer, settings, history!);
+        }
+        catch
+        {
+            network?.Dispose();
+            throw;
+        }
+    }
+
+    private static void ReadPart(ModelLoadContext context, Dictionary<string, byte[]> hashes, string name, Action<Stream> read)
+    {
+        byte[] hash = [];
+        Exception? fault = null;
+        var found = hashes.TryGetValue(name, out var expected) && context.TryLoadBinaryStream(name, reader =>
+        {
+            using var hashing = new HashingStream(reader.BaseStream);
+            try
+            {
+                read(hashing);
+            }
+            catch (Exception e) when (e is InvalidDataException or EndOfStreamException or OverflowException)
+            {
+                fault = e;
+            }
+            hashing.CopyTo(Stream.Null);   // the hash covers the whole part
+            hash = hashing.Hash();
+        });
+        if (!found)
+            throw new InvalidDataException($"The model file has no part '{name}'. It is incomplete: save the model again, or restore the file from a copy.");
+        if (!hash.AsSpan().SequenceEqual(expected))
+            throw new InvalidDataException($"The part '{name}' of the model file is not what was saved: its SHA-256 is {Convert.ToHexStringLower(hash)}, expected {Convert.ToHexStringLower(expected!)}. The file was changed or damaged: restore it from a copy.", fault);
+        if (fault is not null)
+            throw new InvalidDataException($"The part '{name}' of the model file cannot be read: {fault.Message}", fault);
+    }
+
+    private static byte[] ReadAll(Stream stream)
+    {
+        using var memory = new MemoryStream();
+        stream.CopyTo(memory);
+        return memory.ToArray();
+    }
+
+    // i32 steps, then f32 loss and f32 rate each; i32 validations, then i32 epoch and f64 accuracy each; i32 skipped images.
+    private static void WriteHistory(Stream stream, TrainingHistory history)
+    {
+        using var writer = new BinaryWriter(stream, System.Text.Encoding.UTF8, leaveOpen: true);
+        writer.Write(history.Steps.Count);
+        foreach (var step in history.Steps)
+        {
+            writer.Write(step.Loss);
+            writer.Write(step.LearningRate);
+        }
+        writer.Write(history.Validations.Count);
+        foreach (var validation in history.Validations)
+        {
+            writer.Write(validation.Epoch);
+            writer.Write(validation.Accuracy);
+        }
+        writer.Write(history.SkippedImages);
+    }
+
+    private static TrainingHistory ReadHistory(Stream stream)
+    {
+        using var reader = new BinaryReader(stream, System.Text.Encoding.UTF8, leaveOpen: true);
+        var steps = new List<TrainingStep>();
+        for (var count = reader.ReadInt32(); count > 0; count--) steps.Add(new TrainingStep(reader.ReadSingle(), reader.ReadSingle()));
+        var validations = new List<ValidationResult>();
+        for (var count = reader.ReadInt32(); count > 0; count--) validations.Add(new ValidationResult(reader.ReadInt32(), reader.ReadDouble()));
+        return new TrainingHistory(steps, validations, reader.ReadInt32());
+    }
+}

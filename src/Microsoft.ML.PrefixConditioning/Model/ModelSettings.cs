@@ -1,0 +1,65 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>What a model needs besides its weights: sizes, dataset types, how images and texts are prepared, and column names.</summary>
+internal sealed record ModelSettings
+{
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        Converters = { new JsonStringEnumConverter() },
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        WriteIndented = true,
+    };
+
+    public required ClipArchitecture Architecture { get; init; }
+    public required int VocabularySize { get; init; }
+    public required IReadOnlyList<DatasetType> DatasetTypes { get; init; }
+    public required int PrefixLength { get; init; }
+    public required int ImagePrefixLength { get; init; }
+    public required ImageDecoding ImageDecoding { get; init; }
+    public required IReadOnlyList<string> Templates { get; init; }
+    public required BadImagePolicy BadImages { get; init; }
+    public required string ImageColumnName { get; init; }
+    public required string TextColumnName { get; init; }
+    public required string LabelColumnName { get; init; }
+    public required string ImageEmbeddingColumnName { get; init; }
+    public required string TextEmbeddingColumnName { get; init; }
+
+    /// <summary>The settings of a model that is trained with these options.</summary>
+    public static ModelSettings From(PrefixClipOptions options, IReadOnlyList<DatasetType> trainedTypes, int vocabularySize) => new()
+    {
+        Architecture = options.Architecture, VocabularySize = vocabularySize, DatasetTypes = trainedTypes,
+        PrefixLength = options.PrefixLength, ImagePrefixLength = options.ImagePrefixLength,
+        ImageDecoding = options.ImageDecoding, Templates = [.. options.PromptTemplates], BadImages = options.BadImages,
+        ImageColumnName = options.ImageColumnName, TextColumnName = options.TextColumnName, LabelColumnName = options.LabelColumnName,
+        ImageEmbeddingColumnName = options.ImageEmbeddingColumnName, TextEmbeddingColumnName = options.TextEmbeddingColumnName,
+    };
+
+    /// <summary>Sizes that determine the weights' shapes.</summary>
+    [JsonIgnore]
+    public ClipModelShape Shape => new(Architecture, VocabularySize, DatasetTypes.Count, PrefixLength, ImagePrefixLength);
+
+    /// <summary>The settings as JSON.</summary>
+    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, Json);
+
+    /// <summary>Settings from JSON.</summary>
+    /// <exception cref="InvalidDataException">The text is not valid, or its values do not fit together.</exception>
+    public static ModelSettings FromJson(ReadOnlySpan<byte> json)
+    {
+        try
+        {
+            var settings = JsonSerializer.Deserialize<ModelSettings>(json, Json) ?? throw new JsonException("The settings are null.");
+            var faults = settings.Architecture.Faults().ToList();
+            if (settings.DatasetTypes.Count == 0) faults.Add("There is no dataset type.");
+            if (settings.VocabularySize < 3) faults.Add($"The vocabulary size is {settings.VocabularySize}.");
+            _ = PromptTemplates.Of([.. settings.Templates]);
+            return faults.Count == 0 ? settings : throw new JsonException(string.Join(" ", faults));
+        }
+        catch (Exception e) when (e is JsonException or ArgumentException)
+        {
+            throw new InvalidDataException($"The model's settings are damaged: {e.Message} Save the model again or restore the file from a copy.", e);
+        }
+    }
+}

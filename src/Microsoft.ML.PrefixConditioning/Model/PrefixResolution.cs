@@ -1,0 +1,32 @@
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>From the names of a prefix selection to the indexes of a model's dataset types.</summary>
+internal static class PrefixResolution
+{
+    /// <summary>The selected types by index; null selects the caption type, or the first where there is none.</summary>
+    /// <exception cref="ArgumentException">The selection names a type that the model was not trained on.</exception>
+    public static IReadOnlyList<(int Type, double Weight)> Resolve(PrefixSelection? selection, IReadOnlyList<DatasetType> types)
+    {
+        selection ??= Default(types);
+        return [.. selection.Weights.Select(w => (IndexOf(w.DatasetType, types), w.Weight))];
+    }
+
+    /// <summary>The selection that is used when none is given: "caption", else the first type whose texts are captions, else the first.</summary>
+    public static PrefixSelection Default(IReadOnlyList<DatasetType> types) => PrefixSelection.For(
+        (types.FirstOrDefault(t => t.Name == DatasetType.Caption.Name) ?? types.FirstOrDefault(t => t.Texts == TextKind.Caption) ?? types[0]).Name);
+
+    /// <summary>[N] int64 for the vision tower's prefixes: the type with the largest weight; null where the model or selection has none.</summary>
+    public static Tensor? ImageTypes(ClipModel model, IReadOnlyList<(int Type, double Weight)> prefixes, long count) =>
+        model.Shape.ImagePrefixLength == 0 || prefixes.Count == 0 ? null
+            : full([count], prefixes.MaxBy(p => p.Weight).Type, ScalarType.Int64, model.Device);
+
+    private static int IndexOf(string name, IReadOnlyList<DatasetType> types)
+    {
+        for (var i = 0; i < types.Count; i++)
+            if (types[i].Name == name) return i;
+        throw new ArgumentException(
+            $"The model was not trained on the dataset type '{name}'. It knows {string.Join(", ", types.Select(t => $"'{t.Name}'"))}: select one of these, or PrefixSelection.None.");
+    }
+}

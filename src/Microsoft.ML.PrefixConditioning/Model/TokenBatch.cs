@@ -1,0 +1,24 @@
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>Token ids of several texts, padded with 0 to the longest of them.</summary>
+/// <remarks>Cutting at the longest text is exact: attention is causal and a text is pooled at its end token.</remarks>
+/// <param name="Ids">Row by row, Count * Length ids.</param>
+/// <param name="Count">Texts.</param>
+/// <param name="Length">Tokens of the longest text.</param>
+internal sealed record TokenBatch(long[] Ids, int Count, int Length)
+{
+    /// <summary>Lays the texts' ids out as one matrix.</summary>
+    public static TokenBatch Pad(IReadOnlyList<int[]> texts)
+    {
+        var length = texts.Max(t => t.Length);
+        var ids = new long[texts.Count * length];
+        for (var row = 0; row < texts.Count; row++)
+            for (var i = 0; i < texts[row].Length; i++) ids[row * length + i] = texts[row][i];
+        return new TokenBatch(ids, texts.Count, length);
+    }
+
+    /// <summary>[N, L] int64 on a device.</summary>
+    public Tensor ToTensor(Device device) => tensor(Ids, [Count, Length], device: device);
+}

@@ -1,0 +1,31 @@
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>How a model was trained: loss and learning rate of every step, and the validation accuracy of every epoch.</summary>
+/// <remarks>Saved with the model. Immutable.</remarks>
+public sealed class TrainingHistory
+{
+    internal TrainingHistory(IReadOnlyList<TrainingStep> steps, IReadOnlyList<ValidationResult> validations, int skippedImages) =>
+        (Steps, Validations, SkippedImages) = (steps, validations, skippedImages);
+
+    /// <summary>A model that was not trained here.</summary>
+    internal static TrainingHistory Empty { get; } = new([], [], 0);
+
+    /// <summary>Every step in order.</summary>
+    public IReadOnlyList<TrainingStep> Steps { get; }
+
+    /// <summary>Zero-shot accuracy after every epoch; empty without a validation set.</summary>
+    public IReadOnlyList<ValidationResult> Validations { get; }
+
+    /// <summary>Images that could not be read and were left out (<see cref="BadImagePolicy.Skip"/>).</summary>
+    public int SkippedImages { get; }
+}
+
+/// <summary>One optimiser step.</summary>
+/// <param name="Loss">Loss of the step's batch, before the step.</param>
+/// <param name="LearningRate">Learning rate of the step.</param>
+public readonly record struct TrainingStep(float Loss, float LearningRate);
+
+/// <summary>The validation after one epoch.</summary>
+/// <param name="Epoch">From 1.</param>
+/// <param name="Accuracy">Zero-shot accuracy, 0 to 1.</param>
+public readonly record struct ValidationResult(int Epoch, double Accuracy);

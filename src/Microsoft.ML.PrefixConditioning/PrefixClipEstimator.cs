@@ -1,0 +1,75 @@
+using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>Trains one CLIP-style image-text model on captions and labels together, with a learned prefix per dataset type.</summary>
+/// <remarks>
+/// <para>Created by <see cref="PrefixClipCatalog.PrefixClip(TransformsCatalog, PrefixClipOptions)"/>. Needs the image, text and
+/// dataset-type columns; the label column is optional. Reads the data once: texts and image locators are kept in memory, images are
+/// decoded while training.</para>
+/// <para>Source: "Prefix Conditioning Unifies Language and Label Supervision", CVPR 2023, arXiv 2206.01125.</para>
+/// </remarks>
+public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
+{
+    private const ulong WeightsPurpose = 5;
+
+    private readonly IHost _host;
+    private readonly PrefixClipOptions _options;
+    private readonly ulong _seed;
+
+    internal PrefixClipEstimator(IHostEnvironment environment, PrefixClipOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        _host = environment.Register(nameof(PrefixClipEstimator));
+        _options = options;
+        _seed = (ulong)(options.Seed ?? _host.Rand.Next());
+    }
+
+    /// <summary>Trains a model on the view's rows.</summary>
+    /// <param name="input">Rows with an image, a text and a dataset type; the label is optional.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A column is missing or has the wrong type.</exception>
+    /// <exception cref="InvalidDataException">The rows cannot be trained on: empty texts, unknown dataset types, fewer rows than a batch, one class only, unreadable images.</exception>
+    /// <exception cref="InvalidOperationException">The loss is no longer a number, or there is no GPU where one is asked for.</exception>
+    /// <exception cref="OperationCanceledException">The options' token was cancelled.</exception>
+    /// <returns>The trained model; dispose it when it is no longer used.</returns>
+    public PrefixClipTransformer Fit(IDataView input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        var device = TorchDevice.Resolve(_options.Device, GpuSettings.Of(_host));
+        var rows = TaggedRows.Read(input, _options);                                          // what to learn from
+        rows.CheckBatches(_options);
+        var tokenizer = CreateTokenizer(rows);                                                // texts to ids
+        var settings = ModelSettings.From(_options, rows.Types, tokenizer.VocabularySize);
+        var model = ClipModel.Create(settings.Shape, device, SeededRandom.Derive(_seed, WeightsPurpose).NextUInt64()); // two towers and the prefixes
+        try
+        {
+            var history = ClipTrainer.Run(_host, model, tokenizer, rows, _options, _seed);     // the only long step
+            return new PrefixClipTransformer(_host, new TrainedModel(model, tokenizer, settings, history));
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The columns that the trained model adds, from those of the input.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A needed column is missing.</exception>
+    public SchemaShape GetOutputSchema(SchemaShape inputSchema) => EmbeddingColumns.AddTo(inputSchema,
+        _options.ImageColumnName, _options.TextColumnName, _options.ImageEmbeddingColumnName, _options.TextEmbeddingColumnName);
+
+    private ClipTokenizer CreateTokenizer(TaggedRows rows) => _options.VocabularyPath is { } path
+        ? ClipTokenizer.FromFile(path)
+        : ClipTokenizer.Learn(TrainingSentences(rows), _options.VocabularySize);
+
+    /// <summary>The texts that a vocabulary is learned from: captions as they are, class names in each template in turn.</summary>
+    private IEnumerable<string> TrainingSentences(TaggedRows rows)
+    {
+        for (var row = 0; row < rows.Count; row++)
+            yield return rows.Types[rows.DatasetTypes[row]].Texts == TextKind.Caption
+                ? rows.Texts[row]
+                : _options.PromptTemplates.Fill(row % _options.PromptTemplates.Count, rows.Texts[row]);
+    }
+}

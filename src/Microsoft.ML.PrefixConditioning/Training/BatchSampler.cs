@@ -1,0 +1,92 @@
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>Which rows make each step's batch: a function of the seed and the step alone, so that a run can go on from any step.</summary>
+/// <remarks>
+/// Source: arXiv 2206.01125, section 3.2 (batches of one dataset type, drawn in proportion to the types' sizes). Rows are drawn
+/// without replacement: a stream's rows are shuffled, cut into full batches, and shuffled anew when these are used up. Two captions
+/// of one image are kept out of the same batch where possible, because each would be a false negative of the other.
+/// </remarks>
+internal sealed class BatchSampler
+{
+    private const ulong TypePurpose = 1, OrderPurpose = 2;
+
+    private readonly int[][] _streams;         // rows of each dataset type, or all rows as one stream
+    private readonly double[] _cumulative;     // upper ends of the streams' shares of [0, 1)
+    private readonly int[] _imageOfRow;
+    private readonly int _batchSize;
+    private readonly ulong _seed;
+
+    /// <param name="datasetTypes">Dataset type of every row, from 0.</param>
+    /// <param name="imageOfRow">A number for every row's image; rows of one image have the same.</param>
+    /// <param name="composition">Batches of one dataset type, or of the union.</param>
+    /// <param name="weights">How often each type's batches are drawn, or null for the types' row counts.</param>
+    /// <param name="batchSize">Rows in a batch; every stream has at least as many.</param>
+    /// <param name="seed">Seed of the run.</param>
+    public BatchSampler(int[] datasetTypes, int[] imageOfRow, BatchComposition composition, IReadOnlyList<double>? weights, int batchSize, ulong seed)
+    {
+        (_imageOfRow, _batchSize, _seed) = (imageOfRow, batchSize, seed);
+        var rows = Enumerable.Range(0, datasetTypes.Length);
+        _streams = composition == BatchComposition.Mixed
+            ? [[.. rows]]
+            : [.. rows.GroupBy(r => datasetTypes[r]).OrderBy(g => g.Key).Select(g => g.ToArray())];
+        var shares = _streams.Select((s, i) => composition == BatchComposition.Mixed ? 1 : weights?[i] ?? s.Length).ToArray();
+        var sum = shares.Sum();
+        _cumulative = [.. shares.Select((_, i) => shares.Take(i + 1).Sum() / sum)];
+        StepsPerEpoch = Math.Max(1, datasetTypes.Length / batchSize);
+    }
+
+    /// <summary>Full batches that fit into the rows.</summary>
+    public int StepsPerEpoch { get; }
+
+    /// <summary>Rows of every batch from a step on, without end.</summary>
+    /// <param name="firstStep">Steps that were done before, from 0.</param>
+    public IEnumerable<int[]> Batches(int firstStep)
+    {
+        var drawn = new long[_streams.Length];   // batches taken from each stream so far
+        var orders = new (long Pass, int[] Rows)[_streams.Length];
+        for (var step = 0; ; step++)
+        {
+            var stream = StreamOf(step);
+            var number = drawn[stream]++;
+            if (step < firstStep) continue;
+            var batchesPerPass = _streams[stream].Length / _batchSize;
+            var (pass, place) = (number / batchesPerPass, (int)(number % batchesPerPass));
+            if (orders[stream].Rows is null || orders[stream].Pass != pass) orders[stream] = (pass, Order(stream, pass));
+            yield return orders[stream].Rows.AsSpan(place * _batchSize, _batchSize).ToArray();
+        }
+    }
+
+    private int StreamOf(int step)
+    {
+        if (_streams.Length == 1) return 0;
+        var random = SeededRandom.Derive(_seed, TypePurpose, (ulong)step);
+        var at = random.NextDouble();
+        var stream = 0;
+        while (stream < _streams.Length - 1 && at >= _cumulative[stream]) stream++;
+        return stream;
+    }
+
+    private int[] Order(int stream, long pass)
+    {
+        var random = SeededRandom.Derive(_seed, OrderPurpose, (ulong)stream, (ulong)pass);
+        var rows = _streams[stream].AsSpan().ToArray();
+        random.Shuffle(rows.AsSpan());
+        SeparateRepeatedImages(rows);
+        return rows;
+    }
+
+    private void SeparateRepeatedImages(int[] rows)
+    {
+        var inBatch = new HashSet<int>();
+        for (var begin = 0; begin + _batchSize <= rows.Length; begin += _batchSize)
+        {
+            inBatch.Clear();
+            for (var i = begin; i < begin + _batchSize; i++)
+            {
+                // A repeated image changes places with the first later row that fits; near the end of a pass there may be none.
+                for (var later = begin + _batchSize; !inBatch.Add(_imageOfRow[rows[i]]) && later < rows.Length; later++)
+                    if (!inBatch.Contains(_imageOfRow[rows[later]])) (rows[i], rows[later]) = (rows[later], rows[i]);
+            }
+        }
+    }
+}

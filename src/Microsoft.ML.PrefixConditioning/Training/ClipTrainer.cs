@@ -1,0 +1,128 @@
+using Microsoft.ML.Runtime;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>The training loop: batch, loss, step, progress, validation, checkpoint, cancellation.</summary>
+/// <remarks>N rows of a batch, U distinct texts, D embedding size, S image size.</remarks>
+internal sealed class ClipTrainer
+{
+    private const int MaxDefaultWarmup = 10_000; // open_clip's own default, for long runs
+
+    private readonly ClipModel _model;
+    private readonly ClipTokenizer _tokenizer;
+    private readonly TaggedRows _rows;
+    private readonly PrefixClipOptions _options;
+
+    private ClipTrainer(ClipModel model, ClipTokenizer tokenizer, TaggedRows rows, PrefixClipOptions options) =>
+        (_model, _tokenizer, _rows, _options) = (model, tokenizer, rows, options);
+
+    /// <summary>Trains the model in place.</summary>
+    /// <returns>What happened, step by step.</returns>
+    /// <exception cref="InvalidDataException">An image cannot be read and the policy does not allow it, or a checkpoint does not fit.</exception>
+    /// <exception cref="InvalidOperationException">The loss is no longer a number.</exception>
+    /// <exception cref="OperationCanceledException">The options' token was cancelled.</exception>
+    public static TrainingHistory Run(IHost host, ClipModel model, ClipTokenizer tokenizer, TaggedRows rows, PrefixClipOptions options, ulong seed) =>
+        new ClipTrainer(model, tokenizer, rows, options).Run(host, seed);
+
+    private TrainingHistory Run(IHost host, ulong seed)
+    {
+        var validation = _options.ValidationSet is { } view ? ValidationSet.Read(view, _options) : null;
+        var validationPrefix = PrefixResolution.Resolve(_options.ValidationPrefix, _rows.Types);
+        var checkpoint = _options.CheckpointFolder is { } folder ? new Checkpoint(folder, RunFingerprint.Of(_rows, _options)) : null;
+        var found = checkpoint?.Find();
+        if (found is { } earlier) seed = earlier.Seed;
+
+        var sampler = CreateSampler(seed);
+        var totalSteps = sampler.StepsPerEpoch * _options.Epochs;
+        var warmup = _options.WarmupSteps ?? Math.Min(totalSteps / 10, MaxDefaultWarmup);
+        var images = new TrainingImages(_rows, _options, seed);
+        var texts = new TrainingTexts(_rows, _tokenizer, _options.Architecture.ContextLength, _options.PromptTemplates, seed);
+        using var optimizer = new ClipOptimizer(_model.Weights, _options.Beta1, _options.Beta2, _options.Epsilon, _options.WeightDecay, _options.GradientClipNorm);
+        using var log = new TrainingLog(host, _options, sampler.StepsPerEpoch, totalSteps);
+        if (found is { } start)
+        {
+            checkpoint!.Restore(_model, optimizer, log, images, start.Step);
+            log.Info($"Going on from step {start.Step} of {totalSteps}, saved in '{_options.CheckpointFolder}'.");
+        }
+        log.Info(FormattableString.Invariant(
+            $"Training {_model.ParameterCount:N0} parameters on {_rows.Count:N0} rows ({DescribeTypes()}), {totalSteps:N0} steps of {_options.BatchSize} rows, seed {seed}, on {_model.Device}."));
+
+        void Save() => checkpoint?.Write(_model, optimizer, log, images, seed);
+        using (var loader = new BatchLoader(sampler, images, texts, _rows, log.Steps.Count, totalSteps, _options.CancellationToken))
+        {
+            try
+            {
+                while (log.Steps.Count < totalSteps)
+                {
+                    _options.CancellationToken.ThrowIfCancellationRequested();
+                    var batch = loader.Next();
+                    var rate = LearningRate.At(_options.LearningRateSchedule, log.Steps.Count, _options.LearningRate, warmup, totalSteps);
+                    var loss = Step(batch, optimizer, rate, log.Steps.Count);
+                    loader.Release(batch);
+                    var endOfEpoch = (log.Steps.Count + 1) % sampler.StepsPerEpoch == 0;
+                    log.Add(loss, rate, endOfEpoch ? validation?.Accuracy(_model, _tokenizer, validationPrefix) : null);
+                    if (_options.CheckpointSteps is { } every ? log.Steps.Count % every == 0 : endOfEpoch) Save();
+                }
+            }
+            catch (OperationCanceledException)
+            {
+                Save();
+                throw;
+            }
+        }
+        if (images.BadCount > 0)
+            log.Warning($"{images.BadCount} of {_rows.Count} images could not be read and were left out.");
+        return log.ToHistory(images.BadCount);
+    }
+
+    private double Step(TrainingBatch batch, ClipOptimizer optimizer, double rate, int step)
+    {
+        using var scope = NewDisposeScope();
+        var loss = Loss(batch);
+        var value = loss.ToDouble();
+        if (!double.IsFinite(value))
+            throw new InvalidOperationException(FormattableString.Invariant(
+                $"The loss of step {step + 1} is {value} at learning rate {rate:g3}; training cannot go on. Lower {nameof(PrefixClipOptions.LearningRate)} (now {_options.LearningRate:g3}), lengthen {nameof(PrefixClipOptions.WarmupSteps)}, or set {nameof(PrefixClipOptions.GradientClipNorm)} to 1."));
+        loss.backward();
+        optimizer.Step(rate);
+        return value;
+    }
+
+    private Tensor Loss(TrainingBatch batch)
+    {
+        using var scope = NewDisposeScope();
+        var device = _model.Device;
+        var pixels = PixelBatch.ToTensor(batch.Pixels, batch.Rows.Length, _options.Architecture.ImageSize, device);       // [N, 3, S, S]
+        var imageTypes = _options.ImagePrefixLength > 0 ? tensor(batch.Rows.Select(r => (long)_rows.DatasetTypes[r]).ToArray(), device: device) : null;
+        var textTypes = _options.PrefixLength > 0 ? tensor(batch.Texts.DatasetTypes, device: device) : null;
+        var images = _model.EncodeImages(pixels, imageTypes);                                                              // [N, D]
+        var texts = _model.EncodeTexts(batch.Texts.Tokens.ToTensor(device), textTypes)                                     // [U, D]
+            .index_select(0, tensor(batch.Texts.TextOfRow, device: device));                                               // [N, D]
+        var scale = _model.LogitScale.exp();
+        var loss = _options.Loss == LossFunction.Clip
+            ? ContrastiveLoss.Clip(images, texts, scale)
+            : ContrastiveLoss.UniCl(images, texts, scale, tensor(batch.Labels, device: device));
+        return loss.MoveToOuterDisposeScope();
+    }
+
+    private BatchSampler CreateSampler(ulong seed)
+    {
+        var numbers = new Dictionary<string, int>(StringComparer.Ordinal);
+        var imageOfRow = new int[_rows.Count];
+        for (var row = 0; row < _rows.Count; row++)
+        {
+            // Only images named by a path can be recognised as the same; others count as different.
+            var name = _rows.Images[row].Locator ?? FormattableString.Invariant($"\0{row}");
+            if (!numbers.TryGetValue(name, out var number)) numbers.Add(name, number = numbers.Count);
+            imageOfRow[row] = number;
+        }
+        var weights = _options.DatasetTypeWeights is { } given ? _rows.Types.Select((t, i) => Weight(given, t.Name)).ToArray() : null;
+        return new BatchSampler(_rows.DatasetTypes, imageOfRow, _options.BatchComposition, weights, _options.BatchSize, seed);
+    }
+
+    private static double Weight(IReadOnlyDictionary<string, double> weights, string type) => weights.TryGetValue(type, out var weight) ? weight
+        : throw new ArgumentException($"{nameof(PrefixClipOptions.DatasetTypeWeights)} has no weight for the dataset type '{type}', which has rows. Give every type with rows a weight, or none.");
+
+    private string DescribeTypes() => string.Join(", ", _rows.Types.Select((t, i) => FormattableString.Invariant($"{_rows.DatasetTypes.Count(d => d == i):N0} {t.Name}")));
+}

@@ -1,0 +1,126 @@
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>The images of a batch as network input: decoded once where memory allows, augmented anew each time.</summary>
+/// <remarks>
+/// Augmentation depends on the seed, the step and the row only, so that the order in which threads work changes nothing. An image
+/// that cannot be read is replaced by the next readable row of its dataset type: always the same one, on every run.
+/// </remarks>
+internal sealed class TrainingImages
+{
+    private const ulong AugmentationPurpose = 4;
+
+    private readonly TaggedRows _rows;
+    private readonly ImagePreprocessor _preprocessor;
+    private readonly DecodedImageCache _cache;
+    private readonly Augmentation _augmentation;
+    private readonly ImageDecoding _decoding;
+    private readonly BadImagePolicy _policy;
+    private readonly int _allowedBad;
+    private readonly ulong _seed;
+    private readonly Lock _lock = new();
+    private readonly SortedDictionary<int, string> _bad = [];
+
+    public TrainingImages(TaggedRows rows, PrefixClipOptions options, ulong seed)
+    {
+        (_rows, _decoding, _policy, _seed) = (rows, options.ImageDecoding, options.BadImages, seed);
+        _preprocessor = ImagePreprocessor.ForClip(options.Architecture.ImageSize);
+        _cache = new DecodedImageCache(options.ImageCacheMegabytes * 1024L * 1024L);
+        _augmentation = Augmentation.From(options);
+        _allowedBad = (int)(options.MaxBadImageFraction * rows.Count);
+    }
+
+    /// <summary>Rows left out so far because their image cannot be read.</summary>
+    public int BadCount
+    {
+        get { lock (_lock) return _bad.Count; }
+    }
+
+    /// <summary>The rows left out so far, ascending.</summary>
+    public int[] LeftOut()
+    {
+        lock (_lock) return [.. _bad.Keys];
+    }
+
+    /// <summary>Leaves rows out that an earlier part of the run found unreadable.</summary>
+    public void LeaveOut(IEnumerable<int> rows)
+    {
+        lock (_lock)
+            foreach (var row in rows) _bad[row] = "found in an earlier part of the run";
+    }
+
+    /// <summary>Numbers in one image, 3 * S * S.</summary>
+    public int Length => _preprocessor.Length;
+
+    /// <summary>Decodes and augments the rows' images on all cores.</summary>
+    /// <param name="batch">Rows; a row whose image cannot be read is replaced in place.</param>
+    /// <param name="step">Position in the run; augmentation depends on it.</param>
+    /// <param name="pixels">[N, 3, S, S], filled row by row.</param>
+    /// <exception cref="InvalidDataException">An image cannot be read and the policy is to fail, or too many cannot.</exception>
+    public void Load(int[] batch, int step, float[] pixels, CancellationToken cancellation)
+    {
+        try
+        {
+            Parallel.For(0, batch.Length, new ParallelOptions { CancellationToken = cancellation }, i =>
+            {
+                var image = Readable(ref batch[i]);
+                var random = SeededRandom.Derive(_seed, AugmentationPurpose, (ulong)step, (ulong)i);
+                _preprocessor.ApplyTrain(image, pixels.AsSpan(i * Length, Length), _augmentation, ref random);
+            });
+        }
+        catch (AggregateException e) when (e.InnerExceptions.OfType<InvalidDataException>().FirstOrDefault() is { } bad)
+        {
+            throw new InvalidDataException(bad.Message, bad);
+        }
+    }
+
+    private RgbImage Readable(ref int row)
+    {
+        for (var tried = 0; tried <= _rows.Count; tried++, row = NextOfType(row))
+            if (Decode(row) is { } image) return image;
+        throw new InvalidDataException($"None of the images of dataset type '{_rows.Types[_rows.DatasetTypes[row]].Name}' can be read; the first fault: {FirstFault()}");
+    }
+
+    private int NextOfType(int row)
+    {
+        var type = _rows.DatasetTypes[row];
+        do row = (row + 1) % _rows.Count; while (_rows.DatasetTypes[row] != type);
+        return row;
+    }
+
+    private RgbImage? Decode(int row)
+    {
+        lock (_lock)
+            if (_bad.ContainsKey(row)) return null;
+        if (_cache.TryGet(row, out var cached)) return cached;
+        try
+        {
+            var image = ImageDecoder.Decode(_rows.Images[row], _decoding);
+            _cache.TryAdd(row, image);
+            return image;
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
+        {
+            if (_policy == BadImagePolicy.Fail)
+                throw new InvalidDataException(
+                    $"Row {row}: {e.Message} To leave such images out, set {nameof(PrefixClipOptions.BadImages)} to {nameof(BadImagePolicy.Skip)}.", e);
+            MarkBad(row, e.Message);
+            return null;
+        }
+    }
+
+    private void MarkBad(int row, string fault)
+    {
+        lock (_lock)
+        {
+            _bad[row] = fault;
+            if (_bad.Count > _allowedBad)
+                throw new InvalidDataException(FormattableString.Invariant(
+                    $"{_bad.Count} of {_rows.Count} images cannot be read, more than {nameof(PrefixClipOptions.MaxBadImageFraction)} allows ({_allowedBad}). The first fault: {FirstFault()} Repair the images, or raise the fraction."));
+        }
+    }
+
+    private string FirstFault()
+    {
+        lock (_lock) return _bad.Count == 0 ? "none" : $"row {_bad.First().Key}: {_bad.First().Value}";
+    }
+}

@@ -1,0 +1,96 @@
+using System.Diagnostics;
+using Microsoft.ML.Runtime;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>What happened in a run so far, and its way to the user: ML.NET's progress channel and log, and the options' callback.</summary>
+internal sealed class TrainingLog : IDisposable
+{
+    private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(10);
+    private static readonly ProgressHeader Header = new(
+        ["Loss", "Learning rate", "Images/s", "Seconds left", "Validation accuracy"], ["steps", "epochs"]);
+
+    private readonly IChannel _channel;
+    private readonly IProgressChannel _progressChannel;
+    private readonly PrefixClipOptions _options;
+    private readonly int _stepsPerEpoch, _totalSteps;
+    private readonly Stopwatch _sinceLog = Stopwatch.StartNew();
+    private readonly Queue<long> _stepEnds = new();     // timestamps of the last steps
+    private TrainingProgress? _last;
+
+    public TrainingLog(IHost host, PrefixClipOptions options, int stepsPerEpoch, int totalSteps)
+    {
+        (_options, _stepsPerEpoch, _totalSteps) = (options, stepsPerEpoch, totalSteps);
+        _channel = host.Start("Training");
+        _progressChannel = host.StartProgressChannel("Training");
+        _progressChannel.SetHeader(Header, Fill);
+        _stepEnds.Enqueue(Stopwatch.GetTimestamp());
+    }
+
+    /// <summary>Every step so far.</summary>
+    public List<TrainingStep> Steps { get; } = [];
+
+    /// <summary>Every validation so far.</summary>
+    public List<ValidationResult> Validations { get; } = [];
+
+    /// <summary>Writes one line to ML.NET's log.</summary>
+    public void Info(string message) => _channel.Info(MessageSensitivity.None, "{0}", message);
+
+    /// <summary>Writes one warning to ML.NET's log.</summary>
+    public void Warning(string message) => _channel.Warning(MessageSensitivity.None, "{0}", message);
+
+    /// <summary>Records a step and reports it.</summary>
+    /// <param name="loss">Loss of the step's batch.</param>
+    /// <param name="learningRate">Learning rate of the step.</param>
+    /// <param name="accuracy">Validation accuracy, where one was taken after this step.</param>
+    public void Add(double loss, double learningRate, double? accuracy)
+    {
+        Steps.Add(new TrainingStep((float)loss, (float)learningRate));
+        var step = Steps.Count;
+        var epoch = (step - 1) / _stepsPerEpoch + 1;
+        if (accuracy is { } value) Validations.Add(new ValidationResult(epoch, value));
+        var rate = StepsPerSecond();
+        var progress = new TrainingProgress(step, _totalSteps, epoch, _options.Epochs, loss, learningRate,
+            rate * _options.BatchSize, TimeSpan.FromSeconds(rate > 0 ? Math.Min((_totalSteps - step) / rate, int.MaxValue) : 0), accuracy);
+        _last = progress;
+        _options.Progress?.Report(progress);
+        var endOfEpoch = step % _stepsPerEpoch == 0;
+        if (endOfEpoch)
+            _progressChannel.Checkpoint(loss, learningRate, progress.ImagesPerSecond, progress.TimeLeft.TotalSeconds, accuracy, step, epoch);
+        if (!endOfEpoch && _sinceLog.Elapsed < LogInterval) return;
+        _sinceLog.Restart();
+        Info(FormattableString.Invariant(
+            $"Step {step}/{_totalSteps}, epoch {epoch}/{_options.Epochs}: loss {loss:0.0000}, learning rate {learningRate:0.00e+00}, {progress.ImagesPerSecond:0} images/s, {progress.TimeLeft:h\\:mm\\:ss} left{(accuracy is null ? "" : FormattableString.Invariant($", validation accuracy {accuracy:0.0%}"))}"));
+    }
+
+    /// <summary>The record that stays with the model.</summary>
+    public TrainingHistory ToHistory(int skippedImages) => new([.. Steps], [.. Validations], skippedImages);
+
+    private double StepsPerSecond()
+    {
+        const int Window = 20; // steps: long enough to smooth, short enough to follow a change
+        _stepEnds.Enqueue(Stopwatch.GetTimestamp());
+        if (_stepEnds.Count > Window + 1) _stepEnds.Dequeue();
+        var seconds = Stopwatch.GetElapsedTime(_stepEnds.Peek()).TotalSeconds;
+        return seconds > 0 ? (_stepEnds.Count - 1) / seconds : 0;
+    }
+
+    private void Fill(IProgressEntry entry)
+    {
+        if (_last is not { } now) return;
+        entry.SetProgress(0, now.Step, now.TotalSteps);
+        entry.SetProgress(1, now.Epoch, now.TotalEpochs);
+        entry.SetMetric(0, now.Loss);
+        entry.SetMetric(1, now.LearningRate);
+        entry.SetMetric(2, now.ImagesPerSecond);
+        entry.SetMetric(3, now.TimeLeft.TotalSeconds);
+        if (now.ValidationAccuracy is { } accuracy) entry.SetMetric(4, accuracy);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _progressChannel.Dispose();
+        _channel.Dispose();
+    }
+}

@@ -1,0 +1,73 @@
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>The texts of a batch as token ids: captions as they are, class names through a prompt template.</summary>
+/// <remarks>
+/// One template is drawn per class and batch, so that rows of a class have the same text; every distinct text of a batch is encoded
+/// once and gathered, which gives the same loss and gradients.
+/// </remarks>
+internal sealed class TrainingTexts
+{
+    private const ulong TemplatePurpose = 3;
+
+    private readonly TaggedRows _rows;
+    private readonly int[] _textOfRow;                                  // rows with equal texts have the same number
+    private readonly ClipTokenizer _tokenizer;
+    private readonly int _contextLength;
+    private readonly PromptTemplates _templates;
+    private readonly ulong _seed;
+    private readonly Dictionary<(int Text, int Template), int[]> _tokens = [];
+
+    public TrainingTexts(TaggedRows rows, ClipTokenizer tokenizer, int contextLength, PromptTemplates templates, ulong seed)
+    {
+        (_rows, _tokenizer, _contextLength, _templates, _seed) = (rows, tokenizer, contextLength, templates, seed);
+        var numbers = new Dictionary<string, int>(StringComparer.Ordinal);
+        _textOfRow = new int[rows.Count];
+        for (var row = 0; row < rows.Count; row++)
+        {
+            if (!numbers.TryGetValue(rows.Texts[row], out var number)) numbers.Add(rows.Texts[row], number = numbers.Count);
+            _textOfRow[row] = number;
+        }
+    }
+
+    /// <summary>The distinct texts of a batch, and which of them each row has.</summary>
+    public BatchTexts Compose(int[] batch, int step)
+    {
+        var places = new Dictionary<(int Text, int Type), int>();
+        var texts = new List<int[]>();
+        var types = new List<long>();
+        var textOfRow = new long[batch.Length];
+        for (var i = 0; i < batch.Length; i++)
+        {
+            var key = (Text: _textOfRow[batch[i]], Type: _rows.DatasetTypes[batch[i]]);
+            if (!places.TryGetValue(key, out var place))
+            {
+                places.Add(key, place = texts.Count);
+                texts.Add(Tokens(batch[i], key.Text, key.Type, step));
+                types.Add(key.Type);
+            }
+            textOfRow[i] = place;
+        }
+        return new BatchTexts(TokenBatch.Pad(texts), [.. types], textOfRow);
+    }
+
+    private int[] Tokens(int row, int text, int type, int step)
+    {
+        var template = _rows.Types[type].Texts == TextKind.ClassName
+            ? SeededRandom.Derive(_seed, TemplatePurpose, (ulong)step, (ulong)text).NextInt32(_templates.Count)
+            : -1;
+        if (!_tokens.TryGetValue((text, template), out var tokens))
+        {
+            var sentence = template < 0 ? _rows.Texts[row] : _templates.Fill(template, _rows.Texts[row]);
+            _tokens.Add((text, template), tokens = _tokenizer.Encode(sentence, _contextLength));
+        }
+        return tokens;
+    }
+}
+
+/// <summary>The texts of one batch. U distinct texts, N rows.</summary>
+/// <param name="Tokens">[U, L] token ids.</param>
+/// <param name="DatasetTypes">[U], the dataset type of every distinct text.</param>
+/// <param name="TextOfRow">[N], which of the distinct texts each row has.</param>
+internal sealed record BatchTexts(TokenBatch Tokens, long[] DatasetTypes, long[] TextOfRow);
