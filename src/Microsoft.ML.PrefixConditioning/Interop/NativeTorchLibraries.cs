@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using TorchSharp;
 
@@ -14,11 +15,12 @@ internal sealed record NativeTorchLibraries(IReadOnlyList<string> Directories)
     public static string LibtorchFile => FileName("torch_cpu");
 
     /// <summary>The folders in which the runtime looks on behalf of TorchSharp, in its order, and the usual places below the application.</summary>
+    [UnconditionalSuppressMessage("SingleFile", "IL3000", Justification = "An empty location is passed over.")]
     public static NativeTorchLibraries ForThisProcess()
     {
         // Set by the host from the application's dependency file; a framework-dependent application's runtimes/<rid>/native is in it.
         var fromHost = AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? "";
-        var assembly = typeof(torch).Assembly.Location;   // empty in a single-file application
+        var assembly = typeof(torch).Assembly.Location;   // differs from the base directory in a plug-in
         string[] directories =
         [
             .. fromHost.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries),
