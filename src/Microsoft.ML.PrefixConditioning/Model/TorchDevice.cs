@@ -1,3 +1,4 @@
+using Microsoft.ML.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -8,19 +9,27 @@ internal static class TorchDevice
 {
     /// <summary>The device to compute on; ML.NET's own settings for GPUs are honoured.</summary>
     /// <param name="choice">The option.</param>
-    /// <param name="gpuDeviceId"><c>MLContext.GpuDeviceId</c>.</param>
-    /// <param name="fallbackToCpu"><c>MLContext.FallbackToCpu</c>.</param>
+    /// <param name="settings">What the <see cref="MLContext"/> says of GPUs.</param>
     /// <exception cref="InvalidOperationException">A GPU is asked for, there is none, and falling back is not allowed.</exception>
-    public static Device Resolve(ComputeDevice choice, int? gpuDeviceId, bool fallbackToCpu)
+    public static Device Resolve(ComputeDevice choice, GpuSettings settings)
     {
         NativeTorchLoader.EnsureLoaded();
         if (choice == ComputeDevice.Cpu) return CPU;
         var found = cuda.is_available() ? cuda.device_count() : 0;
-        var wanted = gpuDeviceId ?? 0;
+        var wanted = settings.DeviceId ?? 0;
         if (wanted < found) return new Device(DeviceType.CUDA, wanted);
-        if (choice == ComputeDevice.Auto && (gpuDeviceId is null || fallbackToCpu)) return CPU;
-        if (fallbackToCpu) return CPU;
+        if (settings.FallbackToCpu || (choice == ComputeDevice.Auto && settings.DeviceId is null)) return CPU;
         throw new InvalidOperationException(
             $"CUDA GPU {wanted} is asked for, but TorchSharp finds {found} GPU(s). Reference TorchSharp-cuda-linux or TorchSharp-cuda-windows and check the driver, set MLContext.FallbackToCpu, or set Device to {nameof(ComputeDevice.Cpu)}.");
     }
+}
+
+/// <summary>What an <see cref="MLContext"/> says of GPUs.</summary>
+/// <param name="DeviceId">The GPU to use, or null where none is named.</param>
+/// <param name="FallbackToCpu">Whether the processor will do where there is no such GPU.</param>
+internal readonly record struct GpuSettings(int? DeviceId, bool FallbackToCpu)
+{
+    /// <summary>The settings of an environment.</summary>
+    public static GpuSettings Of(IHostEnvironment environment) => environment is IHostEnvironmentInternal settings
+        ? new GpuSettings(settings.GpuDeviceId, settings.FallbackToCpu) : default;
 }

@@ -1,0 +1,68 @@
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>Every setting of <see cref="ZeroShotClassificationEstimator"/>. Immutable; the library never changes it.</summary>
+public sealed record ZeroShotClassificationOptions
+{
+    /// <summary>The classes to choose from.</summary>
+    /// <value>At least two names, none empty, all different. No default.</value>
+    public IReadOnlyList<string> ClassNames { get; init; } = [];
+
+    /// <summary>The test-time prefix that the class names get.</summary>
+    /// <value>A selection, or null for the caption prefix. Default null (arXiv 2206.01125, section 4.3).</value>
+    public PrefixSelection? Prefix { get; init; }
+
+    /// <summary>Sentences that wrap the class names; the embeddings of all are averaged.</summary>
+    /// <value>Templates, or null for those that the model was trained with. Default null.</value>
+    public PromptTemplates? PromptTemplates { get; init; }
+
+    /// <summary>The factor between cosine similarity and logit.</summary>
+    /// <value>Greater than 0, or null for the one that the model learned. Default null; open_clip's evaluation uses 100.</value>
+    public double? LogitScale { get; init; }
+
+    /// <summary>Column with the image, or with image embeddings that the model gave before.</summary>
+    /// <value>Text (a path or a locator), a vector of bytes, an ML.NET image, or a vector of float of the embedding size; null for the model's image column. Default null.</value>
+    public string? ImageColumnName { get; init; }
+
+    /// <summary>Column with the true class name; where the input has it, it is mapped to the key of the class.</summary>
+    /// <value>Text, or key with text key values. Default "Label".</value>
+    public string LabelColumnName { get; init; } = "Label";
+
+    /// <summary>Output column with the probability of every class.</summary>
+    /// <value>Default "Score".</value>
+    public string ScoreColumnName { get; init; } = "Score";
+
+    /// <summary>Output column with the most probable class.</summary>
+    /// <value>Default "PredictedLabel".</value>
+    public string PredictedLabelColumnName { get; init; } = "PredictedLabel";
+
+    /// <summary>Checks every setting and reports all faults at once.</summary>
+    /// <exception cref="ArgumentException">At least one setting is out of its range.</exception>
+    internal void Validate()
+    {
+        var faults = Faults().ToArray();
+        if (faults.Length > 0)
+            throw new ArgumentException($"{nameof(ZeroShotClassificationOptions)} has {faults.Length} fault(s):{string.Concat(faults.Select(f => $"{Environment.NewLine}- {f}"))}");
+    }
+
+    private IEnumerable<string> Faults()
+    {
+        if (ClassNames is null or { Count: < 2 })
+        {
+            yield return $"{nameof(ClassNames)} has {ClassNames?.Count ?? 0} name(s); at least two classes are needed to choose from.";
+        }
+        else
+        {
+            for (var i = 0; i < ClassNames.Count; i++)
+                if (string.IsNullOrWhiteSpace(ClassNames[i])) yield return $"{nameof(ClassNames)}: the name at index {i} is empty.";
+            foreach (var twice in ClassNames.Where(n => n is not null).GroupBy(n => n, StringComparer.Ordinal).Where(g => g.Count() > 1))
+                yield return $"{nameof(ClassNames)}: '{twice.Key}' occurs {twice.Count()} times; every class needs its own name. Take Distinct() of the list.";
+        }
+        if (LogitScale is { } scale && !(scale > 0 && double.IsFinite(scale)))
+            yield return FormattableString.Invariant($"{nameof(LogitScale)} is {scale}; it must be greater than 0, or null for the model's own.");
+        if (ImageColumnName is { } image && string.IsNullOrWhiteSpace(image)) yield return $"{nameof(ImageColumnName)} is empty; give the name of a column, or null for the model's.";
+        foreach (var (property, name) in new[] { (nameof(LabelColumnName), LabelColumnName), (nameof(ScoreColumnName), ScoreColumnName), (nameof(PredictedLabelColumnName), PredictedLabelColumnName) })
+            if (string.IsNullOrWhiteSpace(name)) yield return $"{property} is empty; give the name of a column.";
+        if (new[] { LabelColumnName, ScoreColumnName, PredictedLabelColumnName }.Distinct(StringComparer.Ordinal).Count() < 3)
+            yield return $"{nameof(LabelColumnName)}, {nameof(ScoreColumnName)} and {nameof(PredictedLabelColumnName)} must differ; found '{LabelColumnName}', '{ScoreColumnName}' and '{PredictedLabelColumnName}'.";
+    }
+}

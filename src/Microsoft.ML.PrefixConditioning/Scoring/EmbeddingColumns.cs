@@ -1,0 +1,83 @@
+using Microsoft.ML.Data;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>The columns that <see cref="PrefixClipTransformer"/> adds, as shapes for pipelines and as values for rows.</summary>
+internal static class EmbeddingColumns
+{
+    /// <summary>A pipeline's schema with the added columns; sizes are known only after training.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The image column is missing or has the wrong type.</exception>
+    public static SchemaShape AddTo(SchemaShape input, string image, string text, string imageEmbedding, string textEmbedding)
+    {
+        RequireImage(input, image);
+        var columns = input.ToDictionary(c => c.Name, StringComparer.Ordinal);
+        columns[imageEmbedding] = Embedding(imageEmbedding);
+        if (columns.TryGetValue(text, out var column) && column.ItemType is TextDataViewType && column.Kind == SchemaShape.Column.VectorKind.Scalar)
+            columns[textEmbedding] = Embedding(textEmbedding);
+        return new SchemaShape(columns.Values);
+    }
+
+    /// <summary>Checks the image column of a pipeline's schema.</summary>
+    public static void RequireImage(SchemaShape input, string image)
+    {
+        if (!input.TryFindColumn(image, out var column))
+            throw new ArgumentOutOfRangeException(nameof(input),
+                $"There is no image column '{image}'; the pipeline has {string.Join(", ", input.Select(c => $"'{c.Name}'"))}. Set the name of the image column.");
+        var scalar = column.Kind == SchemaShape.Column.VectorKind.Scalar;
+        var fits = scalar ? ColumnReader.IsImageColumn(column.ItemType) : column.ItemType == NumberDataViewType.Byte || column.ItemType == NumberDataViewType.Single;
+        if (!fits)
+            throw new ArgumentOutOfRangeException(nameof(input),
+                $"Column '{image}' is {column.GetTypeString()}; an image column is text (a path), a vector of bytes or an image. Set the name of the right column.");
+    }
+
+    private static SchemaShape.Column Embedding(string name) =>
+        new(name, SchemaShape.Column.VectorKind.Vector, NumberDataViewType.Single, isKey: false);
+
+    /// <summary>What the transformer adds to one schema.</summary>
+    public sealed class Mapper : ScoringMapper
+    {
+        private readonly string _textName;
+
+        public Mapper(TrainedModel model, DataViewSchema input)
+            : base(input, Added(model.Settings, input))
+        {
+            Encoder = new EmbeddingEncoder(model, prefix: null);
+            ImageColumn = ColumnReader.RequireImage(input, model.Settings.ImageColumnName, nameof(PrefixClipOptions.ImageColumnName));
+            _textName = model.Settings.TextColumnName;
+        }
+
+        public override EmbeddingEncoder Encoder { get; }
+
+        public override DataViewSchema.Column ImageColumn { get; }
+
+        public override DataViewSchema.Column? TextColumn => TextOf(InputSchema, _textName);
+
+        public override bool NeedsImage(int added) => added == 0;
+
+        public override bool NeedsText(int added) => added == 1;
+
+        public override IEnumerable<DataViewSchema.Column> Dependencies(int added) => [added == 0 ? ImageColumn : TextColumn!.Value];
+
+        public override Delegate CreateGetter(int added, DataViewRow row, EncodedRow encoded) => added == 0
+            ? (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) => Copy(encoded.ImageEmbedding, ref value))
+            : (ref VBuffer<float> value) => Copy(encoded.TextEmbedding, ref value);
+
+        private static void Copy(ReadOnlySpan<float> embedding, ref VBuffer<float> value)
+        {
+            var editor = VBufferEditor.Create(ref value, embedding.Length);
+            embedding.CopyTo(editor.Values);
+            value = editor.Commit();
+        }
+
+        private static DataViewSchema.Column? TextOf(DataViewSchema input, string name) =>
+            input.GetColumnOrNull(name) is { Type: TextDataViewType } column ? column : null;
+
+        private static List<DataViewSchema.DetachedColumn> Added(ModelSettings settings, DataViewSchema input)
+        {
+            var type = new VectorDataViewType(NumberDataViewType.Single, settings.Architecture.EmbeddingSize);
+            var added = new List<DataViewSchema.DetachedColumn> { new(settings.ImageEmbeddingColumnName, type) };
+            if (TextOf(input, settings.TextColumnName) is not null) added.Add(new(settings.TextEmbeddingColumnName, type));
+            return added;
+        }
+    }
+}

@@ -1,0 +1,164 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.PrefixConditioning;
+using Microsoft.ML.Runtime;
+
+[assembly: LoadableClass(PrefixClipTransformer.Summary, typeof(PrefixClipTransformer), null, typeof(SignatureLoadModel),
+    "Prefix CLIP transformer", PrefixClipTransformer.LoaderSignature)]
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>A trained CLIP-style model: adds image and text embeddings to a view.</summary>
+/// <remarks>
+/// <para>Adds <c>ImageEmbedding</c> (vector of float, unit length, of the architecture's embedding size) and, when the input has the
+/// text column, <c>TextEmbedding</c> (the same, with the caption prefix). Rows are encoded in batches that are read ahead; columns
+/// that nobody asks for cost nothing.</para>
+/// <para>Safe for use from many threads. It owns native memory: dispose it when it is no longer used. It saves and loads with
+/// <c>mlContext.Model</c> like ML.NET's own transformers.</para>
+/// </remarks>
+public sealed class PrefixClipTransformer : ITransformer, IDisposable
+{
+    internal const string LoaderSignature = "PrefixClipTransformer";
+    internal const string Summary = "Adds the embeddings of a CLIP model that was trained with prefix conditioning.";
+
+    private readonly TrainedModel _model;
+    private bool _disposed;
+
+    internal PrefixClipTransformer(IHostEnvironment environment, TrainedModel model)
+    {
+        Environment = environment;
+        _model = model;
+    }
+
+    internal IHostEnvironment Environment { get; }
+
+    /// <summary>The trained model.</summary>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
+    internal TrainedModel Model
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            return _model;
+        }
+    }
+
+    /// <summary>Sizes of the towers.</summary>
+    public ClipArchitecture Architecture => _model.Settings.Architecture;
+
+    /// <summary>The dataset types that the model was trained on: those that a <see cref="PrefixSelection"/> can name.</summary>
+    public IReadOnlyList<DatasetType> DatasetTypes => _model.Settings.DatasetTypes;
+
+    /// <summary>How the model was trained.</summary>
+    public TrainingHistory History => _model.History;
+
+    /// <summary>The learned factor between cosine similarity and logit, 1 to 100.</summary>
+    public double LogitScale => _model.LogitScale;
+
+    /// <summary>Number of learned values.</summary>
+    public long ParameterCount => _model.Network.ParameterCount;
+
+    /// <summary>Number of token ids, start and end token included.</summary>
+    public int VocabularySize => _model.Settings.VocabularySize;
+
+    /// <summary>Embeddings of texts, as they are: class names are not put into templates.</summary>
+    /// <param name="texts">U texts; longer ones are cut to the architecture's context length.</param>
+    /// <param name="prefix">The prefix that all texts get; null for the caption prefix.</param>
+    /// <returns>U vectors of unit length.</returns>
+    /// <exception cref="ArgumentException">A text is null, or the prefix names a type that the model was not trained on.</exception>
+    public float[][] EncodeText(IReadOnlyList<string> texts, PrefixSelection? prefix = null)
+    {
+        ArgumentNullException.ThrowIfNull(texts);
+        for (var i = 0; i < texts.Count; i++)
+            if (texts[i] is null) throw new ArgumentException($"The text at index {i} is null; pass an empty text for no words.", nameof(texts));
+        return Rows(Model.EncodeTexts(texts, prefix));
+    }
+
+    /// <summary>Embeddings of image files.</summary>
+    /// <param name="images">N paths or locators inside archives.</param>
+    /// <returns>N vectors of unit length; NaN for unreadable images if the model's policy is to skip them.</returns>
+    /// <exception cref="InvalidDataException">An image cannot be read and the model's policy is to fail.</exception>
+    public float[][] EncodeImages(IReadOnlyList<string> images)
+    {
+        ArgumentNullException.ThrowIfNull(images);
+        return EncodeImages(images.Select(ImageReference.FromLocator));
+    }
+
+    /// <summary>Embeddings of encoded images in memory.</summary>
+    /// <param name="images">N encoded files: PNG, JPEG, WebP, BMP or GIF.</param>
+    /// <inheritdoc cref="EncodeImages(IReadOnlyList{string})" path="/returns|/exception"/>
+    public float[][] EncodeImages(IReadOnlyList<byte[]> images)
+    {
+        ArgumentNullException.ThrowIfNull(images);
+        return EncodeImages(images.Select(ImageReference.FromEncoded));
+    }
+
+    /// <summary>Embeddings of ML.NET images.</summary>
+    /// <param name="images">N images.</param>
+    /// <inheritdoc cref="EncodeImages(IReadOnlyList{string})" path="/returns|/exception"/>
+    public float[][] EncodeImages(IReadOnlyList<MLImage> images)
+    {
+        ArgumentNullException.ThrowIfNull(images);
+        return EncodeImages(images.Select(ImageReference.FromImage));
+    }
+
+    private float[][] EncodeImages(IEnumerable<ImageReference> images)
+    {
+        const int ImagesPerPass = 64;
+        var encoder = new EmbeddingEncoder(Model, prefix: null);
+        var all = new List<float[]>();
+        foreach (var pass in images.Chunk(ImagesPerPass)) all.AddRange(Rows(encoder.Encode(encoder.Prepare(pass, all.Count))));
+        return [.. all];
+    }
+
+    private float[][] Rows(float[] values) => [.. values.Chunk(Architecture.EmbeddingSize)];
+
+    /// <inheritdoc/>
+    public IDataView Transform(IDataView input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        return new ScoringView(input, CreateMapper(input.Schema));
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentOutOfRangeException">The image column is missing or has the wrong type.</exception>
+    public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => CreateMapper(inputSchema).OutputSchema;
+
+    /// <inheritdoc/>
+    public IRowToRowMapper GetRowToRowMapper(DataViewSchema inputSchema) => CreateMapper(inputSchema);
+
+    bool ITransformer.IsRowToRowMapper => true;
+
+    private EmbeddingColumns.Mapper CreateMapper(DataViewSchema input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        return new EmbeddingColumns.Mapper(Model, input);
+    }
+
+    // The stream layout is ModelFile's.
+    void ICanSaveModel.Save(ModelSaveContext ctx)
+    {
+        ArgumentNullException.ThrowIfNull(ctx);
+        ctx.CheckAtModel();
+        ctx.SetVersionInfo(GetVersionInfo());
+        ModelFile.Write(ctx, Model);
+    }
+
+    // Called by ML.NET's loader, which finds it by its name and parameters.
+    private static PrefixClipTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
+    {
+        ctx.CheckAtModel(GetVersionInfo());
+        var device = TorchDevice.Resolve(ComputeDevice.Auto, GpuSettings.Of(env));
+        return new PrefixClipTransformer(env, ModelFile.Read(ctx, device));
+    }
+
+    private static VersionInfo GetVersionInfo() => ModelVersion.Of("PRFXCLIP", LoaderSignature);
+
+    /// <summary>Frees the model's memory.</summary>
+    public void Dispose()
+    {
+        if (_disposed) return;
+        _disposed = true;
+        _model.Dispose();
+    }
+}

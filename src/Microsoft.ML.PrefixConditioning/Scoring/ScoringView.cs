@@ -1,0 +1,37 @@
+using Microsoft.ML.Data;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>A view with the added columns; its cursors read ahead and encode rows in batches.</summary>
+internal sealed class ScoringView(IDataView source, ScoringMapper mapper) : IDataView
+{
+    public bool CanShuffle => source.CanShuffle;
+
+    public DataViewSchema Schema => mapper.OutputSchema;
+
+    public long? GetRowCount() => source.GetRowCount();
+
+    public DataViewRowCursor GetRowCursor(IEnumerable<DataViewSchema.Column> columnsNeeded, Random? rand = null)
+    {
+        var active = new bool[Schema.Count];
+        foreach (var column in columnsNeeded) active[column.Index] = true;
+        var wanted = Schema.Where(c => active[c.Index]);
+        var cursor = source.GetRowCursor(mapper.GetDependencies(wanted), rand);
+        var added = Enumerable.Range(0, mapper.AddedCount).Where(i => active[mapper.InputSchema.Count + i]).ToArray();
+        var parts = new EncodedParts(added.Any(mapper.NeedsImage), added.Any(mapper.NeedsText));
+        // Without a wanted embedding, or where embeddings are a column of the input, the network does not run and nothing is read ahead.
+        if (mapper.Encoder is null || parts is { Image: false, Text: false })
+            return new ScoringCursor(mapper, cursor, mapper.EncodeOnDemand(cursor), active);
+        // What is only encoded need not be kept: an image column may be large, or costly to read twice.
+        var kept = source.Schema.Where(c => cursor.IsColumnActive(c) && (active[c.Index] || !mapper.IsEncoded(c)));
+        var readAhead = new ReadAheadCursor(mapper, cursor, parts, kept);
+        return new ScoringCursor(mapper, readAhead, readAhead.Encoded, active);
+    }
+
+    /// <remarks>One cursor: the network already uses all cores.</remarks>
+    public DataViewRowCursor[] GetRowCursorSet(IEnumerable<DataViewSchema.Column> columnsNeeded, int n, Random? rand = null) =>
+        [GetRowCursor(columnsNeeded, rand)];
+}
+
+/// <summary>Which embeddings a cursor has to compute.</summary>
+internal readonly record struct EncodedParts(bool Image, bool Text);

@@ -1,0 +1,61 @@
+using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>Makes a zero-shot classifier of a trained model and class names.</summary>
+/// <remarks>
+/// Created by <see cref="PrefixClipCatalog.ZeroShotClassification(TransformsCatalog, PrefixClipTransformer, IReadOnlyList{string}, PrefixSelection?)"/>.
+/// Source: CLIP paper (arXiv 2103.00020), section 3.1; the prefix at test time: arXiv 2206.01125, section 3.3.
+/// </remarks>
+public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassificationTransformer>
+{
+    private readonly IHost _host;
+    private readonly PrefixClipTransformer _model;
+    private readonly ZeroShotClassificationOptions _options;
+
+    internal ZeroShotClassificationEstimator(IHostEnvironment environment, PrefixClipTransformer model, ZeroShotClassificationOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        PrefixResolution.Resolve(options.Prefix, model.DatasetTypes);   // an unknown type is an error now, not in Fit
+        _host = environment.Register(nameof(ZeroShotClassificationEstimator));
+        (_model, _options) = (model, options);
+    }
+
+    private string ImageColumnName => _options.ImageColumnName ?? _model.Model.Settings.ImageColumnName;
+
+    /// <summary>Encodes the class names; the rows of the view are not read.</summary>
+    /// <param name="input">A view with the image column.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The image column is missing or has the wrong type.</exception>
+    /// <returns>The classifier. It shares the model, which must not be disposed before it.</returns>
+    public ZeroShotClassificationTransformer Fit(IDataView input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        var model = _model.Model;
+        var classifier = new ZeroShotClassifier
+        {
+            ClassNames = [.. _options.ClassNames],
+            Embeddings = model.EncodeClasses(_options.ClassNames, _options.PromptTemplates ?? PromptTemplates.Of([.. model.Settings.Templates]), _options.Prefix),
+            LogitScale = (float)(_options.LogitScale ?? model.LogitScale),
+            Prefix = _options.Prefix ?? PrefixResolution.Default(model.Settings.DatasetTypes),
+            ImageColumnName = ImageColumnName,
+            LabelColumnName = _options.LabelColumnName,
+            ScoreColumnName = _options.ScoreColumnName,
+            PredictedLabelColumnName = _options.PredictedLabelColumnName,
+        };
+        var transformer = new ZeroShotClassificationTransformer(_host, _model, classifier, ownsModel: false);
+        transformer.GetOutputSchema(input.Schema);   // a wrong column is an error now, not at the first row
+        return transformer;
+    }
+
+    /// <summary>The columns that the classifier adds, from those of the input.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The image column is missing or has the wrong type.</exception>
+    public SchemaShape GetOutputSchema(SchemaShape inputSchema)
+    {
+        ArgumentNullException.ThrowIfNull(inputSchema);
+        EmbeddingColumns.RequireImage(inputSchema, ImageColumnName);
+        return ZeroShotColumns.AddTo(inputSchema, _options.LabelColumnName, _options.ScoreColumnName, _options.PredictedLabelColumnName);
+    }
+}

@@ -1,0 +1,104 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.PrefixConditioning;
+using Microsoft.ML.Runtime;
+
+[assembly: LoadableClass(ZeroShotClassificationTransformer.Summary, typeof(ZeroShotClassificationTransformer), null, typeof(SignatureLoadModel),
+    "Zero-shot classification transformer", ZeroShotClassificationTransformer.LoaderSignature)]
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>Classifies images by class names: adds the probability of every class and the most probable one.</summary>
+/// <remarks>
+/// <para>Adds <c>Score</c> (vector of float, one probability per class, with the class names as slot names), <c>PredictedLabel</c>
+/// (key with the class names as key values) and, where the input has a text <c>Label</c>, a <c>Label</c> of the same key type, so that
+/// ML.NET's <c>Evaluate</c> works on the result. A label that is not among the class names becomes missing.</para>
+/// <para>Safe for use from many threads. After <c>Fit</c> it shares the model; loaded from a file it owns one. It saves and loads
+/// with <c>mlContext.Model</c> like ML.NET's own transformers.</para>
+/// </remarks>
+public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposable
+{
+    internal const string LoaderSignature = "ZeroShotClassificationTransformer";
+    internal const string Summary = "Classifies images by class names with a CLIP model.";
+    private const string ModelName = "Model";
+
+    private readonly PrefixClipTransformer _model;
+    private readonly ZeroShotClassifier _classifier;
+    private readonly bool _ownsModel;
+
+    internal ZeroShotClassificationTransformer(IHostEnvironment environment, PrefixClipTransformer model, ZeroShotClassifier classifier, bool ownsModel)
+    {
+        Environment = environment;
+        (_model, _classifier, _ownsModel) = (model, classifier, ownsModel);
+    }
+
+    internal IHostEnvironment Environment { get; }
+
+    /// <summary>The classes to choose from, in the order of the scores.</summary>
+    public IReadOnlyList<string> ClassNames => _classifier.ClassNames;
+
+    /// <summary>The test-time prefix that the class names were encoded with.</summary>
+    public PrefixSelection Prefix => _classifier.Prefix;
+
+    /// <summary>The factor between cosine similarity and logit.</summary>
+    public double LogitScale => _classifier.LogitScale;
+
+    /// <summary>The model that encodes the images.</summary>
+    public PrefixClipTransformer Model => _model;
+
+    /// <inheritdoc/>
+    public IDataView Transform(IDataView input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        return new ScoringView(input, CreateMapper(input.Schema));
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentOutOfRangeException">The image column is missing or has the wrong type.</exception>
+    public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => CreateMapper(inputSchema).OutputSchema;
+
+    /// <inheritdoc/>
+    public IRowToRowMapper GetRowToRowMapper(DataViewSchema inputSchema) => CreateMapper(inputSchema);
+
+    bool ITransformer.IsRowToRowMapper => true;
+
+    private ZeroShotColumns.Mapper CreateMapper(DataViewSchema input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        return new ZeroShotColumns.Mapper(_model.Model, _classifier, input);
+    }
+
+    // ZeroShotClassifier's layout, and the model as a sub-model of its own.
+    void ICanSaveModel.Save(ModelSaveContext ctx)
+    {
+        ArgumentNullException.ThrowIfNull(ctx);
+        ctx.CheckAtModel();
+        ctx.SetVersionInfo(GetVersionInfo());
+        _classifier.Write(ctx.Writer);
+        ctx.SaveModel(_model, ModelName);
+    }
+
+    // Called by ML.NET's loader, which finds it by its name and parameters.
+    private static ZeroShotClassificationTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
+    {
+        ctx.CheckAtModel(GetVersionInfo());
+        ctx.LoadModel<PrefixClipTransformer, SignatureLoadModel>(env, out var model, ModelName);
+        try
+        {
+            return new ZeroShotClassificationTransformer(env, model, ZeroShotClassifier.Read(ctx.Reader, model.Architecture.EmbeddingSize), ownsModel: true);
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    private static VersionInfo GetVersionInfo() => ModelVersion.Of("ZEROSHOT", LoaderSignature);
+
+    /// <summary>Frees the model's memory if the classifier owns it: if it was loaded from a file.</summary>
+    public void Dispose()
+    {
+        if (_ownsModel) _model.Dispose();
+    }
+}

@@ -1,0 +1,133 @@
+using Microsoft.ML.Data;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>The columns that <see cref="ZeroShotClassificationTransformer"/> adds, with ML.NET's score annotations.</summary>
+internal static class ZeroShotColumns
+{
+    /// <summary>A pipeline's schema with the added columns.</summary>
+    public static SchemaShape AddTo(SchemaShape input, string label, string score, string predictedLabel)
+    {
+        var columns = input.ToDictionary(c => c.Name, StringComparer.Ordinal);
+        var scoreAnnotations = new SchemaShape(AnnotationUtils.GetTrainerOutputAnnotation()
+            .Append(new SchemaShape.Column(AnnotationUtils.Kinds.SlotNames, SchemaShape.Column.VectorKind.Vector, TextDataViewType.Instance, isKey: false)));
+        columns[score] = new(score, SchemaShape.Column.VectorKind.Vector, NumberDataViewType.Single, isKey: false, scoreAnnotations);
+        columns[predictedLabel] = Key(predictedLabel, AnnotationUtils.GetTrainerOutputAnnotation());
+        if (columns.TryGetValue(label, out var column) && IsLabel(column)) columns[label] = Key(label, []);
+        return new SchemaShape(columns.Values);
+    }
+
+    private static bool IsLabel(SchemaShape.Column column) =>
+        column.Kind == SchemaShape.Column.VectorKind.Scalar && (column.ItemType is TextDataViewType || column.IsKey);
+
+    private static SchemaShape.Column Key(string name, IEnumerable<SchemaShape.Column> annotations) => new(
+        name, SchemaShape.Column.VectorKind.Scalar, NumberDataViewType.UInt32, isKey: true, new SchemaShape(annotations.Append(
+            new SchemaShape.Column(AnnotationUtils.Kinds.KeyValues, SchemaShape.Column.VectorKind.Vector, TextDataViewType.Instance, isKey: false))));
+
+    /// <summary>What the classifier adds to one schema: 0 score, 1 predicted label, 2 the label as a key where the input has one.</summary>
+    public sealed class Mapper : ScoringMapper
+    {
+        private const int Score = 0, PredictedLabel = 1;
+
+        private readonly ZeroShotClassifier _classifier;
+        private readonly Dictionary<string, uint> _keys;
+        private readonly DataViewSchema.Column? _label;
+
+        public Mapper(TrainedModel model, ZeroShotClassifier classifier, DataViewSchema input)
+            : base(input, Added(classifier, input))
+        {
+            _classifier = classifier;
+            _keys = classifier.ClassNames.Select((name, i) => (name, key: (uint)i + 1)).ToDictionary(k => k.name, k => k.key, StringComparer.Ordinal);
+            _label = LabelOf(classifier, input);
+            var column = ColumnReader.Require(input, classifier.ImageColumnName, nameof(ZeroShotClassificationOptions.ImageColumnName));
+            if (column.Type is VectorDataViewType vector && vector.ItemType == NumberDataViewType.Single)
+            {
+                if (vector.Size != model.Settings.Architecture.EmbeddingSize)
+                    throw new ArgumentOutOfRangeException(nameof(input),
+                        $"Column '{column.Name}' is {column.Type}; this model's embeddings have {model.Settings.Architecture.EmbeddingSize} numbers. Set {nameof(ZeroShotClassificationOptions.ImageColumnName)} to a column that this model gave, or to the images.");
+                ImageColumn = column;
+            }
+            else
+            {
+                ImageColumn = ColumnReader.RequireImage(input, classifier.ImageColumnName, nameof(ZeroShotClassificationOptions.ImageColumnName));
+                Encoder = new EmbeddingEncoder(model, classifier.Prefix);
+            }
+        }
+
+        public override EmbeddingEncoder? Encoder { get; }
+
+        public override DataViewSchema.Column ImageColumn { get; }
+
+        public override bool NeedsImage(int added) => added is Score or PredictedLabel;
+
+        public override IEnumerable<DataViewSchema.Column> Dependencies(int added) => [NeedsImage(added) ? ImageColumn : _label!.Value];
+
+        public override Delegate CreateGetter(int added, DataViewRow row, EncodedRow encoded)
+        {
+            var scores = new float[_classifier.ClassNames.Length];
+            switch (added)
+            {
+                case Score:
+                    return (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) =>
+                    {
+                        var editor = VBufferEditor.Create(ref value, scores.Length);
+                        _classifier.Score(encoded.ImageEmbedding, editor.Values);
+                        value = editor.Commit();
+                    });
+                case PredictedLabel:
+                    return (ValueGetter<uint>)((ref uint value) =>
+                    {
+                        _classifier.Score(encoded.ImageEmbedding, scores);
+                        value = float.IsNaN(scores[0]) ? 0 : (uint)scores.AsSpan().IndexOf(scores.Max()) + 1;   // 0 is a missing key
+                    });
+                default:
+                    var textGetter = ColumnReader.TextGetter(row, _label!.Value);
+                    var keys = _keys.GetAlternateLookup<ReadOnlySpan<char>>();
+                    return (ValueGetter<uint>)((ref uint value) =>
+                    {
+                        ReadOnlyMemory<char> text = default;
+                        textGetter(ref text);
+                        value = keys.TryGetValue(text.Span, out var key) ? key : 0;   // a class that is not among the names is missing
+                    });
+            }
+        }
+
+        private static DataViewSchema.Column? LabelOf(ZeroShotClassifier classifier, DataViewSchema input) =>
+            input.GetColumnOrNull(classifier.LabelColumnName) is { } column && ColumnReader.IsTextOrKeyColumn(column) ? column : null;
+
+        private static List<DataViewSchema.DetachedColumn> Added(ZeroShotClassifier classifier, DataViewSchema input)
+        {
+            var count = classifier.ClassNames.Length;
+            var names = new VBuffer<ReadOnlyMemory<char>>(count, [.. classifier.ClassNames.Select(n => n.AsMemory())]);
+            void Names(ref VBuffer<ReadOnlyMemory<char>> value) => names.CopyTo(ref value);
+            var scoreSet = AnnotationUtils.GetMaxAnnotationKind(input, out _, AnnotationUtils.Kinds.ScoreColumnSetId) + 1;
+            DataViewSchema.Annotations Annotations(string? valueKind, string namesKind)
+            {
+                var builder = new DataViewSchema.Annotations.Builder();
+                if (valueKind is not null)
+                {
+                    builder.Add<uint>(AnnotationUtils.Kinds.ScoreColumnSetId, new KeyDataViewType(typeof(uint), int.MaxValue), (ref uint value) => value = scoreSet);
+                    AddText(builder, AnnotationUtils.Kinds.ScoreColumnKind, AnnotationUtils.Const.ScoreColumnKind.MulticlassClassification);
+                    AddText(builder, AnnotationUtils.Kinds.ScoreValueKind, valueKind);
+                }
+                if (namesKind == AnnotationUtils.Kinds.KeyValues) builder.AddKeyValues<ReadOnlyMemory<char>>(count, TextDataViewType.Instance, Names);
+                else builder.AddSlotNames(count, Names);
+                return builder.ToAnnotations();
+            }
+            var key = new KeyDataViewType(typeof(uint), count);
+            var added = new List<DataViewSchema.DetachedColumn>
+            {
+                new(classifier.ScoreColumnName, new VectorDataViewType(NumberDataViewType.Single, count),
+                    Annotations(AnnotationUtils.Const.ScoreValueKind.Score, AnnotationUtils.Kinds.SlotNames)),
+                new(classifier.PredictedLabelColumnName, key,
+                    Annotations(AnnotationUtils.Const.ScoreValueKind.PredictedLabel, AnnotationUtils.Kinds.KeyValues)),
+            };
+            if (LabelOf(classifier, input) is not null)
+                added.Add(new(classifier.LabelColumnName, key, Annotations(null, AnnotationUtils.Kinds.KeyValues)));
+            return added;
+        }
+
+        private static void AddText(DataViewSchema.Annotations.Builder builder, string kind, string text) =>
+            builder.Add<ReadOnlyMemory<char>>(kind, TextDataViewType.Instance, (ref ReadOnlyMemory<char> value) => value = text.AsMemory());
+    }
+}
