@@ -1,0 +1,43 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>Decoded training images by row, within a fixed number of bytes. Safe for threads.</summary>
+/// <remarks>
+/// An image that does not fit any more is not taken, and none is ever thrown out: every row is used once per epoch, in random
+/// order, so a cache that evicts would on average serve no more rows and do more work.
+/// </remarks>
+internal sealed class DecodedImageCache
+{
+    private readonly ConcurrentDictionary<int, RgbImage> _images = new();
+    private readonly long _capacity;
+    private long _used;
+
+    /// <summary>An empty cache.</summary>
+    /// <param name="capacity">Upper limit of the images' memory in bytes; 0 keeps nothing.</param>
+    public DecodedImageCache(long capacity)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(capacity);
+        _capacity = capacity;
+    }
+
+    /// <summary>Images held.</summary>
+    public int Count => _images.Count;
+
+    /// <summary>Bytes held.</summary>
+    public long UsedBytes => Interlocked.Read(ref _used);
+
+    /// <summary>Finds the row's image.</summary>
+    /// <returns>True if it is held.</returns>
+    public bool TryGet(int row, [NotNullWhen(true)] out RgbImage? image) => _images.TryGetValue(row, out image);
+
+    /// <summary>Keeps a row's image if it fits and none is held for the row.</summary>
+    /// <returns>True if the image is now held.</returns>
+    public bool TryAdd(int row, RgbImage image)
+    {
+        if (Interlocked.Add(ref _used, image.ByteSize) <= _capacity && _images.TryAdd(row, image)) return true;
+        Interlocked.Add(ref _used, -image.ByteSize);
+        return false;
+    }
+}

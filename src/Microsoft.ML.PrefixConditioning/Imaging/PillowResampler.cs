@@ -1,0 +1,78 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>Pillow's bicubic resizing of 8-bit images, with its arithmetic and so its exact results.</summary>
+/// <remarks>
+/// Source: Pillow 9.4.0, <c>Resample.c</c>: first along rows, rounded to 8 bits, then along columns, rounded again. Weights are
+/// kept for sizes seen before, up to a limit. Safe for threads.
+/// </remarks>
+internal sealed class PillowResampler
+{
+    // A table for 224 pixels takes about 16 kB when an image is halved: enough for a thousand different sizes.
+    private const long MaxKeptBytes = 16 << 20;
+
+    private readonly ConcurrentDictionary<ResampleAxis, ResampleWeights> _weights = new();
+    private readonly ResampleKernel _kernel;
+    private long _keptBytes;
+
+    /// <summary>A resampler that uses the fastest code of this machine.</summary>
+    public PillowResampler() : this(ResampleKernels.Best) { }
+
+    /// <summary>A resampler that uses the given code.</summary>
+    internal PillowResampler(ResampleKernel kernel) => _kernel = kernel;
+
+    /// <summary>Resizes a part of an image and keeps a window of the result.</summary>
+    /// <param name="image">The image; it is not changed.</param>
+    /// <param name="horizontal">What is taken and kept of every row.</param>
+    /// <param name="vertical">What is taken and kept of every column.</param>
+    /// <param name="destination">[vertical.Count, horizontal.Count, 3].</param>
+    public unsafe void Resize(RgbImage image, ResampleAxis horizontal, ResampleAxis vertical, Span<byte> destination)
+    {
+        const int Channels = RgbImage.Channels;
+        var rowBytes = horizontal.Count * Channels;
+        ArgumentOutOfRangeException.ThrowIfNotEqual(destination.Length, vertical.Count * rowBytes);
+        CheckInside(horizontal, image.Width, nameof(horizontal));
+        CheckInside(vertical, image.Height, nameof(vertical));
+        var rowWeights = WeightsOf(horizontal);
+        var columnWeights = WeightsOf(vertical);
+        int firstRow = columnWeights.FirstSource, rows = columnWeights.EndSource - firstRow;   // only those that the result needs
+
+        var buffer = ArrayPool<byte>.Shared.Rent(checked((rows * rowBytes) + 1));   // [rows, kept, 3], and a byte that kernels may write
+        fixed (byte* source = image.Pixels, narrowed = buffer, result = destination)
+        {
+            for (var row = 0; row < rows; row++)
+            {
+                var from = source + ((((long)(vertical.SourceStart + firstRow + row) * image.Width) + horizontal.SourceStart) * Channels);
+                if (horizontal.IsCopy) new ReadOnlySpan<byte>(from + (horizontal.First * Channels), rowBytes).CopyTo(buffer.AsSpan(row * rowBytes));
+                else ResampleKernels.ResizeRow(_kernel, from, rowWeights, narrowed + ((long)row * rowBytes));
+            }
+            for (var y = 0; y < vertical.Count; y++)
+            {
+                var from = narrowed + ((long)(columnWeights.Starts[y] - firstRow) * rowBytes);
+                var weights = columnWeights.Values.AsSpan(y * columnWeights.Stride, columnWeights.Lengths[y]);
+                ResampleKernels.SumRows(_kernel, from, rowBytes, weights, result + ((long)y * rowBytes));
+            }
+        }
+        ArrayPool<byte>.Shared.Return(buffer);
+    }
+
+    private ResampleWeights WeightsOf(ResampleAxis axis)
+    {
+        var key = axis with { SourceStart = 0 };   // weights count from there
+        if (_weights.TryGetValue(key, out var weights)) return weights;
+        weights = new ResampleWeights(key);
+        if (Interlocked.Add(ref _keptBytes, weights.ByteSize) > MaxKeptBytes || !_weights.TryAdd(key, weights))
+            Interlocked.Add(ref _keptBytes, -weights.ByteSize);
+        return weights;
+    }
+
+    // The loops below use pointers: a window outside the image would read foreign memory.
+    private static void CheckInside(ResampleAxis axis, int length, string name)
+    {
+        if (axis.SourceStart < 0 || axis.SourceLength < 1 || axis.SourceLength > length - axis.SourceStart
+            || axis.Count < 1 || axis.First < 0 || axis.First > axis.ResizedLength - axis.Count)
+            throw new ArgumentOutOfRangeException(name, $"{axis} does not lie inside a side of {length} pixels.");
+    }
+}

@@ -1,0 +1,137 @@
+using System.Runtime.Intrinsics;
+using Microsoft.ML.Data;
+using SkiaSharp;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>What the fourth byte of a pixel means.</summary>
+internal enum AlphaMeaning
+{
+    /// <summary>Nothing: every pixel is opaque.</summary>
+    Opaque,
+
+    /// <summary>Opacity; the colours are as they were stored.</summary>
+    Straight,
+
+    /// <summary>Opacity; the colours are already multiplied by it.</summary>
+    Premultiplied,
+}
+
+/// <summary>Pixels of four bytes to <see cref="RgbImage"/>: channel order, transparency, orientation.</summary>
+internal static class PixelConversion
+{
+    private const int SourceBytes = 4;
+
+    /// <summary>Pixels as a codec gives them: red, green, blue, alpha.</summary>
+    /// <param name="pixels">[height, width, 4].</param>
+    /// <param name="width">Stored pixels per row.</param>
+    /// <param name="height">Stored rows.</param>
+    /// <param name="alpha">Opaque or straight.</param>
+    /// <param name="origin">Where the stored first pixel belongs (EXIF orientation); used if the mode is upright.</param>
+    /// <param name="mode">Upright lays transparent pixels over white and turns the image; the reference's way does neither.</param>
+    public static RgbImage FromDecoded(ReadOnlySpan<byte> pixels, int width, int height, AlphaMeaning alpha, SKEncodedOrigin origin, ImageDecoding mode)
+    {
+        if (mode == ImageDecoding.OpenClip) (alpha, origin) = (AlphaMeaning.Opaque, SKEncodedOrigin.TopLeft);
+        var turned = origin is SKEncodedOrigin.LeftTop or SKEncodedOrigin.RightTop or SKEncodedOrigin.RightBottom or SKEncodedOrigin.LeftBottom;
+        var image = turned ? new RgbImage(height, width) : new RgbImage(width, height);
+        if (origin is SKEncodedOrigin.TopLeft && alpha == AlphaMeaning.Opaque)
+        {
+            DropAlpha(pixels, image.Pixels);
+            return image;
+        }
+        // The orientation as steps through the stored pixels: where the first one is, and how far the next to the right and below are.
+        var (right, bottom) = (width - 1, height - 1);
+        var (first, stepX, stepY) = origin switch
+        {
+            SKEncodedOrigin.TopRight => (right, -1, width),                                 // 2: mirrored
+            SKEncodedOrigin.BottomRight => ((bottom * width) + right, -1, -width),          // 3: upside down
+            SKEncodedOrigin.BottomLeft => (bottom * width, 1, -width),                      // 4: mirrored, upside down
+            SKEncodedOrigin.LeftTop => (0, width, 1),                                       // 5: rows and columns exchanged
+            SKEncodedOrigin.RightTop => (bottom * width, -width, 1),                        // 6: to be turned clockwise
+            SKEncodedOrigin.RightBottom => ((bottom * width) + right, -width, -1),          // 7: exchanged about the other diagonal
+            SKEncodedOrigin.LeftBottom => (right, width, -1),                               // 8: to be turned counter-clockwise
+            _ => (0, 1, width),
+        };
+        var destination = image.Pixels;
+        for (var y = 0; y < image.Height; y++)
+        {
+            var from = first + (y * stepY);
+            for (var x = 0; x < image.Width; x++, from += stepX)
+            {
+                var pixel = pixels.Slice(from * SourceBytes, SourceBytes);
+                var opacity = alpha == AlphaMeaning.Opaque ? byte.MaxValue : pixel[3];
+                destination[0] = OverWhite(pixel[0], opacity);
+                destination[1] = OverWhite(pixel[1], opacity);
+                destination[2] = OverWhite(pixel[2], opacity);
+                destination = destination[RgbImage.Channels..];
+            }
+        }
+        return image;
+    }
+
+    /// <summary>Pixels of an ML.NET image.</summary>
+    /// <param name="pixels">[height, width, 4].</param>
+    /// <param name="width">Pixels per row.</param>
+    /// <param name="height">Rows.</param>
+    /// <param name="format">Order of the channels.</param>
+    /// <param name="mode">Upright lays transparent pixels over white; the reference's way drops the alpha channel.</param>
+    /// <remarks>
+    /// <see cref="MLImage"/> decodes files to premultiplied colours, and its <c>CreateFromPixels</c> takes bytes as they are. A colour
+    /// above its opacity cannot be premultiplied, so it shows that the caller's pixels are straight.
+    /// </remarks>
+    public static RgbImage FromMLImage(ReadOnlySpan<byte> pixels, int width, int height, MLPixelFormat format, ImageDecoding mode)
+    {
+        var image = new RgbImage(width, height);
+        var destination = image.Pixels;
+        var (red, blue) = format == MLPixelFormat.Bgra32 ? (2, 0) : (0, 2);
+        var alpha = AlphaOf(pixels);
+        for (var at = 0; at < pixels.Length; at += SourceBytes)
+        {
+            var pixel = pixels.Slice(at, SourceBytes);
+            destination[0] = Convert(pixel[red], pixel[3], alpha, mode);
+            destination[1] = Convert(pixel[1], pixel[3], alpha, mode);
+            destination[2] = Convert(pixel[blue], pixel[3], alpha, mode);
+            destination = destination[RgbImage.Channels..];
+        }
+        return image;
+    }
+
+    private static byte Convert(byte colour, byte opacity, AlphaMeaning alpha, ImageDecoding mode) => (alpha, mode) switch
+    {
+        (AlphaMeaning.Straight, ImageDecoding.Upright) => OverWhite(colour, opacity),
+        (AlphaMeaning.Premultiplied, ImageDecoding.Upright) => (byte)(colour + byte.MaxValue - opacity),
+        (AlphaMeaning.Premultiplied, _) when opacity > 0 => (byte)(((colour * byte.MaxValue) + (opacity / 2)) / opacity),
+        _ => colour,
+    };
+
+    private static AlphaMeaning AlphaOf(ReadOnlySpan<byte> pixels)
+    {
+        for (var at = 0; at < pixels.Length; at += SourceBytes)
+        {
+            var pixel = pixels.Slice(at, SourceBytes);
+            if (pixel[0] > pixel[3] || pixel[1] > pixel[3] || pixel[2] > pixel[3]) return AlphaMeaning.Straight;
+        }
+        return AlphaMeaning.Premultiplied;
+    }
+
+    private static byte OverWhite(byte colour, byte opacity) =>
+        (byte)(((colour * opacity) + (byte.MaxValue * (byte.MaxValue - opacity)) + (byte.MaxValue / 2)) / byte.MaxValue);
+
+    private static void DropAlpha(ReadOnlySpan<byte> pixels, Span<byte> destination)
+    {
+        var at = 0;
+        if (Vector128.IsHardwareAccelerated)
+        {
+            var keep = Vector128.Create((byte)0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 255, 255, 255, 255);
+            // Four pixels at a time; the last four bytes of each store are overwritten by the next one.
+            while (destination.Length >= Vector128<byte>.Count)
+            {
+                Vector128.Shuffle(Vector128.Create(pixels.Slice(at, Vector128<byte>.Count)), keep).CopyTo(destination);
+                destination = destination[(4 * RgbImage.Channels)..];
+                at += 4 * SourceBytes;
+            }
+        }
+        for (; destination.Length > 0; destination = destination[RgbImage.Channels..], at += SourceBytes)
+            pixels.Slice(at, RgbImage.Channels).CopyTo(destination);
+    }
+}
