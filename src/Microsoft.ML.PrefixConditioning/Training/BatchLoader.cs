@@ -21,7 +21,7 @@ internal sealed class BatchLoader : IDisposable
     {
         (_sampler, _images, _texts, _rows, _lastStep) = (sampler, images, texts, rows, lastStep);
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        _producer = Task.Run(() => Produce(firstStep));
+        _producer = Task.Run(() => Produce(firstStep), CancellationToken.None);
     }
 
     /// <summary>The next batch in order; return its buffer with <see cref="Release"/>.</summary>

@@ -55,6 +55,7 @@ internal sealed class TrainingImages
     /// <param name="batch">Rows; a row whose image cannot be read is replaced in place.</param>
     /// <param name="step">Position in the run; augmentation depends on it.</param>
     /// <param name="pixels">[N, 3, S, S], filled row by row.</param>
+    /// <param name="cancellation">Stops the work.</param>
     /// <exception cref="InvalidDataException">An image cannot be read and the policy is to fail, or too many cannot.</exception>
     public void Load(int[] batch, int step, float[] pixels, CancellationToken cancellation)
     {

@@ -1,5 +1,3 @@
-using static TorchSharp.torch;
-
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>The texts of a batch as token ids: captions as they are, class names through a prompt template.</summary>
