@@ -1,0 +1,185 @@
+using System.Runtime.InteropServices;
+using TorchSharp;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>Loads TorchSharp's native library, also on Linux systems whose libstdc++ is older than the one it was built with.</summary>
+/// <remarks>
+/// TorchSharp 0.107's Linux library needs GLIBCXX_3.4.32 (GCC 13), which Debian 12, Ubuntu 22.04 and RHEL 9 lack. There, and only
+/// there, a copy of the library is patched (<see cref="ElfVersionPatch"/>), kept in the user's cache (<see cref="PatchedLibraryCache"/>)
+/// and loaded before TorchSharp looks for it. TorchSharp asks the dynamic linker for libLibTorchSharp.so; the linker tries the original
+/// in vain and then finds the copy, because a loaded library answers to the name recorded inside it (its soname).
+/// For the same reason the copy finds libtorch, wherever that lies, once libtorch has been loaded by its full path.
+/// The original is only read: it may be a hard link to the file in the NuGet cache.
+/// </remarks>
+internal static class NativeTorchLoader
+{
+    // libtorch.so brings the CUDA libraries where there are any; the other two are the ones that the copy names besides it.
+    private static readonly string[] LibtorchOnLinux = ["libc10.so", "libtorch_cpu.so", "libtorch.so"];
+
+    private static readonly Lock Gate = new();
+    private static volatile bool _loaded;
+
+    /// <summary>Loads TorchSharp's native library unless that was done. To be called before TorchSharp is used; cheap when called again.</summary>
+    /// <exception cref="DllNotFoundException">No native backend is referenced, or it cannot be loaded; the message names the packages.</exception>
+    /// <exception cref="PlatformNotSupportedException">
+    /// The system's libstdc++ is too old and the library could not be patched or loaded; the message says why and what to install.
+    /// </exception>
+    public static void EnsureLoaded()
+    {
+        if (_loaded) return;
+        lock (Gate)
+        {
+            if (_loaded) return;
+            var libraries = NativeTorchLibraries.ForThisProcess();
+            if (LacksNewestLibstdcxx()) LoadPatched(libraries, PatchedLibraryCache.DefaultDirectory());
+            else LoadAsShipped(libraries, () => torch.InitializeDeviceType(DeviceType.CPU));
+            _loaded = true;
+        }
+    }
+
+    /// <summary>Whether this is Linux x64 with glibc and a libstdc++ without <see cref="ElfVersionPatch.NewestVersion"/>.</summary>
+    /// <remarks>The linker itself is asked, for the libstdc++ that this process uses, so that no path or version has to be guessed.</remarks>
+    internal static bool LacksNewestLibstdcxx()
+    {
+        if (!OperatingSystem.IsLinux() || RuntimeInformation.ProcessArchitecture != Architecture.X64) return false;
+        if (!NativeLibrary.TryLoad("libc.so.6", out var libc) || !NativeLibrary.TryGetExport(libc, "gnu_get_libc_version", out _)) return false;
+        return NativeLibrary.TryLoad("libstdc++.so.6", out var libstdcxx)
+            && !NativeLibrary.TryGetExport(libstdcxx, ElfVersionPatch.NewestSymbol, out _);
+    }
+
+    /// <summary>The ordinary way: TorchSharp loads its library; only a failure is put in clearer words.</summary>
+    /// <param name="libraries">Where to look for the cause of a failure.</param>
+    /// <param name="load">TorchSharp's own loading.</param>
+    /// <exception cref="DllNotFoundException">TorchSharp could not load its library.</exception>
+    internal static void LoadAsShipped(NativeTorchLibraries libraries, Action load)
+    {
+        try
+        {
+            load();
+        }
+        catch (Exception e) when (e is NotSupportedException or DllNotFoundException or BadImageFormatException or TypeInitializationException)
+        {
+            if (libraries.Find(NativeTorchLibraries.LibtorchFile) is { } found)
+                throw new DllNotFoundException(
+                    $"TorchSharp's native library could not be loaded, although libtorch is there ('{found}'): {e.Message} "
+                    + $"Check that its version fits TorchSharp {TorchSharpVersion} and that the system's C++ runtime is installed. {Packages}", e);
+            throw NoBackend(libraries, NativeTorchLibraries.LibtorchFile, e);
+        }
+    }
+
+    /// <summary>Loads libtorch and then a patched copy of TorchSharp's library.</summary>
+    /// <param name="libraries">Where the originals lie.</param>
+    /// <param name="cacheDirectory">Folder for the copy; null, or one that cannot be used, makes it a temporary one.</param>
+    /// <returns>The path of the copy; null when TorchSharp's library could be loaded as it is, or was loaded before.</returns>
+    /// <exception cref="DllNotFoundException">TorchSharp's library or libtorch is missing.</exception>
+    /// <exception cref="PlatformNotSupportedException">The library could not be patched, or no copy of it could be loaded.</exception>
+    internal static string? LoadPatched(NativeTorchLibraries libraries, string? cacheDirectory)
+    {
+        // The application may have loaded a library of its own choice; then this is the one that TorchSharp will find.
+        if (NativeLibrary.TryLoad(NativeTorchLibraries.TorchSharpFile, out _)) return null;
+        var source = libraries.Find(NativeTorchLibraries.TorchSharpFile)
+            ?? throw new DllNotFoundException(
+                $"'{NativeTorchLibraries.TorchSharpFile}' of the package TorchSharp was not found in {Listed(libraries)}. "
+                + "Publish the application for linux-x64 or without a runtime identifier, and keep the folder 'runtimes' beside it.");
+        LoadLibtorch(libraries);
+        // A TorchSharp of another version may not need the patch.
+        if (NativeLibrary.TryLoad(source, out _)) return null;
+        return LoadCopy(source, Patch(source), cacheDirectory);
+    }
+
+    private static void LoadLibtorch(NativeTorchLibraries libraries)
+    {
+        foreach (var name in LibtorchOnLinux)
+        {
+            var path = libraries.Find(name);
+            try
+            {
+                // Without a path, the linker takes one that is already loaded, or one from its own search path.
+                NativeLibrary.Load(path ?? name);
+            }
+            catch (DllNotFoundException e) when (path is null)
+            {
+                throw NoBackend(libraries, name, e);
+            }
+            catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
+            {
+                throw new DllNotFoundException($"libtorch is there, but '{path}' could not be loaded: {e.Message} {Packages}", e);
+            }
+        }
+    }
+
+    private static byte[] Patch(string source)
+    {
+        try
+        {
+            return ElfVersionPatch.Apply(File.ReadAllBytes(source), ElfVersionPatch.LibTorchSharp);
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
+        {
+            throw TooOld($"'{source}' could not be patched for this system: {e.Message}", e);
+        }
+    }
+
+    private static string LoadCopy(string source, byte[] content, string? cacheDirectory)
+    {
+        var failure = "there is no home folder.";
+        if (cacheDirectory is not null)
+        {
+            try
+            {
+                return LoadFrom(cacheDirectory, content);
+            }
+            catch (Exception e) when (IsLoadFailure(e))
+            {
+                failure = $"in '{cacheDirectory}': {e.Message}";
+            }
+        }
+
+        // A folder of our own with a random name, because others may write to the system's temporary folder as well.
+        string? temporary = null;
+        try
+        {
+            temporary = Directory.CreateTempSubdirectory("prefix-conditioning-").FullName;
+            return LoadFrom(temporary, content);
+        }
+        catch (Exception e) when (IsLoadFailure(e))
+        {
+            throw TooOld(
+                $"A copy of '{source}' was patched for this system, but could not be written and loaded. In the user's cache: {failure} "
+                + $"In the temporary folder '{temporary ?? Path.GetTempPath()}': {e.Message} "
+                + "Let XDG_CACHE_HOME or TMPDIR name a folder that can be written and that is not mounted noexec.", e);
+        }
+        finally
+        {
+            // What is loaded stays loaded when its file goes.
+            if (temporary is not null) Directory.Delete(temporary, recursive: true);
+        }
+    }
+
+    private static string LoadFrom(string directory, byte[] content)
+    {
+        var path = PatchedLibraryCache.Store(directory, NativeTorchLibraries.TorchSharpFile, content);
+        NativeLibrary.Load(path);
+        return path;
+    }
+
+    private static bool IsLoadFailure(Exception e) =>
+        e is IOException or UnauthorizedAccessException or DllNotFoundException or BadImageFormatException;
+
+    private static PlatformNotSupportedException TooOld(string what, Exception cause) => new(
+        $"This system's libstdc++ lacks {ElfVersionPatch.NewestVersion}, which TorchSharp {TorchSharpVersion} needs. {what} "
+        + "Otherwise install a libstdc++ of GCC 13.2 or newer (Debian 13, Ubuntu 24.04 and Fedora 39 have one), or put one on LD_LIBRARY_PATH.",
+        cause);
+
+    private static DllNotFoundException NoBackend(NativeTorchLibraries libraries, string missing, Exception cause) => new(
+        $"TorchSharp has no native backend: '{missing}' was not found in {Listed(libraries)}. {Packages}", cause);
+
+    private static string Packages =>
+        $"The application chooses the backend: let it reference the package TorchSharp-cpu {TorchSharpVersion} (every system), or only its own system's "
+        + "libtorch-cpu-linux-x64, libtorch-cpu-win-x64 or libtorch-cpu-osx-arm64, or for NVIDIA GPUs TorchSharp-cuda-linux or TorchSharp-cuda-windows.";
+
+    private static string TorchSharpVersion => typeof(torch).Assembly.GetName().Version?.ToString(3) ?? "";
+
+    private static string Listed(NativeTorchLibraries libraries) => string.Join(", ", libraries.Directories.Select(d => $"'{d}'"));
+}

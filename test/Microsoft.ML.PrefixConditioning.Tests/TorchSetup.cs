@@ -1,0 +1,9 @@
+namespace Microsoft.ML.PrefixConditioning.Tests;
+
+/// <summary>Makes torch usable in every test of the assembly.</summary>
+[TestClass]
+public static class TorchSetup
+{
+    [AssemblyInitialize]
+    public static void LoadNativeLibrary(TestContext context) => NativeTorchLoader.EnsureLoaded();
+}
