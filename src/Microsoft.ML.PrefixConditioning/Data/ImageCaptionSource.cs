@@ -1,0 +1,165 @@
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>Which fields of a caption table hold the image and the caption: by header names, or by index where there is no header
+/// line.</summary>
+internal sealed record CaptionTableFields(string? Image, string? Caption, int? ImageIndex, int? CaptionIndex);
+
+/// <summary>Caption table -> rows.</summary>
+internal static class ImageCaptionSource
+{
+    /// <summary>Header names that are taken for the image, the first that is there; case, spaces, '_' and '-' do not count.</summary>
+    public static readonly string[] ImageFieldNames =
+        ["image", "imagepath", "filepath", "imagefile", "imagefilename", "imagename", "filename", "file", "path", "img", "imgpath"];
+
+    /// <summary>Header names that are taken for the caption, in the same way.</summary>
+    public static readonly string[] CaptionFieldNames =
+        ["caption", "title", "text", "description", "sentence", "alttext", "alt", "captions", "comment"];
+
+    /// <summary>Reads the table; images are not looked at.</summary>
+    /// <returns>Columns image, text, dataset type and label (missing), in the table's order.</returns>
+    public static IDataView Load(
+        string path, string? imageRoot, CaptionTableFields fields, char? separator, string datasetType, SourceColumns columns)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(path);
+        CheckIndexes(fields);
+        var root = Root(path, imageRoot);
+        var images = new List<string>();
+        var captions = new List<string>();
+        using (var reader = new DelimitedReader(Open(path), path, separator ?? SeparatorOf(path)))
+            ReadRows(reader, fields, path, images, captions);
+        if (captions.Count == 0)
+            throw new InvalidDataException($"'{path}' has no rows{(fields.ImageIndex is null ? " below its header line" : "")}.");
+        return new TextRowsView(
+            captions.Count,
+            (columns.Image, i => Locator(root, images[i])),
+            (columns.Text, i => captions[i]),
+            (columns.DatasetType, _ => datasetType),
+            (columns.Label, _ => null));
+    }
+
+    private static void ReadRows(DelimitedReader reader, CaptionTableFields fields, string path, List<string> images, List<string> captions)
+    {
+        int? imageIndex = fields.ImageIndex, captionIndex = fields.CaptionIndex;
+        var width = 0;
+        if (imageIndex is null && reader.Read())
+        {
+            imageIndex = FindField(reader, fields.Image, ImageFieldNames, "image");
+            captionIndex = FindField(reader, fields.Caption, CaptionFieldNames, "caption");
+            width = reader.Fields.Count;
+            if (imageIndex == captionIndex)
+                throw reader.Fault($"field '{reader.Fields[imageIndex.Value]}' was named for both the image and the caption.");
+        }
+        // Several captions of an image share its name; the pool is needed while reading only.
+        var pool = new Dictionary<string, string>(StringComparer.Ordinal);
+        while (reader.Read())
+        {
+            if (width == 0)
+            {
+                width = reader.Fields.Count;
+                if (Math.Max(imageIndex!.Value, captionIndex!.Value) >= width)
+                    throw reader.Fault($"there are {width} field(s), but imageIndex is {imageIndex} and captionIndex {captionIndex}; " +
+                        "the first field is 0. Is the separator right?");
+            }
+            if (reader.Fields.Count != width)
+                throw reader.Fault($"there are {reader.Fields.Count} field(s), expected {width} as in the first line. " +
+                    "A separator or line break inside a field needs a quoted field in a CSV file; a TSV file cannot hold it.");
+            var image = CheckedImage(reader, reader.Fields[imageIndex!.Value]);
+            if (!pool.TryGetValue(image, out var pooled)) pool.Add(image, pooled = image);
+            var caption = reader.Fields[captionIndex!.Value];
+            if (string.IsNullOrWhiteSpace(caption))
+                throw reader.Fault($"the caption of '{image}' is empty. Write one, or delete the line.");
+            images.Add(pooled);
+            captions.Add(caption);
+        }
+    }
+
+    private static string CheckedImage(DelimitedReader reader, string field)
+    {
+        var image = field.Trim();
+        if (image.Length == 0) throw reader.Fault("the image is empty. Name a file, or delete the line.");
+        if (ImageLocator.IsWebAddress(image))
+            throw reader.Fault($"the image '{image}' is a web address. Download the images and name the files.");
+        image = image.Replace('\\', '/');
+        return image.StartsWith("./", StringComparison.Ordinal) ? image[2..] : image;
+    }
+
+    private static int FindField(DelimitedReader reader, string? asked, string[] known, string what)
+    {
+        var header = reader.Fields;
+        var found = -1;
+        if (asked is not null)
+        {
+            found = header.FindIndex(f => f.Trim() == asked);
+            if (found < 0) found = header.FindIndex(f => f.Trim().Equals(asked, StringComparison.OrdinalIgnoreCase));
+            if (found < 0)
+                throw reader.Fault($"there is no field '{asked}' for the {what}; the header has " +
+                    $"{NearName.List(header)}.{NearName.Question(asked, header)}");
+        }
+        for (var i = 0; found < 0 && i < known.Length; i++) found = header.FindIndex(f => Simplified(f) == known[i]);
+        if (found < 0)
+            throw reader.Fault($"no field of the header ({NearName.List(header)}) is a known name for the {what}: " +
+                $"{string.Join(", ", known)}. " +
+                $"Set {what}Field to its name; or set imageIndex and captionIndex if the table has no header line.");
+        if (header.Where((f, i) => i != found && f.Trim() == header[found].Trim()).Any())
+            throw reader.Fault($"the header names the {what} field '{header[found].Trim()}' twice. Rename one.");
+        return found;
+    }
+
+    private static string Simplified(string name) => string.Concat(name.Where(c => c is not (' ' or '_' or '-'))).ToLowerInvariant();
+
+    private static void CheckIndexes(CaptionTableFields fields)
+    {
+        if (fields.ImageIndex is null && fields.CaptionIndex is null) return;
+        if (fields is { ImageIndex: null } or { CaptionIndex: null })
+            throw new ArgumentException("Only one of imageIndex and captionIndex is set; a table without a header line needs both.");
+        if (fields.Image is not null || fields.Caption is not null)
+            throw new ArgumentException("imageField and captionField name fields of a header line, imageIndex and captionIndex count " +
+                "fields where there is none. Set one pair only.");
+        if (fields.ImageIndex < 0 || fields.CaptionIndex < 0 || fields.ImageIndex == fields.CaptionIndex)
+            throw new ArgumentException($"imageIndex is {fields.ImageIndex} and captionIndex {fields.CaptionIndex}; " +
+                "they must be 0 or more and differ.");
+    }
+
+    private static FileStream Open(string path)
+    {
+        try
+        {
+            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);   // the reader has its own buffer
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new FileNotFoundException($"There is no caption table '{path}'. {MissingPath.Describe(path)}", path, e);
+        }
+        catch (UnauthorizedAccessException) when (Directory.Exists(path))
+        {
+            throw new FileNotFoundException($"'{path}' is a folder. Give the caption table, a .tsv or .csv file; " +
+                "imageRoot is the folder of the images.", path);
+        }
+    }
+
+    private static char SeparatorOf(string path) => Path.GetExtension(path).ToUpperInvariant() switch
+    {
+        ".TSV" or ".TAB" => '\t',
+        ".CSV" => ',',
+        _ => throw new ArgumentException($"The separator of '{path}' cannot be told from its extension, which is neither .tsv, .tab " +
+            "nor .csv. Set separator."),
+    };
+
+    /// <summary>What stands in front of a relative image: "", a folder with a slash, or an archive with its mark.</summary>
+    private static string Root(string path, string? imageRoot)
+    {
+        var root = imageRoot ?? Path.GetDirectoryName(path) ?? "";
+        if (root.Length == 0) return "";
+        if (ImageLocator.TrySplit(root, out var archive, out var inner))
+            return ImageLocator.Join(archive, inner.Length == 0 || inner.EndsWith('/') ? inner : inner + "/");
+        if (ImageArchive.HasArchiveExtension(root) && File.Exists(root)) return ImageLocator.Join(root, "");
+        // The table's own folder is checked by opening the table.
+        if (imageRoot is not null && !Directory.Exists(root))
+            throw new DirectoryNotFoundException(File.Exists(root)
+                ? $"imageRoot '{root}' is a file. Give a folder, a .zip or a .tar archive."
+                : $"There is no imageRoot '{root}'. {MissingPath.Describe(root)}");
+        return root[^1] is '/' or '\\' ? root : root + "/";
+    }
+
+    private static string Locator(string root, string image) => Path.IsPathRooted(image) ? image : root + image;
+}

@@ -1,0 +1,44 @@
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>Says why a path is not there: which part of it is missing, and whether a name differs only in case.</summary>
+internal static class MissingPath
+{
+    // A search for near names must stay cheap when thousands of images are missing from one large folder.
+    private const int MostEntriesSearched = 5000;
+
+    /// <summary>One or two sentences about a path of which <c>File.Exists</c> and <c>Directory.Exists</c> are false.</summary>
+    public static string Describe(string path)
+    {
+        var full = Path.GetFullPath(path);
+        var missing = Path.TrimEndingDirectorySeparator(full);
+        while (Path.GetDirectoryName(missing) is { } parent)
+        {
+            if (Directory.Exists(parent))
+                return Describe(parent, Path.GetFileName(missing), Path.TrimEndingDirectorySeparator(full) == missing);
+            if (File.Exists(parent)) return $"'{parent}' is a file, not a folder.";
+            missing = parent;
+        }
+        return $"'{full}' does not exist.";
+    }
+
+    private static string Describe(string folder, string name, bool isLast)
+    {
+        var sentence = isLast
+            ? $"The folder '{folder}' exists, but has no '{name}'."
+            : $"The folder '{Path.Combine(folder, name)}' does not exist; '{folder}' does.";
+        return OtherCase(folder, name) is { } near ? $"{sentence} It has '{near}', which differs only in case." : sentence;
+    }
+
+    private static string? OtherCase(string folder, string name)
+    {
+        try
+        {
+            return Directory.EnumerateFileSystemEntries(folder).Take(MostEntriesSearched).Select(e => Path.GetFileName(e))
+                .FirstOrDefault(n => n.Equals(name, StringComparison.OrdinalIgnoreCase));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;   // a folder that may not be listed; the first sentence still holds
+        }
+    }
+}

@@ -1,0 +1,19 @@
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>Names of the four columns that every dataset source gives.</summary>
+internal sealed record SourceColumns(string Image, string Text, string DatasetType, string Label)
+{
+    /// <summary>Checks that there are four different names.</summary>
+    /// <exception cref="ArgumentException">A name is empty, or two are equal.</exception>
+    public SourceColumns Checked()
+    {
+        string[] names = [Image, Text, DatasetType, Label];
+        if (names.Any(string.IsNullOrWhiteSpace))
+            throw new ArgumentException($"One of the column names ({NearName.List(names)}) is empty; " +
+                "give the image, text, dataset type and label column a name each.");
+        if (names.Distinct(StringComparer.Ordinal).Count() < names.Length)
+            throw new ArgumentException($"The column names {NearName.List(names)} must differ: image, text, dataset type and label " +
+                "are four columns.");
+        return this;
+    }
+}

@@ -1,0 +1,98 @@
+using Microsoft.ML.Data;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>Rows of text columns that are made up when they are read: the view behind the dataset sources.</summary>
+/// <remarks>
+/// Rereadable, shufflable and of known length. <c>LoadFromEnumerable</c> cannot be shuffled and needs one object per row;
+/// here a million rows cost what their distinct parts cost.
+/// </remarks>
+internal sealed class TextRowsView : IDataView
+{
+    private readonly int _count;
+    private readonly Func<int, string?>[] _values;
+
+    /// <summary>A view of rows 0 to <paramref name="count"/> - 1.</summary>
+    /// <param name="count">Number of rows.</param>
+    /// <param name="columns">Name of each column, and its text by row; null is a missing text.</param>
+    public TextRowsView(int count, params (string Name, Func<int, string?> Value)[] columns)
+    {
+        _count = count;
+        _values = [.. columns.Select(c => c.Value)];
+        var builder = new DataViewSchema.Builder();
+        foreach (var (name, _) in columns) builder.AddColumn(name, TextDataViewType.Instance);
+        Schema = builder.ToSchema();
+    }
+
+    /// <inheritdoc/>
+    public bool CanShuffle => true;
+
+    /// <inheritdoc/>
+    public DataViewSchema Schema { get; }
+
+    /// <inheritdoc/>
+    public long? GetRowCount() => _count;
+
+    /// <inheritdoc/>
+    public DataViewRowCursor GetRowCursor(IEnumerable<DataViewSchema.Column> columnsNeeded, Random? rand = null) =>
+        new Cursor(this, columnsNeeded, rand);
+
+    /// <inheritdoc/>
+    public DataViewRowCursor[] GetRowCursorSet(IEnumerable<DataViewSchema.Column> columnsNeeded, int n, Random? rand = null) =>
+        [GetRowCursor(columnsNeeded, rand)];   // reading is far cheaper than what follows it: nothing to split
+
+    private sealed class Cursor : DataViewRowCursor
+    {
+        private readonly TextRowsView _view;
+        private readonly bool[] _active;
+        private readonly int[]? _order;
+        private long _position = -1;
+
+        public Cursor(TextRowsView view, IEnumerable<DataViewSchema.Column> columnsNeeded, Random? rand)
+        {
+            _view = view;
+            _active = new bool[view.Schema.Count];
+            foreach (var column in columnsNeeded) _active[column.Index] = true;
+            if (rand is null) return;
+            _order = new int[view._count];
+            for (var i = 0; i < _order.Length; i++) _order[i] = i;
+            rand.Shuffle(_order);
+        }
+
+        public override long Position => _position;
+
+        public override long Batch => 0;
+
+        public override DataViewSchema Schema => _view.Schema;
+
+        private int Row => _position < 0
+            ? throw new InvalidOperationException("The cursor stands on no row: call MoveNext, and stop when it gives false.")
+            : _order is null ? (int)_position : _order[_position];
+
+        public override bool MoveNext()
+        {
+            if (_position + 1 < _view._count && _position > -2)
+            {
+                _position++;
+                return true;
+            }
+            _position = -2;
+            return false;
+        }
+
+        public override bool IsColumnActive(DataViewSchema.Column column) => column.Index < _active.Length && _active[column.Index];
+
+        public override ValueGetter<DataViewRowId> GetIdGetter() => (ref DataViewRowId value) => value = new DataViewRowId((ulong)Row, 0);
+
+        public override ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column)
+        {
+            if (!IsColumnActive(column))
+                throw new ArgumentOutOfRangeException(
+                    nameof(column), $"Column '{column.Name}' was not asked for when the cursor was made.");
+            var text = _view._values[column.Index];
+            ValueGetter<ReadOnlyMemory<char>> getter = (ref ReadOnlyMemory<char> value) => value = text(Row).AsMemory();
+            return getter as ValueGetter<TValue>
+                ?? throw new InvalidOperationException($"Column '{column.Name}' is text; a getter of {typeof(TValue)} does not fit.");
+        }
+    }
+}

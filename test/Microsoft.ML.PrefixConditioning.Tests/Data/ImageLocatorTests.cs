@@ -1,0 +1,143 @@
+using System.Formats.Tar;
+using System.IO.Compression;
+using System.Text;
+
+namespace Microsoft.ML.PrefixConditioning.Tests;
+
+[TestClass]
+public sealed class ImageLocatorTests : IDisposable
+{
+    private readonly DataTestFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [TestMethod]
+    public void ReadAllBytes_File_GivesItsBytes()
+    {
+        var path = _folder.Write("a b!/#1 ü.png", [1, 2, 3]);
+        DataTestRows.Equal<byte>([1, 2, 3], ImageLocator.ReadAllBytes(path));
+    }
+
+    [TestMethod]
+    [DataRow("zip")]
+    [DataRow("tar")]
+    public void ReadAllBytes_Archive_GivesTheEntry(string kind)
+    {
+        (string, string)[] entries = [("./a/1.png", "one"), ("ü!/b !/2.png", "two"), ("back\\slash.png", "three")];
+        var archive = kind == "zip" ? _folder.Zip("x.zip", entries) : _folder.Tar("x.tar", entries);
+        Assert.AreEqual("one", Read(archive + "!/a/1.png"));
+        Assert.AreEqual("one", Read(archive + "!/q/../a//./1.png"));
+        Assert.AreEqual("two", Read(archive + "!/ü!/b !/2.png"));
+        Assert.AreEqual("three", Read(archive + "!\\back\\slash.png"));
+    }
+
+    [TestMethod]
+    public void ReadAllBytes_FolderNamedLikeAnArchiveMark_IsAPlainPath() =>
+        Assert.AreEqual("inside", Read(_folder.Write("odd.zip!/a.png", "inside")));
+
+    [TestMethod]
+    public void ReadAllBytes_TarHardLink_GivesTheFirstNamesBytes()
+    {
+        using (var writer = new TarWriter(File.Create(_folder["x.tar"])))
+        {
+            writer.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, "a.png") { DataStream = new MemoryStream("data"u8.ToArray()) });
+            writer.WriteEntry(new PaxTarEntry(TarEntryType.HardLink, "b.png") { LinkName = "a.png" });
+        }
+        Assert.AreEqual("data", Read(_folder["x.tar!/b.png"]));
+    }
+
+    [TestMethod]
+    public void ReadAllBytes_LargeEntry_IsWhole()
+    {
+        var large = new string('x', (1 << 24) + 5);
+        Assert.AreEqual(large.Length, ImageLocator.ReadAllBytes(_folder.Zip("x.zip", ("a.png", large)) + "!/a.png").Length);
+    }
+
+    [TestMethod]
+    [DataRow("zip")]
+    [DataRow("tar")]
+    public void ReadAllBytes_ManyThreads_EachGetsItsOwn(string kind)
+    {
+        var entries = Enumerable.Range(0, 60).Select(i => ($"{i}.png", string.Concat(Enumerable.Repeat($"entry {i} ", 500 + i)))).ToArray();
+        var archives = Enumerable.Range(0, 12)   // more than are kept open
+            .Select(n => kind == "zip" ? _folder.Zip($"{n}.zip", entries) : _folder.Tar($"{n}.tar", entries)).ToArray();
+        Parallel.For(0, 1500, new ParallelOptions { MaxDegreeOfParallelism = 8 }, i =>
+        {
+            var (name, text) = entries[i * 7 % entries.Length];
+            Assert.AreEqual(text, Read($"{archives[i * 5 % archives.Length]}!/{name}"));
+        });
+        Assert.IsLessThanOrEqualTo(ImageArchiveCache.Capacity, ImageArchiveCache.Count);
+    }
+
+    [TestMethod]
+    public void ReadAllBytes_ArchiveReplaced_NewContentIsRead()
+    {
+        var archive = _folder.Zip("x.zip", ("a.png", "old"));
+        Assert.AreEqual("old", Read(archive + "!/a.png"));
+        File.Delete(archive);
+        _folder.Zip("x.zip", ("a.png", "a new and longer one"));
+        Assert.AreEqual("a new and longer one", Read(archive + "!/a.png"));
+    }
+
+    [TestMethod]
+    public void ReadAllBytes_MissingFile_SaysWhichPartIsMissing()
+    {
+        _folder.Write("Set/A.png");
+        Assert.AreEqual(
+            $"There is no image '{_folder["Set/b.png"]}'. The folder '{_folder["Set"]}' exists, but has no 'b.png'. If a caption table names it, check imageRoot.",
+            Missing(_folder["Set/b.png"]));
+        StringAssert.Contains(Missing(_folder["Set/a.png"]), "It has 'A.png', which differs only in case.");
+        StringAssert.Contains(Missing(_folder["set/sub/A.png"]),
+            $"The folder '{_folder["set"]}' does not exist; '{_folder.Root}' does. It has 'Set', which differs only in case.");
+        StringAssert.Contains(Missing("https://example.org/a.png"), "It looks like a web address; download the image and name the file.");
+        StringAssert.Contains(Missing(_folder["Set/A.png/b.png"]), $"'{_folder["Set/A.png"]}' is a file, not a folder.");
+    }
+
+    [TestMethod]
+    public void ReadAllBytes_MissingInArchive_NamesArchiveAndEntry()
+    {
+        var archive = _folder.Zip("x.zip", ("a/A.png", "x"));
+        Assert.AreEqual($"The archive '{archive}' has no 'a/b.png' among its 1 files.", Missing(archive + "!/a/b.png"));
+        StringAssert.EndsWith(Missing(archive + "!/a/a.png"), "It has 'a/A.png', which differs only in case.");
+        Assert.AreEqual($"There is no archive '{_folder["y.tar"]}'. The folder '{_folder.Root}' exists, but has no 'y.tar'.", Missing(_folder["y.tar!/a.png"]));
+    }
+
+    [TestMethod]
+    public void ReadAllBytes_NoImageAtAll_SaysWhatItIs()
+    {
+        Assert.AreEqual($"'{_folder.Root}' is a folder; an image column names files.", Invalid(_folder.Root));
+        var empty = _folder.Write("empty.png", "");
+        Assert.AreEqual($"The image '{empty}' is empty: it has 0 bytes.", Invalid(empty));
+        DataTestRows.Fails<ArgumentException>(() => ImageLocator.ReadAllBytes(""));
+    }
+
+    [TestMethod]
+    public void ReadAllBytes_DamagedArchive_NamesArchiveAndEntry()
+    {
+        var noZip = _folder.Write("no.zip", "this is not an archive");
+        StringAssert.StartsWith(Invalid(noZip + "!/a.png"), $"'{noZip}' is not a ZIP archive, or it is damaged: ");
+        var noTar = _folder.Write("no.tar", new string('x', 2000));
+        StringAssert.StartsWith(Invalid(noTar + "!/a.png"), $"'{noTar}' is not an uncompressed TAR archive, or it is damaged: ");
+
+        var broken = _folder.Zip("broken.zip", ("a.png", string.Concat(Enumerable.Range(0, 5000))));
+        var bytes = File.ReadAllBytes(broken);
+        bytes.AsSpan(60, 2000).Fill(0xFF);
+        File.WriteAllBytes(broken, bytes);
+        StringAssert.StartsWith(Invalid(broken + "!/a.png"), $"'a.png' in the archive '{broken}' cannot be read: ");
+    }
+
+    [TestMethod]
+    public void ReadAllBytes_ArchiveMendedAfterFailure_IsReadAgain()
+    {
+        var path = _folder.Write("x.zip", "damaged");
+        Invalid(path + "!/a.png");
+        _folder.Zip("x.zip", ("a.png", "mended"));
+        Assert.AreEqual("mended", Read(path + "!/a.png"));
+    }
+
+    private static string Read(string locator) => Encoding.UTF8.GetString(ImageLocator.ReadAllBytes(locator));
+
+    private static string Missing(string locator) => DataTestRows.Fails<FileNotFoundException>(() => ImageLocator.ReadAllBytes(locator)).Message;
+
+    private static string Invalid(string locator) => DataTestRows.Fails<InvalidDataException>(() => ImageLocator.ReadAllBytes(locator)).Message;
+}
