@@ -53,7 +53,8 @@ internal static class DrawnDataset
             [
                 Test("near", DrawnObject.Labelled, "New pictures of the same kind as the labelled ones."),
                 Test("far-sketches", DrawnObject.Labelled, "Pencil drawings on paper; the captioned pictures have them too."),
-                Test("far-silhouettes", DrawnObject.Labelled, "Black shapes on grainy textures; the captioned pictures have silhouettes of other things only."),
+                Test("far-silhouettes", DrawnObject.Labelled,
+                    "Black shapes on grainy textures; the captioned pictures have silhouettes of other things only."),
                 Test("far-scenes", DrawnObject.Labelled, "Small and turned things in any colour, in places full of other shapes."),
                 Test("unseen", DrawnObject.CaptionOnly, "Things that have no labelled picture, in every style of the captioned ones."),
             ]);
@@ -64,7 +65,9 @@ internal static class DrawnDataset
         foreach (var path in Folders.Select(name => Path.Combine(folder, name)).Where(Path.Exists))
         {
             if (!File.Exists(stamp))
-                throw new IOException($"'{path}' was not drawn by this sample (there is no {StampName} beside it). Give an empty folder for the data, or move it away.");
+                throw new IOException(
+                    $"'{path}' was not drawn by this sample (there is no {StampName} beside it). "
+                    + "Give an empty folder for the data, or move it away.");
             Directory.Delete(path, recursive: true);
         }
         Directory.CreateDirectory(folder);
@@ -84,16 +87,19 @@ internal static class DrawnDataset
         for (var index = 0; index < CaptionedPictures; index++)
         {
             var row = index;
-            jobs.Add(new Job(Path.Combine(paths.CaptionImages, FileName(row)), (picture, random) => captions[row] = Scenes.Captioned(picture, random)));
+            jobs.Add(new Job(
+                Path.Combine(paths.CaptionImages, FileName(row)),
+                (picture, random) => captions[row] = Scenes.Captioned(picture, random)));
         }
 
         Run(jobs, seed, progress);
         var table = new StringBuilder("image\tcaption\n");
-        for (var row = 0; row < captions.Length; row++) table.Append(CultureInfo.InvariantCulture, $"{FileName(row)}\t{captions[row]}\n");
+        for (var row = 0; row < captions.Length; row++) table.Append(FileName(row)).Append('\t').Append(captions[row]).Append('\n');
         File.WriteAllText(paths.CaptionTable, table.ToString());
     }
 
-    private static void AddFolder(List<Job> jobs, string folder, IReadOnlyList<DrawnObject> things, int perClass, Action<Picture, DrawnObject, SplitMix> draw)
+    private static void AddFolder(
+        List<Job> jobs, string folder, IReadOnlyList<DrawnObject> things, int perClass, Action<Picture, DrawnObject, SplitMix> draw)
     {
         foreach (var thing in things)
         {
@@ -131,7 +137,8 @@ internal static class DrawnDataset
 /// <param name="CaptionTable">Tab-separated file with the columns image and caption.</param>
 /// <param name="CaptionImages">Folder that the table's image names are relative to.</param>
 /// <param name="Tests">The test sets, in the order of a report.</param>
-internal sealed record DrawnDatasetPaths(string Classification, string CaptionTable, string CaptionImages, IReadOnlyList<DrawnTestSet> Tests);
+internal sealed record DrawnDatasetPaths(
+    string Classification, string CaptionTable, string CaptionImages, IReadOnlyList<DrawnTestSet> Tests);
 
 /// <summary>One test set.</summary>
 /// <param name="Name">Short name, such as "near".</param>

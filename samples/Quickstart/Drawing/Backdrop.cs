@@ -16,8 +16,13 @@ internal sealed record Backdrop(string Phrase, Action<SKCanvas, SplitMix> Paint)
     public static IReadOnlyList<Backdrop> Papers { get; } =
     [
         new("on white paper", (canvas, _) => canvas.Clear(new SKColor(252, 252, 250))),
-        new("on old paper", (canvas, random) => canvas.Clear(Palette.Mix(new SKColor(238, 222, 184), new SKColor(222, 200, 160), random.Between(0, 1)))),
-        new("on lined paper", (canvas, random) => { canvas.Clear(Palette.Paper); Lines(canvas, new SKColor(150, 180, 225), 7, random.Between(0, 7), 1, false); }),
+        new("on old paper", (canvas, random) =>
+            canvas.Clear(Palette.Mix(new SKColor(238, 222, 184), new SKColor(222, 200, 160), random.Between(0, 1)))),
+        new("on lined paper", (canvas, random) =>
+        {
+            canvas.Clear(Palette.Paper);
+            Lines(canvas, new SKColor(150, 180, 225), 7, random.Between(0, 7), 1, false);
+        }),
         new("on squared paper", (canvas, random) =>
         {
             canvas.Clear(Palette.Paper);
@@ -84,7 +89,8 @@ internal sealed record Backdrop(string Phrase, Action<SKCanvas, SplitMix> Paint)
         new("on striped wallpaper", (canvas, random) =>
         {
             canvas.Clear(Light(random));
-            Lines(canvas, Palette.Mix(Palette.Named(random.Pick(Palette.Vivid), random), SKColors.White, 0.5f), 10, random.Between(0, 10), 4.5f, true);
+            var stripe = Palette.Mix(Palette.Named(random.Pick(Palette.Vivid), random), SKColors.White, 0.5f);
+            Lines(canvas, stripe, 10, random.Between(0, 10), 4.5f, true);
         }),
         new("on spotted wallpaper", (canvas, random) =>
         {
@@ -134,7 +140,8 @@ internal sealed record Backdrop(string Phrase, Action<SKCanvas, SplitMix> Paint)
         canvas.DrawRect(0, top, Size, bottom - top, paint);
     }
 
-    private static void Blobs(SKCanvas canvas, SplitMix random, int count, SKColor colour, float top, float bottom, float smallest, float largest)
+    private static void Blobs(
+        SKCanvas canvas, SplitMix random, int count, SKColor colour, float top, float bottom, float smallest, float largest)
     {
         using var paint = new SKPaint { Color = colour, IsAntialias = true };
         for (var i = 0; i < count; i++)

@@ -22,13 +22,14 @@ internal sealed record NounPhrase(DrawnObject Thing, int Count, string? Colour, 
 /// <summary>Writes a picture's caption.</summary>
 internal static class Caption
 {
-    /// <summary>Ways to say that one thing stands beside another, and whether it then stands on the left; null where either is right.</summary>
+    /// <summary>Ways to say that one thing stands beside another, and whether it is then on the left (null: either).</summary>
     public static IReadOnlyList<(string Words, bool? Left)> Relations { get; } =
         [("next to", null), ("beside", null), ("and", null), ("to the left of", true), ("to the right of", false)];
 
     private static readonly Dictionary<Style, string[]> Openings = new()
     {
-        [Style.Flat] = ["{}", "{}", "{}", "a drawing of {}", "a colourful picture of {}", "we see {}", "there is {}", "this picture shows {}"],
+        [Style.Flat] = ["{}", "{}", "{}", "a drawing of {}", "a colourful picture of {}",
+            "we see {}", "there is {}", "this picture shows {}"],
         [Style.Pencil] = ["a pencil sketch of {}", "a sketch of {}", "a line drawing of {}", "{} drawn with a pencil"],
         [Style.Chalk] = ["a chalk drawing of {}", "{} drawn with chalk"],
         [Style.Silhouette] = ["the silhouette of {}", "the black silhouette of {}", "the dark shape of {}"],

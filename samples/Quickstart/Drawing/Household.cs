@@ -10,7 +10,10 @@ internal static class Household
         var width = random.Between(0.46f, 0.58f);
         sketch.Ring(Main, 0.1f, 0, -0.82f, 0.12f);
         sketch.Circle(Dark, 0, 0.74f, 0.17f);
-        sketch.Fill(Main, $"M -0.2 -0.7 C {-width} -0.6 {-width} 0 {-width - 0.04f} 0.25 Q {-width - 0.1f} 0.5 -0.82 0.66 H 0.82 Q {width + 0.1f} 0.5 {width + 0.04f} 0.25 C {width} 0 {width} -0.6 0.2 -0.7 Z");
+        sketch.Fill(Main, $"""
+            M -0.2 -0.7 C {-width} -0.6 {-width} 0 {-width - 0.04f} 0.25 Q {-width - 0.1f} 0.5 -0.82 0.66
+            H 0.82 Q {width + 0.1f} 0.5 {width + 0.04f} 0.25 C {width} 0 {width} -0.6 0.2 -0.7 Z
+            """);
         sketch.Line(Second, 0.12f, $"M {-width} 0.28 H {width}");
         sketch.Turn(random.Between(-18, 18));
     }
@@ -25,7 +28,10 @@ internal static class Household
             sketch.Fill(Second, $"M -0.55 0.08 H 0.58 V 0.28 H -0.55 Z");
             return;
         }
-        sketch.Line(Main, 0.14f, $"M -0.42 {top} V 0.1 M 0.42 {top} V 0.1 M -0.42 {top + 0.08f} H 0.42 M -0.42 {top + 0.45f} H 0.42 M -0.5 0.2 V 0.92 M 0.5 0.2 V 0.92 M -0.3 0.3 V 0.72 M 0.3 0.3 V 0.72");
+        sketch.Line(Main, 0.14f, $"""
+            M -0.42 {top} V 0.1 M 0.42 {top} V 0.1 M -0.42 {top + 0.08f} H 0.42
+            M -0.42 {top + 0.45f} H 0.42 M -0.5 0.2 V 0.92 M 0.5 0.2 V 0.92 M -0.3 0.3 V 0.72 M 0.3 0.3 V 0.72
+            """);
         sketch.Fill(Second, $"M -0.46 0 H 0.46 L 0.62 0.3 H -0.62 Z");
     }
 
@@ -58,9 +64,9 @@ internal static class Household
     public static void Cup(Sketch sketch, SplitMix random)
     {
         var bottom = random.Between(0.36f, 0.52f);
-        var low = random.Between(0.7f, 0.88f);
+        var low = random.Between(0.6f, 0.78f);
         sketch.Line(Main, 0.16f, $"M 0.42 -0.25 C 0.98 -0.38 1 0.4 0.38 0.38");
-        sketch.Fill(Main, $"M -0.72 -0.5 L {-bottom - 0.08f} {low - 0.1f} Q -0.08 {low + 0.12f} {bottom - 0.08f} {low - 0.1f} L 0.56 -0.5 Z");
+        sketch.Fill(Main, $"M -0.72 -0.5 L {-bottom - 0.08f} {low} Q -0.08 {low + 0.22f} {bottom - 0.08f} {low} L 0.56 -0.5 Z");
         sketch.Ellipse(Main, -0.08f, -0.5f, 0.64f, 0.16f);
         sketch.Ellipse(Second, -0.08f, -0.5f, 0.53f, 0.1f);
         if (random.Chance(0.4f)) sketch.Line(Light, 0.1f, $"M -0.6 0.1 Q -0.08 0.28 0.44 0.1");
@@ -85,7 +91,8 @@ internal static class Household
     {
         var ring = random.Between(0.28f, 0.36f);
         sketch.Ring(Main, 0.19f, -0.55f, 0, ring);
-        sketch.Line(Main, 0.17f, $"M {-0.5f + ring} 0 H 0.88 M 0.84 0 V {random.Between(0.26f, 0.4f)} M 0.55 0 V {random.Between(0.22f, 0.34f)}");
+        var (first, second) = (random.Between(0.26f, 0.4f), random.Between(0.22f, 0.34f));
+        sketch.Line(Main, 0.17f, $"M {-0.5f + ring} 0 H 0.88 M 0.84 0 V {first} M 0.55 0 V {second}");
         sketch.Turn(random.Between(-60, 60));
     }
 
@@ -93,7 +100,10 @@ internal static class Household
     {
         var low = random.Between(0.38f, 0.48f);
         var high = random.Between(0.24f, 0.38f);
-        sketch.Line(Main, 0.13f, $"M {-low} 0.93 L {-high} -0.93 M {low} 0.93 L {high} -0.93 M {-low} 0.6 H {low} M {-low} 0.25 H {low} M {-high} -0.1 H {high} M {-high} -0.42 H {high} M {-high} -0.72 H {high}");
+        sketch.Line(Main, 0.13f, $"""
+            M {-low} 0.93 L {-high} -0.93 M {low} 0.93 L {high} -0.93
+            M {-low} 0.6 H {low} M {-low} 0.25 H {low} M {-high} -0.1 H {high} M {-high} -0.42 H {high} M {-high} -0.72 H {high}
+            """);
         sketch.Turn(random.Between(-25, 25));
     }
 
@@ -117,7 +127,10 @@ internal static class Household
     {
         var top = random.Between(0.75f, 0.92f);
         sketch.Line(Dark, 0.09f, $"M 0 {-top - 0.06f} V 0.78 Q 0 0.95 0.16 0.95 Q 0.32 0.95 0.32 0.76");
-        sketch.Fill(Main, $"M -0.94 0.04 A 0.94 {top} 0 0 1 0.94 0.04 Q 0.63 -0.18 0.32 0.04 Q 0 -0.18 -0.32 0.04 Q -0.63 -0.18 -0.94 0.04 Z");
+        sketch.Fill(Main, $"""
+            M -0.94 0.04 A 0.94 {top} 0 0 1 0.94 0.04
+            Q 0.63 -0.18 0.32 0.04 Q 0 -0.18 -0.32 0.04 Q -0.63 -0.18 -0.94 0.04 Z
+            """);
         sketch.Fill(Second, $"M -0.32 0.04 Q 0 -0.18 0.32 0.04 Q 0.3 -0.5 0 {-top + 0.04f} Q -0.3 -0.5 -0.32 0.04 Z");
         sketch.Turn(random.Between(-15, 15));
     }

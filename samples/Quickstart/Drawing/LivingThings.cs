@@ -38,8 +38,14 @@ internal static class LivingThings
         var low = random.Between(0.65f, 0.9f);
         foreach (var side in (ReadOnlySpan<int>)[-1, 1])
         {
-            sketch.Fill(Main, $"M 0 0 C {0.2f * side} {top} {side} {top} {0.95f * side} -0.3 C {0.9f * side} 0.1 {0.3f * side} 0.15 0 0.05 Z");
-            sketch.Fill(Second, $"M 0 0.05 C {0.4f * side} 0.05 {0.85f * side} 0.2 {0.7f * side} {low - 0.25f} C {0.5f * side} {low + 0.1f} {0.1f * side} 0.6 0 0.2 Z");
+            sketch.Fill(Main, $"""
+                M 0 0 C {0.2f * side} {top} {side} {top} {0.95f * side} -0.3
+                C {0.9f * side} 0.1 {0.3f * side} 0.15 0 0.05 Z
+                """);
+            sketch.Fill(Second, $"""
+                M 0 0.05 C {0.4f * side} 0.05 {0.85f * side} 0.2 {0.7f * side} {low - 0.25f}
+                C {0.5f * side} {low + 0.1f} {0.1f * side} 0.6 0 0.2 Z
+                """);
             sketch.Circle(Accent, 0.6f * side, -0.35f, 0.13f);
             sketch.Line(Dark, 0.06f, $"M 0 -0.4 Q {0.08f * side} -0.75 {0.3f * side} -0.9");
         }
@@ -51,7 +57,10 @@ internal static class LivingThings
         var left = random.Between(-0.35f, 0);
         var right = random.Between(-0.5f, -0.1f);
         sketch.Line(Main, 0.3f, $"M 0 -0.75 V 0.6 M 0 {left + 0.4f} H -0.5 V {left} M 0 {right + 0.45f} H 0.5 V {right}");
-        sketch.Line(Light, 0.05f, $"M -0.05 -0.6 V -0.45 M 0.05 -0.25 V -0.1 M -0.05 0.1 V 0.25 M -0.5 {left} V {left + 0.12f} M 0.5 {right} V {right + 0.12f}");
+        sketch.Line(Light, 0.05f, $"""
+            M -0.05 -0.6 V -0.45 M 0.05 -0.25 V -0.1
+            M -0.05 0.1 V 0.25 M -0.5 {left} V {left + 0.12f} M 0.5 {right} V {right + 0.12f}
+            """);
         if (random.Chance(0.4f)) sketch.Circle(Accent, 0, -0.88f, 0.12f);
         sketch.Fill(Second, $"M -0.45 0.45 H 0.45 L 0.3 0.96 H -0.3 Z");
     }
@@ -102,7 +111,10 @@ internal static class LivingThings
         sketch.Circle(Dark, 0.96f, -0.36f, 0.07f);
         sketch.Fill(Second, $"M -0.98 0.8 Q -0.5 0.5 0.5 0.5 Q 0.55 0 0.78 0 Q 1 0.02 0.98 0.3 Q 0.95 0.8 0.5 0.82 Z");
         sketch.Circle(Main, -0.12f, 0.1f, shell);
-        sketch.Line(Dark, 0.08f, $"M -0.12 0.12 Q 0 0.1 -0.02 0 Q -0.1 -0.12 -0.24 -0.02 Q -0.4 0.2 -0.18 0.34 Q 0.15 0.4 0.2 0.1 Q 0.2 -0.28 -0.15 -0.3 Q -0.5 -0.25 -0.5 0.15");
+        sketch.Line(Dark, 0.08f, $"""
+            M -0.12 0.12 Q 0 0.1 -0.02 0 Q -0.1 -0.12 -0.24 -0.02
+            Q -0.4 0.2 -0.18 0.34 Q 0.15 0.4 0.2 0.1 Q 0.2 -0.28 -0.15 -0.3 Q -0.5 -0.25 -0.5 0.15
+            """);
     }
 
     public static void Snowman(Sketch sketch, SplitMix random)
@@ -128,7 +140,10 @@ internal static class LivingThings
         if (random.Chance(0.5f))
         {
             var wide = random.Between(0.6f, 0.75f);
-            sketch.Merged(Main, $"M 0 -0.98 L {wide * 0.6f} -0.4 H {-wide * 0.6f} Z", $"M 0 -0.7 L {wide * 0.8f} 0.05 H {-wide * 0.8f} Z", $"M 0 -0.3 L {wide} 0.55 H {-wide} Z");
+            sketch.Merged(Main,
+                $"M 0 -0.98 L {wide * 0.6f} -0.4 H {-wide * 0.6f} Z",
+                $"M 0 -0.7 L {wide * 0.8f} 0.05 H {-wide * 0.8f} Z",
+                $"M 0 -0.3 L {wide} 0.55 H {-wide} Z");
             return;
         }
         var high = random.Between(0.48f, 0.58f);

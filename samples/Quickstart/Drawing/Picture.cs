@@ -105,7 +105,8 @@ internal sealed class Picture : IDisposable
         using var print = new SKPaint { ColorFilter = brown };
         _canvas.DrawBitmap(copy, 0, 0, print);
         using var shader = SKShader.CreateRadialGradient(
-            new SKPoint(Size / 2f, Size / 2f), Size * 0.75f, [SKColors.Transparent, new SKColor(40, 24, 10, 150)], [0.6f, 1], SKShaderTileMode.Clamp);
+            new SKPoint(Size / 2f, Size / 2f), Size * 0.75f,
+            [SKColors.Transparent, new SKColor(40, 24, 10, 150)], [0.6f, 1], SKShaderTileMode.Clamp);
         using var corners = new SKPaint { Shader = shader };
         _canvas.DrawPaint(corners);
         Grain(9);

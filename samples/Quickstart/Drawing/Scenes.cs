@@ -16,7 +16,8 @@ internal static class Scenes
     {
         picture.Paint(Backdrop.PlainLight);
         var place = new Placement(
-            Middle + random.Between(-1.5f, 1.5f), Middle + random.Between(-1.5f, 1.5f), random.Between(50, 58), random.Between(-4, 4), random.Chance(0.5f));
+            Middle + random.Between(-1.5f, 1.5f), Middle + random.Between(-1.5f, 1.5f),
+            random.Between(50, 58), random.Between(-4, 4), random.Chance(0.5f));
         picture.Paint(thing, random.Pick(thing.Main), Style.Flat, place);
     }
 

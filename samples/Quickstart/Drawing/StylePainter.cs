@@ -39,8 +39,8 @@ internal sealed class StylePainter(SKCanvas canvas, SplitMix random)
         var pixel = 2 / place.Size;
         switch (style)
         {
-            case Style.Pencil: Outline(sketch, Palette.Mix(Palette.Ink, SKColors.Gray, random.Between(0, 0.6f)), pixel * random.Between(1.2f, 1.9f), 0.012f); break;
-            case Style.Chalk: Outline(sketch, Palette.Mix(colours.Main, SKColors.White, random.Between(0.5f, 0.9f)), pixel * random.Between(1.8f, 2.6f), 0.03f); break;
+            case Style.Pencil: Outline(sketch, Palette.Ink, SKColors.Gray, 0.6f, pixel * random.Between(1.2f, 1.9f), 0.012f); break;
+            case Style.Chalk: Outline(sketch, SKColors.White, colours.Main, 0.5f, pixel * random.Between(1.8f, 2.6f), 0.03f); break;
             case Style.Silhouette: Flat(sketch, _ => Palette.Ink, SKColors.Transparent, pixel); break;
             case Style.Crayon: Crayon(sketch, colours, pixel); break;
             case Style.Watercolour: Watercolour(sketch, colours, pixel); break;
@@ -63,8 +63,9 @@ internal sealed class StylePainter(SKCanvas canvas, SplitMix random)
     }
 
     // Every part hides the lines of the parts below it, as it would on paper, by erasing to the background.
-    private void Outline(Sketch sketch, SKColor colour, float width, float wobble)
+    private void Outline(Sketch sketch, SKColor colour, SKColor tint, float mostTint, float width, float wobble)
     {
+        colour = Palette.Mix(colour, tint, random.Between(0, mostTint));
         canvas.SaveLayer(null);
         using var shake = SKPathEffect.CreateDiscrete(0.12f, wobble, (uint)random.Below(1 << 16));
         using var eraser = new SKPaint { IsAntialias = true, BlendMode = SKBlendMode.Clear };

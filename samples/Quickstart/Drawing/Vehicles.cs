@@ -11,7 +11,10 @@ internal static class Vehicles
         var bend = random.Between(0.12f, 0.3f);
         sketch.Line(Dark, 0.06f, $"M 0 0.4 Q {bend} 0.55 0 0.7 Q {-bend} 0.85 0.02 0.99");
         sketch.Fill(Main, $"M 0 0.32 L 0.11 0.46 H -0.11 Z");
-        sketch.Fill(Main, $"M 0 0.38 C {-width * 0.6f} 0.3 {-width} 0 {-width} -0.35 C {-width} -1.15 {width} -1.15 {width} -0.35 C {width} 0 {width * 0.6f} 0.3 0 0.38 Z");
+        sketch.Fill(Main, $"""
+            M 0 0.38 C {-width * 0.6f} 0.3 {-width} 0 {-width} -0.35
+            C {-width} -1.15 {width} -1.15 {width} -0.35 C {width} 0 {width * 0.6f} 0.3 0 0.38 Z
+            """);
         sketch.Ellipse(Light, -0.2f, -0.55f, 0.08f, 0.16f);
     }
 
@@ -63,7 +66,9 @@ internal static class Vehicles
         sketch.Fill(Second, $"M {width - 0.08f} 0.05 L {fin} 0.45 V 0.75 L {width - 0.08f} 0.5 Z");
         sketch.Fill(Second, $"M {-width + 0.08f} 0.05 L {-fin} 0.45 V 0.75 L {-width + 0.08f} 0.5 Z");
         sketch.Fill(Main, $"M 0 -0.98 Q {width + 0.1f} -0.5 {width} 0.55 H {-width} Q {-width - 0.1f} -0.5 0 -0.98 Z");
-        sketch.Fill(Second, $"M 0 -0.98 Q {width * 0.62f} -0.72 {width * 0.88f} -0.45 H {-width * 0.88f} Q {-width * 0.62f} -0.72 0 -0.98 Z");
+        sketch.Fill(Second, $"""
+            M 0 -0.98 Q {width * 0.62f} -0.72 {width * 0.88f} -0.45 H {-width * 0.88f} Q {-width * 0.62f} -0.72 0 -0.98 Z
+            """);
         sketch.Circle(Dark, 0, -0.1f, 0.19f);
         sketch.Circle(Light, 0, -0.1f, 0.12f);
         sketch.Turn(random.Between(-8, 25));
