@@ -1,0 +1,148 @@
+using System.Globalization;
+using System.Text;
+
+namespace Quickstart;
+
+/// <summary>Draws the sample's data: labelled pictures, captioned pictures, and test sets near to and far from the labelled ones.</summary>
+/// <remarks>
+/// What it imitates is the finding behind prefix conditioning: labels come with a narrow kind of picture and only a name,
+/// captions with all kinds of pictures and whole sentences. The same seed always draws the same files.
+/// </remarks>
+internal static class DrawnDataset
+{
+    private const int LabelledPerClass = 94;       // 16 classes: 1504 pictures
+    private const int CaptionedPictures = 3000;
+    private const int TestPicturesPerClass = 15;   // 16 classes: 240 pictures in a test set
+    private const int UnseenPicturesPerClass = 24; // 10 classes: 240 pictures
+
+    // Change it with anything that changes a picture, so that older folders are drawn again.
+    private const int Version = 1;
+    private const string StampName = "drawn.txt";
+
+    private static readonly string[] Folders = ["classification", "captions", "test"];
+
+    /// <summary>Draws everything into a folder, or returns at once when it was drawn there before with this seed.</summary>
+    /// <param name="folder">Created if missing; an older drawing in it is replaced.</param>
+    /// <param name="seed">Any number.</param>
+    /// <param name="progress">Called with the share that is done, 0 to 1, rising; never from two threads at once.</param>
+    /// <exception cref="IOException">The folder holds something else under one of the names that are needed.</exception>
+    public static DrawnDatasetPaths Write(string folder, int seed, Action<double>? progress = null)
+    {
+        var paths = PathsIn(folder);
+        var complete = string.Create(CultureInfo.InvariantCulture, $"Drawn by the Quickstart sample: version {Version}, seed {seed}");
+        var stamp = Path.Combine(folder, StampName);
+        if (File.Exists(stamp) && File.ReadAllText(stamp) == complete) return paths;
+
+        Clear(folder, stamp);
+        // An interrupted drawing leaves this stamp, and is drawn again.
+        File.WriteAllText(stamp, "Being drawn by the Quickstart sample; incomplete");
+        Draw(paths, seed, progress);
+        File.WriteAllText(stamp, complete);
+        return paths;
+    }
+
+    private static DrawnDatasetPaths PathsIn(string folder)
+    {
+        DrawnTestSet Test(string name, IReadOnlyList<DrawnObject> things, string description) =>
+            new(name, Path.Combine(folder, "test", name), description, [.. things.Select(thing => thing.Name)]);
+
+        return new DrawnDatasetPaths(
+            Path.Combine(folder, "classification"),
+            Path.Combine(folder, "captions", "captions.tsv"),
+            Path.Combine(folder, "captions", "images"),
+            [
+                Test("near", DrawnObject.Labelled, "New pictures of the same kind as the labelled ones."),
+                Test("far-sketches", DrawnObject.Labelled, "Pencil drawings on paper; the captioned pictures have them too."),
+                Test("far-silhouettes", DrawnObject.Labelled,
+                    "Black shapes on grainy textures; the captioned pictures have silhouettes of other things only."),
+                Test("far-scenes", DrawnObject.Labelled, "Small and turned things in any colour, in places full of other shapes."),
+                Test("unseen", DrawnObject.CaptionOnly, "Things that have no labelled picture, in every style of the captioned ones."),
+            ]);
+    }
+
+    private static void Clear(string folder, string stamp)
+    {
+        foreach (var path in Folders.Select(name => Path.Combine(folder, name)).Where(Path.Exists))
+        {
+            if (!File.Exists(stamp))
+                throw new IOException(
+                    $"'{path}' was not drawn by this sample (there is no {StampName} beside it). "
+                    + "Give an empty folder for the data, or move it away.");
+            Directory.Delete(path, recursive: true);
+        }
+        Directory.CreateDirectory(folder);
+    }
+
+    private static void Draw(DrawnDatasetPaths paths, int seed, Action<double>? progress)
+    {
+        var captions = new string[CaptionedPictures];
+        var jobs = new List<Job>();
+        AddFolder(jobs, paths.Classification, DrawnObject.Labelled, LabelledPerClass, Scenes.Labelled);
+        AddFolder(jobs, paths.Tests[0].Folder, DrawnObject.Labelled, TestPicturesPerClass, Scenes.Labelled);
+        AddFolder(jobs, paths.Tests[1].Folder, DrawnObject.Labelled, TestPicturesPerClass, Scenes.Pencil);
+        AddFolder(jobs, paths.Tests[2].Folder, DrawnObject.Labelled, TestPicturesPerClass, Scenes.Silhouette);
+        AddFolder(jobs, paths.Tests[3].Folder, DrawnObject.Labelled, TestPicturesPerClass, Scenes.Cluttered);
+        AddFolder(jobs, paths.Tests[4].Folder, DrawnObject.CaptionOnly, UnseenPicturesPerClass, Scenes.AnyStyle);
+        Directory.CreateDirectory(paths.CaptionImages);
+        for (var index = 0; index < CaptionedPictures; index++)
+        {
+            var row = index;
+            jobs.Add(new Job(
+                Path.Combine(paths.CaptionImages, FileName(row)),
+                (picture, random) => captions[row] = Scenes.Captioned(picture, random)));
+        }
+
+        Run(jobs, seed, progress);
+        var table = new StringBuilder("image\tcaption\n");
+        for (var row = 0; row < captions.Length; row++) table.Append(FileName(row)).Append('\t').Append(captions[row]).Append('\n');
+        File.WriteAllText(paths.CaptionTable, table.ToString());
+    }
+
+    private static void AddFolder(
+        List<Job> jobs, string folder, IReadOnlyList<DrawnObject> things, int perClass, Action<Picture, DrawnObject, SplitMix> draw)
+    {
+        foreach (var thing in things)
+        {
+            var classFolder = Path.Combine(folder, thing.Name);
+            Directory.CreateDirectory(classFolder);
+            for (var index = 0; index < perClass; index++)
+                jobs.Add(new Job(Path.Combine(classFolder, FileName(index)), (picture, random) => draw(picture, thing, random)));
+        }
+    }
+
+    private static void Run(List<Job> jobs, int seed, Action<double>? progress)
+    {
+        var (done, reporting) = (0, new Lock());
+        // Every picture has a generator of its own, so the order in which threads draw changes nothing.
+        Parallel.For(0, jobs.Count, index =>
+        {
+            var random = SplitMix.For(seed, index);
+            using (var picture = new Picture(random))
+            {
+                jobs[index].Draw(picture, random);
+                picture.Save(jobs[index].Path);
+            }
+            lock (reporting)
+                if (++done % 50 == 0 || done == jobs.Count) progress?.Invoke((double)done / jobs.Count);
+        });
+    }
+
+    private static string FileName(int index) => index.ToString("D4", CultureInfo.InvariantCulture) + ".png";
+
+    private readonly record struct Job(string Path, Action<Picture, SplitMix> Draw);
+}
+
+/// <summary>Where the drawn data lies.</summary>
+/// <param name="Classification">Folder with one folder of pictures per class.</param>
+/// <param name="CaptionTable">Tab-separated file with the columns image and caption.</param>
+/// <param name="CaptionImages">Folder that the table's image names are relative to.</param>
+/// <param name="Tests">The test sets, in the order of a report.</param>
+internal sealed record DrawnDatasetPaths(
+    string Classification, string CaptionTable, string CaptionImages, IReadOnlyList<DrawnTestSet> Tests);
+
+/// <summary>One test set.</summary>
+/// <param name="Name">Short name, such as "near".</param>
+/// <param name="Folder">Folder with one folder of pictures per class.</param>
+/// <param name="Description">One sentence about its pictures.</param>
+/// <param name="Classes">Its class names.</param>
+internal sealed record DrawnTestSet(string Name, string Folder, string Description, IReadOnlyList<string> Classes);
