@@ -1,0 +1,61 @@
+using System.CommandLine;
+
+namespace Quickstart;
+
+/// <summary>What the command line asks for; without data folders the sample draws its own data.</summary>
+internal sealed record QuickstartArguments
+{
+    /// <summary>Folder of class-name folders, or null to draw data.</summary>
+    public string? Classification { get; init; }
+
+    /// <summary>Table of images and captions, or null to draw data.</summary>
+    public string? Captions { get; init; }
+
+    /// <summary>Folder that the table's image names are relative to; null for the table's own.</summary>
+    public string? Images { get; init; }
+
+    /// <summary>Folders of class-name folders to test on.</summary>
+    public IReadOnlyList<string> Tests { get; init; } = [];
+
+    /// <summary>Where data, model and report are written.</summary>
+    public string Output { get; init; } = "quickstart-out";
+
+    /// <summary>Passes over the data; null for the sample's own choice.</summary>
+    public int? Epochs { get; init; }
+
+    /// <summary>Rows per step.</summary>
+    public int BatchSize { get; init; } = 64;
+
+    /// <summary>Seed of data and training.</summary>
+    public int Seed { get; init; } = 1;
+
+    /// <summary>Reads the command line and runs the sample with it.</summary>
+    /// <returns>The exit code.</returns>
+    public static int Run(string[] args, Action<QuickstartArguments> run)
+    {
+        var classification = new Option<string?>("--classification") { Description = "Folder with one folder of images per class." };
+        var captions = new Option<string?>("--captions") { Description = "TSV or CSV file with an image and a caption per row." };
+        var images = new Option<string?>("--images") { Description = "Folder that the caption file's image names are relative to." };
+        var tests = new Option<string[]>("--test") { Description = "Folders with one folder of images per class, to test on.", AllowMultipleArgumentsPerToken = true };
+        var output = new Option<string>("--out") { Description = "Folder for the model and the report.", DefaultValueFactory = _ => "quickstart-out" };
+        var epochs = new Option<int?>("--epochs") { Description = "Passes over the data, per model." };
+        var batch = new Option<int>("--batch-size") { Description = "Rows per step.", DefaultValueFactory = _ => 64 };
+        var seed = new Option<int>("--seed") { Description = "Seed of data and training.", DefaultValueFactory = _ => 1 };
+        var command = new RootCommand("Trains a small image-text model on labels and captions, with and without prefix conditioning, and compares them zero-shot. Without data it draws its own.")
+        {
+            classification, captions, images, tests, output, epochs, batch, seed,
+        };
+        command.Validators.Add(result =>
+        {
+            var given = new[] { result.GetValue(classification), result.GetValue(captions) }.Count(v => v is not null) + (result.GetValue(tests) is { Length: > 0 } ? 1 : 0);
+            if (given is 1 or 2) result.AddError("Your own data needs all of --classification, --captions and --test; without any of them the sample draws its own.");
+        });
+        command.SetAction(parsed => run(new QuickstartArguments
+        {
+            Classification = parsed.GetValue(classification), Captions = parsed.GetValue(captions), Images = parsed.GetValue(images),
+            Tests = parsed.GetValue(tests) ?? [], Output = parsed.GetValue(output)!, Epochs = parsed.GetValue(epochs),
+            BatchSize = parsed.GetValue(batch), Seed = parsed.GetValue(seed),
+        }));
+        return command.Parse(args).Invoke();
+    }
+}
