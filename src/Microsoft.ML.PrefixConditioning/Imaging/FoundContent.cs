@@ -49,9 +49,11 @@ internal static class FoundContent
     {
         var start = text.AsSpan().TrimStart('\uFEFF').TrimStart();
         if (start.Contains("<svg", StringComparison.OrdinalIgnoreCase)) return "an SVG drawing, which is text";
-        if (start.StartsWith("<!doctype html", StringComparison.OrdinalIgnoreCase) || start.StartsWith("<html", StringComparison.OrdinalIgnoreCase))
+        if (start.StartsWith("<!doctype html", StringComparison.OrdinalIgnoreCase)
+            || start.StartsWith("<html", StringComparison.OrdinalIgnoreCase))
             return "an HTML page, perhaps the error page of a download";
-        if (start.StartsWith("version https://git-lfs", StringComparison.Ordinal)) return "a Git LFS pointer; the image itself was not checked out";
+        if (start.StartsWith("version https://git-lfs", StringComparison.Ordinal))
+            return "a Git LFS pointer; the image itself was not checked out";
         var line = start.IndexOfAny('\r', '\n') is var end and >= 0 ? start[..end] : start;
         return line.Length > TextShown ? $"text that begins with \"{line[..TextShown]}...\"" : $"text that begins with \"{line}\"";
     }

@@ -8,11 +8,13 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>Any of the three forms of an image to RGB pixels. Safe for threads.</summary>
 /// <remarks>
 /// Colour profiles are ignored, as Pillow and so the reference implementation do. 16-bit channels are reduced to 8 bits. Of an
-/// animation the first frame is taken.
+/// animation the first frame is taken. A JPEG file whose data are damaged but whole decodes, as libjpeg only warns of it; what
+/// Skia itself reports as truncated or damaged is an error here.
 /// </remarks>
 internal static class ImageDecoder
 {
-    /// <summary>Images of more pixels are refused before memory is taken: a small file can claim any size. Pillow's limit for an error.</summary>
+    /// <summary>Images of more pixels are refused before memory is taken: a small file can claim any size.</summary>
+    /// <remarks>Source: Pillow 9.4.0 fails above this number.</remarks>
     internal const long MaxPixels = 178_956_970;
 
     private const string Remedy = "Expected a complete PNG, JPEG, WebP, BMP or GIF image; replace it, or remove its row.";
@@ -20,7 +22,7 @@ internal static class ImageDecoder
     /// <summary>Reads and decodes an image.</summary>
     /// <param name="image">A locator, an encoded file, or raw pixels.</param>
     /// <param name="mode">As people expect, or as the reference implementation does.</param>
-    /// <exception cref="InvalidDataException">The image is missing, cannot be read, or is not a complete image of a known format.</exception>
+    /// <exception cref="InvalidDataException">The image is missing, unreadable, or no complete image of a known format.</exception>
     public static RgbImage Decode(ImageReference image, ImageDecoding mode)
     {
         if (image.Pixels is { } pixels) return FromPixels(image, pixels, mode);
@@ -36,7 +38,8 @@ internal static class ImageDecoder
         {
             return ImageLocator.ReadAllBytes(image.Locator!);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException or ArgumentException or NotSupportedException)
+        catch (Exception e) when (
+            e is IOException or UnauthorizedAccessException or InvalidDataException or ArgumentException or NotSupportedException)
         {
             throw Bad(image, $"cannot be read ({e.Message.TrimEnd('.')})", e);
         }
@@ -45,7 +48,8 @@ internal static class ImageDecoder
     private static RgbImage FromPixels(ImageReference image, byte[] pixels, ImageDecoding mode)
     {
         if (image.PixelFormat is not (MLPixelFormat.Rgba32 or MLPixelFormat.Bgra32))
-            throw Bad(image, $"has the pixel format {image.PixelFormat}; {nameof(MLPixelFormat.Rgba32)} and {nameof(MLPixelFormat.Bgra32)} are known", null);
+            throw Bad(image, $"has the pixel format {image.PixelFormat}; "
+                + $"{nameof(MLPixelFormat.Rgba32)} and {nameof(MLPixelFormat.Bgra32)} are known", null);
         Debug.Assert(pixels.Length == 4L * image.Width * image.Height);
         return PixelConversion.FromMLImage(pixels, image.Width, image.Height, image.PixelFormat, mode);
     }
@@ -68,7 +72,8 @@ internal static class ImageDecoder
     {
         int width = codec.Info.Width, height = codec.Info.Height;
         if ((long)width * height > MaxPixels)
-            throw Bad(image, $"claims to have {width} x {height} pixels in a file of {bytes.Length} bytes; at most {MaxPixels} pixels are decoded", null);
+            throw Bad(image, $"claims to have {width} x {height} pixels in a file of {bytes.Length} bytes; "
+                + $"at most {MaxPixels} pixels are decoded", null);
         var opaque = codec.Info.AlphaType == SKAlphaType.Opaque;
         // Without a colour space Skia converts no colours; straight alpha keeps the colours of transparent pixels as they are stored.
         var info = new SKImageInfo(width, height, SKColorType.Rgba8888, opaque ? SKAlphaType.Opaque : SKAlphaType.Unpremul, null);
@@ -79,7 +84,8 @@ internal static class ImageDecoder
             fixed (byte* pixels = buffer) result = codec.GetPixels(info, (nint)pixels);
             if (result != SKCodecResult.Success)
                 throw Bad(image, DescribeFailure(result, codec, bytes.Length), null);
-            var origin = codec.EncodedFormat == SKEncodedImageFormat.Png ? (SKEncodedOrigin)PngOrientation.Read(bytes) : codec.EncodedOrigin;
+            var origin = codec.EncodedFormat == SKEncodedImageFormat.Png
+                ? (SKEncodedOrigin)PngOrientation.Read(bytes) : codec.EncodedOrigin;
             return PixelConversion.FromDecoded(buffer.AsSpan(0, info.BytesSize), width, height,
                 opaque ? AlphaMeaning.Opaque : AlphaMeaning.Straight, origin, mode);
         }
@@ -90,13 +96,18 @@ internal static class ImageDecoder
     }
 
     // Skia fills what it could not decode with one colour and calls that a result; a model would learn from it.
-    private static string DescribeFailure(SKCodecResult result, SKCodec codec, int fileBytes) => result == SKCodecResult.IncompleteInput
-        ? $"is truncated: its {fileBytes} bytes end before the {codec.EncodedFormat} image of {codec.Info.Width} x {codec.Info.Height} pixels is complete"
-        : $"is damaged: its {codec.EncodedFormat} data of {fileBytes} bytes cannot be decoded ({result})";
+    private static string DescribeFailure(SKCodecResult result, SKCodec codec, int fileBytes)
+    {
+        var (format, size) = (codec.EncodedFormat, codec.Info.Size);
+        return result == SKCodecResult.IncompleteInput
+            ? $"is truncated: its {fileBytes} bytes end before the {format} image of {size.Width} x {size.Height} pixels is complete"
+            : $"is damaged: its {format} data of {fileBytes} bytes cannot be decoded ({result})";
+    }
 
     private static InvalidDataException Bad(ImageReference image, string fault, Exception? cause)
     {
-        var subject = image.Locator is { Length: > 0 } ? $"The image {image.Name}" : $"{char.ToUpperInvariant(image.Name[0])}{image.Name[1..]}";
+        var name = image.Name;
+        var subject = image.Locator is { Length: > 0 } ? $"The image {name}" : $"{char.ToUpperInvariant(name[0])}{name[1..]}";
         return new InvalidDataException($"{subject} {fault}. {Remedy}", cause);
     }
 }

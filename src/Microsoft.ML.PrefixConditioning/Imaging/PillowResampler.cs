@@ -11,7 +11,7 @@ namespace Microsoft.ML.PrefixConditioning;
 internal sealed class PillowResampler
 {
     // A table for 224 pixels takes about 16 kB when an image is halved: enough for a thousand different sizes.
-    private const long MaxKeptBytes = 16 << 20;
+    internal const long MaxKeptBytes = 16 << 20;
 
     private readonly ConcurrentDictionary<ResampleAxis, ResampleWeights> _weights = new();
     private readonly ResampleKernel _kernel;
@@ -22,6 +22,9 @@ internal sealed class PillowResampler
 
     /// <summary>A resampler that uses the given code.</summary>
     internal PillowResampler(ResampleKernel kernel) => _kernel = kernel;
+
+    /// <summary>Memory of the weights that are kept, at most <see cref="MaxKeptBytes"/>.</summary>
+    internal long KeptBytes => Interlocked.Read(ref _keptBytes);
 
     /// <summary>Resizes a part of an image and keeps a window of the result.</summary>
     /// <param name="image">The image; it is not changed.</param>
@@ -45,8 +48,10 @@ internal sealed class PillowResampler
             for (var row = 0; row < rows; row++)
             {
                 var from = source + ((((long)(vertical.SourceStart + firstRow + row) * image.Width) + horizontal.SourceStart) * Channels);
-                if (horizontal.IsCopy) new ReadOnlySpan<byte>(from + (horizontal.First * Channels), rowBytes).CopyTo(buffer.AsSpan(row * rowBytes));
-                else ResampleKernels.ResizeRow(_kernel, from, rowWeights, narrowed + ((long)row * rowBytes));
+                if (horizontal.IsCopy)
+                    new ReadOnlySpan<byte>(from + (horizontal.First * Channels), rowBytes).CopyTo(buffer.AsSpan(row * rowBytes));
+                else
+                    ResampleKernels.ResizeRow(_kernel, from, rowWeights, narrowed + ((long)row * rowBytes));
             }
             for (var y = 0; y < vertical.Count; y++)
             {

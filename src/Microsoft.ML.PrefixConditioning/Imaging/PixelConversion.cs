@@ -29,10 +29,12 @@ internal static class PixelConversion
     /// <param name="alpha">Opaque or straight.</param>
     /// <param name="origin">Where the stored first pixel belongs (EXIF orientation); used if the mode is upright.</param>
     /// <param name="mode">Upright lays transparent pixels over white and turns the image; the reference's way does neither.</param>
-    public static RgbImage FromDecoded(ReadOnlySpan<byte> pixels, int width, int height, AlphaMeaning alpha, SKEncodedOrigin origin, ImageDecoding mode)
+    public static RgbImage FromDecoded(
+        ReadOnlySpan<byte> pixels, int width, int height, AlphaMeaning alpha, SKEncodedOrigin origin, ImageDecoding mode)
     {
         if (mode == ImageDecoding.OpenClip) (alpha, origin) = (AlphaMeaning.Opaque, SKEncodedOrigin.TopLeft);
-        var turned = origin is SKEncodedOrigin.LeftTop or SKEncodedOrigin.RightTop or SKEncodedOrigin.RightBottom or SKEncodedOrigin.LeftBottom;
+        var turned = origin is SKEncodedOrigin.LeftTop or SKEncodedOrigin.RightTop
+            or SKEncodedOrigin.RightBottom or SKEncodedOrigin.LeftBottom;
         var image = turned ? new RgbImage(height, width) : new RgbImage(width, height);
         if (origin is SKEncodedOrigin.TopLeft && alpha == AlphaMeaning.Opaque)
         {

@@ -4,7 +4,7 @@ namespace Microsoft.ML.PrefixConditioning;
 internal readonly record struct PixelBox(int Left, int Top, int Width, int Height);
 
 /// <summary>The part of an image that one training step looks at: torchvision's RandomResizedCrop.</summary>
-/// <remarks>Source: torchvision 0.14.1, <c>RandomResizedCrop.get_params</c>. The distribution is the same; the random numbers are not.</remarks>
+/// <remarks>Source: torchvision 0.14.1, <c>RandomResizedCrop</c>. The distribution is the same; the random numbers are not.</remarks>
 internal static class RandomCrop
 {
     // torchvision's defaults, which open_clip keeps.
@@ -17,7 +17,10 @@ internal static class RandomCrop
     /// <param name="height">Of the image.</param>
     /// <param name="minScale">Smallest share of the image's area, above 0 and at most 1; the largest is 1.</param>
     /// <param name="random">Draws from it.</param>
-    /// <returns>A box inside the image. Its area is uniform, its ratio log-uniform; if no try fits, the largest central box of a valid ratio.</returns>
+    /// <returns>
+    /// A box inside the image: area uniform and ratio log-uniform among those that fit; if no try fits, the largest central box of a
+    /// valid ratio.
+    /// </returns>
     public static PixelBox Draw(int width, int height, double minScale, ref SeededRandom random)
     {
         var area = (double)width * height;

@@ -151,7 +151,9 @@ internal static unsafe class ResampleKernels
                 fourth += Vector.AsVectorInt32(d) * weight;
                 row += rowBytes;
             }
-            Vector.Store(Vector.Narrow(Vector.Narrow(Round(first), Round(second)), Vector.Narrow(Round(third), Round(fourth))), destination + at);
+            var lowerWords = Vector.Narrow(Round(first), Round(second));
+            var upperWords = Vector.Narrow(Round(third), Round(fourth));
+            Vector.Store(Vector.Narrow(lowerWords, upperWords), destination + at);
         }
         return at;
     }

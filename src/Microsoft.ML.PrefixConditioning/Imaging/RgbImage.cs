@@ -31,7 +31,8 @@ internal sealed class RgbImage
     public RgbImage(int width, int height, ReadOnlySpan<byte> pixels) : this(width, height)
     {
         if (pixels.Length != Pixels.Length)
-            throw new ArgumentException($"{pixels.Length} bytes were given for {width} x {height} pixels; expected {Pixels.Length}.", nameof(pixels));
+            throw new ArgumentException(
+                $"{pixels.Length} bytes were given for {width} x {height} pixels; expected {Pixels.Length}.", nameof(pixels));
         pixels.CopyTo(Pixels);
     }
 

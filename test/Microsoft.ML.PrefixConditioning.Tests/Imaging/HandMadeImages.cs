@@ -136,7 +136,8 @@ internal static class HandMadeImages
     }
 
     /// <summary>A file that SkiaSharp writes; WebP without loss, JPEG at its best.</summary>
-    public static byte[] Encode(SKEncodedImageFormat format, int width, int height, Func<int, int, SKColor> pixel, SKColorSpace? colours = null)
+    public static byte[] Encode(
+        SKEncodedImageFormat format, int width, int height, Func<int, int, SKColor> pixel, SKColorSpace? colours = null)
     {
         using var bitmap = new SKBitmap(new SKImageInfo(width, height, SKColorType.Rgba8888, SKAlphaType.Unpremul, colours));
         for (var y = 0; y < height; y++)
@@ -146,7 +147,8 @@ internal static class HandMadeImages
                 unsafe
                 {
                     // Not SetPixel: it converts from sRGB.
-                    ((uint*)bitmap.GetPixels())[(y * width) + x] = (uint)(colour.Red | (colour.Green << 8) | (colour.Blue << 16) | (colour.Alpha << 24));
+                    var at = (byte*)bitmap.GetPixels() + (((y * width) + x) * 4);
+                    (at[0], at[1], at[2], at[3]) = (colour.Red, colour.Green, colour.Blue, colour.Alpha);
                 }
             }
         using var pixmap = bitmap.PeekPixels();

@@ -42,7 +42,8 @@ public sealed class ImageDecoderErrorTests
 
     [TestMethod]
     [DataRow("These are words,\nnot an image.", "text that begins with \"These are words,\"")]
-    [DataRow("A very long line of text that no message should repeat to its end", "text that begins with \"A very long line of text that no message...\"")]
+    [DataRow("A very long line of text that no message should repeat to its end",
+        "text that begins with \"A very long line of text that no message...\"")]
     [DataRow("<!DOCTYPE html><html><body>404</body></html>", "an HTML page, perhaps the error page of a download")]
     [DataRow("\n <HTML><head>", "an HTML page, perhaps the error page of a download")]
     [DataRow("<?xml version=\"1.0\"?>\n<svg width=\"1\"/>", "an SVG drawing, which is text")]
@@ -58,7 +59,8 @@ public sealed class ImageDecoderErrorTests
     [DataRow("PK\u0003\u0004rest", "a ZIP archive")]
     [DataRow("\0\0\0\0\0\0\0\0\0\0", "nothing but zero bytes")]
     [DataRow("\u0001\u0002\u0003\u0004\u0005\u0006\u0007\u0008\u0009", "data of no known image format (first bytes 0102030405060708)")]
-    [DataRow("\0\0\u0004\u0004\u0001\u0001\u0001\u0001", "data of no known image format (first bytes 0000040401010101)")]   // a WBMP, to Skia
+    // To Skia this is a WBMP image.
+    [DataRow("\0\0\u0004\u0004\u0001\u0001\u0001\u0001", "data of no known image format (first bytes 0000040401010101)")]
     public void Decode_OtherContent_SaysWhatItIs(string content, string found) =>
         AssertError(Encoding.Latin1.GetBytes(content), $"is not an image that can be decoded: it is {found}.");
 
@@ -76,7 +78,8 @@ public sealed class ImageDecoderErrorTests
     {
         var file = Noise(format);
         foreach (var kept in new[] { file.Length / 2, file.Length * 9 / 10, file.Length - 40 })
-            AssertError(file[..kept], $"An encoded image of {kept} bytes is truncated: its {kept} bytes end before the {name} image of 60 x 40 pixels is complete.");
+            AssertError(file[..kept], $"An encoded image of {kept} bytes is truncated: "
+                + $"its {kept} bytes end before the {name} image of 60 x 40 pixels is complete.");
     }
 
     [TestMethod]
@@ -126,7 +129,8 @@ public sealed class ImageDecoderErrorTests
     {
         var file = Png(width, height, 8, 2, PngLayout.RowByRow, ("IDAT", [0x78, 0x9C, 1, 2, 3, 4, 5, 6, 7, 8]));
         var before = GC.GetAllocatedBytesForCurrentThread();
-        AssertError(file, $"claims to have {width} x {height} pixels in a file of {file.Length} bytes; at most 178956970 pixels are decoded.");
+        AssertError(file, $"claims to have {width} x {height} pixels in a file of {file.Length} bytes; "
+            + "at most 178956970 pixels are decoded.");
         Assert.IsLessThan(1_000_000L, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 

@@ -1,4 +1,3 @@
-using Microsoft.ML.Data;
 using SkiaSharp;
 using static Microsoft.ML.PrefixConditioning.Tests.HandMadeImages;
 
@@ -79,7 +78,8 @@ public sealed class ImageDecoderTests
     [TestMethod]
     public void Decode_PngWithLittleEndianExif_IsTurnedUpright()
     {
-        byte[] exif = [.. "II*\0"u8, 8, 0, 0, 0, 2, 0, 0x0F, 1, 2, 0, 1, 0, 0, 0, 65, 0, 0, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0];
+        byte[] make = [0x0F, 1, 2, 0, 1, 0, 0, 0, 65, 0, 0, 0], orientation = [0x12, 1, 3, 0, 1, 0, 0, 0, 6, 0, 0, 0];
+        byte[] exif = [.. "II*\0"u8, 8, 0, 0, 0, 2, 0, .. make, .. orientation, 0, 0, 0, 0];
         var image = Decode(Png(3, 1, 8, 0, (x, _) => [x], chunks: ("eXIf", exif)), ImageDecoding.Upright);
         Assert.AreEqual((1, 3), (image.Width, image.Height));
         CollectionAssert.AreEqual(Grey(1, 3, (_, y) => y), image.Pixels.ToArray());
@@ -89,30 +89,12 @@ public sealed class ImageDecoderTests
     public void Decode_PngWithDamagedExif_IsTakenAsStored()
     {
         var whole = Exif(6);
-        for (var kept = 0; kept < 20; kept++)   // the header has 10 bytes, the entry 12
-            Assert.AreEqual(3, Decode(Png(3, 1, 8, 0, (x, _) => [x], chunks: ("eXIf", whole[..kept])), ImageDecoding.Upright).Width, $"{kept} bytes");
-        Assert.AreEqual(3, Decode(Png(3, 1, 8, 0, (x, _) => [x], chunks: ("eXIf", Exif(9))), ImageDecoding.Upright).Width);
+        int WidthWith(byte[] exif) => Decode(Png(3, 1, 8, 0, (x, _) => [x], chunks: ("eXIf", exif)), ImageDecoding.Upright).Width;
+        Assert.AreEqual(1, WidthWith(whole));
+        for (var kept = 0; kept < 20; kept++) Assert.AreEqual(3, WidthWith(whole[..kept]), $"{kept} bytes");   // 22 would be enough
+        Assert.AreEqual(3, WidthWith(Exif(9)));
         Assert.AreEqual(1, PngOrientation.Read([]));
         Assert.AreEqual(1, PngOrientation.Read([0x89, .. "PNG\r\n\u001A\n"u8, 0xFF, 0xFF, 0xFF, 0xFF, .. "eXIf"u8, 0, 0, 0, 0]));
-    }
-
-    [TestMethod]
-    [DataRow(SKEncodedOrigin.TopLeft, "ABCDEF")]
-    [DataRow(SKEncodedOrigin.TopRight, "CBAFED")]
-    [DataRow(SKEncodedOrigin.BottomRight, "FEDCBA")]
-    [DataRow(SKEncodedOrigin.BottomLeft, "DEFABC")]
-    [DataRow(SKEncodedOrigin.LeftTop, "ADBECF")]
-    [DataRow(SKEncodedOrigin.RightTop, "DAEBFC")]
-    [DataRow(SKEncodedOrigin.RightBottom, "FCEBDA")]
-    [DataRow(SKEncodedOrigin.LeftBottom, "CFBEAD")]
-    public void FromDecoded_EveryOrigin_MovesEveryPixel(SKEncodedOrigin origin, string expected)
-    {
-        // Stored: A B C / D E F.
-        var pixels = "ABCDEF".SelectMany(letter => new byte[] { (byte)letter, 1, 2, 255 }).ToArray();
-        var image = PixelConversion.FromDecoded(pixels, 3, 2, AlphaMeaning.Opaque, origin, ImageDecoding.Upright);
-        Assert.AreEqual(expected, string.Concat(Enumerable.Range(0, 6).Select(i => (char)image.Pixels[i * 3])));
-        Assert.AreEqual((int)origin >= 5 ? 2 : 3, image.Width);
-        CollectionAssert.AreEqual(new byte[] { 1, 2 }, image.Pixels[1..3].ToArray());
     }
 
     [TestMethod]
@@ -162,7 +144,11 @@ public sealed class ImageDecoderTests
     public void Decode_SixteenBitPng_KeepsTheHighByte(int colourType)
     {
         // Equal bytes: reducing by cutting and by rounding agree.
-        var png = Png(5, 3, 16, colourType, (x, y) => [.. Enumerable.Repeat(((x * 40) + y) * 257, colourType == 0 ? 1 : 3), .. colourType == 6 ? [65535] : Array.Empty<int>()]);
+        var png = Png(5, 3, 16, colourType, (x, y) =>
+        {
+            var value = ((x * 40) + y) * 257;
+            return colourType switch { 0 => [value], 2 => [value, value, value], _ => [value, value, value, 65535] };
+        });
         AssertPixels(png, ImageDecoding.Upright, Grey(5, 3, (x, y) => (x * 40) + y));
     }
 
@@ -172,7 +158,8 @@ public sealed class ImageDecoderTests
     [DataRow(4, 0)]
     public void Decode_InterlacedPng_EqualsRowByRow(int depth, int colourType)
     {
-        int[] Samples(int x, int y) => [.. Enumerable.Repeat(((x * 7) + (y * 3)) % 16 * (depth == 4 ? 1 : depth == 8 ? 16 : 16 * 257), colourType == 2 ? 3 : 1)];
+        var step = depth switch { 4 => 1, 8 => 16, _ => 16 * 257 };
+        int[] Samples(int x, int y) => [.. Enumerable.Repeat(((x * 7) + (y * 3)) % 16 * step, colourType == 2 ? 3 : 1)];
         var plain = Decode(Png(21, 13, depth, colourType, Samples), ImageDecoding.Upright);
         var interlaced = Decode(Png(21, 13, depth, colourType, Samples, PngLayout.Interlaced), ImageDecoding.Upright);
         CollectionAssert.AreEqual(plain.Pixels.ToArray(), interlaced.Pixels.ToArray());
@@ -188,7 +175,7 @@ public sealed class ImageDecoderTests
         var bytes = Encode(format, 4, 4, (x, y) => new SKColor((byte)(x * 60), (byte)(y * 50), 90), linear);
         var plain = Encode(format, 4, 4, (x, y) => new SKColor((byte)(x * 60), (byte)(y * 50), 90));
         Assert.AreNotEqual(plain.Length, bytes.Length, "The file carries a profile.");
-        CollectionAssert.AreEqual(Decode(plain, ImageDecoding.Upright).Pixels.ToArray(), Decode(bytes, ImageDecoding.Upright).Pixels.ToArray());
+        AssertPixels(bytes, ImageDecoding.Upright, Decode(plain, ImageDecoding.Upright).Pixels.ToArray());
         Assert.AreEqual(180, Decode(bytes, ImageDecoding.Upright).Pixels[9]);
     }
 
@@ -220,7 +207,8 @@ public sealed class ImageDecoderTests
         {
             var path = Path.Combine(folder.FullName, "picture.jpg");
             File.WriteAllBytes(path, Png(1, 1, 8, 2, (_, _) => [1, 2, 3]));
-            CollectionAssert.AreEqual(new byte[] { 1, 2, 3 }, ImageDecoder.Decode(ImageReference.FromLocator(path), ImageDecoding.Upright).Pixels.ToArray());
+            var image = ImageDecoder.Decode(ImageReference.FromLocator(path), ImageDecoding.Upright);
+            CollectionAssert.AreEqual(new byte[] { 1, 2, 3 }, image.Pixels.ToArray());
         }
         finally
         {
@@ -229,46 +217,15 @@ public sealed class ImageDecoderTests
     }
 
     [TestMethod]
-    [DataRow(MLPixelFormat.Rgba32)]
-    [DataRow(MLPixelFormat.Bgra32)]
-    public void Decode_RawPixels_AreReadInTheirOrder(MLPixelFormat format)
-    {
-        byte[] pixels = format == MLPixelFormat.Rgba32 ? [1, 2, 3, 255, 4, 5, 6, 255] : [3, 2, 1, 255, 6, 5, 4, 255];
-        using var image = MLImage.CreateFromPixels(2, 1, format, pixels);
-        CollectionAssert.AreEqual(new byte[] { 1, 2, 3, 4, 5, 6 }, ImageDecoder.Decode(ImageReference.FromImage(image), ImageDecoding.Upright).Pixels.ToArray());
-    }
-
-    [TestMethod]
-    public void Decode_MLImageOfATransparentFile_EqualsTheFileUpToRounding()
-    {
-        // MLImage holds premultiplied colours.
-        var png = Png(16, 16, 8, 6, (x, y) => [x * 17, y * 17, 99, x == 0 ? 0 : y * 17]);
-        using var image = MLImage.CreateFromStream(new MemoryStream(png));
-        var fromFile = Decode(png, ImageDecoding.Upright);
-        var fromImage = ImageDecoder.Decode(ImageReference.FromImage(image), ImageDecoding.Upright);
-        for (var i = 0; i < fromFile.Pixels.Length; i++) Assert.AreEqual(fromFile.Pixels[i], fromImage.Pixels[i], 1, $"byte {i}");
-        // At full opacity the reference's way gives the same colours; below it they are restored as far as 8 bits allow.
-        var dropped = ImageDecoder.Decode(ImageReference.FromImage(image), ImageDecoding.OpenClip);
-        Assert.AreEqual(Decode(png, ImageDecoding.OpenClip).Pixels[(8 * 16 + 5) * 3], dropped.Pixels[(8 * 16 + 5) * 3], 2);
-    }
-
-    [TestMethod]
-    public void Decode_RawPixelsWithColourAboveAlpha_AreTakenAsStraight()
-    {
-        using var image = MLImage.CreateFromPixels(2, 1, MLPixelFormat.Rgba32, [200, 100, 0, 128, 200, 100, 0, 0]);
-        CollectionAssert.AreEqual(new byte[] { 227, 177, 127, 255, 255, 255 },
-            ImageDecoder.Decode(ImageReference.FromImage(image), ImageDecoding.Upright).Pixels.ToArray());
-        CollectionAssert.AreEqual(new byte[] { 200, 100, 0, 200, 100, 0 },
-            ImageDecoder.Decode(ImageReference.FromImage(image), ImageDecoding.OpenClip).Pixels.ToArray());
-    }
-
-    [TestMethod]
     public void Decode_ManyThreads_GiveTheSamePixels()
     {
         var files = Directory.GetFiles(Golden.Path("preprocess", "images")).Order().Select(File.ReadAllBytes).ToArray();
         var expected = files.Select(f => Decode(f, ImageDecoding.Upright).Pixels.ToArray()).ToArray();
         Parallel.For(0, 120, new ParallelOptions { MaxDegreeOfParallelism = 16 }, i =>
-            CollectionAssert.AreEqual(expected[i % files.Length], Decode(files[i % files.Length], ImageDecoding.Upright).Pixels.ToArray()));
+        {
+            var file = i % files.Length;
+            Assert.IsTrue(Decode(files[file], ImageDecoding.Upright).Pixels.SequenceEqual(expected[file]), $"file {file}");
+        });
     }
 
     private static RgbImage Decode(byte[] file, ImageDecoding mode) => ImageDecoder.Decode(ImageReference.FromEncoded(file), mode);
@@ -277,7 +234,7 @@ public sealed class ImageDecoderTests
         CollectionAssert.AreEqual(expected, Decode(file, mode).Pixels.ToArray());
 
     private static byte[] Grey(int width, int height, Func<int, int, int> value) =>
-        [.. from y in Enumerable.Range(0, height) from x in Enumerable.Range(0, width) from channel in Enumerable.Range(0, 3) select (byte)value(x, y)];
+        [.. Enumerable.Range(0, width * height * 3).Select(i => (byte)value(i / 3 % width, i / 3 / width))];
 
     // Quarters of red, green, blue and white.
     private static Func<int, int, SKColor> Corners(int width, int height) => (x, y) => (x < width / 2, y < height / 2) switch

@@ -55,7 +55,8 @@ public sealed class PillowResamplerTests
         for (var y = 0; y < 20; y++)
             image.Pixels.Slice(((y + 9) * 61 + 13) * 3, 30 * 3).CopyTo(part.Pixels[(y * 30 * 3)..]);
         var expected = Resize(ResampleKernels.Best, part, ResampleAxis.Whole(0, 30, 16), ResampleAxis.Whole(0, 20, 16));
-        CollectionAssert.AreEqual(expected, Resize(ResampleKernels.Best, image, ResampleAxis.Whole(13, 30, 16), ResampleAxis.Whole(9, 20, 16)));
+        var result = Resize(ResampleKernels.Best, image, ResampleAxis.Whole(13, 30, 16), ResampleAxis.Whole(9, 20, 16));
+        CollectionAssert.AreEqual(expected, result);
     }
 
     [TestMethod]
@@ -67,6 +68,20 @@ public sealed class PillowResamplerTests
         var window = Resize(ResampleKernels.Best, image, new ResampleAxis(0, 90, 40, 7, 21), new ResampleAxis(0, 70, 30, 11, 10));
         for (var y = 0; y < 10; y++)
             CollectionAssert.AreEqual(whole.AsSpan(((y + 11) * 40 + 7) * 3, 21 * 3).ToArray(), window.AsSpan(y * 21 * 3, 21 * 3).ToArray());
+    }
+
+    [TestMethod]
+    public void Resize_MoreSizesThanWeightsAreKeptFor_StaysWithinMemoryAndCorrect()
+    {
+        var random = new SeededRandom(6);
+        var image = RandomImage(3000, 1, ref random);
+        var resampler = new PillowResampler();
+        byte[] result = new byte[224 * 3], again = new byte[224 * 3];
+        for (var length = 3000; length > 2600; length--)
+            resampler.Resize(image, ResampleAxis.Whole(0, length, 224), ResampleAxis.Whole(0, 1, 1), result);
+        Assert.IsInRange(PillowResampler.MaxKeptBytes / 2, PillowResampler.MaxKeptBytes, resampler.KeptBytes);
+        resampler.Resize(image, ResampleAxis.Whole(0, 2601, 224), ResampleAxis.Whole(0, 1, 1), again);
+        CollectionAssert.AreEqual(result, again);
     }
 
     [TestMethod]
