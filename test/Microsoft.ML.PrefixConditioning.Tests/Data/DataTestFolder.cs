@@ -1,7 +1,6 @@
 using System.Formats.Tar;
 using System.IO.Compression;
 using System.Text;
-using Microsoft.ML;
 using Microsoft.ML.Data;
 
 namespace Microsoft.ML.PrefixConditioning.Tests;

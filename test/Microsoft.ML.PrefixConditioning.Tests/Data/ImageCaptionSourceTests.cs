@@ -1,5 +1,4 @@
 using System.Text;
-using Microsoft.ML;
 
 namespace Microsoft.ML.PrefixConditioning.Tests;
 

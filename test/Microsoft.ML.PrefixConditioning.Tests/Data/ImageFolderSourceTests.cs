@@ -1,5 +1,3 @@
-using Microsoft.ML;
-
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
 [TestClass]
