@@ -9,7 +9,7 @@ internal static class ImageArchiveCache
 
     private static readonly Lock Gate = new();
     private static readonly Dictionary<string, Slot> Slots = new(StringComparer.Ordinal);
-    private static long s_clock;
+    private static long _clock;
 
     /// <summary>Runs a read on the open archive of a path.</summary>
     /// <exception cref="FileNotFoundException">There is no such archive.</exception>
@@ -58,7 +58,7 @@ internal static class ImageArchiveCache
                 Slots.Add(slot.Key, slot);
             }
             slot.Users++;
-            slot.LastUse = ++s_clock;
+            slot.LastUse = ++_clock;
             return slot;
         }
     }

@@ -88,7 +88,8 @@ internal static class ImageFolderSource
         var length = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root)).Length;
         var options = new EnumerationOptions
         {
-            RecurseSubdirectories = true, AttributesToSkip = FileAttributes.Hidden | FileAttributes.System,
+            RecurseSubdirectories = true,
+            AttributesToSkip = FileAttributes.Hidden | FileAttributes.System,
             IgnoreInaccessible = false,   // a class that may not be read must not be left out silently
         };
         return new FileSystemEnumerable<string>(

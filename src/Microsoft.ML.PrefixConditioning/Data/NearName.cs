@@ -6,7 +6,8 @@ internal static class NearName
     private const int LongestList = 20;
 
     /// <summary>The candidate nearest to a mistyped name, or null when none is near.</summary>
-    /// <remarks>Near is: equal but for case, or at most a third of the letters (at least one) changed, added or left out.</remarks>
+    /// <remarks>Near is: equal but for case, or at most a third of the letters (at least one) changed, added, left out or
+    /// swapped.</remarks>
     public static string? Find(string wanted, IEnumerable<string> candidates)
     {
         string? best = null;
@@ -31,22 +32,22 @@ internal static class NearName
         : string.Join(", ", names.Take(LongestList).Select(n => $"'{n}'"))
             + (names.Count > LongestList ? $" and {names.Count - LongestList} more" : "");
 
-    /// <summary>Single letters to change, add or remove (Levenshtein's distance).</summary>
+    /// <summary>Single letters to change, add, remove or swap with their neighbour (optimal string alignment).</summary>
     private static int Distance(string a, string b)
     {
-        var row = new int[b.Length + 1];
-        for (var j = 0; j <= b.Length; j++) row[j] = j;
+        var distances = new int[a.Length + 1, b.Length + 1];   // [i, j]: between the first i letters of a and the first j of b
+        for (var i = 0; i <= a.Length; i++) distances[i, 0] = i;
+        for (var j = 0; j <= b.Length; j++) distances[0, j] = j;
         for (var i = 1; i <= a.Length; i++)
         {
-            var diagonal = row[0];
-            row[0] = i;
             for (var j = 1; j <= b.Length; j++)
             {
-                var replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-                diagonal = row[j];
-                row[j] = Math.Min(replaced, Math.Min(row[j], row[j - 1]) + 1);
+                var best = Math.Min(distances[i - 1, j], distances[i, j - 1]) + 1;
+                best = Math.Min(best, distances[i - 1, j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1));
+                var swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+                distances[i, j] = swapped ? Math.Min(best, distances[i - 2, j - 2] + 1) : best;
             }
         }
-        return row[b.Length];
+        return distances[a.Length, b.Length];
     }
 }

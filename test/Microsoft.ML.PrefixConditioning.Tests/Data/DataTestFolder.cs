@@ -1,7 +1,6 @@
 using System.Formats.Tar;
 using System.IO.Compression;
 using System.Text;
-using Microsoft.ML;
 using Microsoft.ML.Data;
 
 namespace Microsoft.ML.PrefixConditioning.Tests;
@@ -41,7 +40,10 @@ internal sealed class DataTestFolder : IDisposable
         var path = Path.Combine(Root, relative);
         using var writer = new TarWriter(File.Create(path), TarEntryFormat.Pax);
         foreach (var (name, text) in entries)
-            writer.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, name) { DataStream = new MemoryStream(Encoding.UTF8.GetBytes(text)) });
+        {
+            using var data = new MemoryStream(Encoding.UTF8.GetBytes(text));
+            writer.WriteEntry(new PaxTarEntry(TarEntryType.RegularFile, name) { DataStream = data });
+        }
         return path;
     }
 

@@ -1,5 +1,3 @@
-using Microsoft.ML;
-
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
 [TestClass]
@@ -49,7 +47,8 @@ public sealed class DatasetTypeTagTests
     public void TagDatasetType_View_JoinsAUnion()
     {
         var plain = new TextRowsView(3, ("Image", i => $"{i}.png"), ("Text", _ => "a photo"));
-        var union = _mlContext.Data.UnifyDatasets(_mlContext.Data.TagDatasetType(plain, "web"), _mlContext.Data.TagDatasetType(plain, "caption"));
+        var union = _mlContext.Data.UnifyDatasets(_mlContext.Data.TagDatasetType(plain, "web"),
+            _mlContext.Data.TagDatasetType(plain, "caption"));
         DataTestRows.Equal(["web", "web", "web", "caption", "caption", "caption"], union.Texts("DatasetType"));
         CollectionAssert.AreEquivalent(union.Texts("DatasetType"), _mlContext.Data.ShuffleRows(union).Texts("DatasetType"));
     }
@@ -57,8 +56,10 @@ public sealed class DatasetTypeTagTests
     [TestMethod]
     public void TagDatasetType_EmptyName_IsReported()
     {
-        StringAssert.Contains(DataTestRows.Fails<ArgumentException>(() => _mlContext.Transforms.TagDatasetType(" ")).Message, "datasetType");
-        StringAssert.Contains(DataTestRows.Fails<ArgumentException>(() => _mlContext.Transforms.TagDatasetType("a", "")).Message, "outputColumnName");
+        StringAssert.Contains(DataTestRows.Fails<ArgumentException>(() => _mlContext.Transforms.TagDatasetType(" ")).Message,
+            "datasetType");
+        StringAssert.Contains(DataTestRows.Fails<ArgumentException>(() => _mlContext.Transforms.TagDatasetType("a", "")).Message,
+            "outputColumnName");
     }
 
     private sealed class BytesOnly

@@ -1,4 +1,3 @@
-using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Transforms.Image;
 
@@ -23,10 +22,15 @@ public sealed class DatasetUnionTests
     [TestMethod]
     public void UnifyDatasets_KeysAndMissingLabel_BecomeText()
     {
-        var keyed = _mlContext.Data.LoadFromEnumerable(new[] { new FourTexts("x.png", "cat", "classification", "c1"), new FourTexts("y.png", "dog", "classification", "") });
-        keyed = _mlContext.Transforms.Conversion.MapValueToKey("Label").Append(_mlContext.Transforms.Conversion.MapValueToKey("DatasetType")).Fit(keyed).Transform(keyed);
+        var keyed = _mlContext.Data.LoadFromEnumerable(new[]
+        {
+            new FourTexts("x.png", "cat", "classification", "c1"), new FourTexts("y.png", "dog", "classification", ""),
+        });
+        var keys = _mlContext.Transforms.Conversion.MapValueToKey([new("Label"), new("DatasetType")]);
+        keyed = keys.Fit(keyed).Transform(keyed);
         Assert.IsInstanceOfType<KeyDataViewType>(keyed.Schema["Label"].Type);
-        var bare = _mlContext.Data.LoadFromEnumerable(new[] { new Bare { Image = "z.png", Text = "a bird", DatasetType = "caption", Extra = 3 } });
+        var bare = _mlContext.Data.LoadFromEnumerable(
+            new[] { new Bare { Image = "z.png", Text = "a bird", DatasetType = "caption", Extra = 3 } });
         var union = _mlContext.Data.UnifyDatasets(keyed, bare);
         DataTestRows.Equal(["c1", "", ""], union.Texts("Label"));
         DataTestRows.Equal(["classification", "classification", "caption"], union.Texts("DatasetType"));
@@ -52,7 +56,8 @@ public sealed class DatasetUnionTests
         using var own = MLImage.CreateFromPixels(2, 1, MLPixelFormat.Rgba32, new byte[8]);
         own.Save(folder["a.png"]);
         var users = _mlContext.Data.LoadFromEnumerable(new[] { new WithImage { Image = own } });
-        var paths = _mlContext.Data.LoadFromEnumerable(new[] { new FourTexts("a.png", "t", "caption", ""), new FourTexts("a.png", "t", "caption", "") });
+        var paths = _mlContext.Data.LoadFromEnumerable(
+            new[] { new FourTexts("a.png", "t", "caption", ""), new FourTexts("a.png", "t", "caption", "") });
         var files = _mlContext.Transforms.LoadImages("Image", folder.Root, "Image").Fit(paths).Transform(paths);
         var union = _mlContext.Data.UnifyDatasets(users, files);
         Assert.IsInstanceOfType<ImageDataViewType>(union.Schema["Image"].Type);
@@ -124,19 +129,22 @@ public sealed class DatasetUnionTests
     [TestMethod]
     public void GetRowCursor_Disposed_DisposesTheViewsCursors()
     {
-        int[] counts = [0, 0];
-        var first = _mlContext.Data.LoadFromEnumerable(Counted("a", () => counts[0]++));
-        var second = _mlContext.Data.LoadFromEnumerable(Counted("b", () => counts[1]++));
+        var first = new TrackedView(Listed("a", 2));
+        var second = new TrackedView(Listed("b", 2));
         var union = _mlContext.Data.UnifyDatasets(first, second);
         Assert.IsNull(union.GetRowCount());
+        Assert.IsFalse(union.CanShuffle);   // without counts no fair draw
         var cursor = union.GetRowCursor(union.Schema);
         Assert.IsTrue(cursor.MoveNext());
+        Assert.AreEqual((1, 0), (first.Opened, first.Disposed));
         cursor.Dispose();
         cursor.Dispose();
-        DataTestRows.Equal([1, 0], counts);   // the second view was never opened
+        Assert.AreEqual((1, 1), (first.Opened, first.Disposed));
+        Assert.AreEqual((0, 0), (second.Opened, second.Disposed));
         Assert.ThrowsExactly<ObjectDisposedException>(() => cursor.MoveNext());
         Assert.HasCount(4, union.Texts("Image"));
-        DataTestRows.Equal([2, 1], counts);
+        Assert.AreEqual((2, 2), (first.Opened, first.Disposed));
+        Assert.AreEqual((1, 1), (second.Opened, second.Disposed));
     }
 
     [TestMethod]
@@ -147,12 +155,15 @@ public sealed class DatasetUnionTests
         {
             using var cursor = view.GetRowCursor([view.Schema["Text"]]);
             Assert.IsFalse(cursor.IsColumnActive(view.Schema["Image"]));
-            StringAssert.Contains(DataTestRows.Fails<ArgumentOutOfRangeException>(() => cursor.GetGetter<ReadOnlyMemory<char>>(view.Schema["Image"])).Message,
+            var inactive = view.Schema["Image"];
+            StringAssert.Contains(
+                DataTestRows.Fails<ArgumentOutOfRangeException>(() => cursor.GetGetter<ReadOnlyMemory<char>>(inactive)).Message,
                 "Column 'Image' was not asked for when the cursor was made.");
             StringAssert.Contains(DataTestRows.Fails<InvalidOperationException>(() => cursor.GetGetter<float>(view.Schema["Text"])).Message,
                 "a getter of System.Single does not fit.");
             var getter = cursor.GetGetter<ReadOnlyMemory<char>>(view.Schema["Text"]);
-            StringAssert.Contains(DataTestRows.Fails<InvalidOperationException>(() => { ReadOnlyMemory<char> value = default; getter(ref value); }).Message,
+            ReadOnlyMemory<char> value = default;
+            StringAssert.Contains(DataTestRows.Fails<InvalidOperationException>(() => getter(ref value)).Message,
                 "The cursor stands on no row");
             Assert.AreEqual(-1L, cursor.Position);
             Assert.IsTrue(cursor.MoveNext());
@@ -189,8 +200,10 @@ public sealed class DatasetUnionTests
     [TestMethod]
     public void UnifyDatasets_NothingOrNull_IsReported()
     {
-        StringAssert.Contains(DataTestRows.Fails<ArgumentException>(() => _mlContext.Data.UnifyDatasets()).Message, "There are no datasets to unify; give at least one view.");
-        StringAssert.Contains(DataTestRows.Fails<ArgumentException>(() => _mlContext.Data.UnifyDatasets(Rows("a", 1), null!)).Message, "datasets[1] is null");
+        StringAssert.Contains(DataTestRows.Fails<ArgumentException>(() => _mlContext.Data.UnifyDatasets()).Message,
+            "There are no datasets to unify; give at least one view.");
+        StringAssert.Contains(DataTestRows.Fails<ArgumentException>(() => _mlContext.Data.UnifyDatasets(Rows("a", 1), null!)).Message,
+            "datasets[1] is null");
         DataTestRows.Fails<ArgumentNullException>(() => _mlContext.Data.UnifyDatasets((IDataView[])null!));
     }
 
@@ -199,11 +212,13 @@ public sealed class DatasetUnionTests
     {
         var typo = new TextRowsView(1, ("Imgae", _ => "a.png"), ("Text", _ => "w"), ("DatasetType", _ => "s"));
         Assert.AreEqual(
-            "There is no column 'Image'; the input has 'Imgae', 'Text', 'DatasetType'. Did you mean 'Imgae'? Set imageColumnName to the right column. (Parameter 'datasets[1]')",
+            "There is no column 'Image'; the input has 'Imgae', 'Text', 'DatasetType'. " +
+            "Did you mean 'Imgae'? Set imageColumnName to the right column. (Parameter 'datasets[1]')",
             DataTestRows.Fails<ArgumentOutOfRangeException>(() => _mlContext.Data.UnifyDatasets(Rows("a", 1), typo)).Message);
         var untagged = new TextRowsView(1, ("Image", _ => "a.png"), ("Text", _ => "w"));
         Assert.AreEqual(
-            "There is no column 'DatasetType'; the input has 'Image', 'Text'. Set datasetTypeColumnName to the right column. TagDatasetType adds a dataset type. (Parameter 'datasets[0]')",
+            "There is no column 'DatasetType'; the input has 'Image', 'Text'. Set datasetTypeColumnName to the right column. " +
+            "TagDatasetType adds a dataset type. (Parameter 'datasets[0]')",
             DataTestRows.Fails<ArgumentOutOfRangeException>(() => _mlContext.Data.UnifyDatasets(untagged)).Message);
     }
 
@@ -217,10 +232,12 @@ public sealed class DatasetUnionTests
             DataTestRows.Fails<ArgumentOutOfRangeException>(() => _mlContext.Data.UnifyDatasets(Rows("a", 1), number)).Message);
         var keyedText = _mlContext.Transforms.Conversion.MapValueToKey("Text").Fit(Rows("a", 1)).Transform(Rows("a", 1));
         StringAssert.Contains(DataTestRows.Fails<ArgumentOutOfRangeException>(() => _mlContext.Data.UnifyDatasets(keyedText)).Message,
-            "captions and class names are text. Set textColumnName to the right column, or turn the key back to text with MapKeyToValue. (Parameter 'datasets[0]')");
+            "captions and class names are text. Set textColumnName to the right column, or turn the key back to text with " +
+            "MapKeyToValue. (Parameter 'datasets[0]')");
         var numeric = _mlContext.Data.LoadFromEnumerable(new[] { new { Image = new float[3], Text = "b", DatasetType = "c" } });
         StringAssert.Contains(DataTestRows.Fails<ArgumentOutOfRangeException>(() => _mlContext.Data.UnifyDatasets(numeric)).Message,
-            "Column 'Image' is Vector<Single>; an image column is text (a path), a vector of bytes (an encoded file) or an image. Set imageColumnName to the right column.");
+            "Column 'Image' is Vector<Single>; an image column is text (a path), a vector of bytes (an encoded file) or an image. " +
+            "Set imageColumnName to the right column.");
     }
 
     [TestMethod]
@@ -229,30 +246,20 @@ public sealed class DatasetUnionTests
         var bytes = _mlContext.Data.LoadFromEnumerable(new[] { new Encoded { Image = [1] } });
         var images = _mlContext.Data.LoadFromEnumerable(new[] { new WithImage() });
         Assert.AreEqual(
-            "The image columns differ in form: datasets[0] has text (paths), datasets[1] has byte vectors (encoded files), datasets[2] has ML.NET images. " +
+            "The image columns differ in form: datasets[0] has text (paths), datasets[1] has byte vectors (encoded files), " +
+            "datasets[2] has ML.NET images. " +
             "Make them alike: LoadRawImageBytes turns paths into encoded files, LoadImages turns them into images. (Parameter 'datasets')",
             DataTestRows.Fails<ArgumentOutOfRangeException>(() => _mlContext.Data.UnifyDatasets(Rows("a", 1), bytes, images)).Message);
     }
 
     /// <summary>A view that knows its count but cannot be shuffled.</summary>
     private IDataView Rows(string type, int count) =>
-        _mlContext.Data.LoadFromEnumerable(Enumerable.Range(0, count).Select(i => new FourTexts($"{type}{i}.png", $"{type} {i}", type, type)).ToArray());
+        _mlContext.Data.LoadFromEnumerable(
+            Enumerable.Range(0, count).Select(i => new FourTexts($"{type}{i}.png", $"{type} {i}", type, type)).ToArray());
 
     /// <summary>A view that can be shuffled.</summary>
     private static TextRowsView Listed(string type, int count) =>
         new(count, ("Image", i => $"{type}{i}.png"), ("Text", i => $"{type} {i}"), ("DatasetType", _ => type));
-
-    private static IEnumerable<FourTexts> Counted(string type, Action disposed)
-    {
-        try
-        {
-            for (var i = 0; i < 2; i++) yield return new FourTexts($"{type}{i}.png", "t", type, "");
-        }
-        finally
-        {
-            disposed();
-        }
-    }
 
     private static string[] Shuffled(IDataView view, int seed) => [.. Ids(view, new Random(seed)).Keys];
 

@@ -51,8 +51,10 @@ public sealed class DelimitedReaderTests
     }
 
     [TestMethod]
-    [DataRow("a\n\"b\"c,d\n", "'t', line 2: 'c' follows a closing quote, where a separator or the line's end was expected. Double the quotes inside a quoted field.")]
-    [DataRow("a\nb,\"c\nd\ne", "'t', line 2: a field begins with a quote that is never closed. Close it, or double it and quote the whole field.")]
+    [DataRow("a\n\"b\"c,d\n", "'t', line 2: 'c' follows a closing quote, where a separator or the line's end was expected. " +
+        "Double the quotes inside a quoted field.")]
+    [DataRow("a\nb,\"c\nd\ne",
+        "'t', line 2: a field begins with a quote that is never closed. Close it, or double it and quote the whole field.")]
     [DataRow("a\nb\0\n", "'t', line 2: there is a zero byte, as in UTF-16 text or in a file that is no table. Save the table as UTF-8.")]
     public void Read_FaultyCsv_SaysLineAndRemedy(string text, string message) =>
         Assert.AreEqual(message, DataTestRows.Fails<InvalidDataException>(() => Read(text, ',')).Message);
@@ -70,7 +72,8 @@ public sealed class DelimitedReaderTests
     public void Read_Utf16_IsNamed()
     {
         using var reader = Open([.. Encoding.Unicode.Preamble, .. Encoding.Unicode.GetBytes("a\tb\n")], '\t');
-        Assert.AreEqual("'t', line 1: the table is UTF-16. Save it as UTF-8.", DataTestRows.Fails<InvalidDataException>(() => reader.Read()).Message);
+        Assert.AreEqual("'t', line 1: the table is UTF-16. Save it as UTF-8.",
+            DataTestRows.Fails<InvalidDataException>(() => reader.Read()).Message);
     }
 
     [TestMethod]

@@ -1,5 +1,5 @@
+using System.Globalization;
 using System.Text;
-using Microsoft.ML;
 
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
@@ -14,7 +14,8 @@ public sealed class ImageCaptionSourceTests : IDisposable
     [TestMethod]
     public void LoadImageCaptions_SeveralCaptionsPerImage_OneRowEach()
     {
-        var table = _folder.Write("captions.tsv", "\uFEFFimage\tcaption\r\na.png\ta cat\r\na.png\ta grey cat, asleep\r\n\r\nb b.png\tein Tür \"offen\" 😀\r\n");
+        var table = _folder.Write("captions.tsv",
+            "\uFEFFimage\tcaption\r\na.png\ta cat\r\na.png\ta grey cat, asleep\r\n\r\nb b.png\tein Tür \"offen\" 😀\r\n");
         Directory.CreateDirectory(_folder["images"]);
         var rows = _mlContext.Data.LoadImageCaptions(table, imageRoot: _folder["images/"]);
         DataTestRows.Equal([_folder["images/a.png"], _folder["images/a.png"], _folder["images/b b.png"]], rows.Texts("Image"));
@@ -53,7 +54,8 @@ public sealed class ImageCaptionSourceTests : IDisposable
     public void LoadImageCaptions_NamedFields_AreUsed()
     {
         var table = _folder.Write("c.txt", "id;Bild;Worte\n7;a.png;\"eins; zwei\"\n");
-        var rows = _mlContext.Data.LoadImageCaptions(table, imageField: "Bild", captionField: "worte", separator: ';', datasetType: "german", labelColumnName: "Class");
+        var rows = _mlContext.Data.LoadImageCaptions(table, imageField: "Bild", captionField: "worte", separator: ';',
+            datasetType: "german", labelColumnName: "Class");
         Assert.AreEqual("eins; zwei", rows.Texts("Text").Single());
         Assert.AreEqual("german", rows.Texts("DatasetType").Single());
         Assert.AreEqual("", rows.Texts("Class").Single());
@@ -74,7 +76,8 @@ public sealed class ImageCaptionSourceTests : IDisposable
         var absolute = _folder.Write("x/abs.png");
         var table = _folder.Write("c.tsv", $"image\tcaption\nsub\\a.png\ta\n./sub/b.png\tb\n{absolute}\tc\n");
         DataTestRows.Equal(
-            [_folder["sub/a.png"], _folder["sub/b.png"], absolute.Replace('\\', '/')], _mlContext.Data.LoadImageCaptions(table).Texts("Image"));
+            [_folder["sub/a.png"], _folder["sub/b.png"], absolute.Replace('\\', '/')],
+            _mlContext.Data.LoadImageCaptions(table).Texts("Image"));
     }
 
     [TestMethod]
@@ -99,7 +102,8 @@ public sealed class ImageCaptionSourceTests : IDisposable
     [DataRow("image\tcaption\na.png\ta cat\nb.png\n", "line 3: there are 1 field(s), expected 2 as in the first line.")]
     [DataRow("image\tcaption\na.png\t \n", "line 2: the caption of 'a.png' is empty. Write one, or delete the line.")]
     [DataRow("image\tcaption\n\n\n\ta cat\n", "line 4: the image is empty. Name a file, or delete the line.")]
-    [DataRow("image\tcaption\nhttp://x.org/a.png\ta cat\n", "line 2: the image 'http://x.org/a.png' is a web address. Download the images and name the files.")]
+    [DataRow("image\tcaption\nhttp://x.org/a.png\ta cat\n",
+        "line 2: the image 'http://x.org/a.png' is a web address. Download the images and name the files.")]
     [DataRow("a.png\ta cat\n", "line 1: no field of the header ('a.png', 'a cat') is a known name for the image: image, imagepath, ")]
     [DataRow("a.png\ta cat\n", "Set imageField to its name; or set imageIndex and captionIndex if the table has no header line.")]
     [DataRow("image\tcaption\tcaption\na\tb\tc\n", "line 1: the header names the caption field 'caption' twice. Rename one.")]
@@ -118,9 +122,9 @@ public sealed class ImageCaptionSourceTests : IDisposable
     {
         var table = _folder.Write("c.tsv", "Bild\tWorte\na\tb\n");
         Assert.AreEqual($"'{table}', line 1: there is no field 'Blid' for the image; the header has 'Bild', 'Worte'. Did you mean 'Bild'?",
-            DataTestRows.Fails<InvalidDataException>(() => _mlContext.Data.LoadImageCaptions(table, imageField: "Blid", captionField: "Worte")).Message);
+            DataTestRows.Fails<InvalidDataException>(() => _mlContext.Data.LoadImageCaptions(table, null, "Blid", "Worte")).Message);
         Assert.AreEqual($"'{table}', line 1: field 'Bild' was named for both the image and the caption.",
-            DataTestRows.Fails<InvalidDataException>(() => _mlContext.Data.LoadImageCaptions(table, imageField: "Bild", captionField: "Bild")).Message);
+            DataTestRows.Fails<InvalidDataException>(() => _mlContext.Data.LoadImageCaptions(table, null, "Bild", "Bild")).Message);
     }
 
     [TestMethod]
@@ -130,11 +134,14 @@ public sealed class ImageCaptionSourceTests : IDisposable
         var data = _mlContext.Data;
         StringAssert.Contains(DataTestRows.Fails<ArgumentException>(() => data.LoadImageCaptions(table, imageIndex: 0)).Message,
             "Only one of imageIndex and captionIndex is set");
-        StringAssert.Contains(DataTestRows.Fails<ArgumentException>(() => data.LoadImageCaptions(table, imageField: "a", imageIndex: 0, captionIndex: 1)).Message,
+        StringAssert.Contains(
+            DataTestRows.Fails<ArgumentException>(() => data.LoadImageCaptions(table, null, "a", imageIndex: 0, captionIndex: 1)).Message,
             "Set one pair only.");
-        StringAssert.Contains(DataTestRows.Fails<ArgumentException>(() => data.LoadImageCaptions(table, imageIndex: 1, captionIndex: 1)).Message,
+        StringAssert.Contains(
+            DataTestRows.Fails<ArgumentException>(() => data.LoadImageCaptions(table, imageIndex: 1, captionIndex: 1)).Message,
             "imageIndex is 1 and captionIndex 1; they must be 0 or more and differ.");
-        StringAssert.Contains(DataTestRows.Fails<InvalidDataException>(() => data.LoadImageCaptions(table, imageIndex: 0, captionIndex: 2)).Message,
+        StringAssert.Contains(
+            DataTestRows.Fails<InvalidDataException>(() => data.LoadImageCaptions(table, imageIndex: 0, captionIndex: 2)).Message,
             "line 1: there are 2 field(s), but imageIndex is 0 and captionIndex 2; the first field is 0. Is the separator right?");
         StringAssert.Contains(DataTestRows.Fails<ArgumentException>(() => data.LoadImageCaptions(_folder.Write("c.txt"))).Message,
             "cannot be told from its extension, which is neither .tsv, .tab nor .csv. Set separator.");
@@ -155,7 +162,8 @@ public sealed class ImageCaptionSourceTests : IDisposable
         Assert.AreEqual($"imageRoot '{table}' is a file. Give a folder, a .zip or a .tar archive.",
             DataTestRows.Fails<DirectoryNotFoundException>(() => _mlContext.Data.LoadImageCaptions(table, table)).Message);
         Directory.CreateDirectory(_folder["folder.tsv"]);
-        Assert.AreEqual($"'{_folder["folder.tsv"]}' is a folder. Give the caption table, a .tsv or .csv file; imageRoot is the folder of the images.",
+        Assert.AreEqual($"'{_folder["folder.tsv"]}' is a folder. Give the caption table, a .tsv or .csv file; " +
+            "imageRoot is the folder of the images.",
             DataTestRows.Fails<FileNotFoundException>(() => _mlContext.Data.LoadImageCaptions(_folder["folder.tsv"])).Message);
     }
 
@@ -163,7 +171,8 @@ public sealed class ImageCaptionSourceTests : IDisposable
     public void LoadImageCaptions_200000Rows_AllAreThere()
     {
         var text = new StringBuilder("image\tcaption\n");
-        for (var i = 0; i < 200_000; i++) text.Append(System.Globalization.CultureInfo.InvariantCulture, $"{i / 3:000000}.png\tcaption number {i}\n");
+        for (var i = 0; i < 200_000; i++)
+            text.Append(CultureInfo.InvariantCulture, $"{i / 3:000000}.png\tcaption number {i}\n");
         var rows = _mlContext.Data.LoadImageCaptions(_folder.Write("c.tsv", text.ToString()));
         Assert.AreEqual(200_000L, rows.GetRowCount());
         Assert.AreEqual("caption number 199999", _mlContext.Data.SkipRows(rows, 199_999).Texts("Text").Single());

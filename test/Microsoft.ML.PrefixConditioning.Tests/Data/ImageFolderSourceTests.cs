@@ -1,5 +1,3 @@
-using Microsoft.ML;
-
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
 [TestClass]
@@ -29,7 +27,8 @@ public sealed class ImageFolderSourceTests : IDisposable
     [TestMethod]
     public void LoadImageFolder_OtherAndHiddenFiles_PassedOver()
     {
-        foreach (var name in new[] { "a/1.gif", "a/1.txt", "a/.hidden.png", "a/._1.png", ".git/1.png", "__MACOSX/a/1.png", "a/.thumbs/1.png", "top.png", "a/2.bmp.bak" })
+        foreach (var name in new[] { "a/1.gif", "a/1.txt", "a/.hidden.png", "a/._1.png", ".git/1.png", "__MACOSX/a/1.png",
+            "a/.thumbs/1.png", "top.png", "a/2.bmp.bak" })
             _folder.Write(name);
         DataTestRows.Equal([_folder["a/1.gif"]], _mlContext.Data.LoadImageFolder(_folder.Root).Texts("Image"));
     }
@@ -52,14 +51,16 @@ public sealed class ImageFolderSourceTests : IDisposable
     [DataRow("tar")]
     public void LoadImageFolder_Archive_SameRowsAsTheFolder(string kind)
     {
-        (string, string)[] entries = [("set/b/2.png", "two"), ("set/b b/1.png", "one"), ("set/a/x/3.jpg", "three"), ("__MACOSX/set/a/._3.jpg", ""), ("set/a/read.me", "")];
+        (string, string)[] entries = [("set/b/2.png", "two"), ("set/b b/1.png", "one"), ("set/a/x/3.jpg", "three"),
+            ("__MACOSX/set/a/._3.jpg", ""), ("set/a/read.me", "")];
         foreach (var (name, text) in entries.Take(3)) _folder.Write(name, text);
         var archive = kind == "zip" ? _folder.Zip("data.ZIP", entries) : _folder.Tar("data.Tar", entries);
         var plain = _mlContext.Data.LoadImageFolder(_folder["set"]);
         var packed = _mlContext.Data.LoadImageFolder(archive + "!/set/");
         CollectionAssert.AreEqual(plain.Texts("Text"), packed.Texts("Text"));
         CollectionAssert.AreEqual(
-            plain.Texts("Image").Select(i => i.Replace(_folder["set"], archive + "!/set", StringComparison.Ordinal)).ToArray(), packed.Texts("Image"));
+            plain.Texts("Image").Select(i => i.Replace(_folder["set"], archive + "!/set", StringComparison.Ordinal)).ToArray(),
+            packed.Texts("Image"));
         CollectionAssert.AreEqual(plain.Texts("Image").Select(File.ReadAllText).ToArray(),
             packed.Texts("Image").Select(i => System.Text.Encoding.UTF8.GetString(ImageLocator.ReadAllBytes(i))).ToArray());
         DataTestRows.Equal(["set", "set", "set"], _mlContext.Data.LoadImageFolder(archive).Texts("Text"));
@@ -86,7 +87,8 @@ public sealed class ImageFolderSourceTests : IDisposable
         _folder.Write("elsewhere/2.png");
         Directory.CreateSymbolicLink(_folder["set/a/loop"], _folder["set"]);
         Directory.CreateSymbolicLink(_folder["set/b"], _folder["elsewhere"]);
-        DataTestRows.Equal([_folder["set/a/1.png"], _folder["set/b/2.png"]], _mlContext.Data.LoadImageFolder(_folder["set"]).Texts("Image"));
+        DataTestRows.Equal([_folder["set/a/1.png"], _folder["set/b/2.png"]],
+            _mlContext.Data.LoadImageFolder(_folder["set"]).Texts("Image"));
     }
 
     [TestMethod]
@@ -96,7 +98,8 @@ public sealed class ImageFolderSourceTests : IDisposable
         var file = _folder.Write("photos.tar.gz");
         var missing = DataTestRows.Fails<DirectoryNotFoundException>(() => _mlContext.Data.LoadImageFolder(_folder["labelled"]));
         Assert.AreEqual(
-            $"There is no image folder '{_folder["labelled"]}'. The folder '{_folder.Root}' exists, but has no 'labelled'. It has 'Labelled', which differs only in case.",
+            $"There is no image folder '{_folder["labelled"]}'. The folder '{_folder.Root}' exists, but has no 'labelled'. " +
+            "It has 'Labelled', which differs only in case.",
             missing.Message);
         Assert.AreEqual(
             $"'{file}' is a file, but neither .zip nor .tar. Give a folder of class-name folders or such an archive; unpack others first.",
@@ -119,11 +122,14 @@ public sealed class ImageFolderSourceTests : IDisposable
     {
         _folder.Write("a/1.png");
         var data = _mlContext.Data;
-        StringAssert.Contains(DataTestRows.Fails<ArgumentException>(() => data.LoadImageFolder(_folder.Root, textColumnName: "Image")).Message,
-            "The column names 'Image', 'Image', 'DatasetType', 'Label' must differ");
-        StringAssert.Contains(DataTestRows.Fails<ArgumentException>(() => data.LoadImageFolder(_folder.Root, imageColumnName: " ")).Message, "is empty");
         StringAssert.Contains(
-            DataTestRows.Fails<ArgumentException>(() => data.LoadImageFolder(_folder.Root, classNames: new Dictionary<string, string> { ["a"] = "" })).Message,
+            DataTestRows.Fails<ArgumentException>(() => data.LoadImageFolder(_folder.Root, textColumnName: "Image")).Message,
+            "The column names 'Image', 'Image', 'DatasetType', 'Label' must differ");
+        StringAssert.Contains(
+            DataTestRows.Fails<ArgumentException>(() => data.LoadImageFolder(_folder.Root, imageColumnName: " ")).Message, "is empty");
+        var empty = new Dictionary<string, string> { ["a"] = "" };
+        StringAssert.Contains(
+            DataTestRows.Fails<ArgumentException>(() => data.LoadImageFolder(_folder.Root, classNames: empty)).Message,
             "The class name of the folder 'a' is empty.");
         DataTestRows.Fails<ArgumentException>(() => data.LoadImageFolder(_folder.Root, datasetType: ""));
         DataTestRows.Fails<ArgumentException>(() => data.LoadImageFolder(""));

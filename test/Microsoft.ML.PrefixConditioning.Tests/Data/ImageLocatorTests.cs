@@ -1,5 +1,4 @@
 using System.Formats.Tar;
-using System.IO.Compression;
 using System.Text;
 
 namespace Microsoft.ML.PrefixConditioning.Tests;
@@ -84,7 +83,8 @@ public sealed class ImageLocatorTests : IDisposable
     {
         _folder.Write("Set/A.png");
         Assert.AreEqual(
-            $"There is no image '{_folder["Set/b.png"]}'. The folder '{_folder["Set"]}' exists, but has no 'b.png'. If a caption table names it, check imageRoot.",
+            $"There is no image '{_folder["Set/b.png"]}'. The folder '{_folder["Set"]}' exists, but has no 'b.png'. " +
+            "If a caption table names it, check imageRoot.",
             Missing(_folder["Set/b.png"]));
         StringAssert.Contains(Missing(_folder["Set/a.png"]), "It has 'A.png', which differs only in case.");
         StringAssert.Contains(Missing(_folder["set/sub/A.png"]),
@@ -99,7 +99,8 @@ public sealed class ImageLocatorTests : IDisposable
         var archive = _folder.Zip("x.zip", ("a/A.png", "x"));
         Assert.AreEqual($"The archive '{archive}' has no 'a/b.png' among its 1 files.", Missing(archive + "!/a/b.png"));
         StringAssert.EndsWith(Missing(archive + "!/a/a.png"), "It has 'a/A.png', which differs only in case.");
-        Assert.AreEqual($"There is no archive '{_folder["y.tar"]}'. The folder '{_folder.Root}' exists, but has no 'y.tar'.", Missing(_folder["y.tar!/a.png"]));
+        Assert.AreEqual($"There is no archive '{_folder["y.tar"]}'. The folder '{_folder.Root}' exists, but has no 'y.tar'.",
+            Missing(_folder["y.tar!/a.png"]));
     }
 
     [TestMethod]
@@ -137,7 +138,9 @@ public sealed class ImageLocatorTests : IDisposable
 
     private static string Read(string locator) => Encoding.UTF8.GetString(ImageLocator.ReadAllBytes(locator));
 
-    private static string Missing(string locator) => DataTestRows.Fails<FileNotFoundException>(() => ImageLocator.ReadAllBytes(locator)).Message;
+    private static string Missing(string locator) =>
+        DataTestRows.Fails<FileNotFoundException>(() => ImageLocator.ReadAllBytes(locator)).Message;
 
-    private static string Invalid(string locator) => DataTestRows.Fails<InvalidDataException>(() => ImageLocator.ReadAllBytes(locator)).Message;
+    private static string Invalid(string locator) =>
+        DataTestRows.Fails<InvalidDataException>(() => ImageLocator.ReadAllBytes(locator)).Message;
 }

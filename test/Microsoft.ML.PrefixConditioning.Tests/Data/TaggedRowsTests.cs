@@ -1,4 +1,3 @@
-using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Transforms.Image;
 
@@ -15,7 +14,8 @@ public sealed class TaggedRowsTests
     {
         var rows = TaggedRows.Read(View(
             ("1.png", "cat", "classification", "c"), ("2.png", "a grey cat", "caption", "c"), ("3.png", "dog", "classification", ""),
-            ("3.png", "dog", "classification", ""), ("4.png", "kitten", "classification", "c"), ("5.png", "a grey cat", "caption", "")), _options);
+            ("3.png", "dog", "classification", ""), ("4.png", "kitten", "classification", "c"), ("5.png", "a grey cat", "caption", "")),
+            _options);
         Assert.AreEqual(6, rows.Count);
         DataTestRows.Equal(["1.png", "2.png", "3.png", "3.png", "4.png", "5.png"], rows.Images.Select(i => i.Locator).ToArray());
         DataTestRows.Equal(["cat", "a grey cat", "dog", "dog", "kitten", "a grey cat"], rows.Texts);
@@ -40,7 +40,8 @@ public sealed class TaggedRowsTests
     [TestMethod]
     public void Read_NoLabelColumn_EqualTextsAreOneClass()
     {
-        var view = new TextRowsView(4, ("Image", i => $"{i}.png"), ("Text", i => i % 2 == 0 ? "even" : "odd"), ("DatasetType", _ => "classification"));
+        var view = new TextRowsView(4, ("Image", i => $"{i}.png"), ("Text", i => i % 2 == 0 ? "even" : "odd"),
+            ("DatasetType", _ => "classification"));
         DataTestRows.Equal([0, 1, 0, 1], TaggedRows.Read(view, _options).Labels);
     }
 
@@ -48,10 +49,23 @@ public sealed class TaggedRowsTests
     public void Read_KeyColumns_GiveTheirTexts()
     {
         IDataView view = View(("1.png", "x", "classification", "b"), ("2.png", "y", "caption", ""), ("3.png", "z", "classification", "b"));
-        view = _mlContext.Transforms.Conversion.MapValueToKey("Label").Append(_mlContext.Transforms.Conversion.MapValueToKey("DatasetType")).Fit(view).Transform(view);
+        view = _mlContext.Transforms.Conversion.MapValueToKey([new("Label"), new("DatasetType")]).Fit(view).Transform(view);
         var rows = TaggedRows.Read(view, _options);
         DataTestRows.Equal([1, 0, 1], rows.DatasetTypes);
         DataTestRows.Equal([0, -1, 0], rows.Labels);
+    }
+
+    [TestMethod]
+    [DataRow(DataKind.Byte)]
+    [DataRow(DataKind.UInt16)]
+    [DataRow(DataKind.UInt64)]
+    public void Read_KeysOfOtherWidths_GiveTheirTexts(DataKind kind)
+    {
+        IDataView view = View(("1.png", "x", "classification", "b"), ("2.png", "y", "caption", ""), ("3.png", "z", "classification", "c"));
+        view = _mlContext.Transforms.Conversion.MapValueToKey("DatasetType").Fit(view).Transform(view);
+        view = _mlContext.Transforms.Conversion.ConvertType("DatasetType", outputKind: kind).Fit(view).Transform(view);
+        Assert.AreEqual(kind.ToString(), view.Schema["DatasetType"].Type.RawType.Name);
+        DataTestRows.Equal([1, 0, 1], TaggedRows.Read(view, _options).DatasetTypes);
     }
 
     [TestMethod]
@@ -95,20 +109,23 @@ public sealed class TaggedRowsTests
             "Set PrefixClipOptions.DatasetTypeColumnName (or add one with TagDatasetType) to the right column. (Parameter 'input')",
             WrongColumn(new TextRowsView(1, ("Image", _ => "a"), ("Text", _ => "b"))));
         StringAssert.StartsWith(WrongColumn(new TextRowsView(1, ("Image", _ => "a"), ("text", _ => "b"))),
-            "There is no column 'Text'; the input has 'Image', 'text'. Did you mean 'text'? Set PrefixClipOptions.TextColumnName to the right column.");
+            "There is no column 'Text'; the input has 'Image', 'text'. Did you mean 'text'? Set PrefixClipOptions.TextColumnName to " +
+            "the right column.");
     }
 
     [TestMethod]
     public void Read_WrongColumnTypes_SaysWhatIsAccepted()
     {
         StringAssert.StartsWith(WrongColumn(_mlContext.Data.LoadFromEnumerable(new[] { new { Image = 1f, Text = "", DatasetType = "" } })),
-            "Column 'Image' is Single; an image column is text (a path), a vector of bytes (an encoded file) or an image. Set PrefixClipOptions.ImageColumnName to the right column.");
+            "Column 'Image' is Single; an image column is text (a path), a vector of bytes (an encoded file) or an image. " +
+            "Set PrefixClipOptions.ImageColumnName to the right column.");
         StringAssert.StartsWith(WrongColumn(_mlContext.Data.LoadFromEnumerable(new[] { new { Image = "", Text = 1, DatasetType = "" } })),
             "Column 'Text' is Int32; captions and class names are text. Set PrefixClipOptions.TextColumnName to the right column.");
         StringAssert.StartsWith(WrongColumn(_mlContext.Data.LoadFromEnumerable(new[] { new { Image = "", Text = "", DatasetType = 1L } })),
             "Column 'DatasetType' is Int64; text, or key with text key values, is needed. Set PrefixClipOptions.DatasetTypeColumnName");
         StringAssert.StartsWith(WrongColumn(_mlContext.Data.LoadFromEnumerable(new[] { new NumberKey() })),
-            "Column 'Label' is Key<UInt32, 0-4> without text key values; text, or key with text key values, is needed. Set PrefixClipOptions.LabelColumnName");
+            "Column 'Label' is Key<UInt32, 0-4> without text key values; text, or key with text key values, is needed. " +
+            "Set PrefixClipOptions.LabelColumnName");
     }
 
     [TestMethod]
@@ -119,9 +136,11 @@ public sealed class TaggedRowsTests
             "Row 2 has the dataset type 'Captoin'; the known ones are 'caption', 'classification'. Did you mean 'caption'? " +
             "Correct the column, or add the type to PrefixClipOptions.DatasetTypes.", BadRow(good, ("2.png", "x", "Captoin", "")));
         Assert.AreEqual(
-            "Row 1 has no dataset type in column 'DatasetType'; the known ones are 'caption', 'classification'. TagDatasetType adds one to a whole view.",
+            "Row 1 has no dataset type in column 'DatasetType'; the known ones are 'caption', 'classification'. " +
+            "TagDatasetType adds one to a whole view.",
             BadRow(("2.png", "x", "", "")));
-        Assert.AreEqual("Row 3 ('2.png', dataset type 'caption') has no text in column 'Text'. Give a caption or class name, or remove the row.",
+        Assert.AreEqual("Row 3 ('2.png', dataset type 'caption') has no text in column 'Text'. " +
+            "Give a caption or class name, or remove the row.",
             BadRow(good, good, ("2.png", " \t", "caption", "")));
         Assert.AreEqual("Row 2 has no image in column 'Image'. Give one, remove the row, or set PrefixClipOptions.BadImages to Skip.",
             BadRow(good, ("", "x", "caption", "")));
@@ -145,7 +164,8 @@ public sealed class TaggedRowsTests
     [TestMethod]
     public void CheckBatches_EnoughRows_Passes()
     {
-        var rows = TaggedRows.Read(View(("1", "x", "caption", ""), ("2", "y", "caption", ""), ("3", "a", "classification", ""), ("4", "b", "classification", "")), _options);
+        var rows = TaggedRows.Read(View(("1", "x", "caption", ""), ("2", "y", "caption", ""), ("3", "a", "classification", ""),
+            ("4", "b", "classification", "")), _options);
         rows.CheckBatches(_options);
         rows.CheckBatches(_options with { BatchSize = 4, BatchComposition = BatchComposition.Mixed });
         Assert.AreEqual(4, rows.Count);
@@ -157,12 +177,14 @@ public sealed class TaggedRowsTests
         var rows = TaggedRows.Read(View(("1", "x", "caption", ""), ("2", "y", "caption", ""), ("3", "a", "classification", ""),
             ("4", "b", "classification", ""), ("5", "b", "classification", "")), _options);
         Assert.AreEqual(
-            "PrefixClipOptions.BatchSize is 3, but a batch holds rows of one dataset type, and their row counts are 'caption' 2, 'classification' 3. " +
-            "Set BatchSize to at most 2, give more rows, or set BatchComposition to Mixed.", TooLarge(rows, _options with { BatchSize = 3 }));
+            "PrefixClipOptions.BatchSize is 3, but a batch holds rows of one dataset type, and their row counts are 'caption' 2, " +
+            "'classification' 3. Set BatchSize to at most 2, give more rows, or set BatchComposition to Mixed.",
+            TooLarge(rows, _options with { BatchSize = 3 }));
         Assert.AreEqual("PrefixClipOptions.BatchSize is 6, but there are only 5 rows. Set BatchSize to at most 5, give more rows.",
             TooLarge(rows, _options with { BatchSize = 6, BatchComposition = BatchComposition.Mixed }));
         Assert.AreEqual(
-            "PrefixClipOptions.BatchSize is 2, but a batch holds rows of one dataset type, and their row counts are 'caption' 1. Give more rows.",
+            "PrefixClipOptions.BatchSize is 2, but a batch holds rows of one dataset type, and their row counts are 'caption' 1. " +
+            "Give more rows.",
             TooLarge(TaggedRows.Read(View(("1", "x", "caption", "")), _options), _options));
     }
 
@@ -170,7 +192,8 @@ public sealed class TaggedRowsTests
     public void CheckBatches_SingleClass_SaysThereIsNothingToContrast()
     {
         var mixed = _options with { BatchComposition = BatchComposition.Mixed };
-        var both = TaggedRows.Read(View(("1", "x", "caption", ""), ("2", "y", "caption", ""), ("3", "a", "classification", "k"), ("4", "b", "classification", "k")), _options);
+        var both = TaggedRows.Read(View(("1", "x", "caption", ""), ("2", "y", "caption", ""), ("3", "a", "classification", "k"),
+            ("4", "b", "classification", "k")), _options);
         Assert.AreEqual(
             "All 2 rows of the dataset type 'classification' have the class 'a': there is nothing to contrast. " +
             "Give rows of at least two classes, or set BatchComposition to Mixed.",
@@ -178,7 +201,8 @@ public sealed class TaggedRowsTests
         both.CheckBatches(mixed);   // captions contrast with the class
         var alone = TaggedRows.Read(View(("3", "a", "classification", ""), ("4", "a", "classification", "")), _options);
         Assert.AreEqual(
-            "All 2 rows of the dataset type 'classification' have the class 'a': there is nothing to contrast. Give rows of at least two classes.",
+            "All 2 rows of the dataset type 'classification' have the class 'a': there is nothing to contrast. " +
+            "Give rows of at least two classes.",
             DataTestRows.Fails<InvalidDataException>(() => alone.CheckBatches(mixed)).Message);
     }
 
@@ -194,7 +218,8 @@ public sealed class TaggedRowsTests
     public void NearNameList_ManyNames_IsCutOff() =>
         StringAssert.EndsWith(NearName.List([.. Enumerable.Range(0, 25).Select(i => $"c{i}")]), "'c19' and 5 more");
 
-    private string WrongColumn(IDataView view) => DataTestRows.Fails<ArgumentOutOfRangeException>(() => TaggedRows.Read(view, _options)).Message;
+    private string WrongColumn(IDataView view) =>
+        DataTestRows.Fails<ArgumentOutOfRangeException>(() => TaggedRows.Read(view, _options)).Message;
 
     private string BadRow(params (string, string, string, string)[] rows) =>
         DataTestRows.Fails<InvalidDataException>(() => TaggedRows.Read(View(rows), _options)).Message;
@@ -203,7 +228,8 @@ public sealed class TaggedRowsTests
         DataTestRows.Fails<ArgumentException>(() => rows.CheckBatches(options)).Message;
 
     private static TextRowsView View(params (string Image, string Text, string Type, string Label)[] rows) => new TextRowsView(
-        rows.Length, ("Image", i => rows[i].Image), ("Text", i => rows[i].Text), ("DatasetType", i => rows[i].Type), ("Label", i => rows[i].Label));
+        rows.Length, ("Image", i => rows[i].Image), ("Text", i => rows[i].Text), ("DatasetType", i => rows[i].Type),
+        ("Label", i => rows[i].Label));
 
     private sealed class Encoded
     {
