@@ -54,7 +54,9 @@ internal sealed class BpeLearner
                 $"A vocabulary has at least {Smallest} ids: {BpeMerges.BaseCount} for bytes, a start and an end token.");
         var words = CountWords(texts, out var textCount);
         if (words.Count == 0)
-            throw new ArgumentException($"The {textCount} texts hold no word to learn a vocabulary from. Check the text column of the training data.", nameof(texts));
+            throw new ArgumentException(
+                $"The {textCount} texts hold no word to learn a vocabulary from. Check the text column of the training data.",
+                nameof(texts));
         var learner = new BpeLearner();
         foreach (var (word, count) in words) learner.AddWord(word, count);
         learner.Run(vocabularySize - Smallest);

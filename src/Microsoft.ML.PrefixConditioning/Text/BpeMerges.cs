@@ -52,7 +52,8 @@ internal sealed class BpeMerges
         {
             var wrong = left < 0 || left >= result._symbols.Count ? left : right;
             if (wrong < 0 || wrong >= result._symbols.Count)
-                throw new InvalidDataException($"Merge {result._pairs.Count + 1} joins id {wrong}, but only ids 0 to {result._symbols.Count - 1} exist before it.");
+                throw new InvalidDataException(
+                    $"Merge {result._pairs.Count + 1} joins id {wrong}, but only ids 0 to {result._symbols.Count - 1} exist before it.");
             result.Add(left, right);
         }
         return result;
@@ -64,8 +65,9 @@ internal sealed class BpeMerges
         // CLIP's ids need one symbol a merge: a merge that makes a symbol twice would leave an id without a text of its own.
         if (_ids.TryGetValue(joined, out var existing))
             throw new InvalidDataException(
-                $"Merge {_pairs.Count + 1} ('{_symbols[left]}' and '{_symbols[right]}') makes '{joined}', which merge {existing - BaseCount + 1} "
-                + "makes already. Every merge must make a new symbol; remove the duplicate.");
+                $"Merge {_pairs.Count + 1} ('{_symbols[left]}' and '{_symbols[right]}') makes '{joined}', which "
+                + (existing < BaseCount ? "stands for a byte" : $"merge {existing - BaseCount + 1} makes")
+                + " already. Every merge must make a new symbol; remove the duplicate.");
         _pairs.Add((left, right));
         AddSymbol(joined);
     }
@@ -77,6 +79,6 @@ internal sealed class BpeMerges
     }
 
     private InvalidDataException Unknown(string symbol, string left, string right) => new(
-        $"Merge {_pairs.Count + 1} ('{left}' and '{right}') joins '{symbol}', which is neither a byte's symbol nor made by an earlier merge. "
-        + "The merges are out of order or incomplete.");
+        $"Merge {_pairs.Count + 1} ('{left}' and '{right}') joins '{symbol}', which is neither a byte's symbol nor made by an earlier "
+        + "merge. The merges are out of order or incomplete.");
 }

@@ -44,13 +44,16 @@ internal static class BpeMergesFormat
         var header = new byte[HeaderLength];
         Fill(stream, header);
         if (!header.AsSpan().StartsWith(Magic))
-            throw new InvalidDataException("This is no vocabulary: it does not begin with 'CLIPBPE'. The model file is damaged or of another kind.");
+            throw new InvalidDataException(
+                "This is no vocabulary: it does not begin with 'CLIPBPE'. The model file is damaged or of another kind.");
         if (header[7] != Version)
-            throw new InvalidDataException($"The vocabulary has format version {header[7]}; this package reads version {Version}. Update the package.");
+            throw new InvalidDataException(
+                $"The vocabulary has format version {header[7]}; this package reads version {Version}. Update the package.");
         var count = BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(8));
         var length = BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(12));
         if (count is < 0 or > MaxMerges || length < 2L * count || length > 2L * MaxIdBytes * count)
-            throw new InvalidDataException($"The vocabulary claims {count} merges in {length} bytes, which cannot be. The model file is damaged.");
+            throw new InvalidDataException(
+                $"The vocabulary claims {count} merges in {length} bytes, which cannot be. The model file is damaged.");
         var payload = ReadExactly(stream, length);
         var digest = new byte[SHA256.HashSizeInBytes];
         Fill(stream, digest);
@@ -75,7 +78,8 @@ internal static class BpeMergesFormat
         {
             throw new InvalidDataException($"The vocabulary's {payload.Length} bytes do not hold its {count} merges: {e.Message}", e);
         }
-        throw new InvalidDataException($"The vocabulary's {payload.Length} bytes hold more than its {count} merges. The model file is damaged.");
+        throw new InvalidDataException(
+            $"The vocabulary's {payload.Length} bytes hold more than its {count} merges. The model file is damaged.");
     }
 
     // A hostile length must not allocate what the stream does not hold: grow with what arrives.
@@ -97,6 +101,7 @@ internal static class BpeMergesFormat
     {
         var read = stream.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
         if (read < buffer.Length)
-            throw new InvalidDataException($"The vocabulary ends early: {buffer.Length} more bytes expected, {read} found. The model file is truncated.");
+            throw new InvalidDataException(
+                $"The vocabulary ends early: {buffer.Length} more bytes expected, {read} found. The model file is truncated.");
     }
 }

@@ -23,7 +23,8 @@ internal static class ByteAlphabet
     public static int IdOf(byte value) => IdOfByte[value];
 
     /// <summary>The byte that a symbol stands for; null when the character is no symbol.</summary>
-    public static byte? ByteOf(char symbol) => symbol < ByteOfSymbol.Length && ByteOfSymbol[symbol] is >= 0 and var value ? (byte)value : null;
+    public static byte? ByteOf(char symbol) =>
+        symbol < ByteOfSymbol.Length && ByteOfSymbol[symbol] is >= 0 and var value ? (byte)value : null;
 
     private static string Build()
     {

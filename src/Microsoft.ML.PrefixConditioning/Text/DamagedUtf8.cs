@@ -3,7 +3,7 @@ using System.Text.Unicode;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Bytes that are UTF-8 but for well-known damage: a no-break space turned into a space, a lost byte, a variant encoding.</summary>
+/// <summary>Bytes that are UTF-8 but for well-known damage: a no-break space become a space, a lost byte, a variant.</summary>
 /// <remarks>Source: ftfy 6.3.1, <c>restore_byte_a0</c>, <c>replace_lossy_sequences</c> and its codec <c>utf-8-variants</c>.</remarks>
 internal static class DamagedUtf8
 {
@@ -13,7 +13,8 @@ internal static class DamagedUtf8
     private const byte Cesu = 0xED;   // leads the UTF-8 form of a surrogate
 
     // Portuguese words that go on after an "à"; anywhere else a space after byte C3 is also a real space.
-    private static readonly byte[][] AfterAGrave = [" "u8.ToArray(), "quele"u8.ToArray(), "quela"u8.ToArray(), "quilo"u8.ToArray(), "s "u8.ToArray()];
+    private static readonly byte[][] AfterAGrave =
+        [" "u8.ToArray(), "quele"u8.ToArray(), "quela"u8.ToArray(), "quilo"u8.ToArray(), "s "u8.ToArray()];
 
     /// <summary>Puts byte A0 back where a space stands inside what would be a likely UTF-8 sequence.</summary>
     public static byte[] RestoreNoBreakSpaces(byte[] bytes)

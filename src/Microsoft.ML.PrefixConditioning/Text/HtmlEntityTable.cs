@@ -7,7 +7,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// </remarks>
 internal static class HtmlEntityTable
 {
-    /// <summary>Entries <c>name=hex[+hex]</c>, separated by white space; <c>*</c> marks a name that is valid without semicolon too.</summary>
+    /// <summary>Entries <c>name=hex[+hex]</c>, separated by white space; <c>*</c> marks a name valid without semicolon too.</summary>
     public const string Entries = """
         AElig*=C6 AMP*=26 Aacute*=C1 Abreve=102 Acirc*=C2 Acy=410 Afr=1D504 Agrave*=C0 Alpha=391 Amacr=100 And=2A53 Aogon=104 Aopf=1D538
         ApplyFunction=2061 Aring*=C5 Ascr=1D49C Assign=2254 Atilde*=C3 Auml*=C4 Backslash=2216 Barv=2AE7 Barwed=2306 Bcy=411 Because=2235

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Text;
 using System.Text.Json;
@@ -30,16 +31,19 @@ internal static class MergesFile
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         if (Directory.Exists(path)) return ReadFolder(path);
         if (!File.Exists(path))
-            throw new FileNotFoundException($"There is no vocabulary file '{path}'. {Expected} Download one of them, or correct the path.", path);
-        var isHuggingFace = Path.GetFileName(path) is VocabularyName or MergesName;
+            throw new FileNotFoundException(
+                $"There is no vocabulary file '{path}'. {Expected} Download one of them, or correct the path.", path);
+        var name = Path.GetFileName(path);
         var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        if (isHuggingFace && (Path.GetFileName(path) == VocabularyName || File.Exists(Path.Combine(folder, VocabularyName)))) return ReadFolder(folder);
-        return Parse(path, isHuggingFace ? int.MaxValue : ClipMerges);
+        if (name == VocabularyName || (name == MergesName && File.Exists(Path.Combine(folder, VocabularyName)))) return ReadFolder(folder);
+        return Parse(path, name == MergesName ? int.MaxValue : ClipMerges);
     }
 
     private static BpeMerges ReadFolder(string folder)
     {
-        string vocabulary = Path.Combine(folder, VocabularyName), merges = Path.Combine(folder, MergesName), clip = Path.Combine(folder, ClipName);
+        var vocabulary = Path.Combine(folder, VocabularyName);
+        var merges = Path.Combine(folder, MergesName);
+        var clip = Path.Combine(folder, ClipName);
         if (!File.Exists(vocabulary) && !File.Exists(merges) && File.Exists(clip)) return Parse(clip, ClipMerges);
         foreach (var file in new[] { vocabulary, merges })
             if (!File.Exists(file))
@@ -72,7 +76,8 @@ internal static class MergesFile
             var parts = line.Split(' ');
             if (parts.Length != 2 || parts[0].Length == 0 || parts[1].Length == 0)
                 throw new InvalidDataException(
-                    $"'{path}' is no merges file: line {i + 1} is '{Shorten(line)}', but a merge is two symbols with one space between. {Expected}");
+                    $"'{path}' is no merges file: line {i + 1} is '{Shorten(line)}', but a merge is two symbols with one space between. "
+                    + Expected);
             merges.Add((parts[0], parts[1]));
         }
         return merges.Count > 0 ? merges : throw new InvalidDataException($"'{path}' holds no merges. {Expected}");
@@ -103,7 +108,7 @@ internal static class MergesFile
             {
                 unpacked.Write(buffer, 0, read);
                 if (unpacked.Length > MaxFileBytes)
-                    throw new InvalidDataException($"'{path}' unpacks to more than {MaxFileBytes >> 20} MB; it is no vocabulary. {Expected}");
+                    throw new InvalidDataException($"'{path}' unpacks to more than {MaxFileBytes >> 20} MB; it is no vocabulary.");
             }
         }
         catch (InvalidDataException e) when (!e.Message.Contains(path, StringComparison.Ordinal))
@@ -111,8 +116,8 @@ internal static class MergesFile
             throw Damaged(path, packed.Length, e);
         }
         // The stream may end without an error where the file was cut; gzip's last four bytes are the unpacked length.
-        if (packed.Length < 18 || BitConverter.ToUInt32(packed.AsSpan(packed.Length - 4)) != (uint)unpacked.Length) throw Damaged(path, packed.Length, null);
-        return unpacked.ToArray();
+        var length = packed.Length < 18 ? 0 : BinaryPrimitives.ReadUInt32LittleEndian(packed.AsSpan(packed.Length - 4));
+        return length > 0 && length == unpacked.Length ? unpacked.ToArray() : throw Damaged(path, packed.Length, null);
     }
 
     private static InvalidDataException Damaged(string path, int length, Exception? inner) => new(

@@ -4,7 +4,7 @@ using static Microsoft.ML.PrefixConditioning.MojibakeCharacters;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Tells likely mojibake from text by neighbours that people hardly ever write, such as an accented letter and a currency sign.</summary>
+/// <summary>Tells likely mojibake by neighbours that people hardly ever write, such as an accented letter and a currency sign.</summary>
 /// <remarks>
 /// Source: the rules of ftfy 6.3.1's <c>badness</c> heuristic. Its authors tuned them on texts of the web; each rule is a sequence of
 /// character sets, and one occurrence of one rule is enough.
@@ -100,7 +100,10 @@ internal static class MojibakeDetector
     public static bool IsLikely(string text)
     {
         for (var i = 0; i < text.Length; i++)
-            if (AnyMatches(OtherRules, text, i) || (RulesByFirst.TryGetValue(text[i], out var rules) && AnyMatches(rules, text, i))) return true;
+        {
+            if (AnyMatches(OtherRules, text, i)) return true;
+            if (RulesByFirst.TryGetValue(text[i], out var rules) && AnyMatches(rules, text, i)) return true;
+        }
         return false;
     }
 

@@ -2,7 +2,7 @@ using System.Collections.Frozen;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Finds runs of characters that would be UTF-8 sequences if read through some <see cref="SingleByteEncoding.LatinLike"/>.</summary>
+/// <summary>Finds runs of characters that would be UTF-8 if read through some <see cref="SingleByteEncoding.LatinLike"/>.</summary>
 /// <remarks>Source: ftfy 6.3.1's detector of inconsistent UTF-8; its character classes follow from the encodings.</remarks>
 internal static class Utf8Lookalikes
 {
