@@ -129,7 +129,8 @@ public sealed class BpeLearnerTests
         {
             var pairs = words.SelectMany(word => word.Zip(word.Skip(1))).Where(pair => !known.Contains(pair.First + pair.Second));
             var best = pairs.GroupBy(pair => pair).OrderByDescending(group => group.Count())
-                .ThenBy(group => group.Key.First, StringComparer.Ordinal).ThenBy(group => group.Key.Second, StringComparer.Ordinal).First().Key;
+                .ThenBy(group => group.Key.First, StringComparer.Ordinal).ThenBy(group => group.Key.Second, StringComparer.Ordinal)
+                .First().Key;
             foreach (var word in words)
                 for (var i = 0; i + 1 < word.Count; i++)
                     if (word[i] == best.First && word[i + 1] == best.Second)
