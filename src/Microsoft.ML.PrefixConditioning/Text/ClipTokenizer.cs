@@ -1,0 +1,117 @@
+using System.Collections.Concurrent;
+using System.Text;
+using Microsoft.ML.Tokenizers;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>Texts to token ids and back, as CLIP does it; safe for concurrent use.</summary>
+/// <remarks>
+/// Source: <c>SimpleTokenizer</c> of open_clip v3.3.0. The merging is <see cref="BpeTokenizer"/>'s, which is exact here (byte level,
+/// "&lt;/w&gt;" at the end of a word). Not used of it: its pre-tokenizers and normalizers, which see text as UTF-16; its special
+/// tokens, since a special text ends the word before it only where CLIP's pattern says so; and its decoder, which drops the last
+/// word's end.
+/// </remarks>
+internal sealed class ClipTokenizer
+{
+    private const int MaxCachedWords = 16_384;
+    private const int MaxCachedWordLength = 64;
+
+    // BpeTokenizer's time grows with the square of a word's length. A word this long fills any context many times over, and what
+    // is behind it does not reach the first tokens.
+    private const int MaxWordLength = 8_192;
+
+    private readonly BpeMerges _merges;
+    private readonly BpeTokenizer _bpe;
+    private readonly ConcurrentDictionary<string, int[]> _cache = new(StringComparer.Ordinal);
+    private int _cachedWords;
+
+    /// <summary>A tokenizer with the given merges.</summary>
+    internal ClipTokenizer(BpeMerges merges)
+    {
+        _merges = merges;
+        _bpe = BpeTokenizer.Create(new BpeOptions(merges.Symbols.Select((symbol, id) => KeyValuePair.Create(symbol, id)))
+        {
+            Merges = merges.Pairs.Select(pair => merges.Symbols[pair.Left] + ' ' + merges.Symbols[pair.Right]),
+            ByteLevel = true,
+            EndOfWordSuffix = BpeMerges.WordEnd,
+        });
+    }
+
+    /// <summary>Number of ids, the start and the end token included.</summary>
+    public int VocabularySize => _merges.Symbols.Count + 2;
+
+    /// <summary>Id of the token that every text begins with.</summary>
+    public int StartToken => _merges.Symbols.Count;
+
+    /// <summary>Id of the token that every text ends with; always the largest id, because the text tower pools at it.</summary>
+    public int EndToken => _merges.Symbols.Count + 1;
+
+    /// <summary>Reads a vocabulary that others made.</summary>
+    /// <param name="path">
+    /// CLIP's bpe_simple_vocab_16e6.txt.gz or the unpacked .txt, or a folder (or a file in it) with Hugging Face's vocab.json and
+    /// merges.txt.
+    /// </param>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidDataException">The file is something else, damaged, or the two files do not fit.</exception>
+    public static ClipTokenizer FromFile(string path) => new(MergesFile.Read(path));
+
+    /// <summary>Learns a vocabulary from texts; deterministic, and independent of the texts' order.</summary>
+    /// <param name="texts">Captions and class names as they come; they are cleaned here.</param>
+    /// <param name="vocabularySize">Wanted number of ids, at least 514; fewer result where the texts do not give as many.</param>
+    /// <exception cref="ArgumentException">The texts hold no word.</exception>
+    public static ClipTokenizer Learn(IEnumerable<string> texts, int vocabularySize) => new(BpeLearner.Learn(texts, vocabularySize));
+
+    /// <summary>Reads what <see cref="Save"/> wrote.</summary>
+    /// <exception cref="InvalidDataException">The stream holds something else or is damaged.</exception>
+    public static ClipTokenizer Load(Stream stream) => new(BpeMergesFormat.Read(stream));
+
+    /// <summary>Writes the vocabulary; equal vocabularies give equal bytes.</summary>
+    public void Save(Stream stream) => BpeMergesFormat.Write(stream, _merges);
+
+    /// <summary>Cleans a text and turns it into ids.</summary>
+    /// <param name="text">Any text.</param>
+    /// <param name="contextLength">Most ids to return, at least 2; CLIP's is 77.</param>
+    /// <returns>Start token, tokens, end token, without padding; what is too long is cut before the end token.</returns>
+    public int[] Encode(string text, int contextLength)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(contextLength, 2);
+        var clean = TextCleaner.Clean(text);
+        var ids = new List<int> { StartToken };
+        for (var position = 0; ids.Count < contextLength && ClipWords.TryNext(clean, ref position, out var range);)
+            ids.AddRange(EncodeWord(clean[range]));
+        if (ids.Count >= contextLength) ids.RemoveRange(contextLength - 1, ids.Count - contextLength + 1);
+        ids.Add(EndToken);
+        return ids.ToArray();
+    }
+
+    /// <summary>Turns ids back into text; every end of a word gives a space, and bytes that are no UTF-8 give U+FFFD.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">An id is not in the vocabulary.</exception>
+    public string Decode(IEnumerable<int> ids)
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        var bytes = new List<byte>();
+        foreach (var id in ids)
+            foreach (var symbol in TextOf(id)) bytes.Add(ByteAlphabet.ByteOf(symbol)!.Value);   // a token's text is of these symbols only
+        return Encoding.UTF8.GetString(bytes.ToArray()).Replace(BpeMerges.WordEnd, " ", StringComparison.Ordinal);
+    }
+
+    private string TextOf(int id)
+    {
+        if (id < 0 || id >= VocabularySize)
+            throw new ArgumentOutOfRangeException(nameof(id), id, $"The vocabulary has the ids 0 to {VocabularySize - 1}.");
+        return id == StartToken ? ClipWords.StartText : id == EndToken ? ClipWords.EndText : _merges.Symbols[id];
+    }
+
+    private IReadOnlyList<int> EncodeWord(string word)
+    {
+        if (word == ClipWords.StartText) return [StartToken];
+        if (word == ClipWords.EndText) return [EndToken];
+        if (_cache.TryGetValue(word, out var cached)) return cached;
+        if (word.Length > MaxWordLength) word = word[..(MaxWordLength - (char.IsHighSurrogate(word[MaxWordLength - 1]) ? 1 : 0))];
+        var ids = _bpe.EncodeToIds(word, considerPreTokenization: false, considerNormalization: false);
+        // Full is full: words that come early are the frequent ones. The count may run over by a few in a race.
+        if (word.Length <= MaxCachedWordLength && _cachedWords < MaxCachedWords && _cache.TryAdd(word, [.. ids]))
+            Interlocked.Increment(ref _cachedWords);
+        return ids;
+    }
+}
