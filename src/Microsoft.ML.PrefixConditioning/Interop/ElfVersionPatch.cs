@@ -82,7 +82,7 @@ internal static class ElfVersionPatch
     }
 
     /// <summary>A place in the file.</summary>
-    private readonly record struct Section(uint Type, int Offset, int Size, int Link)
+    private readonly record struct Section(uint Type, int Offset, int Size, int Link, int Info)
     {
         public int End => Offset + Size;
     }
@@ -123,16 +123,14 @@ internal static class ElfVersionPatch
         /// <summary>The place of the needed version's record (Elf64_Vernaux: hash, flags, index, name, next).</summary>
         private int? FindNeed(string version)
         {
-            // Elf64_Verneed: version, count, file, first record, next; the two links are distances, 0 ends the list.
-            for (int file = _needs.Offset, step = 1; step != 0; file += step)
+            // Elf64_Verneed: version, count, file, first record, next. Both links are distances; the section's info counts the files.
+            var file = _needs.Offset;
+            for (var i = 0; i < _needs.Info; i++, file += checked((int)U32(file + 12)))
             {
-                step = checked((int)U32(file + 12));
                 if (Text(U32(file + 4)) != StandardLibrary) continue;
-                for (int record = file + checked((int)U32(file + 8)), next = 1; next != 0; record += next)
-                {
-                    next = checked((int)U32(record + 12));
+                var record = file + checked((int)U32(file + 8));
+                for (var j = 0; j < U16(file + 2); j++, record += checked((int)U32(record + 12)))
                     if (Text(U32(record + 8)) == version) return record;
-                }
             }
             return null;
         }
@@ -178,7 +176,8 @@ internal static class ElfVersionPatch
                 var entry = _file.AsSpan(checked(table + i * SectionSize), SectionSize);
                 var offset = checked((int)BinaryPrimitives.ReadUInt64LittleEndian(entry[24..]));
                 var size = checked((int)BinaryPrimitives.ReadUInt64LittleEndian(entry[32..]));
-                sections[i] = new(BinaryPrimitives.ReadUInt32LittleEndian(entry[4..]), offset, size, checked((int)BinaryPrimitives.ReadUInt32LittleEndian(entry[40..])));
+                var (link, info) = (BinaryPrimitives.ReadUInt32LittleEndian(entry[40..]), BinaryPrimitives.ReadUInt32LittleEndian(entry[44..]));
+                sections[i] = new(BinaryPrimitives.ReadUInt32LittleEndian(entry[4..]), offset, size, checked((int)link), checked((int)info));
             }
             return sections;
         }

@@ -84,11 +84,13 @@ internal static class NativeTorchLoader
                 + "Publish the application for linux-x64 or without a runtime identifier, and keep the folder 'runtimes' beside it.");
         LoadLibtorch(libraries);
         // A TorchSharp of another version may not need the patch.
-        if (NativeLibrary.TryLoad(source, out _)) return null;
-        return LoadCopy(source, Patch(source), cacheDirectory);
+        return NativeLibrary.TryLoad(source, out _) ? null : LoadCopy(source, cacheDirectory);
     }
 
-    private static void LoadLibtorch(NativeTorchLibraries libraries)
+    /// <summary>Loads libtorch by its full path, so that a copy that lies elsewhere finds it.</summary>
+    /// <param name="libraries">Where to look; a library that no folder has is left to the linker's own search path.</param>
+    /// <exception cref="DllNotFoundException">libtorch is missing or cannot be loaded.</exception>
+    internal static void LoadLibtorch(NativeTorchLibraries libraries)
     {
         foreach (var name in LibtorchOnLinux)
         {
@@ -109,20 +111,14 @@ internal static class NativeTorchLoader
         }
     }
 
-    private static byte[] Patch(string source)
+    /// <summary>Patches a copy of the library and loads it; libtorch must be loaded.</summary>
+    /// <param name="source">The original, which is only read.</param>
+    /// <param name="cacheDirectory">Folder for the copy; null, or one that cannot be used, makes it a temporary one.</param>
+    /// <returns>The path of the copy; a temporary one is gone again.</returns>
+    /// <exception cref="PlatformNotSupportedException">The library could not be patched, or no copy of it could be loaded.</exception>
+    internal static string LoadCopy(string source, string? cacheDirectory)
     {
-        try
-        {
-            return ElfVersionPatch.Apply(File.ReadAllBytes(source), ElfVersionPatch.LibTorchSharp);
-        }
-        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
-        {
-            throw TooOld($"'{source}' could not be patched for this system: {e.Message}", e);
-        }
-    }
-
-    private static string LoadCopy(string source, byte[] content, string? cacheDirectory)
-    {
+        var content = Patch(source);
         var failure = "there is no home folder.";
         if (cacheDirectory is not null)
         {
@@ -154,6 +150,18 @@ internal static class NativeTorchLoader
         {
             // What is loaded stays loaded when its file goes.
             if (temporary is not null) Directory.Delete(temporary, recursive: true);
+        }
+    }
+
+    private static byte[] Patch(string source)
+    {
+        try
+        {
+            return ElfVersionPatch.Apply(File.ReadAllBytes(source), ElfVersionPatch.LibTorchSharp);
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
+        {
+            throw TooOld($"'{source}' could not be patched for this system: {e.Message}", e);
         }
     }
 

@@ -1,0 +1,93 @@
+using System.Diagnostics;
+using Microsoft.ML.PrefixConditioning.Tests;
+using TorchSharp;
+
+namespace Microsoft.ML.PrefixConditioning.Tests
+{
+    /// <summary>A fresh process that loads TorchSharp's library. In the process of the tests it is loaded already, for good.</summary>
+    /// <remarks>The test program is started anew; the runtime calls <see cref="StartupHook"/> before its Main, which never runs.</remarks>
+    internal static class LoaderProcess
+    {
+        private const string StepVariable = "LOADER_TEST_STEP", DirectoriesVariable = "LOADER_TEST_DIRECTORIES", CacheVariable = "LOADER_TEST_CACHE";
+
+        /// <summary>What the process does: the whole way, or only patching and loading, which works on any Linux x64.</summary>
+        public enum Step { Whole, CopyOnly }
+
+        /// <summary>Starts the process.</summary>
+        /// <param name="step">What it does.</param>
+        /// <param name="directories">Where it finds the libraries.</param>
+        /// <param name="cache">Where it keeps the copy.</param>
+        /// <param name="temporary">The temporary folder it sees; null for the usual one.</param>
+        public static Process Start(Step step, IEnumerable<string> directories, string cache, string? temporary = null)
+        {
+            var assembly = typeof(LoaderProcess).Assembly.Location;
+            var host = Environment.ProcessPath!;
+            var start = new ProcessStartInfo(host) { RedirectStandardOutput = true, RedirectStandardError = true };
+            if (Path.GetFileNameWithoutExtension(host) == "dotnet") start.ArgumentList.Add(assembly);
+            start.Environment["DOTNET_STARTUP_HOOKS"] = assembly;
+            start.Environment[StepVariable] = step.ToString();
+            start.Environment[DirectoriesVariable] = string.Join(Path.PathSeparator, directories);
+            start.Environment[CacheVariable] = cache;
+            if (temporary is not null) start.Environment["TMPDIR"] = temporary;
+            return Process.Start(start)!;
+        }
+
+        /// <summary>What the process said: "loaded", the copy's path and the sum of torch.ones(2, 2), or the exception's type and message.</summary>
+        public static string Wait(Process process)
+        {
+            using (process)
+            {
+                var error = process.StandardError.ReadToEndAsync();
+                var output = process.StandardOutput.ReadToEnd().Trim();
+                process.WaitForExit();
+                Assert.AreEqual(0, process.ExitCode, $"{output} {error.Result}");
+                return output;
+            }
+        }
+
+        /// <summary>The work of the started process.</summary>
+        public static void Work()
+        {
+            try
+            {
+                var libraries = new NativeTorchLibraries(Environment.GetEnvironmentVariable(DirectoriesVariable)!.Split(Path.PathSeparator));
+                var cache = Environment.GetEnvironmentVariable(CacheVariable);
+                string? path;
+                if (Environment.GetEnvironmentVariable(StepVariable) == nameof(Step.Whole))
+                {
+                    path = NativeTorchLoader.LoadPatched(libraries, cache);
+                }
+                else
+                {
+                    NativeTorchLoader.LoadLibtorch(libraries);
+                    path = NativeTorchLoader.LoadCopy(libraries.Find(NativeTorchLibraries.TorchSharpFile)!, cache);
+                }
+                Console.WriteLine($"loaded {path} {Sum()}");
+            }
+            catch (Exception e) when (e is DllNotFoundException or PlatformNotSupportedException)
+            {
+                Console.WriteLine($"{e.GetType().Name}: {e.Message}");
+            }
+        }
+
+        public static bool IsThis => Environment.GetEnvironmentVariable(StepVariable) is not null;
+
+        private static float Sum()
+        {
+            using var ones = torch.ones(2, 2);
+            return ones.sum().item<float>();
+        }
+    }
+}
+
+#pragma warning disable CA1050 // The runtime looks for this name outside of any namespace.
+/// <summary>Called by the runtime before Main when DOTNET_STARTUP_HOOKS names this assembly.</summary>
+internal static class StartupHook
+{
+    public static void Initialize()
+    {
+        if (!LoaderProcess.IsThis) return;
+        LoaderProcess.Work();
+        Environment.Exit(0);
+    }
+}
