@@ -74,7 +74,7 @@ internal static class MetadataPublicizer
         return !(isProtected && method.Attributes.HasFlag(MethodAttributes.Virtual));
     }
 
-    private static bool CanBeNamed(string name) => !name.Contains('<', StringComparison.Ordinal) && !name.Contains('.', StringComparison.Ordinal);
+    private static bool CanBeNamed(string name) => name.AsSpan().IndexOfAny('<', '.') < 0;
 
     private static bool IsFrameworkCopy(MetadataReader reader, TypeDefinitionHandle handle)
     {

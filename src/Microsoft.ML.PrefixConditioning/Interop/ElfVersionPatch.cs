@@ -5,10 +5,10 @@ namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Makes a copy of an ELF library that also loads where libstdc++ is older than the one it was linked against.</summary>
 /// <remarks>
-/// TorchSharp 0.107's Linux library was linked against the libstdc++ of GCC 13. Two of its symbols ask for a version that older
+/// TorchSharp 0.107's Linux library was linked against the libstdc++ of GCC 13.2. Two of its symbols ask for a version that older
 /// systems lack, and both did the same job under another version before:
 /// <list type="bullet">
-/// <item><c>std::ios_base_library_init()</c>, GLIBCXX_3.4.32 (GCC 13): starts the standard streams. Before, every object file that
+/// <item><c>std::ios_base_library_init()</c>, GLIBCXX_3.4.32 (GCC 13.2): starts the standard streams. Before, every object file that
 /// includes iostream did so with the constructor of <c>std::ios_base::Init</c>, which ignores its argument and counts its calls;
 /// that stays exported for old programs. Debian 12 and Ubuntu 22.04 lack this one.</item>
 /// <item><c>std::condition_variable::wait</c>, GLIBCXX_3.4.30 (GCC 12): the same function is GLIBCXX_3.4.11 before, and stays exported
@@ -66,8 +66,8 @@ internal static class ElfVersionPatch
         {
             throw new InvalidDataException("A table of the ELF file points outside the file: it is truncated or damaged.", e);
         }
-        throw new InvalidDataException(
-            $"The library needs none of {string.Join(", ", redirects.Select(r => $"{r.Symbol}@{r.Version}"))}, so there is nothing to replace.");
+        var known = string.Join(", ", redirects.Select(r => $"{r.Symbol}@{r.Version}"));
+        throw new InvalidDataException($"The library needs none of {known}, so there is nothing to replace.");
     }
 
     private static void CheckHeader(ReadOnlySpan<byte> file)
@@ -75,10 +75,13 @@ internal static class ElfVersionPatch
         if (file.Length < HeaderSize || !file[..4].SequenceEqual("\u007fELF"u8))
             throw new InvalidDataException($"The file ({file.Length} bytes) is not an ELF library: it does not begin with an ELF header.");
         if (file[4] != 2 || file[5] != 1)
-            throw new InvalidDataException($"The ELF file has class {file[4]} and byte order {file[5]}; 2 (64-bit) and 1 (little-endian) are expected.");
+            throw new InvalidDataException(
+                $"The ELF file has class {file[4]} and byte order {file[5]}; 2 (64-bit) and 1 (little-endian) are expected.");
         var (type, machine) = (BinaryPrimitives.ReadUInt16LittleEndian(file[16..]), BinaryPrimitives.ReadUInt16LittleEndian(file[18..]));
         if (type != SharedObject || machine != MachineX64)
-            throw new InvalidDataException($"The ELF file has type {type} and machine {machine}; {SharedObject} (shared library) and {MachineX64} (x86-64) are expected.");
+            throw new InvalidDataException(
+                $"The ELF file has type {type} and machine {machine}; "
+                + $"{SharedObject} (shared library) and {MachineX64} (x86-64) are expected.");
     }
 
     /// <summary>A place in the file.</summary>
@@ -101,7 +104,8 @@ internal static class ElfVersionPatch
             _needs = Find(sections, VersionNeeds, ".gnu.version_r");
             _strings = sections[_symbols.Link];
             if (_versions.Size / 2 < SymbolCount)
-                throw new InvalidDataException($".gnu.version has {_versions.Size / 2} entries for {SymbolCount} symbols: the ELF file is damaged.");
+                throw new InvalidDataException(
+                    $".gnu.version has {_versions.Size / 2} entries for {SymbolCount} symbols: the ELF file is damaged.");
         }
 
         private int SymbolCount => _symbols.Size / SymbolSize;
@@ -111,7 +115,8 @@ internal static class ElfVersionPatch
         {
             if (FindNeed(redirect.Version) is not { } need) return false;
             var replacement = FindNeed(redirect.NewVersion)
-                ?? throw new InvalidDataException($"The library needs {redirect.Version}, but not {redirect.NewVersion}, which is to take its place.");
+                ?? throw new InvalidDataException(
+                    $"The library needs {redirect.Version}, but not {redirect.NewVersion}, which is to take its place.");
             var symbol = FindSymbol(redirect, U16(need + 6));
 
             if (redirect.NewSymbol != redirect.Symbol) Rename(symbol, redirect);
@@ -145,10 +150,13 @@ internal static class ElfVersionPatch
                 var name = Text(U32(SymbolAt(i)));
                 var isUndefined = U16(SymbolAt(i) + 6) == 0;
                 if (name != redirect.Symbol || !isUndefined)
-                    throw new InvalidDataException($"The library uses {name}@{redirect.Version}; of this version only {redirect.Symbol} is known to have an older form.");
+                    throw new InvalidDataException(
+                        $"The library uses {name}@{redirect.Version}; of this version only {redirect.Symbol} can be replaced.");
                 found = i;
             }
-            return found >= 0 ? found : throw new InvalidDataException($"The library needs {redirect.Version}, but not its symbol {redirect.Symbol}.");
+            return found >= 0
+                ? found
+                : throw new InvalidDataException($"The library needs {redirect.Version}, but not its symbol {redirect.Symbol}.");
         }
 
         /// <summary>Overwrites the symbol's name; linkers let strings share their ends, so that must be ruled out first.</summary>
@@ -160,7 +168,8 @@ internal static class ElfVersionPatch
             {
                 var other = U32(SymbolAt(i));
                 if (i != symbol && other >= begin && other <= end)
-                    throw new InvalidDataException($"The name {redirect.Symbol} shares its bytes with the symbol '{Text(other)}' and cannot be replaced alone.");
+                    throw new InvalidDataException(
+                        $"The name {redirect.Symbol} shares its bytes with the symbol '{Text(other)}' and cannot be replaced alone.");
             }
             var bytes = _file.AsSpan(checked(_strings.Offset + (int)begin), redirect.Symbol.Length);
             bytes.Clear();
@@ -174,10 +183,12 @@ internal static class ElfVersionPatch
             for (var i = 0; i < sections.Length; i++)
             {
                 var entry = _file.AsSpan(checked(table + i * SectionSize), SectionSize);
-                var offset = checked((int)BinaryPrimitives.ReadUInt64LittleEndian(entry[24..]));
-                var size = checked((int)BinaryPrimitives.ReadUInt64LittleEndian(entry[32..]));
-                var (link, info) = (BinaryPrimitives.ReadUInt32LittleEndian(entry[40..]), BinaryPrimitives.ReadUInt32LittleEndian(entry[44..]));
-                sections[i] = new(BinaryPrimitives.ReadUInt32LittleEndian(entry[4..]), offset, size, checked((int)link), checked((int)info));
+                sections[i] = new(
+                    Type: BinaryPrimitives.ReadUInt32LittleEndian(entry[4..]),
+                    Offset: checked((int)BinaryPrimitives.ReadUInt64LittleEndian(entry[24..])),
+                    Size: checked((int)BinaryPrimitives.ReadUInt64LittleEndian(entry[32..])),
+                    Link: checked((int)BinaryPrimitives.ReadUInt32LittleEndian(entry[40..])),
+                    Info: checked((int)BinaryPrimitives.ReadUInt32LittleEndian(entry[44..])));
             }
             return sections;
         }
@@ -189,7 +200,8 @@ internal static class ElfVersionPatch
                 throw new InvalidDataException($"The ELF file has no {name} section, so it is not a library with versioned symbols.");
             return checked(section.Offset + section.Size) <= _file.Length
                 ? section
-                : throw new InvalidDataException($"The section {name} ends at byte {section.End} of {_file.Length}: the ELF file is truncated or damaged.");
+                : throw new InvalidDataException(
+                    $"The section {name} ends at byte {section.End} of {_file.Length}: the ELF file is truncated or damaged.");
         }
 
         private int SymbolAt(int index) => _symbols.Offset + index * SymbolSize;

@@ -6,7 +6,8 @@ using System.Runtime.CompilerServices;
 
 namespace System.Runtime.CompilerServices;
 
-/// <summary>Lets this assembly use another assembly's internal and private members. The runtime knows the attribute by its name alone.</summary>
+/// <summary>Lets this assembly use another assembly's internal and private members.</summary>
+/// <remarks>The runtime knows the attribute by its name alone, so that every assembly can declare it.</remarks>
 /// <param name="assemblyName">Simple name of the other assembly.</param>
 [AttributeUsage(AttributeTargets.Assembly, AllowMultiple = true)]
 internal sealed class IgnoresAccessChecksToAttribute(string assemblyName) : Attribute

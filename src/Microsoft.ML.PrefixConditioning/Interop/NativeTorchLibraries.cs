@@ -14,7 +14,7 @@ internal sealed record NativeTorchLibraries(IReadOnlyList<string> Directories)
     /// <summary>One of libtorch's libraries, in every backend; it comes with the package that the application chooses.</summary>
     public static string LibtorchFile => FileName("torch_cpu");
 
-    /// <summary>The folders in which the runtime looks on behalf of TorchSharp, in its order, and the usual places below the application.</summary>
+    /// <summary>The folders in which the runtime looks for TorchSharp's library, in its order, and an application's usual ones.</summary>
     [UnconditionalSuppressMessage("SingleFile", "IL3000", Justification = "An empty location is passed over.")]
     public static NativeTorchLibraries ForThisProcess()
     {

@@ -20,8 +20,11 @@ internal static class NativeTorchLoader
     private static readonly Lock Gate = new();
     private static volatile bool _loaded;
 
-    /// <summary>Loads TorchSharp's native library unless that was done. To be called before TorchSharp is used; cheap when called again.</summary>
-    /// <exception cref="DllNotFoundException">No native backend is referenced, or it cannot be loaded; the message names the packages.</exception>
+    /// <summary>Loads TorchSharp's native library unless that was done.</summary>
+    /// <remarks>To be called before TorchSharp is used, from any thread; cheap when called again. After a failure it tries again.</remarks>
+    /// <exception cref="DllNotFoundException">
+    /// No native backend is referenced, or it cannot be loaded; the message names the packages.
+    /// </exception>
     /// <exception cref="PlatformNotSupportedException">
     /// The system's libstdc++ is too old and the library could not be patched or loaded; the message says why and what to install.
     /// </exception>
@@ -39,12 +42,14 @@ internal static class NativeTorchLoader
     }
 
     /// <summary>Whether this is Linux x64 with glibc and a libstdc++ without <see cref="ElfVersionPatch.NewestVersion"/>.</summary>
-    /// <remarks>The linker itself is asked, for the libstdc++ that this process uses, so that no path or version has to be guessed.</remarks>
+    /// <remarks>The linker itself is asked, for the libstdc++ that this process uses: no path or version has to be guessed.</remarks>
     internal static bool LacksNewestLibstdcxx()
     {
         if (!OperatingSystem.IsLinux() || RuntimeInformation.ProcessArchitecture != Architecture.X64) return false;
-        if (!NativeLibrary.TryLoad("libc.so.6", out var libc) || !NativeLibrary.TryGetExport(libc, "gnu_get_libc_version", out _)) return false;
-        return NativeLibrary.TryLoad("libstdc++.so.6", out var libstdcxx)
+        // Another C library, such as musl, has no such function; TorchSharp has no native library for it.
+        var isGlibc = NativeLibrary.TryLoad("libc.so.6", out var libc) && NativeLibrary.TryGetExport(libc, "gnu_get_libc_version", out _);
+        return isGlibc
+            && NativeLibrary.TryLoad("libstdc++.so.6", out var libstdcxx)
             && !NativeLibrary.TryGetExport(libstdcxx, ElfVersionPatch.NewestSymbol, out _);
     }
 
@@ -58,12 +63,13 @@ internal static class NativeTorchLoader
         {
             load();
         }
-        catch (Exception e) when (e is NotSupportedException or DllNotFoundException or BadImageFormatException or TypeInitializationException)
+        catch (Exception e)
+            when (e is NotSupportedException or DllNotFoundException or BadImageFormatException or TypeInitializationException)
         {
             if (libraries.Find(NativeTorchLibraries.LibtorchFile) is { } found)
                 throw new DllNotFoundException(
                     $"TorchSharp's native library could not be loaded, although libtorch is there ('{found}'): {e.Message} "
-                    + $"Check that its version fits TorchSharp {TorchSharpVersion} and that the system's C++ runtime is installed. {Packages}", e);
+                    + $"Check that its version fits TorchSharp {TorchSharpVersion} and that the system has a C++ runtime. {Packages}", e);
             throw NoBackend(libraries, NativeTorchLibraries.LibtorchFile, e);
         }
     }
@@ -177,15 +183,17 @@ internal static class NativeTorchLoader
 
     private static PlatformNotSupportedException TooOld(string what, Exception cause) => new(
         $"This system's libstdc++ lacks {ElfVersionPatch.NewestVersion}, which TorchSharp {TorchSharpVersion} needs. {what} "
-        + "Otherwise install a libstdc++ of GCC 13.2 or newer (Debian 13, Ubuntu 24.04 and Fedora 39 have one), or put one on LD_LIBRARY_PATH.",
+        + "Otherwise install a libstdc++ of GCC 13.2 or newer (Debian 13, Ubuntu 24.04 and Fedora 39 have one), "
+        + "or put one on LD_LIBRARY_PATH.",
         cause);
 
     private static DllNotFoundException NoBackend(NativeTorchLibraries libraries, string missing, Exception cause) => new(
         $"TorchSharp has no native backend: '{missing}' was not found in {Listed(libraries)}. {Packages}", cause);
 
     private static string Packages =>
-        $"The application chooses the backend: let it reference the package TorchSharp-cpu {TorchSharpVersion} (every system), or only its own system's "
-        + "libtorch-cpu-linux-x64, libtorch-cpu-win-x64 or libtorch-cpu-osx-arm64, or for NVIDIA GPUs TorchSharp-cuda-linux or TorchSharp-cuda-windows.";
+        $"The application chooses the backend: let it reference the package TorchSharp-cpu {TorchSharpVersion} (every system), "
+        + "or only its own system's libtorch-cpu-linux-x64, libtorch-cpu-win-x64 or libtorch-cpu-osx-arm64, "
+        + "or for NVIDIA GPUs TorchSharp-cuda-linux or TorchSharp-cuda-windows.";
 
     private static string TorchSharpVersion => typeof(torch).Assembly.GetName().Version?.ToString(3) ?? "";
 

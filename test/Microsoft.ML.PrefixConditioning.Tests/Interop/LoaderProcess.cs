@@ -8,7 +8,9 @@ namespace Microsoft.ML.PrefixConditioning.Tests
     /// <remarks>The test program is started anew; the runtime calls <see cref="StartupHook"/> before its Main, which never runs.</remarks>
     internal static class LoaderProcess
     {
-        private const string StepVariable = "LOADER_TEST_STEP", DirectoriesVariable = "LOADER_TEST_DIRECTORIES", CacheVariable = "LOADER_TEST_CACHE";
+        private const string StepVariable = "LOADER_TEST_STEP";
+        private const string DirectoriesVariable = "LOADER_TEST_DIRECTORIES";
+        private const string CacheVariable = "LOADER_TEST_CACHE";
 
         /// <summary>What the process does: the whole way, or only patching and loading, which works on any Linux x64.</summary>
         public enum Step { Whole, CopyOnly }
@@ -32,7 +34,7 @@ namespace Microsoft.ML.PrefixConditioning.Tests
             return Process.Start(start)!;
         }
 
-        /// <summary>What the process said: "loaded", the copy's path and the sum of torch.ones(2, 2), or the exception's type and message.</summary>
+        /// <summary>What the process said: "loaded", the copy's path and the sum of torch.ones(2, 2); or the exception.</summary>
         public static string Wait(Process process)
         {
             using (process)
@@ -50,7 +52,8 @@ namespace Microsoft.ML.PrefixConditioning.Tests
         {
             try
             {
-                var libraries = new NativeTorchLibraries(Environment.GetEnvironmentVariable(DirectoriesVariable)!.Split(Path.PathSeparator));
+                var directories = Environment.GetEnvironmentVariable(DirectoriesVariable)!.Split(Path.PathSeparator);
+                var libraries = new NativeTorchLibraries(directories);
                 var cache = Environment.GetEnvironmentVariable(CacheVariable);
                 string? path;
                 if (Environment.GetEnvironmentVariable(StepVariable) == nameof(Step.Whole))
