@@ -45,11 +45,13 @@ internal sealed class ModelWeights : IDisposable
 
     private Tensor Declare(string name, long[] shape, Action<Tensor> initialise)
     {
+        using var scope = NewDisposeScope();   // for the aliases that in-place operations return
         var weight = empty(shape, ScalarType.Float32);
         if (_generator is not null)
             using (no_grad()) initialise(weight);
-        if (_device.type != DeviceType.CPU) weight = weight.to(_device, disposeAfter: true);
-        weight.requires_grad_(true).DetachFromDisposeScope();
+        if (_device.type != DeviceType.CPU) weight = weight.to(_device);
+        weight.requires_grad_(true);
+        weight.DetachFromDisposeScope();
         _named.Add(new(name, weight));
         return weight;
     }
