@@ -33,10 +33,11 @@ internal sealed class ValidationSet
             throw new InvalidDataException($"The validation set has {classNames.Length} class(es) in {labels.Count} row(s); accuracy needs at least two. Pass a set with more classes, or none.");
         var set = new ValidationSet(
             images, [.. labels.Select(l => Array.BinarySearch(classNames, l, StringComparer.Ordinal))], classNames, options);
-        set.ForEach(0, images.Count, options.CancellationToken, (i, pixels) => // finds unreadable images before training
+        void Keep(int i, float[] pixels)
         {
             if (i < set._kept.Length) set._kept[i] = pixels;
-        });
+        }
+        set.ForEach(0, images.Count, Keep, options.CancellationToken);   // finds unreadable images before training
         return set;
     }
 
@@ -53,7 +54,7 @@ internal sealed class ValidationSet
         {
             using var pass = NewDisposeScope();
             var count = Math.Min(ImagesPerPass, _images.Count - begin);
-            ForEach(begin, count, CancellationToken.None, (i, pixels) => pixels.CopyTo(buffer, (i - begin) * _preprocessor.Length));
+            ForEach(begin, count, (i, pixels) => pixels.CopyTo(buffer, (i - begin) * _preprocessor.Length), CancellationToken.None);
             var images = PixelBatch.ToTensor(buffer, count, _preprocessor.Size, model.Device);
             var types = PrefixResolution.ImageTypes(model, prefixes, count);
             var nearest = model.EncodeImages(images, types).matmul(classes.transpose(0, 1)).argmax(1).cpu().data<long>().ToArray();  // [N]
@@ -64,7 +65,7 @@ internal sealed class ValidationSet
     }
 
     /// <summary>Runs an action on the pixels of images, [3, S, S] each, on all cores.</summary>
-    private void ForEach(int begin, int count, CancellationToken cancellation, Action<int, float[]> action)
+    private void ForEach(int begin, int count, Action<int, float[]> action, CancellationToken cancellation)
     {
         try
         {
