@@ -83,11 +83,11 @@ public sealed partial class InitialWeightsTests
     [TestMethod]
     public void Dispose_Model_LeavesNoTensor()
     {
-        var before = Tensor.TotalCount;
+        var before = LiveTensors.Count();
         var model = SmallModel.Create(prefixLength: 2, imagePrefixLength: 1);
-        Assert.AreEqual(before + model.Weights.Count, Tensor.TotalCount);
+        Assert.AreEqual(before + model.Weights.Count, LiveTensors.Count());
         model.Dispose();
-        Assert.AreEqual(before, Tensor.TotalCount);
+        Assert.AreEqual(before, LiveTensors.Count());
     }
 
     /// <summary>Checks drawn values against "normal(0, s)", "uniform(+-b)" or a constant; five standard errors of N values are allowed.</summary>

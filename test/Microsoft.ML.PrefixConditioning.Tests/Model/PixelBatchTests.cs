@@ -18,8 +18,8 @@ public sealed class PixelBatchTests
     [TestMethod]
     public void ToTensor_InAScope_LeavesOneTensor()
     {
-        var before = TorchSharp.torch.Tensor.TotalCount;
+        var before = LiveTensors.Count();
         using var batch = PixelBatch.ToTensor(new float[12], 1, 2, CPU);
-        Assert.AreEqual(before + 1, TorchSharp.torch.Tensor.TotalCount);
+        Assert.AreEqual(before + 1, LiveTensors.Count());
     }
 }

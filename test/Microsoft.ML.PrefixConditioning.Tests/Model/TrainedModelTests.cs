@@ -64,12 +64,12 @@ public sealed class TrainedModelTests
         float[] pixels;
         using (NewDisposeScope()) pixels = SmallModel.Images(2).data<float>().ToArray();
         var (texts, images) = (model.EncodeTexts(Texts, null), model.EncodeImages(pixels, 2, null));
-        var before = Tensor.TotalCount;
+        var before = LiveTensors.Count();
         Parallel.For(0, 16, _ =>
         {
             CollectionAssert.AreEqual(texts, model.EncodeTexts(Texts, null));
             CollectionAssert.AreEqual(images, model.EncodeImages(pixels, 2, null));
         });
-        Assert.AreEqual(before, Tensor.TotalCount);
+        Assert.AreEqual(before, LiveTensors.Count());
     }
 }
