@@ -9,6 +9,9 @@ public sealed class FitTests
 {
     public TestContext TestContext { get; set; } = null!;
 
+    [TestCleanup]
+    public void OneThread() => set_num_threads(1);
+
     [TestMethod]
     public void Fit_FewEpochs_LossFalls()
     {
@@ -37,6 +40,16 @@ public sealed class FitTests
         CollectionAssert.AreEqual(first.History.Steps.ToArray(), second.History.Steps.ToArray());
         foreach (var (name, bytes) in DrawnData.Weights(first).Where(w => w.Key.EndsWith("_weight", StringComparison.Ordinal) || w.Key.Contains("prefix", StringComparison.Ordinal)))
             CollectionAssert.AreNotEqual(bytes, DrawnData.Weights(other)[name], name);
+    }
+
+    [TestMethod]
+    public void Fit_TwoThreads_GivesBitEqualWeights()
+    {
+        using var data = new DrawnData();
+        set_num_threads(2);
+        var options = DrawnData.Options with { Epochs = 1 };
+        using PrefixClipTransformer first = data.Fit(options), second = data.Fit(options);
+        DrawnData.AreBitEqual(DrawnData.Weights(first), DrawnData.Weights(second));
     }
 
     [TestMethod]
