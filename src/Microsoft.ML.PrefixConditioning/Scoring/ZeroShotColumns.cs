@@ -18,11 +18,28 @@ internal static class ZeroShotColumns
     }
 
     private static bool IsLabel(SchemaShape.Column column) =>
-        column.Kind == SchemaShape.Column.VectorKind.Scalar && (column.ItemType is TextDataViewType || column.IsKey);
+        column.Kind == SchemaShape.Column.VectorKind.Scalar && (column.ItemType is TextDataViewType || (column.IsKey
+            && column.Annotations.TryFindColumn(AnnotationUtils.Kinds.KeyValues, out var values) && values.ItemType is TextDataViewType));
 
     private static SchemaShape.Column Key(string name, IEnumerable<SchemaShape.Column> annotations) => new(
         name, SchemaShape.Column.VectorKind.Scalar, NumberDataViewType.UInt32, isKey: true, new SchemaShape(annotations.Append(
             new SchemaShape.Column(AnnotationUtils.Kinds.KeyValues, SchemaShape.Column.VectorKind.Vector, TextDataViewType.Instance, isKey: false))));
+
+    /// <summary>The column that is classified: images, or embeddings of the model.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such column, or its type does not fit.</exception>
+    public static DataViewSchema.Column RequireImage(DataViewSchema input, string name, ModelSettings model)
+    {
+        const string Setting = nameof(ZeroShotClassificationOptions.ImageColumnName);
+        var column = ColumnReader.Require(input, name, Setting);
+        if (!IsEmbedding(column)) return ColumnReader.RequireImage(input, name, Setting);
+        var size = model.Architecture.EmbeddingSize;
+        return ((VectorDataViewType)column.Type).Size == size ? column : throw new ArgumentOutOfRangeException(nameof(input),
+            $"Column '{name}' is {column.Type}; this model's embeddings have {size} numbers. " +
+            $"Set {Setting} to a column that this model gave, or to the images.");
+    }
+
+    private static bool IsEmbedding(DataViewSchema.Column column) =>
+        column.Type is VectorDataViewType vector && vector.ItemType == NumberDataViewType.Single;
 
     /// <summary>What the classifier adds to one schema: 0 score, 1 predicted label, 2 the label as a key where the input has one.</summary>
     public sealed class Mapper : ScoringMapper
@@ -37,21 +54,11 @@ internal static class ZeroShotColumns
             : base(input, Added(classifier, input))
         {
             _classifier = classifier;
-            _keys = classifier.ClassNames.Select((name, i) => (name, key: (uint)i + 1)).ToDictionary(k => k.name, k => k.key, StringComparer.Ordinal);
+            _keys = classifier.ClassNames.Select((name, i) => (name, key: (uint)i + 1))
+                .ToDictionary(k => k.name, k => k.key, StringComparer.Ordinal);
             _label = LabelOf(classifier, input);
-            var column = ColumnReader.Require(input, classifier.ImageColumnName, nameof(ZeroShotClassificationOptions.ImageColumnName));
-            if (column.Type is VectorDataViewType vector && vector.ItemType == NumberDataViewType.Single)
-            {
-                if (vector.Size != model.Settings.Architecture.EmbeddingSize)
-                    throw new ArgumentOutOfRangeException(nameof(input),
-                        $"Column '{column.Name}' is {column.Type}; this model's embeddings have {model.Settings.Architecture.EmbeddingSize} numbers. Set {nameof(ZeroShotClassificationOptions.ImageColumnName)} to a column that this model gave, or to the images.");
-                ImageColumn = column;
-            }
-            else
-            {
-                ImageColumn = ColumnReader.RequireImage(input, classifier.ImageColumnName, nameof(ZeroShotClassificationOptions.ImageColumnName));
-                Encoder = new EmbeddingEncoder(model, classifier.Prefix);
-            }
+            ImageColumn = RequireImage(input, classifier.ImageColumnName, model.Settings);
+            if (!IsEmbedding(ImageColumn)) Encoder = new EmbeddingEncoder(model, classifier.Prefix);
         }
 
         public override EmbeddingEncoder? Encoder { get; }
@@ -106,7 +113,8 @@ internal static class ZeroShotColumns
                 var builder = new DataViewSchema.Annotations.Builder();
                 if (valueKind is not null)
                 {
-                    builder.Add<uint>(AnnotationUtils.Kinds.ScoreColumnSetId, new KeyDataViewType(typeof(uint), int.MaxValue), (ref uint value) => value = scoreSet);
+                    builder.Add<uint>(
+                        AnnotationUtils.Kinds.ScoreColumnSetId, AnnotationUtils.ScoreColumnSetIdType, (ref uint value) => value = scoreSet);
                     AddText(builder, AnnotationUtils.Kinds.ScoreColumnKind, AnnotationUtils.Const.ScoreColumnKind.MulticlassClassification);
                     AddText(builder, AnnotationUtils.Kinds.ScoreValueKind, valueKind);
                 }
