@@ -14,9 +14,9 @@ try
 {
     model = mlContext.Model.Load(args[0], out _);
 }
-catch (Exception e)
+catch (System.Reflection.TargetInvocationException e)   // ML.NET's own, around the loader's
 {
-    Console.WriteLine(e.GetBaseException().Message);
+    Console.WriteLine(e.InnerException!.Message);
     return 1;
 }
 

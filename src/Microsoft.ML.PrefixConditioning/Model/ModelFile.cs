@@ -113,7 +113,7 @@ internal static class ModelFile
             }
             catch (Exception e) when (e is InvalidDataException or EndOfStreamException or OverflowException)
             {
-                fault = e;   // of a changed part the hash is the better explanation
+                fault = e;   // where the hash is wrong, that explains more
                 SkipToEnd(hashing);
             }
             hash = hashing.Hash();
@@ -124,7 +124,7 @@ internal static class ModelFile
         if (!hash.AsSpan().SequenceEqual(expected))
             throw new InvalidDataException(
                 $"The part '{name}' of the model file is not what was saved: its SHA-256 is {Convert.ToHexStringLower(hash)}, " +
-                $"expected {Convert.ToHexStringLower(expected!)}. {Damaged}", fault);
+                $"expected {Convert.ToHexStringLower(expected!)}. {Damaged}");
         if (fault is not null) throw Unreadable(name, fault);
     }
 

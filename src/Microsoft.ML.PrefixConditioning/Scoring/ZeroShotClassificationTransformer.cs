@@ -18,7 +18,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// </remarks>
 public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposable
 {
-    internal const string LoaderSignature = "ZeroShotClassificationTransformer";
+    internal const string LoaderSignature = "ZeroShotClassification";   // ML.NET keeps 24 bytes
     internal const string Summary = "Classifies images by class names with a CLIP model.";
     private const string ModelName = "Model";
 
