@@ -42,6 +42,19 @@ public sealed class LayerTests
     }
 
     [TestMethod]
+    [DataRow("Options")]
+    [DataRow("Data")]
+    [DataRow("Imaging")]
+    [DataRow("Text")]
+    public void Library_FoldersBeforeModel_UseNoTorch(string folder)
+    {
+        var files = Sources().Where(s => s.Folder == folder).ToArray();
+
+        Assert.IsNotEmpty(files);
+        Assert.IsEmpty(files.Where(s => SourceText.Identifiers(s.Code).Contains("TorchSharp")).Select(s => s.File));
+    }
+
+    [TestMethod]
     public void Library_EveryType_HasAUniqueName()
     {
         var twice = Sources().SelectMany(s => SourceText.TopLevelTypes(s.Code).Select(t => (t.Name, s.File)))
