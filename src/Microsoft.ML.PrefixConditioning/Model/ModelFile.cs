@@ -13,7 +13,10 @@ internal static class ModelFile
     /// <summary>Version that this code writes, and the newest that it reads.</summary>
     public const int FormatVersion = 1;
 
-    private const string SettingsPart = "settings.json", VocabularyPart = "vocabulary.bin", WeightsPart = "weights.safetensors", HistoryPart = "history.bin";
+    private const string SettingsPart = "settings.json", VocabularyPart = "vocabulary.bin";
+    private const string WeightsPart = "weights.safetensors", HistoryPart = "history.bin";
+    private const string Damaged = "The file was changed or damaged: restore it from a copy.";
+    private const int MaxParts = 16;   // more than any version writes; a damaged count must not read on and on
 
     /// <summary>Writes a model.</summary>
     public static void Write(ModelSaveContext context, TrainedModel model)
@@ -22,7 +25,7 @@ internal static class ModelFile
         {
             (SettingsPart, stream => stream.Write(model.Settings.ToJson())),
             (VocabularyPart, model.Tokenizer.Save),
-            (WeightsPart, stream => Safetensors.Write(stream, [.. model.Network.Weights])),
+            (WeightsPart, model.WriteWeights),
             (HistoryPart, stream => WriteHistory(stream, model.History)),
         };
         context.Writer.Write(FormatVersion);
@@ -45,36 +48,55 @@ internal static class ModelFile
     /// <exception cref="InvalidDataException">The version is newer, or a part is missing, damaged or does not fit the others.</exception>
     public static TrainedModel Read(ModelLoadContext context, TorchSharp.torch.Device device)
     {
-        var version = context.Reader.ReadInt32();
-        if (version is < 1 or > FormatVersion)
-            throw new InvalidDataException($"The model has format version {version}; this version of the package reads 1 to {FormatVersion}. Update Microsoft.ML.PrefixConditioning to load it.");
-        var hashes = new Dictionary<string, byte[]>(StringComparer.Ordinal);
-        for (var count = context.Reader.ReadInt32(); count > 0 && hashes.Count < 16; count--)
-            hashes[context.Reader.ReadString()] = context.Reader.ReadBytes(SHA256.HashSizeInBytes);
-
-        ModelSettings? settings = null;
-        ClipTokenizer? tokenizer = null;
-        TrainingHistory? history = null;
+        var hashes = ReadHashes(context.Reader);
+        var settings = Parse(SettingsPart, ReadSmallPart(context, hashes, SettingsPart), stream => ModelSettings.FromJson(stream.ToArray()));
+        var tokenizer = Parse(VocabularyPart, ReadSmallPart(context, hashes, VocabularyPart), ClipTokenizer.Load);
+        var history = Parse(HistoryPart, ReadSmallPart(context, hashes, HistoryPart), ReadHistory);
+        if (settings.VocabularySize != tokenizer.VocabularySize)
+            throw new InvalidDataException(
+                $"The model's settings name {settings.VocabularySize} tokens, its vocabulary has {tokenizer.VocabularySize}. {Damaged}");
         ClipModel? network = null;
         try
         {
-            ReadPart(context, hashes, SettingsPart, stream => settings = ModelSettings.FromJson(ReadAll(stream)));
-            ReadPart(context, hashes, VocabularyPart, stream => tokenizer = ClipTokenizer.Load(stream));
-            ReadPart(context, hashes, HistoryPart, stream => history = ReadHistory(stream));
-            if (settings!.VocabularySize != tokenizer!.VocabularySize)
-                throw new InvalidDataException($"The model's settings name {settings.VocabularySize} tokens, its vocabulary has {tokenizer.VocabularySize}. The file is damaged.");
-            ReadPart(context, hashes, WeightsPart, stream =>
-            {
-                network = ClipModel.CreateUnset(settings.Shape, device);
-                Safetensors.ReadInto(stream, network.Weights.ToDictionary(w => w.Key, w => w.Value));
-            });
-            return new TrainedModel(network!, tokenizer, settings, history!);
+            network = ClipModel.CreateUnset(settings.Shape, device);
+            var weights = network.Weights.ToDictionary(w => w.Key, w => w.Value);
+            ReadPart(context, hashes, WeightsPart, stream => Safetensors.ReadInto(stream, weights));
+            return new TrainedModel(network, tokenizer, settings, history);
         }
         catch
         {
             network?.Dispose();
             throw;
         }
+    }
+
+    private static Dictionary<string, byte[]> ReadHashes(BinaryReader reader)
+    {
+        try
+        {
+            var version = reader.ReadInt32();
+            if (version is < 1 or > FormatVersion)
+                throw new InvalidDataException(
+                    $"The model has format version {version}; this version of the package reads 1 to {FormatVersion}. " +
+                    "Update Microsoft.ML.PrefixConditioning to load it.");
+            var hashes = new Dictionary<string, byte[]>(StringComparer.Ordinal);
+            for (var count = reader.ReadInt32(); count > 0 && hashes.Count < MaxParts; count--)
+                hashes[reader.ReadString()] = reader.ReadBytes(SHA256.HashSizeInBytes);
+            return hashes;
+        }
+        catch (Exception e) when (e is EndOfStreamException or FormatException or ArgumentException)
+        {
+            throw new InvalidDataException($"The model file's list of parts cannot be read: {e.Message} {Damaged}", e);
+        }
+    }
+
+    /// <summary>A part as a whole; nothing looks into it before its hash is found right.</summary>
+    private static MemoryStream ReadSmallPart(ModelLoadContext context, Dictionary<string, byte[]> hashes, string name)
+    {
+        var content = new MemoryStream();
+        ReadPart(context, hashes, name, stream => stream.CopyTo(content));
+        content.Position = 0;
+        return content;
     }
 
     private static void ReadPart(ModelLoadContext context, Dictionary<string, byte[]> hashes, string name, Action<Stream> read)
@@ -87,28 +109,51 @@ internal static class ModelFile
             try
             {
                 read(hashing);
+                hashing.CopyTo(Stream.Null);   // the hash covers the whole part
             }
             catch (Exception e) when (e is InvalidDataException or EndOfStreamException or OverflowException)
             {
-                fault = e;
+                fault = e;   // where the hash is wrong, that explains more
+                SkipToEnd(hashing);
             }
-            hashing.CopyTo(Stream.Null);   // the hash covers the whole part
             hash = hashing.Hash();
         });
         if (!found)
-            throw new InvalidDataException($"The model file has no part '{name}'. It is incomplete: save the model again, or restore the file from a copy.");
+            throw new InvalidDataException(
+                $"The model file has no part '{name}'. It is incomplete: save the model again, or restore the file from a copy.");
         if (!hash.AsSpan().SequenceEqual(expected))
-            throw new InvalidDataException($"The part '{name}' of the model file is not what was saved: its SHA-256 is {Convert.ToHexStringLower(hash)}, expected {Convert.ToHexStringLower(expected!)}. The file was changed or damaged: restore it from a copy.", fault);
-        if (fault is not null)
-            throw new InvalidDataException($"The part '{name}' of the model file cannot be read: {fault.Message}", fault);
+            throw new InvalidDataException(
+                $"The part '{name}' of the model file is not what was saved: its SHA-256 is {Convert.ToHexStringLower(hash)}, " +
+                $"expected {Convert.ToHexStringLower(expected!)}. {Damaged}");
+        if (fault is not null) throw Unreadable(name, fault);
     }
 
-    private static byte[] ReadAll(Stream stream)
+    private static void SkipToEnd(HashingStream stream)
     {
-        using var memory = new MemoryStream();
-        stream.CopyTo(memory);
-        return memory.ToArray();
+        try
+        {
+            stream.CopyTo(Stream.Null);
+        }
+        catch (InvalidDataException)
+        {
+            // The archive's own damage; the hash will differ.
+        }
     }
+
+    private static T Parse<T>(string name, MemoryStream content, Func<MemoryStream, T> parse)
+    {
+        try
+        {
+            return parse(content);
+        }
+        catch (Exception e) when (e is InvalidDataException or EndOfStreamException or OverflowException)
+        {
+            throw Unreadable(name, e);
+        }
+    }
+
+    private static InvalidDataException Unreadable(string name, Exception fault) =>
+        new($"The part '{name}' of the model file cannot be read: {fault.Message}", fault);
 
     // i32 steps, then f32 loss and f32 rate each; i32 validations, then i32 epoch and f64 accuracy each; i32 skipped images.
     private static void WriteHistory(Stream stream, TrainingHistory history)

@@ -6,7 +6,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>One column's values of the rows that were read ahead.</summary>
 internal abstract class ColumnBuffer : IDisposable
 {
-    private static readonly MethodInfo TypedFactory = typeof(ColumnBuffer).GetMethod(nameof(CreateFactory), BindingFlags.NonPublic | BindingFlags.Static)!;
+    private static readonly MethodInfo TypedFactory = Method(nameof(CreateFactory));
 
     /// <summary>Keeps the value of the row that the source stands on.</summary>
     public abstract void Read(int row);
@@ -16,31 +16,53 @@ internal abstract class ColumnBuffer : IDisposable
 
     /// <summary>Makes buffers for a column of a cursor; the argument of the result is their capacity.</summary>
     public static Func<int, ColumnBuffer> Factory(DataViewRow source, DataViewSchema.Column column) =>
-        (Func<int, ColumnBuffer>)TypedFactory.MakeGenericMethod(column.Type.RawType).Invoke(null, [source, column])!;
+        (Func<int, ColumnBuffer>)TypedFactory.MakeGenericMethod(column.Type.RawType)
+            .Invoke(null, BindingFlags.DoNotWrapExceptions, binder: null, [source, column], culture: null)!;
 
     private static Func<int, ColumnBuffer> CreateFactory<T>(DataViewRow source, DataViewSchema.Column column)
     {
+        if (typeof(T) == typeof(MLImage))
+        {
+            var imageGetter = OwnImages(source.GetGetter<MLImage>(column));
+            return capacity => new ColumnBuffer<MLImage>(imageGetter, CopyImage, capacity);
+        }
         var getter = source.GetGetter<T>(column);
         var copy = (Copy<T>)CopyOf(typeof(T));
         return capacity => new ColumnBuffer<T>(getter, copy, capacity);
     }
 
-    /// <summary>How a value is handed out so that the receiver cannot change or dispose the kept one.</summary>
+    /// <summary>How a value is handed out so that the receiver cannot change the kept one.</summary>
     private static Delegate CopyOf(Type type)
     {
-        if (type == typeof(MLImage)) return new Copy<MLImage>(CopyImage);
         var method = type.IsGenericType && type.GetGenericTypeDefinition() == typeof(VBuffer<>)
-            ? typeof(ColumnBuffer).GetMethod(nameof(CopyVector), BindingFlags.NonPublic | BindingFlags.Static)!.MakeGenericMethod(type.GetGenericArguments())
-            : typeof(ColumnBuffer).GetMethod(nameof(CopyValue), BindingFlags.NonPublic | BindingFlags.Static)!.MakeGenericMethod(type);
+            ? Method(nameof(CopyVector)).MakeGenericMethod(type.GetGenericArguments())
+            : Method(nameof(CopyValue)).MakeGenericMethod(type);
         return method.CreateDelegate(typeof(Copy<>).MakeGenericType(type));
+    }
+
+    private static MethodInfo Method(string name) => typeof(ColumnBuffer).GetMethod(name, BindingFlags.NonPublic | BindingFlags.Static)!;
+
+    /// <summary>Images that belong to the buffer: those of the source may be its own, or the user's.</summary>
+    private static ValueGetter<MLImage> OwnImages(ValueGetter<MLImage> source)
+    {
+        // Kept from row to row: a view that owns its images disposes the last one when it gives the next.
+        MLImage image = null!;
+        return (ref MLImage value) =>
+        {
+            source(ref image);
+            CopyImage(in image, ref value);
+        };
     }
 
     private static void CopyValue<T>(in T kept, ref T value) => value = kept;
 
     private static void CopyVector<T>(in VBuffer<T> kept, ref VBuffer<T> value) => kept.CopyTo(ref value);
 
-    private static void CopyImage(in MLImage kept, ref MLImage value) =>
+    private static void CopyImage(in MLImage kept, ref MLImage value)
+    {
         value = kept is null ? null! : MLImage.CreateFromPixels(kept.Width, kept.Height, kept.PixelFormat, kept.Pixels);
+        if (kept is not null) value.Tag = kept.Tag;
+    }
 }
 
 /// <summary>Gives out a copy of a kept value.</summary>
@@ -58,7 +80,8 @@ internal sealed class ColumnBuffer<T>(ValueGetter<T> getter, Copy<T> copy, int c
 
     public override void Dispose()
     {
-        if (typeof(T).IsAssignableTo(typeof(IDisposable)))
-            foreach (var value in _values) ((IDisposable?)value)?.Dispose();
+        // Only images are copies of our own; disposable values of other types belong to their source.
+        if (typeof(T) != typeof(MLImage)) return;
+        foreach (var value in _values) ((IDisposable?)value)?.Dispose();
     }
 }

@@ -9,7 +9,8 @@ internal static class EmbeddingColumns
     /// <exception cref="ArgumentOutOfRangeException">The image column is missing or has the wrong type.</exception>
     public static SchemaShape AddTo(SchemaShape input, string image, string text, string imageEmbedding, string textEmbedding)
     {
-        RequireImage(input, image);
+        ArgumentNullException.ThrowIfNull(input);
+        RequireImage(input, image, embeddingsFit: false);
         var columns = input.ToDictionary(c => c.Name, StringComparer.Ordinal);
         columns[imageEmbedding] = Embedding(imageEmbedding);
         if (columns.TryGetValue(text, out var column) && column.ItemType is TextDataViewType && column.Kind == SchemaShape.Column.VectorKind.Scalar)
@@ -18,16 +19,26 @@ internal static class EmbeddingColumns
     }
 
     /// <summary>Checks the image column of a pipeline's schema.</summary>
-    public static void RequireImage(SchemaShape input, string image)
+    /// <param name="input">The pipeline's schema.</param>
+    /// <param name="image">Name of the column.</param>
+    /// <param name="embeddingsFit">Whether the column may hold embeddings instead.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The image column is missing or has the wrong type.</exception>
+    public static void RequireImage(SchemaShape input, string image, bool embeddingsFit)
     {
         if (!input.TryFindColumn(image, out var column))
             throw new ArgumentOutOfRangeException(nameof(input),
-                $"There is no image column '{image}'; the pipeline has {string.Join(", ", input.Select(c => $"'{c.Name}'"))}. Set the name of the image column.");
-        var scalar = column.Kind == SchemaShape.Column.VectorKind.Scalar;
-        var fits = scalar ? ColumnReader.IsImageColumn(column.ItemType) : column.ItemType == NumberDataViewType.Byte || column.ItemType == NumberDataViewType.Single;
+                $"There is no image column '{image}'; the pipeline has {string.Join(", ", input.Select(c => $"'{c.Name}'"))}. " +
+                "Set ImageColumnName to the right column.");
+        var fits = column.Kind switch
+        {
+            SchemaShape.Column.VectorKind.Scalar => !column.IsKey && ColumnReader.IsImageColumn(column.ItemType),
+            SchemaShape.Column.VectorKind.Vector when embeddingsFit && column.ItemType == NumberDataViewType.Single => true,
+            _ => !column.IsKey && column.ItemType == NumberDataViewType.Byte,
+        };
         if (!fits)
             throw new ArgumentOutOfRangeException(nameof(input),
-                $"Column '{image}' is {column.GetTypeString()}; an image column is text (a path), a vector of bytes or an image. Set the name of the right column.");
+                $"Column '{image}' is {column.GetTypeString()}; an image column is text (a path), a vector of bytes (an encoded file) or an " +
+                $"image{(embeddingsFit ? ", or a vector of float that the model gave" : "")}. Set ImageColumnName to the right column.");
     }
 
     private static SchemaShape.Column Embedding(string name) =>

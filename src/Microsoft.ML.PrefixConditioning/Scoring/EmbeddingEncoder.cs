@@ -8,71 +8,47 @@ internal sealed class EmbeddingEncoder(TrainedModel model, PrefixSelection? pref
     /// <summary>D.</summary>
     public int EmbeddingSize { get; } = model.Settings.Architecture.EmbeddingSize;
 
-    /// <summary>Decodes and preprocesses images on all cores.</summary>
+    /// <summary>Decodes and preprocesses images on all cores. An image that cannot be read is a matter of who asks for its embedding.</summary>
     /// <param name="images">N images.</param>
-    /// <param name="firstRow">Number of the first one in the view, for messages.</param>
-    /// <returns>The readable images' pixels one after the other, and which images these are.</returns>
-    /// <exception cref="InvalidDataException">An image cannot be read and the model's policy is to fail.</exception>
-    public PreparedImages Prepare(ReadOnlyMemory<ImageReference> images, long firstRow)
+    /// <param name="place">What messages say of an image's place, from its index among these.</param>
+    /// <param name="cancellation">Stops between two images.</param>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public PreparedImages Prepare(ReadOnlyMemory<ImageReference> images, Func<int, string> place, CancellationToken cancellation = default)
     {
-        var prepared = new float[images.Length][];
-        try
-        {
-            if (images.Length == 1) prepared[0] = Prepare(images.Span[0], firstRow)!;
-            else Parallel.For(0, images.Length, i => prepared[i] = Prepare(images.Span[i], firstRow + i)!);
-        }
-        catch (AggregateException e) when (e.InnerExceptions.OfType<InvalidDataException>().FirstOrDefault() is { } bad)
-        {
-            throw new InvalidDataException(bad.Message, bad);
-        }
-        var readable = Enumerable.Range(0, prepared.Length).Where(i => prepared[i] is not null).ToArray();
-        var pixels = readable.Length == 1 ? prepared[readable[0]] : new float[readable.Length * _preprocessor.Length];
-        if (readable.Length > 1)
-            for (var i = 0; i < readable.Length; i++) prepared[readable[i]].CopyTo(pixels, i * _preprocessor.Length);
-        return new PreparedImages(pixels, readable, images.Length);
+        var pixels = new float[images.Length * _preprocessor.Length];
+        var faults = new InvalidDataException?[images.Length];
+        if (images.Length == 1) Prepare(images.Span[0], pixels, ref faults[0], place, 0);
+        else
+            Parallel.For(0, images.Length, new ParallelOptions { CancellationToken = cancellation }, i =>
+                Prepare(images.Span[i], pixels.AsSpan(i * _preprocessor.Length, _preprocessor.Length), ref faults[i], place, i));
+
+        var readable = Enumerable.Range(0, faults.Length).Where(i => faults[i] is null).ToArray();
+        for (var i = 0; i < readable.Length; i++)
+            if (i != readable[i])
+                Array.Copy(pixels, readable[i] * _preprocessor.Length, pixels, i * _preprocessor.Length, _preprocessor.Length);
+        // With this policy an unreadable image is a missing value, not a fault.
+        return new PreparedImages(pixels, readable, model.Settings.BadImages == BadImagePolicy.Skip ? new InvalidDataException?[faults.Length] : faults);
     }
 
-    /// <summary>[N, D] row by row; NaN for images that could not be read.</summary>
-    public float[] Encode(PreparedImages images)
-    {
-        if (images.Readable.Length == 0) return Missing(images.Count);
-        var encoded = model.EncodeImages(images.Pixels, images.Readable.Length, prefix);
-        if (images.Readable.Length == images.Count) return encoded;
-        var all = Missing(images.Count);
-        for (var i = 0; i < images.Readable.Length; i++)
-            encoded.AsSpan(i * EmbeddingSize, EmbeddingSize).CopyTo(all.AsSpan(images.Readable[i] * EmbeddingSize));
-        return all;
-    }
+    /// <summary>[N, D] row by row.</summary>
+    /// <param name="pixels">[N, 3, S, S] or more.</param>
+    /// <param name="count">N.</param>
+    public float[] Encode(float[] pixels, int count) => model.EncodeImages(pixels, count, prefix);
 
     /// <summary>[N, D] row by row.</summary>
     public float[] Encode(IReadOnlyList<string> texts) => model.EncodeTexts(texts, prefix);
 
-    private float[] Missing(int count)
-    {
-        var values = new float[count * EmbeddingSize];
-        Array.Fill(values, float.NaN);
-        return values;
-    }
-
-    private float[]? Prepare(ImageReference image, long row)
+    private void Prepare(ImageReference image, Span<float> pixels, ref InvalidDataException? fault, Func<int, string> place, int index)
     {
         try
         {
-            var pixels = new float[_preprocessor.Length];
             _preprocessor.ApplyTest(ImageDecoder.Decode(image, model.Settings.ImageDecoding), pixels);
-            return pixels;
         }
         catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
         {
-            if (model.Settings.BadImages == BadImagePolicy.Skip) return null;
-            throw new InvalidDataException(
-                $"Row {row}: {e.Message} A model trained with {nameof(PrefixClipOptions.BadImages)} = {nameof(BadImagePolicy.Skip)} gives missing values instead.", e);
+            fault = new InvalidDataException(
+                $"{place(index)}: {e.Message} A model trained with {nameof(PrefixClipOptions.BadImages)} = {nameof(BadImagePolicy.Skip)} " +
+                "gives missing values instead.", e);
         }
     }
 }
-
-/// <summary>Images that are ready for the network.</summary>
-/// <param name="Pixels">[R, 3, S, S] for the R readable ones.</param>
-/// <param name="Readable">Their places among all, ascending.</param>
-/// <param name="Count">All images.</param>
-internal sealed record PreparedImages(float[] Pixels, int[] Readable, int Count);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.PrefixConditioning;
@@ -22,7 +23,6 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
     internal const string Summary = "Adds the embeddings of a CLIP model that was trained with prefix conditioning.";
 
     private readonly TrainedModel _model;
-    private bool _disposed;
 
     internal PrefixClipTransformer(IHostEnvironment environment, TrainedModel model)
     {
@@ -38,7 +38,7 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
     {
         get
         {
-            ObjectDisposedException.ThrowIf(_disposed, this);
+            _model.ThrowIfDisposed();
             return _model;
         }
     }
@@ -56,7 +56,7 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
     public double LogitScale => _model.LogitScale;
 
     /// <summary>Number of learned values.</summary>
-    public long ParameterCount => _model.Network.ParameterCount;
+    public long ParameterCount => _model.ParameterCount;
 
     /// <summary>Number of token ids, start and end token included.</summary>
     public int VocabularySize => _model.Settings.VocabularySize;
@@ -107,7 +107,11 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
         const int ImagesPerPass = 64;
         var encoder = new EmbeddingEncoder(Model, prefix: null);
         var all = new List<float[]>();
-        foreach (var pass in images.Chunk(ImagesPerPass)) all.AddRange(Rows(encoder.Encode(encoder.Prepare(pass, all.Count))));
+        foreach (var pass in images.Chunk(ImagesPerPass))
+        {
+            var prepared = encoder.Prepare(pass, i => string.Create(CultureInfo.InvariantCulture, $"The image at index {all.Count + i}"));
+            for (var i = 0; i < pass.Length; i++) all.Add(prepared.Embedding(i, encoder).ToArray());
+        }
         return [.. all];
     }
 
@@ -145,20 +149,15 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
     }
 
     // Called by ML.NET's loader, which finds it by its name and parameters.
-    private static PrefixClipTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
+    private static PrefixClipTransformer Create(IHostEnvironment env, ModelLoadContext ctx) => LoadFault.Report(env, () =>
     {
         ctx.CheckAtModel(GetVersionInfo());
         var device = TorchDevice.Resolve(ComputeDevice.Auto, GpuSettings.Of(env));
         return new PrefixClipTransformer(env, ModelFile.Read(ctx, device));
-    }
+    });
 
     private static VersionInfo GetVersionInfo() => ModelVersion.Of("PRFXCLIP", LoaderSignature);
 
     /// <summary>Frees the model's memory.</summary>
-    public void Dispose()
-    {
-        if (_disposed) return;
-        _disposed = true;
-        _model.Dispose();
-    }
+    public void Dispose() => _model.Dispose();
 }

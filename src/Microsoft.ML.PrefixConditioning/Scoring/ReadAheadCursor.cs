@@ -1,26 +1,27 @@
-using System.Threading.Channels;
 using Microsoft.ML.Data;
 
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Reads a cursor ahead in batches: while the network encodes one batch, the next is read and decoded in the background.</summary>
 /// <remarks>
-/// ML.NET pulls one row at a time, which would run the network on single images. This cursor has its source's columns; the values
+/// <para>ML.NET pulls one row at a time, which would run the network on single images. This cursor has its source's columns; the values
 /// of active ones are kept until their row is reached. The source cursor is used by one thread at a time. Batches grow from small to
-/// full, so that the first row of a short look comes soon.
+/// full, so that the first row of a short look comes soon. At most two batches are in memory, however slow the consumer is.</para>
+/// <para>The background work is only a chance to be early: a consumer that comes first does it itself. So any number of cursors can be
+/// read on any number of thread-pool threads without one waiting for a free thread.</para>
 /// </remarks>
 internal sealed class ReadAheadCursor : DataViewRowCursor
 {
-    private const int FirstBatch = 8, FullBatch = 64, BatchesReady = 2;
+    private const int FirstBatch = 8, FullBatch = 64;
 
-    private readonly ScoringMapper _mapper;
+    private readonly EmbeddingEncoder _encoder;
     private readonly DataViewRowCursor _source;
-    private readonly EncodedParts _parts;
     private readonly DataViewSchema.Column[] _kept;
+    private readonly RowBatchReader _reader;
     private readonly CancellationTokenSource _stop = new();
-    private readonly Channel<RowBatch> _channel = Channel.CreateBounded<RowBatch>(BatchesReady);
     private readonly BatchRow _encoded;
-    private Task? _producer;
+    private Lazy<RowBatch?>? _next;   // read by whoever comes first, once
+    private int _nextSize = FirstBatch;
     private RowBatch? _batch;
     private int _row = -1;
     private long _position = -1;
@@ -32,8 +33,9 @@ internal sealed class ReadAheadCursor : DataViewRowCursor
     /// <param name="kept">The source's columns whose values are wanted.</param>
     public ReadAheadCursor(ScoringMapper mapper, DataViewRowCursor source, EncodedParts parts, IEnumerable<DataViewSchema.Column> kept)
     {
-        (_mapper, _source, _parts) = (mapper, source, parts);
+        (_encoder, _source) = (mapper.Encoder!, source);
         _kept = [.. kept];
+        _reader = new RowBatchReader(source, _kept, mapper, parts);
         _encoded = new BatchRow(this);
     }
 
@@ -42,53 +44,61 @@ internal sealed class ReadAheadCursor : DataViewRowCursor
 
     public override DataViewSchema Schema => _source.Schema;
     public override long Position => _position;
-    public override long Batch => _batch is null || _row < 0 ? 0 : _batch.SourceBatches[_row];
+    public override long Batch => _batch is null ? 0 : _batch.SourceBatches[_row];
 
     public override bool IsColumnActive(DataViewSchema.Column column) => Array.Exists(_kept, c => c.Index == column.Index);
 
     public override bool MoveNext()
     {
         if (_disposed) return false;
-        if (_batch is not null && ++_row < _batch.Count)
+        if (_batch is null || ++_row >= _batch.Count)
         {
-            _position++;
-            return true;
+            _batch?.Dispose();
+            (_batch, _row) = (null, -1);
+            _batch = TakeNext();
+            if (_batch is null)
+            {
+                _position = -1;
+                return false;
+            }
+            _row = 0;
         }
-        _batch?.Dispose();
-        _batch = TakeBatch();
-        _row = _batch is null ? -1 : 0;
-        _position = _batch is null ? -1 : _position + 1;
-        return _batch is not null;
+        _position++;
+        return true;
     }
 
-    private RowBatch? TakeBatch()
+    private RowBatch? TakeNext()
     {
-        _producer ??= Task.Run(Produce);
-        if (!_channel.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult() || !_channel.Reader.TryRead(out var batch)) return null;
-        if (_parts.Image) batch.ImageEmbeddings = _mapper.Encoder!.Encode(batch.Images!);
-        if (_parts.Text) batch.TextEmbeddings = _mapper.Encoder!.Encode(batch.Texts!);
+        if (_next is null) StartNext();
+        var batch = _next!.Value;
+        if (batch is not null) StartNext();
         return batch;
     }
 
-    private async Task Produce()
+    private void StartNext()
     {
-        try
+        var size = _nextSize;
+        _nextSize = Math.Min(2 * _nextSize, FullBatch);
+        var next = _next = new Lazy<RowBatch?>(() => _reader.Read(size, _stop.Token));
+        ThreadPool.UnsafeQueueUserWorkItem(static next =>
         {
-            var reader = new RowBatchReader(_source, _kept, _mapper, _parts);
-            for (var size = FirstBatch; reader.Read(size) is { } batch; size = Math.Min(2 * size, FullBatch))
-                await _channel.Writer.WriteAsync(batch, _stop.Token).ConfigureAwait(false);
-            _channel.Writer.Complete();
-        }
-        catch (Exception e)
-        {
-            _channel.Writer.TryComplete(e);   // the reader of the channel meets it after the rows before it
-        }
+            try
+            {
+                _ = next.Value;
+            }
+            catch (Exception)
+            {
+                // The Lazy keeps it for MoveNext.
+            }
+        }, next, preferLocal: false);
     }
 
     public override ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column)
     {
         var at = Array.FindIndex(_kept, c => c.Index == column.Index);
-        if (at < 0) throw new ArgumentOutOfRangeException(nameof(column), $"Column '{column.Name}' is not active in this cursor; name it when the cursor is created.");
+        if (at < 0)
+            throw new ArgumentOutOfRangeException(nameof(column),
+                $"Column '{column.Name}' is not active in this cursor; name it when the cursor is created.");
         if (column.Type.RawType != typeof(TValue))
             throw new InvalidOperationException($"Column '{column.Name}' is {column.Type}; its values cannot be read as {typeof(TValue)}.");
         return (ref TValue value) => ((ColumnBuffer<TValue>)Current().Columns[at]).CopyTo(_row, ref value);
@@ -96,7 +106,8 @@ internal sealed class ReadAheadCursor : DataViewRowCursor
 
     public override ValueGetter<DataViewRowId> GetIdGetter() => (ref DataViewRowId value) => value = Current().Ids[_row];
 
-    private RowBatch Current() => _batch ?? throw new InvalidOperationException("The cursor stands on no row: call MoveNext first, and read values only while it returns true.");
+    private RowBatch Current() => _batch ?? throw new InvalidOperationException(
+        "The cursor stands on no row: call MoveNext first, and read values only while it returns true.");
 
     protected override void Dispose(bool disposing)
     {
@@ -104,21 +115,32 @@ internal sealed class ReadAheadCursor : DataViewRowCursor
         {
             _disposed = true;
             _stop.Cancel();
-            _producer?.GetAwaiter().GetResult();
-            while (_channel.Reader.TryRead(out var unread)) unread.Dispose();
+            EndReading();
             _batch?.Dispose();
+            (_batch, _row, _position) = (null, -1, -1);
             _source.Dispose();
             _stop.Dispose();
         }
         base.Dispose(disposing);
     }
 
+    /// <summary>Waits until nobody uses the source any more.</summary>
+    private void EndReading()
+    {
+        try
+        {
+            _next?.Value?.Dispose();
+        }
+        catch (Exception)
+        {
+            // A fault of rows that nobody asked for, or the cancellation itself.
+        }
+    }
+
     private sealed class BatchRow(ReadAheadCursor cursor) : EncodedRow
     {
-        private readonly int _size = cursor._mapper.Encoder!.EmbeddingSize;
+        public override ReadOnlySpan<float> ImageEmbedding => cursor.Current().Images!.Embedding(cursor._row, cursor._encoder);
 
-        public override ReadOnlySpan<float> ImageEmbedding => cursor.Current().ImageEmbeddings.AsSpan(cursor._row * _size, _size);
-
-        public override ReadOnlySpan<float> TextEmbedding => cursor.Current().TextEmbeddings.AsSpan(cursor._row * _size, _size);
+        public override ReadOnlySpan<float> TextEmbedding => cursor.Current().TextEmbedding(cursor._row, cursor._encoder);
     }
 }

@@ -15,7 +15,7 @@ internal sealed class ScoringRow : DataViewRow
         (_mapper, _input) = (mapper, input);
         _active = new bool[mapper.OutputSchema.Count];
         foreach (var column in activeColumns) _active[column.Index] = true;
-        _encoded = mapper.EncodeOnDemand(input);
+        _encoded = new OnDemandEncodedRow(mapper, input);
     }
 
     public override DataViewSchema Schema => _mapper.OutputSchema;

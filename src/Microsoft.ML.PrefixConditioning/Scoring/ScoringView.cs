@@ -1,4 +1,3 @@
-
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>A view with the added columns; its cursors read ahead and encode rows in batches.</summary>
@@ -14,13 +13,25 @@ internal sealed class ScoringView(IDataView source, ScoringMapper mapper) : IDat
     {
         var active = new bool[Schema.Count];
         foreach (var column in columnsNeeded) active[column.Index] = true;
-        var wanted = Schema.Where(c => active[c.Index]);
-        var cursor = source.GetRowCursor(mapper.GetDependencies(wanted), rand);
+        var cursor = source.GetRowCursor(mapper.GetDependencies(Schema.Where(c => active[c.Index])), rand);
+        try
+        {
+            return AddColumns(cursor, active);
+        }
+        catch
+        {
+            cursor.Dispose();
+            throw;
+        }
+    }
+
+    private ScoringCursor AddColumns(DataViewRowCursor cursor, bool[] active)
+    {
         var added = Enumerable.Range(0, mapper.AddedCount).Where(i => active[mapper.InputSchema.Count + i]).ToArray();
         var parts = new EncodedParts(added.Any(mapper.NeedsImage), added.Any(mapper.NeedsText));
         // Without a wanted embedding, or where embeddings are a column of the input, the network does not run and nothing is read ahead.
         if (mapper.Encoder is null || parts is { Image: false, Text: false })
-            return new ScoringCursor(mapper, cursor, mapper.EncodeOnDemand(cursor), active);
+            return new ScoringCursor(mapper, cursor, new OnDemandEncodedRow(mapper, cursor), active);
         // What is only encoded need not be kept: an image column may be large, or costly to read twice.
         var kept = source.Schema.Where(c => cursor.IsColumnActive(c) && (active[c.Index] || !mapper.IsEncoded(c)));
         var readAhead = new ReadAheadCursor(mapper, cursor, parts, kept);

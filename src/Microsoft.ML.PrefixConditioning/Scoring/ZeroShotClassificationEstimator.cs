@@ -33,10 +33,12 @@ public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassif
     {
         ArgumentNullException.ThrowIfNull(input);
         var model = _model.Model;
+        ZeroShotColumns.RequireImage(input.Schema, ImageColumnName, model.Settings);   // a wrong column is an error now, not at the first row
         var classifier = new ZeroShotClassifier
         {
             ClassNames = [.. _options.ClassNames],
-            Embeddings = model.EncodeClasses(_options.ClassNames, _options.PromptTemplates ?? PromptTemplates.Of([.. model.Settings.Templates]), _options.Prefix),
+            Embeddings = model.EncodeClasses(
+                _options.ClassNames, _options.PromptTemplates ?? PromptTemplates.Of([.. model.Settings.Templates]), _options.Prefix),
             LogitScale = (float)(_options.LogitScale ?? model.LogitScale),
             Prefix = _options.Prefix ?? PrefixResolution.Default(model.Settings.DatasetTypes),
             ImageColumnName = ImageColumnName,
@@ -44,9 +46,7 @@ public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassif
             ScoreColumnName = _options.ScoreColumnName,
             PredictedLabelColumnName = _options.PredictedLabelColumnName,
         };
-        var transformer = new ZeroShotClassificationTransformer(_host, _model, classifier, ownsModel: false);
-        transformer.GetOutputSchema(input.Schema);   // a wrong column is an error now, not at the first row
-        return transformer;
+        return new ZeroShotClassificationTransformer(_host, _model, classifier, ownsModel: false);
     }
 
     /// <summary>The columns that the classifier adds, from those of the input.</summary>
@@ -54,7 +54,7 @@ public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassif
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
-        EmbeddingColumns.RequireImage(inputSchema, ImageColumnName);
+        EmbeddingColumns.RequireImage(inputSchema, ImageColumnName, embeddingsFit: true);
         return ZeroShotColumns.AddTo(inputSchema, _options.LabelColumnName, _options.ScoreColumnName, _options.PredictedLabelColumnName);
     }
 }

@@ -18,7 +18,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// </remarks>
 public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposable
 {
-    internal const string LoaderSignature = "ZeroShotClassificationTransformer";
+    internal const string LoaderSignature = "ZeroShotClassification";   // ML.NET keeps 24 bytes
     internal const string Summary = "Classifies images by class names with a CLIP model.";
     private const string ModelName = "Model";
 
@@ -79,20 +79,21 @@ public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposabl
     }
 
     // Called by ML.NET's loader, which finds it by its name and parameters.
-    private static ZeroShotClassificationTransformer Create(IHostEnvironment env, ModelLoadContext ctx)
+    private static ZeroShotClassificationTransformer Create(IHostEnvironment env, ModelLoadContext ctx) => LoadFault.Report(env, () =>
     {
         ctx.CheckAtModel(GetVersionInfo());
         ctx.LoadModel<PrefixClipTransformer, SignatureLoadModel>(env, out var model, ModelName);
         try
         {
-            return new ZeroShotClassificationTransformer(env, model, ZeroShotClassifier.Read(ctx.Reader, model.Architecture.EmbeddingSize), ownsModel: true);
+            var classifier = ZeroShotClassifier.Read(ctx.Reader, model.Architecture.EmbeddingSize);
+            return new ZeroShotClassificationTransformer(env, model, classifier, ownsModel: true);
         }
         catch
         {
             model.Dispose();
             throw;
         }
-    }
+    });
 
     private static VersionInfo GetVersionInfo() => ModelVersion.Of("ZEROSHOT", LoaderSignature);
 

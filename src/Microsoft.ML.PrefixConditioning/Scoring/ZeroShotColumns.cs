@@ -10,7 +10,7 @@ internal static class ZeroShotColumns
     {
         var columns = input.ToDictionary(c => c.Name, StringComparer.Ordinal);
         var scoreAnnotations = new SchemaShape(AnnotationUtils.GetTrainerOutputAnnotation()
-            .Append(new SchemaShape.Column(AnnotationUtils.Kinds.SlotNames, SchemaShape.Column.VectorKind.Vector, TextDataViewType.Instance, isKey: false)));
+            .Append(Names(AnnotationUtils.Kinds.SlotNames)).Append(Names(AnnotationUtils.Kinds.TrainingLabelValues)));
         columns[score] = new(score, SchemaShape.Column.VectorKind.Vector, NumberDataViewType.Single, isKey: false, scoreAnnotations);
         columns[predictedLabel] = Key(predictedLabel, AnnotationUtils.GetTrainerOutputAnnotation());
         if (columns.TryGetValue(label, out var column) && IsLabel(column)) columns[label] = Key(label, []);
@@ -18,11 +18,31 @@ internal static class ZeroShotColumns
     }
 
     private static bool IsLabel(SchemaShape.Column column) =>
-        column.Kind == SchemaShape.Column.VectorKind.Scalar && (column.ItemType is TextDataViewType || column.IsKey);
+        column.Kind == SchemaShape.Column.VectorKind.Scalar && (column.ItemType is TextDataViewType || (column.IsKey
+            && column.Annotations.TryFindColumn(AnnotationUtils.Kinds.KeyValues, out var values) && values.ItemType is TextDataViewType));
 
     private static SchemaShape.Column Key(string name, IEnumerable<SchemaShape.Column> annotations) => new(
-        name, SchemaShape.Column.VectorKind.Scalar, NumberDataViewType.UInt32, isKey: true, new SchemaShape(annotations.Append(
-            new SchemaShape.Column(AnnotationUtils.Kinds.KeyValues, SchemaShape.Column.VectorKind.Vector, TextDataViewType.Instance, isKey: false))));
+        name, SchemaShape.Column.VectorKind.Scalar, NumberDataViewType.UInt32, isKey: true,
+        new SchemaShape(annotations.Append(Names(AnnotationUtils.Kinds.KeyValues))));
+
+    private static SchemaShape.Column Names(string kind) =>
+        new(kind, SchemaShape.Column.VectorKind.Vector, TextDataViewType.Instance, isKey: false);
+
+    /// <summary>The column that is classified: images, or embeddings of the model.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such column, or its type does not fit.</exception>
+    public static DataViewSchema.Column RequireImage(DataViewSchema input, string name, ModelSettings model)
+    {
+        const string Setting = nameof(ZeroShotClassificationOptions.ImageColumnName);
+        var column = ColumnReader.Require(input, name, Setting);
+        if (!IsEmbedding(column)) return ColumnReader.RequireImage(input, name, Setting);
+        var size = model.Architecture.EmbeddingSize;
+        return ((VectorDataViewType)column.Type).Size == size ? column : throw new ArgumentOutOfRangeException(nameof(input),
+            $"Column '{name}' is {column.Type}; this model's embeddings have {size} numbers. " +
+            $"Set {Setting} to a column that this model gave, or to the images.");
+    }
+
+    private static bool IsEmbedding(DataViewSchema.Column column) =>
+        column.Type is VectorDataViewType vector && vector.ItemType == NumberDataViewType.Single;
 
     /// <summary>What the classifier adds to one schema: 0 score, 1 predicted label, 2 the label as a key where the input has one.</summary>
     public sealed class Mapper : ScoringMapper
@@ -37,21 +57,11 @@ internal static class ZeroShotColumns
             : base(input, Added(classifier, input))
         {
             _classifier = classifier;
-            _keys = classifier.ClassNames.Select((name, i) => (name, key: (uint)i + 1)).ToDictionary(k => k.name, k => k.key, StringComparer.Ordinal);
+            _keys = classifier.ClassNames.Select((name, i) => (name, key: (uint)i + 1))
+                .ToDictionary(k => k.name, k => k.key, StringComparer.Ordinal);
             _label = LabelOf(classifier, input);
-            var column = ColumnReader.Require(input, classifier.ImageColumnName, nameof(ZeroShotClassificationOptions.ImageColumnName));
-            if (column.Type is VectorDataViewType vector && vector.ItemType == NumberDataViewType.Single)
-            {
-                if (vector.Size != model.Settings.Architecture.EmbeddingSize)
-                    throw new ArgumentOutOfRangeException(nameof(input),
-                        $"Column '{column.Name}' is {column.Type}; this model's embeddings have {model.Settings.Architecture.EmbeddingSize} numbers. Set {nameof(ZeroShotClassificationOptions.ImageColumnName)} to a column that this model gave, or to the images.");
-                ImageColumn = column;
-            }
-            else
-            {
-                ImageColumn = ColumnReader.RequireImage(input, classifier.ImageColumnName, nameof(ZeroShotClassificationOptions.ImageColumnName));
-                Encoder = new EmbeddingEncoder(model, classifier.Prefix);
-            }
+            ImageColumn = RequireImage(input, classifier.ImageColumnName, model.Settings);
+            if (!IsEmbedding(ImageColumn)) Encoder = new EmbeddingEncoder(model, classifier.Prefix);
         }
 
         public override EmbeddingEncoder? Encoder { get; }
@@ -97,35 +107,41 @@ internal static class ZeroShotColumns
 
         private static List<DataViewSchema.DetachedColumn> Added(ZeroShotClassifier classifier, DataViewSchema input)
         {
-            var count = classifier.ClassNames.Length;
-            var names = new VBuffer<ReadOnlyMemory<char>>(count, [.. classifier.ClassNames.Select(n => n.AsMemory())]);
-            void Names(ref VBuffer<ReadOnlyMemory<char>> value) => names.CopyTo(ref value);
+            var names = new VBuffer<ReadOnlyMemory<char>>(classifier.ClassNames.Length, [.. classifier.ClassNames.Select(n => n.AsMemory())]);
+            var key = new KeyDataViewType(typeof(uint), names.Length);
             var scoreSet = AnnotationUtils.GetMaxAnnotationKind(input, out _, AnnotationUtils.Kinds.ScoreColumnSetId) + 1;
-            DataViewSchema.Annotations Annotations(string? valueKind, string namesKind)
-            {
-                var builder = new DataViewSchema.Annotations.Builder();
-                if (valueKind is not null)
-                {
-                    builder.Add<uint>(AnnotationUtils.Kinds.ScoreColumnSetId, new KeyDataViewType(typeof(uint), int.MaxValue), (ref uint value) => value = scoreSet);
-                    AddText(builder, AnnotationUtils.Kinds.ScoreColumnKind, AnnotationUtils.Const.ScoreColumnKind.MulticlassClassification);
-                    AddText(builder, AnnotationUtils.Kinds.ScoreValueKind, valueKind);
-                }
-                if (namesKind == AnnotationUtils.Kinds.KeyValues) builder.AddKeyValues<ReadOnlyMemory<char>>(count, TextDataViewType.Instance, Names);
-                else builder.AddSlotNames(count, Names);
-                return builder.ToAnnotations();
-            }
-            var key = new KeyDataViewType(typeof(uint), count);
+            var score = OfScoreSet(scoreSet, AnnotationUtils.Const.ScoreValueKind.Score);
+            AddNames(score, AnnotationUtils.Kinds.SlotNames, names);
+            AddNames(score, AnnotationUtils.Kinds.TrainingLabelValues, names);
+            var predicted = OfScoreSet(scoreSet, AnnotationUtils.Const.ScoreValueKind.PredictedLabel);
+            AddNames(predicted, AnnotationUtils.Kinds.KeyValues, names);
             var added = new List<DataViewSchema.DetachedColumn>
             {
-                new(classifier.ScoreColumnName, new VectorDataViewType(NumberDataViewType.Single, count),
-                    Annotations(AnnotationUtils.Const.ScoreValueKind.Score, AnnotationUtils.Kinds.SlotNames)),
-                new(classifier.PredictedLabelColumnName, key,
-                    Annotations(AnnotationUtils.Const.ScoreValueKind.PredictedLabel, AnnotationUtils.Kinds.KeyValues)),
+                new(classifier.ScoreColumnName, new VectorDataViewType(NumberDataViewType.Single, names.Length), score.ToAnnotations()),
+                new(classifier.PredictedLabelColumnName, key, predicted.ToAnnotations()),
             };
             if (LabelOf(classifier, input) is not null)
-                added.Add(new(classifier.LabelColumnName, key, Annotations(null, AnnotationUtils.Kinds.KeyValues)));
+            {
+                var label = new DataViewSchema.Annotations.Builder();
+                AddNames(label, AnnotationUtils.Kinds.KeyValues, names);
+                added.Add(new(classifier.LabelColumnName, key, label.ToAnnotations()));
+            }
             return added;
         }
+
+        /// <summary>The annotations by which ML.NET's evaluators know columns that one model gave.</summary>
+        private static DataViewSchema.Annotations.Builder OfScoreSet(uint scoreSet, string valueKind)
+        {
+            var builder = new DataViewSchema.Annotations.Builder();
+            builder.Add<uint>(AnnotationUtils.Kinds.ScoreColumnSetId, AnnotationUtils.ScoreColumnSetIdType, (ref uint value) => value = scoreSet);
+            AddText(builder, AnnotationUtils.Kinds.ScoreColumnKind, AnnotationUtils.Const.ScoreColumnKind.MulticlassClassification);
+            AddText(builder, AnnotationUtils.Kinds.ScoreValueKind, valueKind);
+            return builder;
+        }
+
+        private static void AddNames(DataViewSchema.Annotations.Builder builder, string kind, VBuffer<ReadOnlyMemory<char>> names) =>
+            builder.Add<VBuffer<ReadOnlyMemory<char>>>(kind, new VectorDataViewType(TextDataViewType.Instance, names.Length),
+                (ref VBuffer<ReadOnlyMemory<char>> value) => names.CopyTo(ref value));
 
         private static void AddText(DataViewSchema.Annotations.Builder builder, string kind, string text) =>
             builder.Add<ReadOnlyMemory<char>>(kind, TextDataViewType.Instance, (ref ReadOnlyMemory<char> value) => value = text.AsMemory());

@@ -1,0 +1,37 @@
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>Images of several rows that are ready for the network.</summary>
+/// <param name="pixels">[R, 3, S, S] for the R readable ones.</param>
+/// <param name="readable">Their places among all, ascending.</param>
+/// <param name="faults">For every image, why it cannot be read; null where it can, or where it counts as missing.</param>
+internal sealed class PreparedImages(float[] pixels, int[] readable, InvalidDataException?[] faults)
+{
+    private float[] _pixels = pixels;
+    private float[]? _embeddings;
+
+    /// <summary>An image's embedding, [D]. The first call runs the network for all of them.</summary>
+    /// <param name="index">Which of the images.</param>
+    /// <param name="encoder">The encoder that prepared them.</param>
+    /// <returns>Unit length; NaN for a missing image.</returns>
+    /// <exception cref="InvalidDataException">The image cannot be read and the model's policy is to fail.</exception>
+    public ReadOnlySpan<float> Embedding(int index, EmbeddingEncoder encoder)
+    {
+        if (faults[index] is { } fault) throw new InvalidDataException(fault.Message, fault);
+        _embeddings ??= Encode(encoder);
+        return _embeddings.AsSpan(index * encoder.EmbeddingSize, encoder.EmbeddingSize);
+    }
+
+    private float[] Encode(EmbeddingEncoder encoder)
+    {
+        var all = new float[faults.Length * encoder.EmbeddingSize];
+        Array.Fill(all, float.NaN);
+        if (readable.Length > 0)
+        {
+            var encoded = encoder.Encode(_pixels, readable.Length);
+            for (var i = 0; i < readable.Length; i++)
+                encoded.AsSpan(i * encoder.EmbeddingSize, encoder.EmbeddingSize).CopyTo(all.AsSpan(readable[i] * encoder.EmbeddingSize));
+        }
+        _pixels = [];   // several megabytes that are not needed again
+        return all;
+    }
+}

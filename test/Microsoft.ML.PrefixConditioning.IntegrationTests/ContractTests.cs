@@ -1,0 +1,39 @@
+using Microsoft.ML.Data;
+
+namespace Microsoft.ML.PrefixConditioning.IntegrationTests;
+
+/// <summary>The main job, as the documentation shows it to users.</summary>
+[TestClass]
+public sealed class ContractTests
+{
+    [TestMethod]
+    public void WholeJob_AsDocumented_LoadedModelScoresAsTheTrainedOne()
+    {
+        var (labelledFolder, captions, images) = (Tiny.Data.Labelled, Tiny.Data.Captions, Tiny.Data.Captioned);
+        var zip = Path.Combine(Tiny.Data.Folder, "contract.zip");
+        var mlContext = new MLContext(seed: 1);
+
+        IDataView labelled = mlContext.Data.LoadImageFolder(labelledFolder);
+        IDataView captioned = mlContext.Data.LoadImageCaptions(captions, imageRoot: images);
+        IDataView train = mlContext.Data.UnifyDatasets(labelled, captioned);
+        IDataView test = labelled;
+
+        var clip = mlContext.Transforms.PrefixClip(Tiny.Options);
+        PrefixClipTransformer model = clip.Fit(train);
+
+        var zeroShot = mlContext.Transforms.ZeroShotClassification(model, ["red", "green", "blue"]);
+        IDataView scored = zeroShot.Fit(test).Transform(test);
+        var metrics = mlContext.MulticlassClassification.Evaluate(scored, labelColumnName: "Label");
+
+        mlContext.Model.Save(model, train.Schema, zip);
+        ITransformer again = new MLContext().Model.Load(zip, out var schema);
+
+        Assert.IsGreaterThan(0.8, metrics.MicroAccuracy, "The model did not learn three colours.");
+        Assert.AreSequenceEqual(train.Schema.Select(c => c.Name), schema.Select(c => c.Name));
+        using var loaded = (PrefixClipTransformer)again;
+        var rescored = mlContext.Transforms.ZeroShotClassification(loaded, ["red", "green", "blue"]).Fit(test).Transform(test);
+        CollectionAssert.AreEqual(
+            scored.GetColumn<float[]>("Score").SelectMany(s => s).ToArray(), rescored.GetColumn<float[]>("Score").SelectMany(s => s).ToArray());
+        model.Dispose();
+    }
+}

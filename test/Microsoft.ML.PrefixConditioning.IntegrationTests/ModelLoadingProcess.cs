@@ -1,0 +1,27 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+
+namespace Microsoft.ML.PrefixConditioning.IntegrationTests;
+
+/// <summary>The program test/ModelLoading in a process of its own: a bare MLContext, no registration call.</summary>
+internal static class ModelLoadingProcess
+{
+    /// <summary>Loads a model and transforms images with it.</summary>
+    /// <returns>The lines that it printed, and its exit code.</returns>
+    public static (string[] Lines, int ExitCode) Run(string model, params string[] images)
+    {
+        // The runtime that runs the tests, whether or not it is on the path.
+        var host = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", "dotnet"));
+        var start = new ProcessStartInfo(OperatingSystem.IsWindows() ? host + ".exe" : host) { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "ModelLoading.dll"));
+        start.ArgumentList.Add(model);
+        foreach (var image in images) start.ArgumentList.Add(image);
+        start.Environment["OMP_NUM_THREADS"] = "1";   // as in the tests
+        using var process = Process.Start(start)!;
+        var error = process.StandardError.ReadToEndAsync();
+        var output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        if (process.ExitCode is not (0 or 1)) Assert.Fail($"The process ended with {process.ExitCode}: {output} {error.Result}");
+        return ([.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries), .. error.Result.Split('\n', StringSplitOptions.RemoveEmptyEntries)], process.ExitCode);
+    }
+}

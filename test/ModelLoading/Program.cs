@@ -1,0 +1,40 @@
+using System.Globalization;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+
+// Arguments: a saved model, then image files. Prints every vector of float and every text or key value that the model gives for them.
+// Nothing of the package is named here, and nothing is registered: the model file alone leads ML.NET to it.
+var mlContext = new MLContext();
+mlContext.Log += (_, e) =>
+{
+    if (e.Kind == Microsoft.ML.Runtime.ChannelMessageKind.Error) Console.Error.WriteLine(e.RawMessage);
+};
+ITransformer model;
+try
+{
+    model = mlContext.Model.Load(args[0], out _);
+}
+catch (System.Reflection.TargetInvocationException e)   // ML.NET's own, around the loader's
+{
+    Console.WriteLine(e.InnerException!.Message);
+    return 1;
+}
+
+var images = mlContext.Data.LoadFromEnumerable(args.Skip(1).Select(path => new ImageRow { Image = path, Text = "a red thing" }));
+var scored = model.Transform(images);
+foreach (var column in scored.Schema.Where(c => !c.IsHidden))
+    if (column.Type is VectorDataViewType { ItemType: NumberDataViewType })
+        foreach (var vector in scored.GetColumn<float[]>(column))
+            Console.WriteLine($"{column.Name} {string.Join(' ', vector.Select(v => BitConverter.SingleToUInt32Bits(v).ToString("x8", CultureInfo.InvariantCulture)))}");
+    else if (column.Type is KeyDataViewType)
+        foreach (var key in scored.GetColumn<uint>(column))
+            Console.WriteLine($"{column.Name} {key}");
+(model as IDisposable)?.Dispose();
+return 0;
+
+internal sealed class ImageRow
+{
+    public string Image { get; set; } = "";
+
+    public string Text { get; set; } = "";
+}
