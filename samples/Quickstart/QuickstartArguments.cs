@@ -20,11 +20,11 @@ internal sealed record QuickstartArguments
     /// <summary>Where data, model and report are written.</summary>
     public string Output { get; init; } = "quickstart-out";
 
-    /// <summary>Passes over the data; null for the sample's own choice.</summary>
-    public int? Epochs { get; init; }
+    /// <summary>Passes over the data, per model.</summary>
+    public int Epochs { get; init; } = 3;
 
     /// <summary>Rows per step.</summary>
-    public int BatchSize { get; init; } = 64;
+    public int BatchSize { get; init; } = 32;
 
     /// <summary>Seed of data and training.</summary>
     public int Seed { get; init; } = 1;
@@ -38,8 +38,8 @@ internal sealed record QuickstartArguments
         var images = new Option<string?>("--images") { Description = "Folder that the caption file's image names are relative to." };
         var tests = new Option<string[]>("--test") { Description = "Folders with one folder of images per class, to test on.", AllowMultipleArgumentsPerToken = true };
         var output = new Option<string>("--out") { Description = "Folder for the model and the report.", DefaultValueFactory = _ => "quickstart-out" };
-        var epochs = new Option<int?>("--epochs") { Description = "Passes over the data, per model." };
-        var batch = new Option<int>("--batch-size") { Description = "Rows per step.", DefaultValueFactory = _ => 64 };
+        var epochs = new Option<int>("--epochs") { Description = "Passes over the data, per model.", DefaultValueFactory = _ => 3 };
+        var batch = new Option<int>("--batch-size") { Description = "Rows per step.", DefaultValueFactory = _ => 32 };
         var seed = new Option<int>("--seed") { Description = "Seed of data and training.", DefaultValueFactory = _ => 1 };
         var command = new RootCommand("Trains a small image-text model on labels and captions, with and without prefix conditioning, and compares them zero-shot. Without data it draws its own.")
         {
