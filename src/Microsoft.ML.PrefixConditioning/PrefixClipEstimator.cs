@@ -29,8 +29,10 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
     /// <summary>Trains a model on the view's rows.</summary>
     /// <param name="input">Rows with an image, a text and a dataset type; the label is optional.</param>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or has the wrong type.</exception>
-    /// <exception cref="InvalidDataException">The rows cannot be trained on: empty texts, unknown dataset types, fewer rows than a batch, one class only, unreadable images.</exception>
-    /// <exception cref="InvalidOperationException">The loss is no longer a number, or there is no GPU where one is asked for.</exception>
+    /// <exception cref="ArgumentException">An option does not fit the rows: a batch size above a dataset type's rows, a missing weight, an unknown validation prefix.</exception>
+    /// <exception cref="InvalidDataException">The rows cannot be trained on: empty texts, unknown dataset types, one class only, unreadable images. Or a checkpoint is damaged, or another run's.</exception>
+    /// <exception cref="IOException">The checkpoint folder cannot be written to, or the vocabulary cannot be read.</exception>
+    /// <exception cref="InvalidOperationException">The loss or a weight is no longer a number, or there is no GPU where one is asked for.</exception>
     /// <exception cref="OperationCanceledException">The options' token was cancelled.</exception>
     /// <returns>The trained model; dispose it when it is no longer used.</returns>
     public PrefixClipTransformer Fit(IDataView input)

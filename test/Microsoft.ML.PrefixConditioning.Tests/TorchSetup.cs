@@ -5,5 +5,9 @@ namespace Microsoft.ML.PrefixConditioning.Tests;
 public static class TorchSetup
 {
     [AssemblyInitialize]
-    public static void LoadNativeLibrary(TestContext context) => NativeTorchLoader.EnsureLoaded();
+    public static void LoadNativeLibrary(TestContext context)
+    {
+        NativeTorchLoader.EnsureLoaded();
+        TorchSharp.torch.set_num_threads(1);   // on tensors this small, threads only wait for each other
+    }
 }

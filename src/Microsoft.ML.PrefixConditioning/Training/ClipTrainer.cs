@@ -83,10 +83,10 @@ internal sealed class ClipTrainer
     {
         using var scope = NewDisposeScope();
         var loss = Loss(batch);
+        loss.backward();                 // before its value is asked for: a GPU then works on without waiting
         var value = loss.ToDouble();
         if (!double.IsFinite(value))
             throw Diverged(FormattableString.Invariant($"The loss of step {step + 1} is {value} at learning rate {rate:g3}; training cannot go on."));
-        loss.backward();
         optimizer.Step(rate);
         return value;
     }

@@ -78,13 +78,13 @@ public sealed class ClassEmbeddingsTests
     public void FromTokens_Blend_IsTheWeightedMeanOfUnitLength()
     {
         using var scope = NewDisposeScope();
-        using var model = SmallModel.CreateTrained();
+        using var model = SmallModel.CreateWithLargePrefixes();
         string[] texts = ["a red square", "a blue disc", "red", "blue square"];
         int[][] sentences = [.. texts.Select(s => SmallModel.Tokenizer.Encode(s, 16))];
-        var caption = ClassEmbeddings.FromTokens(model.Network, sentences, 2, [(0, 1)]);
-        var classification = ClassEmbeddings.FromTokens(model.Network, sentences, 2, [(1, 1)]);
+        var caption = ClassEmbeddings.FromTokens(model, sentences, 2, [(0, 1)]);
+        var classification = ClassEmbeddings.FromTokens(model, sentences, 2, [(1, 1)]);
         Assert.IsGreaterThan(1e-3, (caption - classification).abs().max().ToDouble(), "the prefix must matter");
-        var blend = ClassEmbeddings.FromTokens(model.Network, sentences, 2, [(0, 0.75), (1, 0.25)]);
+        var blend = ClassEmbeddings.FromTokens(model, sentences, 2, [(0, 0.75), (1, 0.25)]);
         TinyGolden.AreClose(nn.functional.normalize(0.75 * caption + 0.25 * classification, p: 2, dim: 1), blend, 1e-6, "blend");
     }
 
@@ -106,12 +106,12 @@ public sealed class ClassEmbeddingsTests
     public void Compute_MoreTextsThanOnePass_EqualsOneByOne()
     {
         using var scope = NewDisposeScope();
-        using var model = SmallModel.CreateTrained();
+        using var model = SmallModel.CreateWithLargePrefixes();
         var names = Enumerable.Range(0, 150).Select(i => $"class {i}").ToArray();
         var templates = PromptTemplates.Of("{}", "a red {}.");
-        var all = ClassEmbeddings.Compute(model.Network, SmallModel.Tokenizer, names, templates, [(1, 1)]);
+        var all = ClassEmbeddings.Compute(model, SmallModel.Tokenizer, names, templates, [(1, 1)]);
         DataTestRows.Equal<long>([150, 8], all.shape);
         foreach (var i in new[] { 0, 127, 128, 149 })
-            TinyGolden.AreClose(ClassEmbeddings.Compute(model.Network, SmallModel.Tokenizer, [names[i]], templates, [(1, 1)]), all.narrow(0, i, 1), 1e-5, names[i]);
+            TinyGolden.AreClose(ClassEmbeddings.Compute(model, SmallModel.Tokenizer, [names[i]], templates, [(1, 1)]), all.narrow(0, i, 1), 1e-5, names[i]);
     }
 }

@@ -7,9 +7,12 @@ namespace Microsoft.ML.PrefixConditioning.Tests;
 
 /// <summary>The initial weights against the distributions that test/golden/clip_vit_tiny/init_reference.json names.</summary>
 [TestClass]
-public sealed partial class InitialWeightsTests
+public sealed class InitialWeightsTests
 {
     private const int Vocabulary = 512;
+
+    private static readonly Regex NormalRule = new(@"^normal\(0, (.+?)\)(   .*)?$");
+    private static readonly Regex UniformRule = new(@"uniform\(\+-(.+?)\)( \(.*\))?(;.*)?$");
 
     [TestMethod]
     public void Create_NoPrefix_HasTheReferencesNamesAndShapes()
@@ -94,14 +97,14 @@ public sealed partial class InitialWeightsTests
     private static void Check(string name, string rule, Tensor values, Dictionary<string, double> symbols)
     {
         double count = values.numel(), mean = values.mean().ToDouble(), std = values.std(false).ToDouble(), largest = values.abs().max().ToDouble();
-        if (NormalRule().Match(rule) is { Success: true } normal)
+        if (NormalRule.Match(rule) is { Success: true } normal)
         {
             var expected = Value(normal.Groups[1].Value, symbols);
             Assert.AreEqual(expected, std, 5 * expected / Math.Sqrt(2 * count), $"{name}: {rule}");
             Assert.AreEqual(0, mean, 5 * expected / Math.Sqrt(count), $"{name}: {rule}");
             Assert.IsGreaterThan(2.5 * expected, largest, $"{name}: {rule}, which is not uniform");
         }
-        else if (UniformRule().Match(rule) is { Success: true } uniform)
+        else if (UniformRule.Match(rule) is { Success: true } uniform)
         {
             var bound = Value(uniform.Groups[1].Value, symbols);
             Assert.IsTrue(largest <= bound && largest > 0.97 * bound, $"{name}: {rule}; largest value {largest}, bound {bound}");
@@ -136,10 +139,4 @@ public sealed partial class InitialWeightsTests
         var pattern = Regex.Escape(name).Replace(@"\.\*\.", @"(\..*)?\.", StringComparison.Ordinal).Replace(@"\*", @"\w*", StringComparison.Ordinal);
         return new Regex($"^{pattern}$");
     }
-
-    [GeneratedRegex(@"^normal\(0, (.+?)\)(   .*)?$")]
-    private static partial Regex NormalRule();
-
-    [GeneratedRegex(@"uniform\(\+-(.+?)\)( \(.*\))?(;.*)?$")]
-    private static partial Regex UniformRule();
 }

@@ -16,14 +16,24 @@ internal static class SmallModel
     public static ClipModel Create(int prefixLength = 1, int imagePrefixLength = 0, ulong seed = 1) =>
         ClipModel.Create(new ClipModelShape(Architecture, Tokenizer.VocabularySize, 2, prefixLength, imagePrefixLength), CPU, seed);
 
-    /// <summary>A model as training gives it; the prefixes are made large, so that they matter.</summary>
-    public static TrainedModel CreateTrained(int prefixLength = 1, int imagePrefixLength = 0)
+    /// <summary>A model whose prefixes are large, so that they matter.</summary>
+    public static ClipModel CreateWithLargePrefixes(int prefixLength = 1, int imagePrefixLength = 0)
     {
         var model = Create(prefixLength, imagePrefixLength);
         using (no_grad())
         using (NewDisposeScope())
             foreach (var (_, weight) in model.Weights.Where(w => w.Key.Contains("prefix", StringComparison.Ordinal))) weight.mul_(50);
-        var options = new PrefixClipOptions { Architecture = Architecture, PrefixLength = prefixLength, ImagePrefixLength = imagePrefixLength };
+        return model;
+    }
+
+    /// <summary>A model as training gives it, with large prefixes.</summary>
+    public static TrainedModel CreateTrained(int prefixLength = 1, int imagePrefixLength = 0) =>
+        Trained(CreateWithLargePrefixes(prefixLength, imagePrefixLength));
+
+    /// <summary>A model with all that belongs to it, which owns it then.</summary>
+    public static TrainedModel Trained(ClipModel model)
+    {
+        var options = new PrefixClipOptions { Architecture = Architecture, PrefixLength = model.Shape.PrefixLength, ImagePrefixLength = model.Shape.ImagePrefixLength };
         return new TrainedModel(model, Tokenizer, ModelSettings.From(options, options.DatasetTypes, Tokenizer.VocabularySize), TrainingHistory.Empty);
     }
 

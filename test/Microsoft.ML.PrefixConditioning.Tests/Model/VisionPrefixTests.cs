@@ -10,12 +10,12 @@ public sealed class VisionPrefixTests
     public void Forward_WithPrefix_HasTheShapeAndDependsOnTheType()
     {
         using var scope = NewDisposeScope();
-        using var model = SmallModel.CreateTrained(prefixLength: 0, imagePrefixLength: 3);
+        using var model = SmallModel.CreateWithLargePrefixes(prefixLength: 0, imagePrefixLength: 3);
         var images = SmallModel.Images(4);
-        var first = model.Network.Vision.Forward(images, zeros([4], ScalarType.Int64));
+        var first = model.Vision.Forward(images, zeros([4], ScalarType.Int64));
         DataTestRows.Equal<long>([4, 8], first.shape);
-        Assert.IsGreaterThan(1e-3, (first - model.Network.Vision.Forward(images, ones([4], ScalarType.Int64))).abs().max().ToDouble());
-        var mixed = model.Network.Vision.Forward(images, tensor(new long[] { 0, 1, 1, 0 }));
+        Assert.IsGreaterThan(1e-3, (first - model.Vision.Forward(images, ones([4], ScalarType.Int64))).abs().max().ToDouble());
+        var mixed = model.Vision.Forward(images, tensor(new long[] { 0, 1, 1, 0 }));
         TinyGolden.AreClose(first.narrow(0, 3, 1), mixed.narrow(0, 3, 1), 1e-6, "a row's type is its own");
     }
 

@@ -1,4 +1,5 @@
 using SkiaSharp;
+using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
@@ -49,8 +50,14 @@ internal sealed class DrawnData : IDisposable
     }
 
     /// <summary>Every weight's bytes by name.</summary>
-    public static Dictionary<string, byte[]> Weights(PrefixClipTransformer transformer) =>
-        transformer.Model.Network.Weights.ToDictionary(w => w.Key, w => w.Value.bytes.ToArray());
+    public static Dictionary<string, byte[]> Weights(PrefixClipTransformer transformer)
+    {
+        using var scope = NewDisposeScope();
+        using var stream = new MemoryStream();
+        transformer.Model.WriteWeights(stream);
+        stream.Position = 0;
+        return Safetensors.Read(stream).ToDictionary(w => w.Key, w => w.Value.bytes.ToArray());
+    }
 
     public static void AreBitEqual(Dictionary<string, byte[]> expected, Dictionary<string, byte[]> actual)
     {

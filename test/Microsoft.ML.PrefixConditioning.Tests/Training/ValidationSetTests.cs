@@ -11,8 +11,9 @@ public sealed class ValidationSetTests
         using var data = new DrawnData();
         var set = ValidationSet.Read(data.Labelled, DrawnData.Options);
         using var scope = NewDisposeScope();
-        using var model = SmallModel.CreateTrained();
-        var accuracy = set.Accuracy(model.Network, SmallModel.Tokenizer, [(1, 1)]);
+        var network = SmallModel.CreateWithLargePrefixes();
+        using var model = SmallModel.Trained(network);
+        var accuracy = set.Accuracy(network, SmallModel.Tokenizer, [(1, 1)]);
 
         // The same by the public parts, one image at a time.
         var names = data.Rows.Where(r => r.Label is not null).Select(r => r.Label!).Distinct().Order(StringComparer.Ordinal).ToArray();
