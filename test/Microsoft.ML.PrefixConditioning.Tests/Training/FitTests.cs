@@ -175,7 +175,13 @@ public sealed class FitTests
         var reports = new Reports(r => counts[r.Step] = Tensor.TotalCount);
         var options = DrawnData.Options with
         {
-            BatchSize = 4, Epochs = 125, Progress = reports, ImagePrefixLength = 1, GradientClipNorm = 1, CheckpointFolder = data["run"], CheckpointSteps = 100,
+            BatchSize = 4,
+            Epochs = 125,
+            Progress = reports,
+            ImagePrefixLength = 1,
+            GradientClipNorm = 1,
+            CheckpointFolder = data["run"],
+            CheckpointSteps = 100,
             Architecture = SmallModel.Architecture with { VisionWidth = 4, TextWidth = 4, EmbeddingSize = 4 },
         };
         using (data.Fit(options)) Assert.AreEqual(500, counts.Count);
