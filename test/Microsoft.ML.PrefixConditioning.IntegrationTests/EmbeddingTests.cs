@@ -109,8 +109,12 @@ public sealed class EmbeddingTests
             .Fit(Tiny.Data.Train(_mlContext)).Transform(Tiny.Data.Train(_mlContext));
         var options = Tiny.Options with
         {
-            Epochs = 1, ImageColumnName = "Photo", TextColumnName = "Words", DatasetTypeColumnName = "Kind",
-            ImageEmbeddingColumnName = "P", TextEmbeddingColumnName = "W",
+            Epochs = 1,
+            ImageColumnName = "Photo",
+            TextColumnName = "Words",
+            DatasetTypeColumnName = "Kind",
+            ImageEmbeddingColumnName = "P",
+            TextEmbeddingColumnName = "W",
         };
         using var model = _mlContext.Transforms.PrefixClip(options).Fit(train);
         var embedded = model.Transform(train);
