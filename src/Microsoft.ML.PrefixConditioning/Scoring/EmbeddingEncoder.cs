@@ -17,10 +17,8 @@ internal sealed class EmbeddingEncoder(TrainedModel model, PrefixSelection? pref
     {
         var pixels = new float[images.Length * _preprocessor.Length];
         var faults = new InvalidDataException?[images.Length];
-        if (images.Length == 1) Prepare(images.Span[0], pixels, ref faults[0], place, 0);
-        else
-            Parallel.For(0, images.Length, new ParallelOptions { CancellationToken = cancellation }, i =>
-                Prepare(images.Span[i], pixels.AsSpan(i * _preprocessor.Length, _preprocessor.Length), ref faults[i], place, i));
+        ParallelLoop.Run(images.Length, i =>
+            Prepare(images.Span[i], pixels.AsSpan(i * _preprocessor.Length, _preprocessor.Length), ref faults[i], place, i), cancellation);
 
         var readable = Enumerable.Range(0, faults.Length).Where(i => faults[i] is null).ToArray();
         for (var i = 0; i < readable.Length; i++)

@@ -35,7 +35,9 @@ internal sealed record ZeroShotClassifier
         TensorPrimitives.Divide(scores, TensorPrimitives.Sum(scores), scores);
     }
 
-    // i32 version; i32 C, C strings; i32 C * D, floats; f32 scale; i32 prefixes, then string and f64 each; four column names; SHA-256 of all before.
+    /// <summary>Writes all of the classifier.</summary>
+    // i32 length of the rest without the hash; i32 version; i32 C, C strings; i32 C * D, floats; f32 scale; i32 prefixes, then string
+    // and f64 each; four column names; SHA-256 from the version on.
     public void Write(BinaryWriter target)
     {
         using var memory = new MemoryStream();
@@ -60,25 +62,34 @@ internal sealed record ZeroShotClassifier
         target.Write(SHA256.HashData(bytes));
     }
 
-    /// <exception cref="InvalidDataException">The data are damaged or of a newer version.</exception>
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <param name="source">The stream, which may be damaged.</param>
+    /// <param name="embeddingSize">D of the model that the classifier belongs to.</param>
+    /// <exception cref="InvalidDataException">The data are damaged, of a newer version, or of another model.</exception>
     public static ZeroShotClassifier Read(BinaryReader source, int embeddingSize)
     {
         try
         {
-            var bytes = source.ReadBytes(source.ReadInt32());
+            var bytes = ReadBytes(source, source.ReadInt32());
             var hash = source.ReadBytes(SHA256.HashSizeInBytes);
             if (!SHA256.HashData(bytes).AsSpan().SequenceEqual(hash))
-                throw new InvalidDataException("The zero-shot classifier in the model file is not what was saved: its SHA-256 differs. The file was changed or damaged: restore it from a copy.");
+                throw new InvalidDataException(
+                    $"The zero-shot classifier in the model file is not what was saved: its SHA-256 is {Convert.ToHexStringLower(SHA256.HashData(bytes))}, " +
+                    $"expected {Convert.ToHexStringLower(hash)}. The file was changed or damaged: restore it from a copy.");
             using var reader = new BinaryReader(new MemoryStream(bytes));
             var version = reader.ReadInt32();
             if (version is < 1 or > FormatVersion)
-                throw new InvalidDataException($"The zero-shot classifier has format version {version}; this version of the package reads 1 to {FormatVersion}. Update Microsoft.ML.PrefixConditioning to load it.");
+                throw new InvalidDataException(
+                    $"The zero-shot classifier has format version {version}; this version of the package reads 1 to {FormatVersion}. " +
+                    "Update Microsoft.ML.PrefixConditioning to load it.");
             var names = new string[reader.ReadInt32()];
             for (var i = 0; i < names.Length; i++) names[i] = reader.ReadString();
             var embeddings = new float[reader.ReadInt32()];
             for (var i = 0; i < embeddings.Length; i++) embeddings[i] = reader.ReadSingle();
             if (embeddings.Length != names.Length * embeddingSize)
-                throw new InvalidDataException($"The zero-shot classifier has {embeddings.Length} numbers for {names.Length} classes; the model's embeddings have {embeddingSize} each. The file is damaged.");
+                throw new InvalidDataException(
+                    $"The zero-shot classifier has {embeddings.Length} numbers for {names.Length} classes; the model's embeddings have " +
+                    $"{embeddingSize} each. The file is damaged.");
             var scale = reader.ReadSingle();
             var prefixes = new (string, double)[reader.ReadInt32()];
             for (var i = 0; i < prefixes.Length; i++) prefixes[i] = (reader.ReadString(), reader.ReadDouble());
@@ -94,5 +105,19 @@ internal sealed record ZeroShotClassifier
         {
             throw new InvalidDataException($"The zero-shot classifier in the model file is damaged: {e.Message} Restore the file from a copy.", e);
         }
+    }
+
+    /// <summary>Reads bytes as they come: a damaged length must not take memory that no data fill.</summary>
+    private static byte[] ReadBytes(BinaryReader source, int count)
+    {
+        const int MostAtOnce = 1 << 20;
+        using var bytes = new MemoryStream();
+        while (bytes.Length < count)
+        {
+            var part = source.ReadBytes((int)Math.Min(MostAtOnce, count - bytes.Length));
+            if (part.Length == 0) throw new EndOfStreamException($"It has {bytes.Length} bytes, expected {count}.");
+            bytes.Write(part);
+        }
+        return bytes.ToArray();
     }
 }
