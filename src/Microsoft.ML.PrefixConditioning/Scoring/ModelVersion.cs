@@ -12,5 +12,6 @@ internal static class ModelVersion
         verReadableCur: 0x00010001,
         verWeCanReadBack: 0x00010001,
         loaderSignature: loaderSignature,
-        loaderAssemblyName: typeof(ModelVersion).Assembly.FullName!);
+        // Without its version: an older package then opens the file too, and says what it cannot read.
+        loaderAssemblyName: typeof(ModelVersion).Assembly.GetName().Name!);
 }
