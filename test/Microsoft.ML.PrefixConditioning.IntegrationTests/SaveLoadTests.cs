@@ -140,7 +140,8 @@ public sealed class SaveLoadTests
     [TestMethod]
     public void Save_PathThatCannotBeWritten_IsAnErrorAndTheModelStillWorks()
     {
-        Assert.ThrowsExactly<DirectoryNotFoundException>(() => _mlContext.Model.Save(Tiny.Model, null, Path.Combine(_folder, "no", "such", "model.zip")));
+        Assert.ThrowsExactly<DirectoryNotFoundException>(() =>
+            _mlContext.Model.Save(Tiny.Model, null, Path.Combine(_folder, "no", "such", "model.zip")));
         Assert.HasCount(1, Tiny.Model.EncodeText(["red"]));
     }
 
@@ -181,7 +182,8 @@ public sealed class SaveLoadTests
         using (var zip = ZipFile.Open(path, ZipArchiveMode.Update))
             zip.Entries.Single(e => e.Name == part).Delete();
         Assert.AreEqual(
-            $"The model file has no part '{part}'. It is incomplete: save the model again, or restore the file from a copy.", LoadFault(path));
+            $"The model file has no part '{part}'. It is incomplete: save the model again, or restore the file from a copy.",
+            LoadFault(path));
     }
 
     [TestMethod]

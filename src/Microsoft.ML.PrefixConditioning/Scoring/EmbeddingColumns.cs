@@ -13,7 +13,8 @@ internal static class EmbeddingColumns
         RequireImage(input, image, embeddingsFit: false);
         var columns = input.ToDictionary(c => c.Name, StringComparer.Ordinal);
         columns[imageEmbedding] = Embedding(imageEmbedding);
-        if (columns.TryGetValue(text, out var column) && column.ItemType is TextDataViewType && column.Kind == SchemaShape.Column.VectorKind.Scalar)
+        if (columns.TryGetValue(text, out var column) && column.ItemType is TextDataViewType
+            && column.Kind == SchemaShape.Column.VectorKind.Scalar)
             columns[textEmbedding] = Embedding(textEmbedding);
         return new SchemaShape(columns.Values);
     }

@@ -8,7 +8,8 @@ internal sealed class EmbeddingEncoder(TrainedModel model, PrefixSelection? pref
     /// <summary>D.</summary>
     public int EmbeddingSize { get; } = model.Settings.Architecture.EmbeddingSize;
 
-    /// <summary>Decodes and preprocesses images on all cores. An image that cannot be read is a matter of who asks for its embedding.</summary>
+    /// <summary>Decodes and preprocesses images on all cores. An image that cannot be read is a matter of who asks for its
+    /// embedding.</summary>
     /// <param name="images">N images.</param>
     /// <param name="place">What messages say of an image's place, from its index among these.</param>
     /// <param name="cancellation">Stops between two images.</param>
@@ -25,7 +26,8 @@ internal sealed class EmbeddingEncoder(TrainedModel model, PrefixSelection? pref
             if (i != readable[i])
                 Array.Copy(pixels, readable[i] * _preprocessor.Length, pixels, i * _preprocessor.Length, _preprocessor.Length);
         // With this policy an unreadable image is a missing value, not a fault.
-        return new PreparedImages(pixels, readable, model.Settings.BadImages == BadImagePolicy.Skip ? new InvalidDataException?[faults.Length] : faults);
+        return new PreparedImages(pixels, readable, model.Settings.BadImages == BadImagePolicy.Skip
+            ? new InvalidDataException?[faults.Length] : faults);
     }
 
     /// <summary>[N, D] row by row.</summary>

@@ -21,7 +21,8 @@ internal sealed class ParallelLoop
 
     /// <summary>Calls the body once for every index from 0, in no order.</summary>
     /// <param name="count">Indexes.</param>
-    /// <param name="body">Must be safe for threads. After a fault the remaining indexes are left out, and the first fault is thrown.</param>
+    /// <param name="body">Must be safe for threads. After a fault the remaining indexes are left out, and the first fault is
+    /// thrown.</param>
     /// <param name="cancellation">Leaves the remaining indexes out.</param>
     /// <exception cref="OperationCanceledException">The token was cancelled before the last index had begun.</exception>
     public static void Run(int count, Action<int> body, CancellationToken cancellation = default)

@@ -76,7 +76,8 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
     {
         ArgumentNullException.ThrowIfNull(texts);
         for (var i = 0; i < texts.Count; i++)
-            if (texts[i] is null) throw new ArgumentException($"The text at index {i} is null; pass an empty text for no words.", nameof(texts));
+            if (texts[i] is null)
+                throw new ArgumentException($"The text at index {i} is null; pass an empty text for no words.", nameof(texts));
         return Rows(Model.EncodeTexts(texts, prefix));
     }
 

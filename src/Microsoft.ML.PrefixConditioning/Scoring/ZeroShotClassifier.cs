@@ -3,7 +3,8 @@ using System.Security.Cryptography;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Class names, their embeddings and column names: all of a zero-shot classifier but the model. C classes, D embedding size.</summary>
+/// <summary>Class names, their embeddings and column names: all of a zero-shot classifier but the model. C classes, D embedding
+/// size.</summary>
 internal sealed record ZeroShotClassifier
 {
     private const int FormatVersion = 1;

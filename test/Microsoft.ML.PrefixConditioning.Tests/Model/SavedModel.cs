@@ -46,7 +46,8 @@ internal sealed class SavedModel
     /// <summary>Other bytes in the stream that lists the parts.</summary>
     public SavedModel WithHeader(Func<byte[], byte[]> change) => Changed("Model.key", change);
 
-    /// <summary>Where the format version lies: before it comes ML.NET's own header, after it the number of parts and the first name.</summary>
+    /// <summary>Where the format version lies: before it comes ML.NET's own header, after it the number of parts and the first
+    /// name.</summary>
     public static int StartOfList(byte[] header) => header.AsSpan().IndexOf("\rsettings.json"u8) - 8;
 
     /// <summary>Behind the last part's hash.</summary>

@@ -43,8 +43,8 @@ public sealed class OutputSchemaTests
 
         var clip = _mlContext.Transforms.PrefixClip(new PrefixClipOptions { ImageColumnName = "ImageEmbedding" });
         var error = Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => clip.GetOutputSchema(Shape(embedded.Schema)));
-        Assert.Contains("Column 'ImageEmbedding' is Vector<Single>; an image column is text (a path), a vector of bytes (an encoded file) or an image. " +
-            "Set ImageColumnName to the right column.", error.Message);
+        Assert.Contains("Column 'ImageEmbedding' is Vector<Single>; an image column is text (a path), a vector of bytes (an encoded file) " +
+            "or an image. Set ImageColumnName to the right column.", error.Message);
     }
 
     [TestMethod]
@@ -64,7 +64,8 @@ public sealed class OutputSchemaTests
     {
         var input = Inputs()[0];
         var mapper = _model.GetRowToRowMapper(input.Schema);
-        string Of(params string[] columns) => string.Join(' ', mapper.GetDependencies(columns.Select(c => mapper.OutputSchema[c])).Select(c => c.Name));
+        string Of(params string[] columns) => string.Join(' ', mapper.GetDependencies(columns.Select(c => mapper.OutputSchema[c]))
+            .Select(c => c.Name));
         Assert.AreEqual("Image", Of("ImageEmbedding"));
         Assert.AreEqual("Text", Of("TextEmbedding"));
         Assert.AreEqual("Text Label", Of("TextEmbedding", "Label"));
@@ -90,10 +91,11 @@ public sealed class OutputSchemaTests
     private static SchemaShape Shape(DataViewSchema schema) => (SchemaShape)typeof(SchemaShape)
         .GetMethod("Create", BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.Public)!.Invoke(null, [schema])!;
 
-    private static void AssertAgree(SchemaShape expected, DataViewSchema actual) => Assert.AreSequenceEqual(Describe(expected), Describe(Shape(actual)));
+    private static void AssertAgree(SchemaShape expected, DataViewSchema actual) =>
+        Assert.AreSequenceEqual(Describe(expected), Describe(Shape(actual)));
 
     private static IEnumerable<string> Describe(SchemaShape shape) => shape.OrderBy(c => c.Name, StringComparer.Ordinal).Select(c =>
-        $"{c.Name} {c.Kind} {c.ItemType} {c.IsKey} [{string.Join(' ', c.Annotations.Select(a => $"{a.Name}:{a.Kind}:{a.ItemType}:{a.IsKey}").Order(StringComparer.Ordinal))}]");
+        $"{c.Name} {c.Kind} {c.ItemType} {c.IsKey} [{string.Join("; ", c.Annotations is { } annotations ? Describe(annotations) : [])}]");
 
     private sealed class TextRow
     {

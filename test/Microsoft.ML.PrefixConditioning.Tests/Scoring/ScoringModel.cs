@@ -17,11 +17,13 @@ internal static class ScoringModel
         options ??= new PrefixClipOptions { Architecture = Architecture, BadImages = badImages };
         var tokenizer = ClipTokenizer.Learn(["a red thing", "a blue thing", "something green"], 520);
         var settings = ModelSettings.From(options, options.DatasetTypes, tokenizer.VocabularySize);
-        var history = new TrainingHistory([new TrainingStep(2.5f, 1e-3f), new TrainingStep(1.25f, 5e-4f)], [new ValidationResult(1, 0.75)], 3);
+        var history = new TrainingHistory(
+            [new TrainingStep(2.5f, 1e-3f), new TrainingStep(1.25f, 5e-4f)], [new ValidationResult(1, 0.75)], skippedImages: 3);
         return new TrainedModel(ClipModel.Create(settings.Shape, CPU, seed: 1), tokenizer, settings, history);
     }
 
-    public static PrefixClipTransformer Transformer(BadImagePolicy badImages = BadImagePolicy.Fail) => new(new MLContext(1), Create(badImages));
+    public static PrefixClipTransformer Transformer(BadImagePolicy badImages = BadImagePolicy.Fail) =>
+        new(new MLContext(1), Create(badImages));
 
     /// <summary>A picture of its own for every number, as ML.NET image.</summary>
     public static MLImage Image(int number)

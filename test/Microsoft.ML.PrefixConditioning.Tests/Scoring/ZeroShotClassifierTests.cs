@@ -84,7 +84,8 @@ public sealed class ZeroShotClassifierTests
     [TestMethod]
     public void Read_NewerVersion_SaysToUpdate()
     {
-        var error = Assert.ThrowsExactly<InvalidDataException>(() => Read(Rehashed(content => BinaryPrimitives.WriteInt32LittleEndian(content, 2))));
+        var error = Assert.ThrowsExactly<InvalidDataException>(
+            () => Read(Rehashed(content => BinaryPrimitives.WriteInt32LittleEndian(content, 2))));
         Assert.AreEqual("The zero-shot classifier has format version 2; this version of the package reads 1 to 1. " +
             "Update Microsoft.ML.PrefixConditioning to load it.", error.Message);
     }
@@ -93,13 +94,15 @@ public sealed class ZeroShotClassifierTests
     public void Read_ModelOfAnotherEmbeddingSize_SaysBothSizes()
     {
         var error = Assert.ThrowsExactly<InvalidDataException>(() => Read(Written(Classifier), embeddingSize: 5));
-        Assert.AreEqual("The zero-shot classifier has 6 numbers for 3 classes; the model's embeddings have 5 each. The file is damaged.", error.Message);
+        Assert.AreEqual("The zero-shot classifier has 6 numbers for 3 classes; the model's embeddings have 5 each. The file is damaged.",
+            error.Message);
     }
 
     [TestMethod]
     public void Read_NegativeCount_IsRefused()
     {
-        var error = Assert.ThrowsExactly<InvalidDataException>(() => Read(Rehashed(content => BinaryPrimitives.WriteInt32LittleEndian(content[4..], -3))));
+        var error = Assert.ThrowsExactly<InvalidDataException>(
+            () => Read(Rehashed(content => BinaryPrimitives.WriteInt32LittleEndian(content[4..], -3))));
         Assert.StartsWith("The zero-shot classifier in the model file is damaged: ", error.Message);
     }
 
