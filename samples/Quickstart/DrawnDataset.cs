@@ -10,13 +10,13 @@ namespace Quickstart;
 /// </remarks>
 internal static class DrawnDataset
 {
-    private const int LabelledPerClass = 94;       // 16 classes: 1504 pictures
-    private const int CaptionedPictures = 3000;
+    private const int LabelledPerClass = 200;      // 16 classes: 3200 pictures
+    private const int CaptionedPictures = 9600;
     private const int TestPicturesPerClass = 15;   // 16 classes: 240 pictures in a test set
     private const int UnseenPicturesPerClass = 24; // 10 classes: 240 pictures
 
     // Change it with anything that changes a picture, so that older folders are drawn again.
-    private const int Version = 1;
+    private const int Version = 6;
     private const string StampName = "drawn.txt";
 
     private static readonly string[] Folders = ["classification", "captions", "test"];
@@ -52,9 +52,8 @@ internal static class DrawnDataset
             Path.Combine(folder, "captions", "images"),
             [
                 Test("near", DrawnObject.Labelled, "New pictures of the same kind as the labelled ones."),
-                Test("far-sketches", DrawnObject.Labelled, "Pencil drawings on paper; the captioned pictures have them too."),
-                Test("far-silhouettes", DrawnObject.Labelled,
-                    "Black shapes on grainy textures; the captioned pictures have silhouettes of other things only."),
+                Test("far-colours", DrawnObject.Labelled, "The same things in any colour, on strong plain colours."),
+                Test("far-styles", DrawnObject.Labelled, "Crayon, watercolour, stickers and paper cuts; captioned pictures have these styles too."),
                 Test("far-scenes", DrawnObject.Labelled, "Small and turned things in any colour, in places full of other shapes."),
                 Test("unseen", DrawnObject.CaptionOnly, "Things that have no labelled picture, in every style of the captioned ones."),
             ]);
@@ -79,8 +78,8 @@ internal static class DrawnDataset
         var jobs = new List<Job>();
         AddFolder(jobs, paths.Classification, DrawnObject.Labelled, LabelledPerClass, Scenes.Labelled);
         AddFolder(jobs, paths.Tests[0].Folder, DrawnObject.Labelled, TestPicturesPerClass, Scenes.Labelled);
-        AddFolder(jobs, paths.Tests[1].Folder, DrawnObject.Labelled, TestPicturesPerClass, Scenes.Pencil);
-        AddFolder(jobs, paths.Tests[2].Folder, DrawnObject.Labelled, TestPicturesPerClass, Scenes.Silhouette);
+        AddFolder(jobs, paths.Tests[1].Folder, DrawnObject.Labelled, TestPicturesPerClass, Scenes.Recoloured);
+        AddFolder(jobs, paths.Tests[2].Folder, DrawnObject.Labelled, TestPicturesPerClass, Scenes.MadeByHand);
         AddFolder(jobs, paths.Tests[3].Folder, DrawnObject.Labelled, TestPicturesPerClass, Scenes.Cluttered);
         AddFolder(jobs, paths.Tests[4].Folder, DrawnObject.CaptionOnly, UnseenPicturesPerClass, Scenes.AnyStyle);
         Directory.CreateDirectory(paths.CaptionImages);
@@ -127,7 +126,7 @@ internal static class DrawnDataset
         });
     }
 
-    private static string FileName(int index) => index.ToString("D4", CultureInfo.InvariantCulture) + ".png";
+    private static string FileName(int index) => index.ToString("D5", CultureInfo.InvariantCulture) + ".png";
 
     private readonly record struct Job(string Path, Action<Picture, SplitMix> Draw);
 }

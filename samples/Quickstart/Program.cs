@@ -69,11 +69,15 @@ static PrefixClipTransformer Train(MLContext mlContext, IDataView train, Quickst
     var bar = new ProgressBar(name);
     var clip = mlContext.Transforms.PrefixClip(new PrefixClipOptions
     {
-        Architecture = ClipArchitecture.Tiny,
+        // 32 pixels instead of Tiny's 48: the drawings stay readable, and a step takes half the time.
+        Architecture = ClipArchitecture.Tiny with { ImageSize = 32 },
         PrefixLength = prefixLength,
         BatchSize = arguments.BatchSize,
-        Epochs = arguments.Epochs ?? 6,
+        Epochs = arguments.Epochs,
         LearningRate = 1e-3,
+        WeightDecay = 0.1,
+        MinCropScale = 0.7,
+        HorizontalFlipProbability = 0.5,
         Seed = arguments.Seed,
         Progress = new Callback<TrainingProgress>(p => bar.ShowTraining(
             p.Step, p.TotalSteps, p.Epoch, p.TotalEpochs, p.Loss, p.LearningRate, p.ImagesPerSecond, p.TimeLeft)),

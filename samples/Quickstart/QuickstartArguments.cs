@@ -20,11 +20,11 @@ internal sealed record QuickstartArguments
     /// <summary>Where data, model and report are written.</summary>
     public string Output { get; init; } = "quickstart-out";
 
-    /// <summary>Passes over the data; null for the sample's own choice.</summary>
-    public int? Epochs { get; init; }
+    /// <summary>Passes over the data, per model.</summary>
+    public int Epochs { get; init; } = 3;
 
     /// <summary>Rows per step.</summary>
-    public int BatchSize { get; init; } = 64;
+    public int BatchSize { get; init; } = 32;
 
     /// <summary>Seed of data and training.</summary>
     public int Seed { get; init; } = 1;
@@ -38,8 +38,8 @@ internal sealed record QuickstartArguments
         var images = new Option<string?>("--images") { Description = "Folder that the caption file's image names are relative to." };
         var tests = new Option<string[]>("--test") { Description = "Folders with one folder of images per class, to test on.", AllowMultipleArgumentsPerToken = true };
         var output = new Option<string>("--out") { Description = "Folder for the model and the report.", DefaultValueFactory = _ => "quickstart-out" };
-        var epochs = new Option<int?>("--epochs") { Description = "Passes over the data, per model." };
-        var batch = new Option<int>("--batch-size") { Description = "Rows per step.", DefaultValueFactory = _ => 64 };
+        var epochs = new Option<int>("--epochs") { Description = "Passes over the data, per model.", DefaultValueFactory = _ => 3 };
+        var batch = new Option<int>("--batch-size") { Description = "Rows per step.", DefaultValueFactory = _ => 32 };
         var seed = new Option<int>("--seed") { Description = "Seed of data and training.", DefaultValueFactory = _ => 1 };
         var command = new RootCommand("Trains a small image-text model on labels and captions, with and without prefix conditioning, and compares them zero-shot. Without data it draws its own.")
         {
@@ -50,12 +50,27 @@ internal sealed record QuickstartArguments
             var given = new[] { result.GetValue(classification), result.GetValue(captions) }.Count(v => v is not null) + (result.GetValue(tests) is { Length: > 0 } ? 1 : 0);
             if (given is 1 or 2) result.AddError("Your own data needs all of --classification, --captions and --test; without any of them the sample draws its own.");
         });
-        command.SetAction(parsed => run(new QuickstartArguments
+        command.SetAction(parsed => Report(() => run(new QuickstartArguments
         {
             Classification = parsed.GetValue(classification), Captions = parsed.GetValue(captions), Images = parsed.GetValue(images),
             Tests = parsed.GetValue(tests) ?? [], Output = parsed.GetValue(output)!, Epochs = parsed.GetValue(epochs),
             BatchSize = parsed.GetValue(batch), Seed = parsed.GetValue(seed),
-        }));
+        })));
         return command.Parse(args).Invoke();
+    }
+
+    /// <summary>Wrong paths and unusable data are the user's to mend: the message alone says how.</summary>
+    private static int Report(Action run)
+    {
+        try
+        {
+            run();
+            return 0;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or InvalidDataException)
+        {
+            Console.Error.WriteLine(e.Message);
+            return 1;
+        }
     }
 }

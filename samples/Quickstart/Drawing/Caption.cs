@@ -53,7 +53,8 @@ internal static class Caption
     public static string Write(Style style, NounPhrase first, string? relation, NounPhrase? second, string backdrop, SplitMix random)
     {
         var things = second is null ? $"{first}" : $"{first} {relation} {second}";
-        var opening = random.Pick(Openings[style]);
+        // Half of the captions say nothing of the style.
+        var opening = random.Pick(Openings[random.Chance(0.5f) ? style : Style.Flat]);
         if (first.Count > 1) opening = opening.Replace("there is", "there are", StringComparison.Ordinal);
         var sentence = opening.Replace("{}", things, StringComparison.Ordinal);
         if (backdrop.Length > 0) sentence += " " + backdrop;

@@ -10,6 +10,7 @@ internal static class Scenes
     private const float Middle = Picture.Size / 2f;
 
     private static readonly Style[] OtherStyles = [.. Enum.GetValues<Style>().Where(style => style != Style.Flat)];
+    private static readonly Style[] HandMade = [Style.Crayon, Style.Watercolour, Style.Sticker, Style.PaperCut];
 
     /// <summary>A labelled picture, or one of the test set that is like them.</summary>
     public static void Labelled(Picture picture, DrawnObject thing, SplitMix random)
@@ -21,18 +22,21 @@ internal static class Scenes
         picture.Paint(thing, random.Pick(thing.Main), Style.Flat, place);
     }
 
-    /// <summary>A pencil drawing on paper. Captioned pictures have this style for every thing.</summary>
-    public static void Pencil(Picture picture, DrawnObject thing, SplitMix random)
+    /// <summary>A thing in any colour on a strong plain colour: the labelled pictures know neither.</summary>
+    public static void Recoloured(Picture picture, DrawnObject thing, SplitMix random)
     {
-        picture.Paint(random.Pick(Backdrop.Papers));
-        picture.Paint(thing, random.Pick(thing.Main), Style.Pencil, Single(random));
+        var colour = random.Pick(Palette.Vivid);
+        picture.Paint(Backdrop.Plain(random.Pick([.. Palette.Vivid.Where(other => other != colour)])));
+        picture.Paint(thing, colour, Style.Flat, Single(random));
     }
 
-    /// <summary>A black shape on a coloured, grainy texture. Captioned pictures have silhouettes of other things only.</summary>
-    public static void Silhouette(Picture picture, DrawnObject thing, SplitMix random)
+    /// <summary>Crayon, watercolour, sticker or paper cut. Captioned pictures have these styles for every thing.</summary>
+    public static void MadeByHand(Picture picture, DrawnObject thing, SplitMix random)
     {
-        picture.Texture();
-        picture.Paint(thing, random.Pick(thing.Main), Style.Silhouette, Single(random));
+        var (style, colour) = (random.Pick(HandMade), MainColour(thing, random));
+        picture.Paint(Surroundings(style, colour, random));
+        picture.Paint(thing, colour, style, Single(random));
+        picture.Finish(style);
     }
 
     /// <summary>A small, turned thing of any colour, somewhere in a place full of other shapes.</summary>
@@ -40,8 +44,8 @@ internal static class Scenes
     {
         picture.Paint(random.Pick(Backdrop.Places));
         picture.Clutter(7);
-        var size = random.Between(28, 40);
-        var place = new Placement(Anywhere(size, random), Anywhere(size, random), size, random.Between(-35, 35), random.Chance(0.5f));
+        var size = random.Between(34, 46);
+        var place = new Placement(Near(Middle, random), Near(Middle, random), size, random.Between(-25, 25), random.Chance(0.5f));
         picture.Paint(thing, random.Pick(Palette.Vivid), Style.Flat, place);
     }
 
@@ -59,10 +63,9 @@ internal static class Scenes
     /// <returns>Its caption.</returns>
     public static string Captioned(Picture picture, SplitMix random)
     {
-        var style = random.Chance(0.35f) ? Style.Flat : random.Pick(OtherStyles);
-        // Silhouettes of labelled things are left for the test set.
-        var choice = style == Style.Silhouette ? DrawnObject.CaptionOnly : DrawnObject.All;
-        var thing = random.Pick(choice);
+        // Half of the pictures are flat, a third made by hand, the others in any style.
+        var style = random.Between(0, 1) switch { < 0.5f => Style.Flat, < 0.8f => random.Pick(HandMade), _ => random.Pick(OtherStyles) };
+        var thing = random.Pick(DrawnObject.All);
         var colour = MainColour(thing, random);
         var backdrop = Surroundings(style, colour, random);
         picture.Paint(backdrop);
@@ -72,13 +75,13 @@ internal static class Scenes
         var relation = ((string Words, bool? Left)?)null;
         // Coarse styles leave too little of small things.
         var kind = style is Style.Mosaic or Style.Blurred ? 0 : random.Between(0, 1);
-        if (kind < 0.65f)
+        if (kind < 0.8f)
         {
             var place = Single(random);
             picture.Paint(thing, colour, style, place);
             first = new NounPhrase(thing, 1, Said(colour, style, random), SizeWord(place.Size, random));
         }
-        else if (kind < 0.75f)
+        else if (kind < 0.87f)
         {
             var count = 2 + random.Below(2);
             for (var i = 0; i < count; i++) picture.Paint(thing, colour, style, InRow(i, count, random));
@@ -86,7 +89,7 @@ internal static class Scenes
         }
         else
         {
-            var other = random.Pick([.. choice.Where(candidate => candidate != thing)]);
+            var other = random.Pick([.. DrawnObject.All.Where(candidate => candidate != thing)]);
             var otherColour = MainColour(other, random);
             relation = random.Pick(Caption.Relations);
             var left = relation.Value.Left ?? random.Chance(0.5f);
@@ -96,13 +99,13 @@ internal static class Scenes
             second = new NounPhrase(other, 1, Said(otherColour, style, random), null);
         }
         picture.Finish(style);
-        return Caption.Write(style, first, relation?.Words, second, random.Chance(0.7f) ? backdrop.Phrase : "", random);
+        return Caption.Write(style, first, relation?.Words, second, random.Chance(0.35f) ? backdrop.Phrase : "", random);
     }
 
     private static Placement Single(SplitMix random)
     {
-        var size = random.Between(36, 58);
-        return new Placement(Anywhere(size, random), Anywhere(size, random), size, random.Between(-12, 12), random.Chance(0.5f));
+        var size = random.Between(42, 58);
+        return new Placement(Near(Middle, random), Near(Middle, random), size, random.Between(-12, 12), random.Chance(0.5f));
     }
 
     private static Placement InRow(int position, int count, SplitMix random)
@@ -112,14 +115,14 @@ internal static class Scenes
         return new Placement(room * (position + 0.5f), Middle + random.Between(-9, 13), size, random.Between(-10, 10), random.Chance(0.5f));
     }
 
-    private static float Anywhere(float size, SplitMix random) => random.Between(size / 2, Picture.Size - size / 2);
+    private static float Near(float middle, SplitMix random) => middle + random.Between(-7, 7);
 
     private static Backdrop Surroundings(Style style, string mainColour, SplitMix random) => style switch
     {
         Style.Pencil => random.Pick(Backdrop.Papers),
         Style.Chalk => Backdrop.Blackboard,
         Style.Neon => random.Chance(0.5f) ? Backdrop.Dark : Backdrop.Night,
-        _ when random.Chance(0.2f) => Backdrop.Plain(random.Pick([.. Palette.Vivid.Where(colour => colour != mainColour)])),
+        _ when random.Chance(0.5f) => Backdrop.Plain(random.Pick([.. Palette.Vivid.Where(colour => colour != mainColour)])),
         _ when style != Style.Silhouette && random.Chance(0.08f) => Backdrop.Night,
         _ => random.Pick(Backdrop.Places),
     };
@@ -129,13 +132,13 @@ internal static class Scenes
         random.Chance(0.6f) ? random.Pick(thing.Main) : random.Pick(Palette.Vivid);
 
     private static string? Said(string colour, Style style, SplitMix random) =>
-        style is Style.Pencil or Style.Silhouette or Style.OldPhotograph || random.Chance(0.2f) ? null : colour;
+        style is Style.Pencil or Style.Silhouette or Style.OldPhotograph || random.Chance(0.5f) ? null : colour;
 
     private static string? SizeWord(float size, SplitMix random) => size switch
     {
         _ when random.Chance(0.6f) => null,
-        < 42 => random.Pick(["small", "little", "tiny"]),
-        > 52 => random.Pick(["big", "large", "huge"]),
+        < 46 => random.Pick(["small", "little", "tiny"]),
+        > 54 => random.Pick(["big", "large", "huge"]),
         _ => null,
     };
 }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
 using TorchSharp;
@@ -18,6 +19,7 @@ internal static class Safetensors
     internal const long MaxHeaderBytes = 100_000_000;
 
     private const string MetadataKey = "__metadata__";
+    private const long PartBytes = 1 << 30; // a span of bytes ends at 2 GiB; a tensor need not
 
     /// <summary>One tensor as the header describes it; offsets count from the start of the data.</summary>
     internal sealed record Entry(string Name, ScalarType Type, long[] Shape, long Begin, long End);
@@ -31,8 +33,11 @@ internal static class Safetensors
     }
 
     /// <summary>All tensors of a stream, on the CPU; the caller owns them.</summary>
+    /// <param name="stream">Seekable: only then is its length known, and no claim of the header takes more memory than there is data.</param>
+    /// <exception cref="InvalidDataException">The stream does not hold a valid safetensors file.</exception>
     public static Dictionary<string, Tensor> Read(Stream stream)
     {
+        Debug.Assert(stream.CanSeek);
         var tensors = new Dictionary<string, Tensor>(StringComparer.Ordinal);
         try
         {
@@ -139,11 +144,14 @@ internal static class Safetensors
         BinaryPrimitives.WriteUInt64LittleEndian(length, (ulong)header.Length);
         stream.Write(length);
         header.WriteTo(stream);
-        foreach (var (_, tensor) in tensors)
-        {
-            using var scope = NewDisposeScope();
-            stream.Write(tensor.detach().cpu().contiguous().bytes);
-        }
+        foreach (var (_, tensor) in tensors) WriteData(stream, tensor);
+    }
+
+    /// <summary>Writes a tensor's values alone, as they stand in a file's data.</summary>
+    public static void WriteData(Stream stream, Tensor tensor)
+    {
+        using var scope = NewDisposeScope();
+        foreach (var part in Parts(tensor.detach().cpu().contiguous())) stream.Write(part.bytes);
     }
 
     private static List<Entry> ParseHeader(byte[] header, out IReadOnlyDictionary<string, string> metadata)
@@ -184,8 +192,9 @@ internal static class Safetensors
         foreach (var size in shape)
         {
             if (size < 0) throw new InvalidDataException($"Tensor '{name}' has the dimension {size}; a dimension is 0 or more.");
-            bytes = checked(bytes * size);
+            bytes = checked(bytes * Math.Max(size, 1)); // a dimension of 0 must not hide that the others have no strides
         }
+        if (shape.Contains(0)) bytes = 0;
         if (begin < 0 || end < begin || end - begin != bytes)
             throw new InvalidDataException($"Tensor '{name}' lies at bytes {begin} to {end}, but its type and shape need {bytes} bytes.");
         return new Entry(name, type, shape, begin, end);
@@ -193,7 +202,16 @@ internal static class Safetensors
 
     private static void ReadData(Stream stream, Entry entry, Tensor tensor)
     {
-        if (entry.End > entry.Begin) Fill(stream, tensor.bytes, $"tensor '{entry.Name}'");
+        using var scope = NewDisposeScope();
+        foreach (var part in Parts(tensor.detach())) Fill(stream, part.bytes, $"tensor '{entry.Name}'");
+    }
+
+    /// <summary>Views of a contiguous tensor's values, each short enough for one span of bytes; none for an empty tensor.</summary>
+    private static IEnumerable<Tensor> Parts(Tensor tensor)
+    {
+        long count = tensor.numel(), step = PartBytes / tensor.element_size();
+        var flat = tensor.view(count);
+        for (long begin = 0; begin < count; begin += step) yield return flat.narrow(0, begin, Math.Min(step, count - begin));
     }
 
     private static byte[] ReadExactly(Stream stream, int length)

@@ -32,7 +32,7 @@ internal static class ClassEmbeddings
     internal static Tensor FromTokens(ClipModel model, IReadOnlyList<int[]> tokens, int templates, IReadOnlyList<(int Type, double Weight)> prefixes)
     {
         using var scope = NewDisposeScope();
-        using var noGrad = inference_mode();
+        using var noGrad = no_grad();   // not inference mode: its tensors end the process in any later computation with gradients
         var single = prefixes.Count == 0 ? [(Type: (int?)null, Weight: 1.0)] : prefixes.Select(p => (Type: (int?)p.Type, p.Weight)).ToArray();
         Tensor? sum = null;
         foreach (var (type, weight) in single)

@@ -21,10 +21,23 @@ internal sealed class ClipModel : IDisposable
     }
 
     /// <summary>A new model with the reference's initial values, drawn from the seed.</summary>
-    public static ClipModel Create(ClipModelShape shape, Device device, ulong seed) => new(ModelWeights.Initialised(device, seed), shape);
+    public static ClipModel Create(ClipModelShape shape, Device device, ulong seed) => Build(ModelWeights.Initialised(device, seed), shape);
 
     /// <summary>A model whose weights are undefined until they are read.</summary>
-    public static ClipModel CreateUnset(ClipModelShape shape, Device device) => new(ModelWeights.Unset(device), shape);
+    public static ClipModel CreateUnset(ClipModelShape shape, Device device) => Build(ModelWeights.Unset(device), shape);
+
+    private static ClipModel Build(ModelWeights weights, ClipModelShape shape)
+    {
+        try
+        {
+            return new ClipModel(weights, shape);
+        }
+        catch
+        {
+            weights.Dispose();   // memory ran out half-way, for example
+            throw;
+        }
+    }
 
     /// <summary>The sizes that determine every weight's shape.</summary>
     public ClipModelShape Shape { get; }

@@ -8,7 +8,8 @@ internal sealed record ModelSettings
 {
     private static readonly JsonSerializerOptions Json = new()
     {
-        Converters = { new JsonStringEnumConverter() },
+        Converters = { new JsonStringEnumConverter(namingPolicy: null, allowIntegerValues: false) },
+        RespectNullableAnnotations = true,
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
         RespectNullableAnnotations = true,
         WriteIndented = true,
@@ -54,6 +55,10 @@ internal sealed record ModelSettings
             var settings = JsonSerializer.Deserialize<ModelSettings>(json, Json) ?? throw new JsonException("The settings are null.");
             var faults = settings.Architecture.Faults().ToList();
             if (settings.DatasetTypes.Count == 0) faults.Add("There is no dataset type.");
+            if (settings.DatasetTypes.Any(t => string.IsNullOrWhiteSpace(t?.Name))) faults.Add("A dataset type has no name.");
+            else if (settings.DatasetTypes.DistinctBy(t => t.Name).Count() < settings.DatasetTypes.Count) faults.Add("Two dataset types have one name.");
+            foreach (var length in new[] { settings.PrefixLength, settings.ImagePrefixLength })
+                if (length is < 0 or > PrefixClipOptions.MaxPrefixLength) faults.Add($"A prefix length is {length}.");
             if (settings.VocabularySize < 3) faults.Add($"The vocabulary size is {settings.VocabularySize}.");
             _ = PromptTemplates.Of([.. settings.Templates]);
             return faults.Count == 0 ? settings : throw new JsonException(string.Join(" ", faults));

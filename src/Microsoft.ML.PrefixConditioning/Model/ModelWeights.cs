@@ -33,11 +33,11 @@ internal sealed class ModelWeights : IDisposable
 
     /// <summary>A weight drawn from N(0, std²).</summary>
     public Tensor Normal(string name, double std, params long[] shape) =>
-        Declare(name, shape, t => nn.init.normal_(t, 0, std, _generator));
+        Declare(name, shape, t => t.normal_(0, std, _generator));   // nn.init's functions take no notice of the generator
 
     /// <summary>A weight drawn uniformly from ±bound.</summary>
     public Tensor Uniform(string name, double bound, params long[] shape) =>
-        Declare(name, shape, t => nn.init.uniform_(t, -bound, bound, _generator));
+        Declare(name, shape, t => t.uniform_(-bound, bound, _generator));
 
     /// <summary>A weight whose values are all the same.</summary>
     public Tensor Constant(string name, double value, params long[] shape) =>
@@ -45,11 +45,13 @@ internal sealed class ModelWeights : IDisposable
 
     private Tensor Declare(string name, long[] shape, Action<Tensor> initialise)
     {
+        using var scope = NewDisposeScope();   // for the aliases that in-place operations return
         var weight = empty(shape, ScalarType.Float32);
         if (_generator is not null)
             using (no_grad()) initialise(weight);
-        if (_device.type != DeviceType.CPU) weight = weight.to(_device, disposeAfter: true);
-        weight.requires_grad_(true).DetachFromDisposeScope();
+        if (_device.type != DeviceType.CPU) weight = weight.to(_device);
+        weight.requires_grad_(true);
+        weight.DetachFromDisposeScope();
         _named.Add(new(name, weight));
         return weight;
     }

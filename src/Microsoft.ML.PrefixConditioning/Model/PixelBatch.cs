@@ -6,23 +6,20 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>Preprocessed images as one tensor.</summary>
 internal static class PixelBatch
 {
-    /// <summary>Images of [3, S, S] each to [N, 3, S, S] on a device.</summary>
-    public static Tensor ToTensor(ReadOnlySpan<float[]> images, int size, Device device)
-    {
-        var batch = empty([images.Length, 3, size, size], ScalarType.Float32);
-        var target = MemoryMarshal.Cast<byte, float>(batch.bytes);
-        for (var i = 0; i < images.Length; i++) images[i].CopyTo(target[(i * images[i].Length)..]);
-        return OnDevice(batch, device);
-    }
+    private const int PartBytes = 1 << 30; // a span of bytes ends at 2 GiB; a batch need not
 
     /// <summary>N images that lie one after the other, to [N, 3, S, S] on a device.</summary>
     public static Tensor ToTensor(ReadOnlySpan<float> pixels, int count, int size, Device device)
     {
+        using var scope = NewDisposeScope();
+        var image = 3 * size * size;
         var batch = empty([count, 3, size, size], ScalarType.Float32);
-        pixels[..(count * 3 * size * size)].CopyTo(MemoryMarshal.Cast<byte, float>(batch.bytes));
-        return OnDevice(batch, device);
+        var step = Math.Max(1, PartBytes / sizeof(float) / image);   // images
+        for (var begin = 0; begin < count; begin += step)
+        {
+            var part = batch.narrow(0, begin, Math.Min(step, count - begin));
+            pixels.Slice(begin * image, (int)part.numel()).CopyTo(MemoryMarshal.Cast<byte, float>(part.bytes));
+        }
+        return batch.to(device).MoveToOuterDisposeScope();
     }
-
-    private static Tensor OnDevice(Tensor batch, Device device) =>
-        device.type == TorchSharp.DeviceType.CPU ? batch : batch.to(device, disposeAfter: true);
 }

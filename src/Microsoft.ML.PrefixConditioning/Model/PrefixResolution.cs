@@ -26,7 +26,8 @@ internal static class PrefixResolution
     {
         for (var i = 0; i < types.Count; i++)
             if (types[i].Name == name) return i;
+        var names = types.Select(t => t.Name).ToArray();
         throw new ArgumentException(
-            $"The model was not trained on the dataset type '{name}'. It knows {string.Join(", ", types.Select(t => $"'{t.Name}'"))}: select one of these, or PrefixSelection.None.");
+            $"The model was not trained on the dataset type '{name}'. It knows {NearName.List(names)}: select one of these, or PrefixSelection.None.{NearName.Question(name, names)}");
     }
 }

@@ -42,9 +42,8 @@ internal sealed class TextTower
             sequence = _prefixes.Prepend(sequence, datasetTypes);                                       // [N, P+L, W]
             end = end + _prefixes.Length;
         }
-        foreach (var block in _blocks) sequence = block.Forward(sequence, AttentionMask.Causal);
-        var rows = arange(n, ScalarType.Int64, ids.device) * sequence.shape[1];
-        var pooled = sequence.flatten(0, 1).index_select(0, rows + end);                                // [N (P+L), W] -> [N, W]
+        foreach (var block in _blocks.AsSpan(0, _blocks.Length - 1)) sequence = block.Forward(sequence, AttentionMask.Causal);
+        var pooled = _blocks[^1].ForwardAt(sequence, end, AttentionMask.Causal);                        // [N, W]
         return _finalNorm.Forward(pooled).matmul(_projection).MoveToOuterDisposeScope();                // [N, W] @ [W, D]
     }
 }

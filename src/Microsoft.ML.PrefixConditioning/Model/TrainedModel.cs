@@ -10,6 +10,9 @@ internal sealed class TrainedModel(ClipModel network, ClipTokenizer tokenizer, M
 {
     private readonly UseCount _uses = new("model", network.Dispose);
 
+    /// <summary>The towers; the caller sees to it that the model is not disposed meanwhile.</summary>
+    public ClipModel Network => network;
+
     public ClipTokenizer Tokenizer { get; } = tokenizer;
     public ModelSettings Settings { get; } = settings;
     public TrainingHistory History { get; } = history;

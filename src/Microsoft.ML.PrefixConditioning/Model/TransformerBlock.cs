@@ -59,6 +59,29 @@ internal sealed class TransformerBlock
         return x.MoveToOuterDisposeScope();
     }
 
+    /// <summary>The same, for one position of each row only: what a tower's last block has to give.</summary>
+    /// <param name="x">[N, L, W].</param>
+    /// <param name="positions">[N] int64, each row's position.</param>
+    /// <param name="mask">With <see cref="AttentionMask.Causal"/> a row looks at no position after its own.</param>
+    /// <returns>[N, W]. Exact: only keys and values depend on the other positions, so queries, projection and MLP are left out there.</returns>
+    public Tensor ForwardAt(Tensor x, Tensor positions, AttentionMask mask)
+    {
+        using var scope = NewDisposeScope();
+        long n = x.shape[0], length = x.shape[1], width = x.shape[2];
+        var rows = arange(n, ScalarType.Int64, x.device) * length + positions;
+        var chosen = x.flatten(0, 1).index_select(0, rows);                                            // [N, W]
+        var normed = _attentionNorm.Forward(x);                                                        // [N, L, W]
+        var query = F.linear(normed.flatten(0, 1).index_select(0, rows), _inWeight.narrow(0, 0, width), _inBias.narrow(0, 0, width))
+            .view(n, _heads, 1, width / _heads);                                                       // [N, H, 1, W/H]
+        var packed = F.linear(normed, _inWeight.narrow(0, width, 2 * width), _inBias.narrow(0, width, 2 * width)) // [N, L, 2W]
+            .view(n, length, 2, _heads, width / _heads).permute(2, 0, 3, 1, 4);                        // [2, N, H, L, W/H]
+        var visible = mask == AttentionMask.Causal
+            ? arange(length, ScalarType.Int64, x.device).unsqueeze(0).le(positions.unsqueeze(1)).view(n, 1, 1, length) : null;
+        var mixed = F.scaled_dot_product_attention(query, packed[0], packed[1], visible).view(n, width);  // [N, H, 1, W/H] -> [N, W]
+        var result = chosen + F.linear(mixed, _outWeight, _outBias);
+        return (result + Mlp(_mlpNorm.Forward(result))).MoveToOuterDisposeScope();
+    }
+
     private Tensor Attend(Tensor x, AttentionMask mask)
     {
         long n = x.shape[0], length = x.shape[1], width = x.shape[2];
@@ -70,9 +93,9 @@ internal sealed class TransformerBlock
 
     private Tensor Mlp(Tensor x)
     {
-        var hidden = F.linear(x, _expandWeight, _expandBias);                                         // [N, L, M]
+        var hidden = F.linear(x, _expandWeight, _expandBias);                                         // [..., M]
         hidden = _activation == ClipActivation.Gelu ? F.gelu(hidden) : hidden * (1.702 * hidden).sigmoid();
-        return F.linear(hidden, _reduceWeight, _reduceBias);                                          // [N, L, W]
+        return F.linear(hidden, _reduceWeight, _reduceBias);                                          // [..., W]
     }
 }
 

@@ -49,7 +49,8 @@ internal sealed class VisionTower
             first = _prefixes.Length;
         }
         sequence = _firstNorm.Forward(sequence);
-        foreach (var block in _blocks) sequence = block.Forward(sequence, AttentionMask.None);
-        return _lastNorm.Forward(sequence.select(1, first)).matmul(_projection).MoveToOuterDisposeScope(); // [N, W] @ [W, D]
+        foreach (var block in _blocks.AsSpan(0, _blocks.Length - 1)) sequence = block.Forward(sequence, AttentionMask.None);
+        var pooled = _blocks[^1].ForwardAt(sequence, full([n], first, ScalarType.Int64, images.device), AttentionMask.None);
+        return _lastNorm.Forward(pooled).matmul(_projection).MoveToOuterDisposeScope(); // [N, W] @ [W, D]
     }
 }

@@ -7,8 +7,11 @@ namespace Microsoft.ML.PrefixConditioning;
 /// </remarks>
 public sealed record ClipArchitecture
 {
+    // Far above every published model; they keep the sizes that follow from these within 64 bits, also for a file from anywhere.
+    private const int MaxLength = 4096, MaxWidth = 16384, MaxLayers = 256;
+
     /// <summary>Side of the square input image.</summary>
-    /// <value>Pixels; a multiple of <see cref="PatchSize"/>. Default 224.</value>
+    /// <value>Pixels; a multiple of <see cref="PatchSize"/>, at most 4096. Default 224.</value>
     public int ImageSize { get; init; } = 224;
 
     /// <summary>Side of one square patch; an image gives (ImageSize / PatchSize)² patches and one class token.</summary>
@@ -16,11 +19,11 @@ public sealed record ClipArchitecture
     public int PatchSize { get; init; } = 32;
 
     /// <summary>Width of the vision tower.</summary>
-    /// <value>A multiple of <see cref="VisionHeads"/>. Default 768.</value>
+    /// <value>A multiple of <see cref="VisionHeads"/>, at most 16384. Default 768.</value>
     public int VisionWidth { get; init; } = 768;
 
     /// <summary>Transformer blocks of the vision tower.</summary>
-    /// <value>At least 1. Default 12.</value>
+    /// <value>1 to 256. Default 12.</value>
     public int VisionLayers { get; init; } = 12;
 
     /// <summary>Attention heads of the vision tower.</summary>
@@ -28,15 +31,15 @@ public sealed record ClipArchitecture
     public int VisionHeads { get; init; } = 12;
 
     /// <summary>Longest text in tokens, start and end token included; prefixes are not counted.</summary>
-    /// <value>At least 3. Default 77 (CLIP paper, section 2.4).</value>
+    /// <value>3 to 4096. Default 77 (CLIP paper, section 2.4).</value>
     public int ContextLength { get; init; } = 77;
 
     /// <summary>Width of the text tower.</summary>
-    /// <value>A multiple of <see cref="TextHeads"/>. Default 512.</value>
+    /// <value>A multiple of <see cref="TextHeads"/>, at most 16384. Default 512.</value>
     public int TextWidth { get; init; } = 512;
 
     /// <summary>Transformer blocks of the text tower.</summary>
-    /// <value>At least 1. Default 12.</value>
+    /// <value>1 to 256. Default 12.</value>
     public int TextLayers { get; init; } = 12;
 
     /// <summary>Attention heads of the text tower.</summary>
@@ -44,11 +47,11 @@ public sealed record ClipArchitecture
     public int TextHeads { get; init; } = 8;
 
     /// <summary>Length of the embeddings that both towers give.</summary>
-    /// <value>At least 1. Default 512.</value>
+    /// <value>1 to 16384. Default 512.</value>
     public int EmbeddingSize { get; init; } = 512;
 
     /// <summary>Width of a block's hidden layer over the tower's width.</summary>
-    /// <value>Greater than 0. Default 4.</value>
+    /// <value>Above 0, at most 64, and large enough that the hidden layer has a unit. Default 4.</value>
     public double MlpRatio { get; init; } = 4;
 
     /// <summary>Which form of GELU the blocks use. It cannot be told from weights.</summary>
@@ -91,11 +94,19 @@ public sealed record ClipArchitecture
             yield return $"{nameof(VisionWidth)} is {VisionWidth} and {nameof(VisionHeads)} {VisionHeads}; the width must be a multiple of the heads.";
         if (TextHeads < 1 || TextWidth < 1 || TextWidth % TextHeads != 0)
             yield return $"{nameof(TextWidth)} is {TextWidth} and {nameof(TextHeads)} {TextHeads}; the width must be a multiple of the heads.";
-        if (VisionLayers < 1) yield return $"{nameof(VisionLayers)} is {VisionLayers}; at least 1 is needed.";
-        if (TextLayers < 1) yield return $"{nameof(TextLayers)} is {TextLayers}; at least 1 is needed.";
         if (ContextLength < 3) yield return $"{nameof(ContextLength)} is {ContextLength}; at least 3 is needed: start, one token, end.";
-        if (EmbeddingSize < 1) yield return $"{nameof(EmbeddingSize)} is {EmbeddingSize}; at least 1 is needed.";
+        foreach (var (name, value) in new[] { (nameof(VisionLayers), VisionLayers), (nameof(TextLayers), TextLayers), (nameof(EmbeddingSize), EmbeddingSize) })
+            if (value < 1) yield return $"{name} is {value}; at least 1 is needed.";
+        foreach (var (name, value, most) in new[]
+        {
+            (nameof(ImageSize), ImageSize, MaxLength), (nameof(ContextLength), ContextLength, MaxLength),
+            (nameof(VisionWidth), VisionWidth, MaxWidth), (nameof(TextWidth), TextWidth, MaxWidth), (nameof(EmbeddingSize), EmbeddingSize, MaxWidth),
+            (nameof(VisionLayers), VisionLayers, MaxLayers), (nameof(TextLayers), TextLayers, MaxLayers),
+        })
+            if (value > most) yield return $"{name} is {value}; at most {most} is allowed.";
         if (!(MlpRatio > 0) || MlpRatio > 64) yield return FormattableString.Invariant($"{nameof(MlpRatio)} is {MlpRatio}; it must be above 0 and at most 64.");
+        else if (Math.Min(VisionWidth, TextWidth) is var narrow and > 0 && narrow * MlpRatio < 1)
+            yield return FormattableString.Invariant($"{nameof(MlpRatio)} is {MlpRatio}, which gives a tower of width {narrow} no hidden unit; make it larger.");
         if (!Enum.IsDefined(Activation)) yield return $"{nameof(Activation)} is {(int)Activation}; use a member of {nameof(ClipActivation)}.";
     }
 }

@@ -4,6 +4,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <remarks>Defaults follow the CLIP paper (arXiv 2103.00020) and open_clip v3.3.0 unless noted.</remarks>
 public sealed record PrefixClipOptions
 {
+    internal const int MaxPrefixLength = 64; // as long as a whole caption; the paper uses 1
+
     /// <summary>Column with the image.</summary>
     /// <value>Text (a path or a locator inside an archive), a vector of bytes (an encoded file) or an ML.NET image. Default "Image".</value>
     public string ImageColumnName { get; init; } = "Image";
@@ -69,7 +71,7 @@ public sealed record PrefixClipOptions
     public PromptTemplates PromptTemplates { get; init; } = PromptTemplates.Default;
 
     /// <summary>Rows per step. All others of a batch are a row's negatives.</summary>
-    /// <value>At least 2, and at most the rows of the smallest dataset type. Default 128.</value>
+    /// <value>At least 2, at most the rows of the smallest dataset type, and within 2^31 pixel values. Default 128.</value>
     public int BatchSize { get; init; } = 128;
 
     /// <summary>Passes over the data: one epoch is as many steps as full batches fit into the rows.</summary>
@@ -187,23 +189,27 @@ public sealed record PrefixClipOptions
         if (Architecture is null) yield return $"{nameof(Architecture)} is null; use a preset such as ClipArchitecture.Tiny.";
         else foreach (var fault in Architecture.Faults()) yield return $"{nameof(Architecture)}: {fault}";
         foreach (var fault in DatasetTypeFaults()) yield return fault;
-        if (PrefixLength is < 0 or > 64) yield return $"{nameof(PrefixLength)} is {PrefixLength}; 0 to 64 are allowed.";
-        if (ImagePrefixLength is < 0 or > 64) yield return $"{nameof(ImagePrefixLength)} is {ImagePrefixLength}; 0 to 64 are allowed.";
+        foreach (var (property, length) in new[] { (nameof(PrefixLength), PrefixLength), (nameof(ImagePrefixLength), ImagePrefixLength) })
+            if (length is < 0 or > MaxPrefixLength) yield return $"{property} is {length}; 0 to {MaxPrefixLength} are allowed.";
         if (VocabularySize < 514) yield return $"{nameof(VocabularySize)} is {VocabularySize}; at least 514 are needed (512 bytes, start and end).";
         if (PromptTemplates is null) yield return $"{nameof(PromptTemplates)} is null; use PromptTemplates.NameOnly for class names as they are.";
         if (BatchSize < 2) yield return $"{nameof(BatchSize)} is {BatchSize}; at least 2 are needed, because a row learns from the others of its batch.";
+        if (Architecture is { ImageSize: > 0 } sizes && BatchSize > Array.MaxLength / (3L * sizes.ImageSize * sizes.ImageSize))
+            yield return $"{nameof(BatchSize)} is {BatchSize}; at {sizes.ImageSize} x {sizes.ImageSize} pixels at most {Array.MaxLength / (3L * sizes.ImageSize * sizes.ImageSize)} images fit into one batch.";
         if (Epochs < 1) yield return $"{nameof(Epochs)} is {Epochs}; at least 1 is needed.";
         if (!(LearningRate > 0) || double.IsInfinity(LearningRate)) yield return FormattableString.Invariant($"{nameof(LearningRate)} is {LearningRate}; it must be greater than 0.");
         if (WarmupSteps < 0) yield return $"{nameof(WarmupSteps)} is {WarmupSteps}; 0 or more are allowed.";
         if (!(WeightDecay >= 0) || double.IsInfinity(WeightDecay)) yield return FormattableString.Invariant($"{nameof(WeightDecay)} is {WeightDecay}; 0 or more are allowed.");
         if (!(Beta1 is >= 0 and < 1)) yield return FormattableString.Invariant($"{nameof(Beta1)} is {Beta1}; it must be 0 or more and below 1.");
         if (!(Beta2 is >= 0 and < 1)) yield return FormattableString.Invariant($"{nameof(Beta2)} is {Beta2}; it must be 0 or more and below 1.");
-        if (!(Epsilon > 0)) yield return FormattableString.Invariant($"{nameof(Epsilon)} is {Epsilon}; it must be greater than 0.");
+        if (!(Epsilon > 0) || double.IsInfinity(Epsilon)) yield return FormattableString.Invariant($"{nameof(Epsilon)} is {Epsilon}; it must be greater than 0.");
         if (GradientClipNorm is { } norm && !(norm > 0)) yield return FormattableString.Invariant($"{nameof(GradientClipNorm)} is {norm}; it must be greater than 0, or null for no clipping.");
         if (!(MinCropScale is > 0 and <= 1)) yield return FormattableString.Invariant($"{nameof(MinCropScale)} is {MinCropScale}; it must be above 0 and at most 1.");
         if (!(HorizontalFlipProbability is >= 0 and <= 1)) yield return FormattableString.Invariant($"{nameof(HorizontalFlipProbability)} is {HorizontalFlipProbability}; a probability is 0 to 1.");
         if (!(MaxBadImageFraction is >= 0 and <= 1)) yield return FormattableString.Invariant($"{nameof(MaxBadImageFraction)} is {MaxBadImageFraction}; 0 to 1 are allowed.");
         if (ImageCacheMegabytes < 0) yield return $"{nameof(ImageCacheMegabytes)} is {ImageCacheMegabytes}; 0 or more are allowed.";
+        foreach (var (property, path) in new[] { (nameof(VocabularyPath), VocabularyPath), (nameof(CheckpointFolder), CheckpointFolder) })
+            if (path is not null && string.IsNullOrWhiteSpace(path)) yield return $"{property} is empty; give a path, or null for none.";
         if (CheckpointSteps < 1) yield return $"{nameof(CheckpointSteps)} is {CheckpointSteps}; at least 1 is needed, or null for one per epoch.";
         foreach (var (name, type, value) in new (string, Type, object)[]
         {
@@ -222,6 +228,8 @@ public sealed record PrefixClipOptions
             yield break;
         }
         if (DatasetTypes.Any(t => string.IsNullOrWhiteSpace(t?.Name))) yield return $"{nameof(DatasetTypes)} holds a type without a name.";
+        foreach (var type in DatasetTypes.Where(t => t is not null && !Enum.IsDefined(t.Texts)))
+            yield return $"{nameof(DatasetTypes)} gives '{type.Name}' the texts {(int)type.Texts}; use a member of {nameof(TextKind)}.";
         foreach (var twice in DatasetTypes.Where(t => t is not null).GroupBy(t => t.Name, StringComparer.Ordinal).Where(g => g.Count() > 1))
             yield return $"{nameof(DatasetTypes)} names '{twice.Key}' {twice.Count()} times; every type needs its own name.";
         foreach (var (name, weight) in DatasetTypeWeights ?? new Dictionary<string, double>())

@@ -7,7 +7,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// </remarks>
 public sealed class PrefixSelection : IEquatable<PrefixSelection>
 {
-    private PrefixSelection(PrefixWeight[] weights) => Weights = weights;
+    private PrefixSelection(PrefixWeight[] weights) => Weights = Array.AsReadOnly(weights);
 
     /// <summary>The caption prefix: the one to start with.</summary>
     public static PrefixSelection Caption { get; } = For(DatasetType.Caption.Name);
@@ -38,8 +38,15 @@ public sealed class PrefixSelection : IEquatable<PrefixSelection>
             if (!(weight > 0) || double.IsInfinity(weight))
                 throw new ArgumentException(FormattableString.Invariant($"The weight of dataset type '{name}' is {weight}; a weight is greater than 0."), nameof(weights));
         }
-        var sum = weights.Sum(w => w.Weight);
-        return new PrefixSelection([.. weights.Select(w => new PrefixWeight(w.DatasetType, w.Weight / sum))]);
+        // Over the largest first: the sum of large weights could be infinite.
+        var largest = weights.Max(w => w.Weight);
+        var sum = weights.Sum(w => w.Weight / largest);
+        // Shares that already add up to 1 stay as they are, so that a saved selection equals the one it is read into.
+        var shares = Math.Abs(largest * sum - 1) < 1e-12 ? weights : [.. weights.Select(w => (w.DatasetType, w.Weight / largest / sum))];
+        foreach (var (name, share) in shares)
+            if (!(share > 0))
+                throw new ArgumentException($"The weight of dataset type '{name}' vanishes beside the largest; leave the type out, or make its weight larger.", nameof(weights));
+        return new PrefixSelection([.. shares.Select(s => new PrefixWeight(s.DatasetType, s.Weight))]);
     }
 
     /// <summary>The selected types with weights that add up to 1; empty for <see cref="None"/>.</summary>

@@ -82,11 +82,40 @@ internal sealed class BatchSampler
         {
             inBatch.Clear();
             for (var i = begin; i < begin + _batchSize; i++)
-            {
-                // A repeated image changes places with the first later row that fits; near the end of a pass there may be none.
-                for (var later = begin + _batchSize; !inBatch.Add(_imageOfRow[rows[i]]) && later < rows.Length; later++)
-                    if (!inBatch.Contains(_imageOfRow[rows[later]])) (rows[i], rows[later]) = (rows[later], rows[i]);
-            }
+                if (!inBatch.Add(_imageOfRow[rows[i]]) && (SwapWithLater(rows, i, begin + _batchSize, inBatch) || SwapWithEarlier(rows, i, begin)))
+                    inBatch.Add(_imageOfRow[rows[i]]);
         }
+    }
+
+    /// <summary>Changes a repeated image's place with the first row behind its batch that fits; near the end of a pass there may be none.</summary>
+    private bool SwapWithLater(int[] rows, int place, int end, HashSet<int> inBatch)
+    {
+        for (var later = end; later < rows.Length; later++)
+            if (!inBatch.Contains(_imageOfRow[rows[later]]))
+            {
+                (rows[place], rows[later]) = (rows[later], rows[place]);
+                return true;
+            }
+        return false;
+    }
+
+    /// <summary>Changes a repeated image's place with a row of an earlier batch, where both fit.</summary>
+    private bool SwapWithEarlier(int[] rows, int place, int begin)
+    {
+        var image = _imageOfRow[rows[place]];
+        var own = rows.AsSpan(begin, _batchSize).ToArray().Select(r => _imageOfRow[r]).ToHashSet();   // the rows that are still to come, too
+        for (var other = 0; other < begin; other += _batchSize)
+        {
+            var fits = -1;
+            for (var i = other; i < other + _batchSize && fits != -2; i++)
+            {
+                if (_imageOfRow[rows[i]] == image) fits = -2;
+                else if (fits == -1 && !own.Contains(_imageOfRow[rows[i]])) fits = i;
+            }
+            if (fits < 0) continue;
+            (rows[place], rows[fits]) = (rows[fits], rows[place]);
+            return true;
+        }
+        return false;
     }
 }

@@ -7,13 +7,15 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>A run's whole state on disk, so that it can go on after a crash or a stop with the same result as without one.</summary>
 /// <remarks>
 /// One safetensors file: the weights by name, both moments of AdamW, the history, the rows left out, and as metadata the run's
-/// fingerprint, seed and step. It is written to a temporary file and moved into place: a killed process leaves the old one whole.
+/// fingerprint, seed and step, and a SHA-256 of all of it. It is written to a temporary file and moved into place: a killed process
+/// leaves the old one whole.
 /// </remarks>
 internal sealed class Checkpoint
 {
     /// <summary>Name of the file in the checkpoint folder.</summary>
     public const string FileName = "checkpoint.safetensors";
 
+    private const string FingerprintKey = "fingerprint", SeedKey = "seed", StepKey = "step", HashKey = "sha256";
     private const string LossName = "history.loss", RateName = "history.learning_rate", EpochName = "history.epoch",
         AccuracyName = "history.accuracy", SkippedName = "history.skipped_rows";
 
@@ -40,78 +42,132 @@ internal sealed class Checkpoint
     }
 
     /// <summary>Seed and step of the checkpoint in the folder, or null when there is none.</summary>
+    /// <param name="totalSteps">Steps of the whole run.</param>
     /// <exception cref="InvalidDataException">The file is damaged, or belongs to a run with other options or data.</exception>
-    public (ulong Seed, int Step)? Find()
+    public (ulong Seed, int Step)? Find(int totalSteps)
     {
         if (!File.Exists(_path)) return null;
-        using var stream = File.OpenRead(_path);
-        Safetensors.ReadHeader(stream, out var metadata);
-        if (metadata.GetValueOrDefault("fingerprint") != _fingerprint)
+        var metadata = ReadMetadata();
+        if (!metadata.TryGetValue(FingerprintKey, out var fingerprint)) throw Damaged("it names no run.");
+        if (fingerprint != _fingerprint)
             throw new InvalidDataException(
                 $"The checkpoint '{_path}' belongs to a run with other options or other data. Set {nameof(PrefixClipOptions.CheckpointFolder)} to an empty folder, or delete the file to start anew.");
-        if (!ulong.TryParse(metadata.GetValueOrDefault("seed"), CultureInfo.InvariantCulture, out var seed)
-            || !int.TryParse(metadata.GetValueOrDefault("step"), CultureInfo.InvariantCulture, out var step))
-            throw new InvalidDataException($"The checkpoint '{_path}' does not say its seed and step; it is damaged. Delete it to start anew.");
+        if (!ulong.TryParse(metadata.GetValueOrDefault(SeedKey), CultureInfo.InvariantCulture, out var seed)
+            || !int.TryParse(metadata.GetValueOrDefault(StepKey), CultureInfo.InvariantCulture, out var step) || step < 0 || step > totalSteps)
+            throw Damaged($"its seed is '{metadata.GetValueOrDefault(SeedKey)}' and its step '{metadata.GetValueOrDefault(StepKey)}' of {totalSteps}.");
         return (seed, step);
     }
 
     /// <summary>Brings weights, optimiser and history to the checkpoint's state.</summary>
+    /// <exception cref="InvalidDataException">The file is damaged.</exception>
     public void Restore(ClipModel model, ClipOptimizer optimizer, TrainingLog log, TrainingImages images, int step)
     {
         using var scope = NewDisposeScope();
-        var saved = Safetensors.Load(_path);
+        var metadata = ReadMetadata();
+        var saved = ReadTensors();
+        if (metadata.GetValueOrDefault(HashKey) != HashOf(saved, metadata))
+            throw Damaged("its SHA-256 is not the one it was saved with.");
+        float[] losses = Values<float>(saved, LossName), rates = Values<float>(saved, RateName);
+        long[] epochs = Values<long>(saved, EpochName), skipped = Values<long>(saved, SkippedName);
+        var accuracies = Values<double>(saved, AccuracyName);
+        if (losses.Length != step || rates.Length != step || epochs.Length != accuracies.Length)
+            throw Damaged($"its history has {losses.Length} of {step} steps.");
         using (no_grad())
             foreach (var (name, tensor) in model.Weights.Concat(optimizer.State))
             {
-                if (!saved.TryGetValue(name, out var value) || !value.shape.AsSpan().SequenceEqual(tensor.shape))
-                    throw new InvalidDataException($"The checkpoint '{_path}' has no fitting tensor '{name}'; it is damaged. Delete it to start anew.");
+                if (!saved.TryGetValue(name, out var value) || value.dtype != tensor.dtype || !value.shape.AsSpan().SequenceEqual(tensor.shape))
+                    throw Damaged($"it has no fitting tensor '{name}'.");
                 tensor.copy_(value);
             }
         optimizer.StepCount = step;
-        float[] losses = Floats(saved[LossName]), rates = Floats(saved[RateName]);
         log.Steps.AddRange(losses.Zip(rates, (loss, rate) => new TrainingStep(loss, rate)));
-        log.Validations.AddRange(Longs(saved[EpochName]).Zip(Doubles(saved[AccuracyName]), (epoch, accuracy) => new ValidationResult((int)epoch, accuracy)));
-        images.LeaveOut(Longs(saved[SkippedName]).Select(r => (int)r));
+        log.Validations.AddRange(epochs.Zip(accuracies, (epoch, accuracy) => new ValidationResult((int)epoch, accuracy)));
+        images.LeaveOut(skipped.Select(r => (int)r));
     }
 
     /// <summary>Writes the state after a step.</summary>
+    /// <exception cref="IOException">The file cannot be written; the one before it is still whole.</exception>
     public void Write(ClipModel model, ClipOptimizer optimizer, TrainingLog log, TrainingImages images, ulong seed)
     {
         using var scope = NewDisposeScope();
-        var tensors = model.Weights.Concat(optimizer.State).Concat(new KeyValuePair<string, Tensor>[]
-        {
+        var tensors = model.Weights.Concat(optimizer.State).Select(t => KeyValuePair.Create(t.Key, t.Value.detach().cpu())).Concat(
+        [
             new(LossName, tensor(log.Steps.Select(s => s.Loss).ToArray())),
             new(RateName, tensor(log.Steps.Select(s => s.LearningRate).ToArray())),
             new(EpochName, tensor(log.Validations.Select(v => (long)v.Epoch).ToArray())),
             new(AccuracyName, tensor(log.Validations.Select(v => v.Accuracy).ToArray())),
             new(SkippedName, tensor(images.LeftOut().Select(r => (long)r).ToArray())),
-        }).ToArray();
+        ]).ToArray();
         var metadata = new Dictionary<string, string>
         {
-            ["fingerprint"] = _fingerprint,
-            ["seed"] = seed.ToString(CultureInfo.InvariantCulture),
-            ["step"] = log.Steps.Count.ToString(CultureInfo.InvariantCulture),
+            [FingerprintKey] = _fingerprint,
+            [SeedKey] = seed.ToString(CultureInfo.InvariantCulture),
+            [StepKey] = log.Steps.Count.ToString(CultureInfo.InvariantCulture),
         };
-        var temporary = $"{_path}.{Environment.ProcessId}.tmp";
+        metadata[HashKey] = HashOf(tensors, metadata);
         try
         {
-            using (var stream = new FileStream(temporary, FileMode.Create))
+            var temporary = $"{_path}.tmp";   // one name, so that the rest of a killed process is overwritten
+            using (var stream = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None))
             {
                 Safetensors.Write(stream, tensors, metadata);
                 stream.Flush(flushToDisk: true);
             }
             File.Move(temporary, _path, overwrite: true);
         }
-        catch
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            File.Delete(temporary);
-            throw;
+            throw new IOException($"The checkpoint '{_path}' cannot be written: {e.Message} Free space there, or set {nameof(PrefixClipOptions.CheckpointFolder)} to another folder.", e);
         }
     }
 
-    private static float[] Floats(Tensor tensor) => MemoryMarshal.Cast<byte, float>(tensor.numel() == 0 ? [] : tensor.bytes).ToArray();
+    private IReadOnlyDictionary<string, string> ReadMetadata()
+    {
+        try
+        {
+            using var stream = File.OpenRead(_path);
+            Safetensors.ReadHeader(stream, out var metadata);
+            return metadata;
+        }
+        catch (InvalidDataException e)
+        {
+            throw Damaged(e.Message, e);
+        }
+    }
 
-    private static long[] Longs(Tensor tensor) => MemoryMarshal.Cast<byte, long>(tensor.numel() == 0 ? [] : tensor.bytes).ToArray();
+    private Dictionary<string, Tensor> ReadTensors()
+    {
+        try
+        {
+            return Safetensors.Load(_path);
+        }
+        catch (InvalidDataException e)
+        {
+            throw Damaged(e.Message, e);
+        }
+    }
 
-    private static double[] Doubles(Tensor tensor) => MemoryMarshal.Cast<byte, double>(tensor.numel() == 0 ? [] : tensor.bytes).ToArray();
+    /// <summary>SHA-256 over run, seed and step and every tensor's name and values, in the order of the names.</summary>
+    private static string HashOf(IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string> metadata)
+    {
+        using var hashing = new HashingStream(Stream.Null);
+        using var writer = new BinaryWriter(hashing);
+        foreach (var key in new[] { FingerprintKey, SeedKey, StepKey }) writer.Write(metadata.GetValueOrDefault(key, ""));
+        foreach (var (name, tensor) in tensors.OrderBy(t => t.Key, StringComparer.Ordinal))
+        {
+            writer.Write(name);
+            Safetensors.WriteData(hashing, tensor);
+        }
+        return Convert.ToHexStringLower(hashing.Hash());
+    }
+
+    private T[] Values<T>(Dictionary<string, Tensor> saved, string name) where T : unmanaged
+    {
+        var type = default(T) switch { float => ScalarType.Float32, double => ScalarType.Float64, _ => ScalarType.Int64 };
+        if (!saved.TryGetValue(name, out var values) || values.dtype != type) throw Damaged($"it has no fitting tensor '{name}'.");
+        return values.numel() == 0 ? [] : MemoryMarshal.Cast<byte, T>(values.bytes).ToArray();
+    }
+
+    private InvalidDataException Damaged(string fault, Exception? cause = null) =>
+        new($"The checkpoint '{_path}' is damaged: {fault} Restore it from a copy, or delete it to start anew.", cause);
 }

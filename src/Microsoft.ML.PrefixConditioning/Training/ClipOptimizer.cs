@@ -25,7 +25,11 @@ internal sealed class ClipOptimizer : IDisposable
         (_beta1, _beta2, _epsilon, _weightDecay, _clipNorm) = (beta1, beta2, epsilon, weightDecay, clipNorm);
         _groups = [.. weights.Select(w => new Group(w.Key, w.Value))];
         _logitScale = weights.First(w => w.Key == "logit_scale").Value;
+        Method = _logitScale.device_type == DeviceType.CPU ? UpdateMethod.Fused : UpdateMethod.Tensors;
     }
+
+    /// <summary>How a step is computed; both ways also run on a processor, so that both can be tested there.</summary>
+    internal UpdateMethod Method { get; init; }
 
     /// <summary>Steps done so far; the bias correction of the moments depends on it.</summary>
     public int StepCount { get; set; }
@@ -56,10 +60,11 @@ internal sealed class ClipOptimizer : IDisposable
         using var scope = NewDisposeScope();
         StepCount++;
         var active = _groups.Select(g => (Group: g, Gradient: g.Weight.grad)).Where(g => g.Gradient is not null).ToArray();
-        double? norm = _clipNorm is null ? null : Math.Sqrt(active.Sum(a => a.Gradient!.pow(2).sum(ScalarType.Float64).ToDouble()));
+        double? norm = _clipNorm is null || active.Length == 0 ? null // one number leaves the device, not one per weight
+            : stack(active.Select(a => a.Gradient!.pow(2).sum(ScalarType.Float64))).sum().sqrt().ToDouble();
         var scale = norm is { } length ? Math.Min(1, _clipNorm!.Value / (length + 1e-6)) : 1; // 1e-6 as in torch's clip_grad_norm_
         var update = new Update(learningRate, _beta1, _beta2, _epsilon, scale, StepCount);
-        if (_logitScale.device_type == DeviceType.CPU) StepFused(active!, update);
+        if (Method == UpdateMethod.Fused) StepFused(active!, update);
         else foreach (var (group, gradient) in active) StepByTensors(group, gradient!, update);
         foreach (var (group, _) in active) group.Weight.grad = null;
         _logitScale.clamp_(0, MaxLogitScale);
@@ -149,4 +154,14 @@ internal sealed class ClipOptimizer : IDisposable
             }
         }
     }
+}
+
+/// <summary>How the optimiser computes a step.</summary>
+internal enum UpdateMethod
+{
+    /// <summary>One pass over the processor's memory.</summary>
+    Fused,
+
+    /// <summary>Tensor operations, on any device.</summary>
+    Tensors,
 }

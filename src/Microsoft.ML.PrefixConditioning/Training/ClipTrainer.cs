@@ -28,14 +28,14 @@ internal sealed class ClipTrainer
 
     private TrainingHistory Run(IHost host, ulong seed)
     {
-        var validation = _options.ValidationSet is { } view ? ValidationSet.Read(view, _options) : null;
         var validationPrefix = PrefixResolution.Resolve(_options.ValidationPrefix, _rows.Types);
-        var checkpoint = _options.CheckpointFolder is { } folder ? new Checkpoint(folder, RunFingerprint.Of(_rows, _options)) : null;
-        var found = checkpoint?.Find();
-        if (found is { } earlier) seed = earlier.Seed;
-
         var sampler = CreateSampler(seed);
-        var totalSteps = sampler.StepsPerEpoch * _options.Epochs;
+        var totalSteps = TotalSteps(sampler.StepsPerEpoch);
+        var checkpoint = _options.CheckpointFolder is { } folder ? new Checkpoint(folder, RunFingerprint.Of(_rows, _tokenizer, _options)) : null;
+        var found = checkpoint?.Find(totalSteps);
+        if (found is { } earlier) (seed, sampler) = (earlier.Seed, CreateSampler(earlier.Seed));
+        var validation = _options.ValidationSet is { } view ? ValidationSet.Read(view, _options) : null;
+
         var warmup = _options.WarmupSteps ?? Math.Min(totalSteps / 10, MaxDefaultWarmup);
         var images = new TrainingImages(_rows, _options, seed);
         var texts = new TrainingTexts(_rows, _tokenizer, _options.Architecture.ContextLength, _options.PromptTemplates, seed);
@@ -69,9 +69,11 @@ internal sealed class ClipTrainer
             catch (OperationCanceledException)
             {
                 Save();
+                _options.CancellationToken.ThrowIfCancellationRequested();   // with the caller's token in the exception
                 throw;
             }
         }
+        CheckWeights();
         if (images.BadCount > 0)
             log.Warning($"{images.BadCount} of {_rows.Count} images could not be read and were left out.");
         return log.ToHistory(images.BadCount);
@@ -83,12 +85,22 @@ internal sealed class ClipTrainer
         var loss = Loss(batch);
         var value = loss.ToDouble();
         if (!double.IsFinite(value))
-            throw new InvalidOperationException(FormattableString.Invariant(
-                $"The loss of step {step + 1} is {value} at learning rate {rate:g3}; training cannot go on. Lower {nameof(PrefixClipOptions.LearningRate)} (now {_options.LearningRate:g3}), lengthen {nameof(PrefixClipOptions.WarmupSteps)}, or set {nameof(PrefixClipOptions.GradientClipNorm)} to 1."));
+            throw Diverged(FormattableString.Invariant($"The loss of step {step + 1} is {value} at learning rate {rate:g3}; training cannot go on."));
         loss.backward();
         optimizer.Step(rate);
         return value;
     }
+
+    /// <summary>The last step's weights: no further loss would tell that they are no numbers.</summary>
+    private void CheckWeights()
+    {
+        using var scope = NewDisposeScope();
+        if (_model.Weights.FirstOrDefault(w => !w.Value.isfinite().all().ToBoolean()).Key is { } name)
+            throw Diverged($"After the last step the weight '{name}' is not finite; the model is of no use.");
+    }
+
+    private InvalidOperationException Diverged(string what) => new(FormattableString.Invariant(
+        $"{what} Lower {nameof(PrefixClipOptions.LearningRate)} (now {_options.LearningRate:g3}), lengthen {nameof(PrefixClipOptions.WarmupSteps)}, or set {nameof(PrefixClipOptions.GradientClipNorm)} to 1."));
 
     private Tensor Loss(TrainingBatch batch)
     {
@@ -118,8 +130,15 @@ internal sealed class ClipTrainer
             if (!numbers.TryGetValue(name, out var number)) numbers.Add(name, number = numbers.Count);
             imageOfRow[row] = number;
         }
-        var weights = _options.DatasetTypeWeights is { } given ? _rows.Types.Select((t, i) => Weight(given, t.Name)).ToArray() : null;
+        var weights = _options is { DatasetTypeWeights: { } given, BatchComposition: BatchComposition.PerDatasetType } ? _rows.Types.Select((t, i) => Weight(given, t.Name)).ToArray() : null;
         return new BatchSampler(_rows.DatasetTypes, imageOfRow, _options.BatchComposition, weights, _options.BatchSize, seed);
+    }
+
+    private int TotalSteps(int stepsPerEpoch)
+    {
+        var steps = (long)stepsPerEpoch * _options.Epochs;
+        return steps <= int.MaxValue ? (int)steps : throw new ArgumentException(FormattableString.Invariant(
+            $"{nameof(PrefixClipOptions.Epochs)} is {_options.Epochs}, which makes {steps} steps; at most {int.MaxValue} are possible. Lower it, or raise {nameof(PrefixClipOptions.BatchSize)}."));
     }
 
     private static double Weight(IReadOnlyDictionary<string, double> weights, string type) => weights.TryGetValue(type, out var weight) ? weight

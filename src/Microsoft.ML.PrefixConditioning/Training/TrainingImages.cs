@@ -1,9 +1,12 @@
+using System.Runtime.ExceptionServices;
+
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>The images of a batch as network input: decoded once where memory allows, augmented anew each time.</summary>
 /// <remarks>
 /// Augmentation depends on the seed, the step and the row only, so that the order in which threads work changes nothing. An image
-/// that cannot be read is replaced by the next readable row of its dataset type: always the same one, on every run.
+/// that cannot be read is replaced by the next readable row of its dataset type that the batch does not hold: always the same one, on
+/// every run. Messages count rows from 1.
 /// </remarks>
 internal sealed class TrainingImages
 {
@@ -59,26 +62,50 @@ internal sealed class TrainingImages
     /// <exception cref="InvalidDataException">An image cannot be read and the policy is to fail, or too many cannot.</exception>
     public void Load(int[] batch, int step, float[] pixels, CancellationToken cancellation)
     {
+        var unreadable = new bool[batch.Length];
+        void Prepare(int place, RgbImage image)
+        {
+            var random = SeededRandom.Derive(_seed, AugmentationPurpose, (ulong)step, (ulong)place);
+            _preprocessor.ApplyTrain(image, pixels.AsSpan(place * Length, Length), _augmentation, ref random);
+        }
         try
         {
             Parallel.For(0, batch.Length, new ParallelOptions { CancellationToken = cancellation }, i =>
             {
-                var image = Readable(ref batch[i]);
-                var random = SeededRandom.Derive(_seed, AugmentationPurpose, (ulong)step, (ulong)i);
-                _preprocessor.ApplyTrain(image, pixels.AsSpan(i * Length, Length), _augmentation, ref random);
+                if (Decode(batch[i]) is { } image) Prepare(i, image);
+                else unreadable[i] = true;
             });
         }
-        catch (AggregateException e) when (e.InnerExceptions.OfType<InvalidDataException>().FirstOrDefault() is { } bad)
+        catch (AggregateException e)
         {
-            throw new InvalidDataException(bad.Message, bad);
+            ExceptionDispatchInfo.Throw(e.InnerExceptions.OfType<InvalidDataException>().FirstOrDefault() ?? e.InnerExceptions[0]);
+        }
+        if (!unreadable.Contains(true)) return;
+        // One after the other, because each choice depends on those before it.
+        var taken = batch.ToHashSet();
+        for (var i = 0; i < batch.Length; i++)
+        {
+            if (!unreadable[i]) continue;
+            cancellation.ThrowIfCancellationRequested();
+            (batch[i], var image) = Replacement(batch[i], taken);
+            taken.Add(batch[i]);
+            Prepare(i, image);
         }
     }
 
-    private RgbImage Readable(ref int row)
+    /// <summary>The next readable row of the type that is not in the batch; in the batch, where there is no other.</summary>
+    private (int Row, RgbImage Image) Replacement(int row, HashSet<int> taken)
     {
-        for (var tried = 0; tried <= _rows.Count; tried++, row = NextOfType(row))
-            if (Decode(row) is { } image) return image;
-        throw new InvalidDataException($"None of the images of dataset type '{_rows.Types[_rows.DatasetTypes[row]].Name}' can be read; the first fault: {FirstFault()}");
+        (int Row, RgbImage Image)? repeated = null;
+        for (var next = NextOfType(row); next != row; next = NextOfType(next))
+        {
+            if (taken.Contains(next) && repeated is not null) continue;
+            if (Decode(next) is not { } image) continue;
+            if (!taken.Contains(next)) return (next, image);
+            repeated = (next, image);
+        }
+        return repeated ?? throw new InvalidDataException(
+            $"None of the images of dataset type '{_rows.Types[_rows.DatasetTypes[row]].Name}' can be read. The first fault: {FirstFault()}");
     }
 
     private int NextOfType(int row)
@@ -103,7 +130,7 @@ internal sealed class TrainingImages
         {
             if (_policy == BadImagePolicy.Fail)
                 throw new InvalidDataException(
-                    $"Row {row}: {e.Message} To leave such images out, set {nameof(PrefixClipOptions.BadImages)} to {nameof(BadImagePolicy.Skip)}.", e);
+                    $"Row {row + 1}: {e.Message} To leave such images out, set {nameof(PrefixClipOptions.BadImages)} to {nameof(BadImagePolicy.Skip)}.", e);
             MarkBad(row, e.Message);
             return null;
         }
@@ -122,6 +149,6 @@ internal sealed class TrainingImages
 
     private string FirstFault()
     {
-        lock (_lock) return _bad.Count == 0 ? "none" : $"row {_bad.First().Key}: {_bad.First().Value}";
+        lock (_lock) return _bad.Count == 0 ? "none" : $"row {_bad.First().Key + 1}: {_bad.First().Value}";
     }
 }

@@ -60,7 +60,7 @@ internal sealed class TrainingLog : IDisposable
         if (!endOfEpoch && _sinceLog.Elapsed < LogInterval) return;
         _sinceLog.Restart();
         Info(FormattableString.Invariant(
-            $"Step {step}/{_totalSteps}, epoch {epoch}/{_options.Epochs}: loss {loss:0.0000}, learning rate {learningRate:0.00e+00}, {progress.ImagesPerSecond:0} images/s, {progress.TimeLeft:h\\:mm\\:ss} left{(accuracy is null ? "" : FormattableString.Invariant($", validation accuracy {accuracy:0.0%}"))}"));
+            $"Step {step}/{_totalSteps}, epoch {epoch}/{_options.Epochs}: loss {loss:0.0000}, learning rate {learningRate:0.00e+00}, {progress.ImagesPerSecond:0} images/s, {(int)progress.TimeLeft.TotalHours}:{progress.TimeLeft:mm\\:ss} left{(accuracy is null ? "" : FormattableString.Invariant($", validation accuracy {accuracy:0.0%}"))}"));
     }
 
     /// <summary>The record that stays with the model.</summary>

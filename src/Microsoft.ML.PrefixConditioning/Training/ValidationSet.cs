@@ -6,17 +6,20 @@ namespace Microsoft.ML.PrefixConditioning;
 internal sealed class ValidationSet
 {
     private const int ImagesPerPass = 128;
+    private const long KeptBytes = 256L << 20; // 1,783 images of 224 x 224 pixels; the others are decoded at every validation
 
-    private readonly float[][] _pixels;      // normalised once: validation images are not augmented
+    private readonly IReadOnlyList<ImageReference> _images;
+    private readonly float[]?[] _kept;         // [3, S, S] each: validation images are not augmented
     private readonly int[] _labels;
     private readonly string[] _classNames;
-    private readonly PromptTemplates _templates;
-    private readonly int _imageSize;
+    private readonly PrefixClipOptions _options;
+    private readonly ImagePreprocessor _preprocessor;
 
-    private ValidationSet(float[][] pixels, int[] labels, string[] classNames, PrefixClipOptions options)
+    private ValidationSet(IReadOnlyList<ImageReference> images, int[] labels, string[] classNames, PrefixClipOptions options)
     {
-        (_pixels, _labels, _classNames) = (pixels, labels, classNames);
-        (_templates, _imageSize) = (options.PromptTemplates, options.Architecture.ImageSize);
+        (_images, _labels, _classNames, _options) = (images, labels, classNames, options);
+        _preprocessor = ImagePreprocessor.ForClip(options.Architecture.ImageSize);
+        _kept = new float[]?[(int)Math.Min(images.Count, KeptBytes / sizeof(float) / _preprocessor.Length)];
     }
 
     /// <summary>Reads the view's image and label columns; the class names are the labels that occur.</summary>
@@ -28,41 +31,58 @@ internal sealed class ValidationSet
         var classNames = labels.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray();
         if (classNames.Length < 2)
             throw new InvalidDataException($"The validation set has {classNames.Length} class(es) in {labels.Count} row(s); accuracy needs at least two. Pass a set with more classes, or none.");
-        var preprocessor = ImagePreprocessor.ForClip(options.Architecture.ImageSize);
-        var pixels = new float[images.Count][];
-        try
+        var set = new ValidationSet(
+            images, [.. labels.Select(l => Array.BinarySearch(classNames, l, StringComparer.Ordinal))], classNames, options);
+        void Keep(int i, float[] pixels)
         {
-            Parallel.For(0, images.Count, i =>
-            {
-                var target = new float[preprocessor.Length];
-                preprocessor.ApplyTest(ImageDecoder.Decode(images[i], options.ImageDecoding), target);
-                pixels[i] = target;
-            });
+            if (i < set._kept.Length) set._kept[i] = pixels;
         }
-        catch (AggregateException e) when (e.InnerException is InvalidDataException or IOException)
-        {
-            throw new InvalidDataException($"The validation set: {e.InnerException.Message}", e.InnerException);
-        }
-        return new ValidationSet(pixels, [.. labels.Select(l => Array.BinarySearch(classNames, l, StringComparer.Ordinal))], classNames, options);
+        set.ForEach(0, images.Count, Keep, options.CancellationToken);   // finds unreadable images before training
+        return set;
     }
 
     /// <summary>Share of images whose nearest class embedding is their own class's, 0 to 1.</summary>
+    /// <remarks>Not stopped by the options' token: a step and the validation after it are recorded together.</remarks>
     public double Accuracy(ClipModel model, ClipTokenizer tokenizer, IReadOnlyList<(int Type, double Weight)> prefixes)
     {
         using var scope = NewDisposeScope();
         using var noGrad = inference_mode();
-        var classes = ClassEmbeddings.Compute(model, tokenizer, _classNames, _templates, prefixes);   // [C, D]
+        var classes = ClassEmbeddings.Compute(model, tokenizer, _classNames, _options.PromptTemplates, prefixes);   // [C, D]
         var correct = 0L;
-        for (var begin = 0; begin < _pixels.Length; begin += ImagesPerPass)
+        var buffer = new float[Math.Min(ImagesPerPass, _images.Count) * _preprocessor.Length];
+        for (var begin = 0; begin < _images.Count; begin += ImagesPerPass)
         {
             using var pass = NewDisposeScope();
-            var count = Math.Min(ImagesPerPass, _pixels.Length - begin);
-            var images = PixelBatch.ToTensor(_pixels.AsSpan(begin, count), _imageSize, model.Device);
+            var count = Math.Min(ImagesPerPass, _images.Count - begin);
+            ForEach(begin, count, (i, pixels) => pixels.CopyTo(buffer, (i - begin) * _preprocessor.Length), CancellationToken.None);
+            var images = PixelBatch.ToTensor(buffer, count, _preprocessor.Size, model.Device);
             var types = PrefixResolution.ImageTypes(model, prefixes, count);
-            var nearest = model.EncodeImages(images, types).matmul(classes.transpose(0, 1)).argmax(1).cpu();  // [N]
+            var nearest = model.EncodeImages(images, types).matmul(classes.transpose(0, 1)).argmax(1).cpu().data<long>().ToArray();  // [N]
             for (var i = 0; i < count; i++)
-                if (nearest[i].item<long>() == _labels[begin + i]) correct++;
+                if (nearest[i] == _labels[begin + i]) correct++;
         }
-        return (double)correct / _pixels.Length;
+        return (double)correct / _images.Count;
+    }
+
+    /// <summary>Runs an action on the pixels of images, [3, S, S] each, on all cores.</summary>
+    private void ForEach(int begin, int count, Action<int, float[]> action, CancellationToken cancellation)
+    {
+        try
+        {
+            Parallel.For(begin, begin + count, new ParallelOptions { CancellationToken = cancellation }, i =>
+            {
+                var pixels = i < _kept.Length ? _kept[i] : null;
+                if (pixels is null)
+                {
+                    pixels = new float[_preprocessor.Length];
+                    _preprocessor.ApplyTest(ImageDecoder.Decode(_images[i], _options.ImageDecoding), pixels);
+                }
+                action(i, pixels);
+            });
+        }
+        catch (AggregateException e) when (e.InnerExceptions.OfType<InvalidDataException>().FirstOrDefault() is { } bad)
+        {
+            throw new InvalidDataException($"The validation set: {bad.Message}", bad);
+        }
     }
 }

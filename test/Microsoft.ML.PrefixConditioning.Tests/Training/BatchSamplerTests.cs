@@ -1,0 +1,112 @@
+namespace Microsoft.ML.PrefixConditioning.Tests;
+
+[TestClass]
+public sealed class BatchSamplerTests
+{
+    /// <summary>Rows 0 to first - 1 are of type 0, the others of type 1, all with their own image.</summary>
+    private static BatchSampler Create(
+        int first, int second, int batchSize, ulong seed = 1, BatchComposition composition = BatchComposition.PerDatasetType, double[]? weights = null) =>
+        new([.. Enumerable.Range(0, first + second).Select(r => r < first ? 0 : 1)], [.. Enumerable.Range(0, first + second)], composition, weights, batchSize, seed);
+
+    private static int[][] Batches(BatchSampler sampler, int count, int from = 0) => [.. sampler.Batches(from).Take(count)];
+
+    [TestMethod]
+    public void Batches_PerDatasetType_HoldOneTypeOnly()
+    {
+        foreach (var batch in Batches(Create(40, 25, 8), 200))
+        {
+            Assert.HasCount(8, batch);
+            Assert.HasCount(1, batch.Select(r => r < 40).Distinct().ToArray());
+            Assert.HasCount(8, batch.Distinct().ToArray());
+        }
+    }
+
+    [TestMethod]
+    public void Batches_Mixed_HoldBothTypesInTheirProportion()
+    {
+        var batches = Batches(Create(300, 100, 20, composition: BatchComposition.Mixed), 400);
+        Assert.IsGreaterThan(390, batches.Count(b => b.Any(r => r < 300) && b.Any(r => r >= 300)));
+        Assert.AreEqual(0.75, batches.SelectMany(b => b).Average(r => r < 300 ? 1.0 : 0), 1e-9, "every pass of 20 batches uses all rows");
+    }
+
+    [TestMethod]
+    [DataRow(null, 0.75)]
+    [DataRow(new[] { 1.0, 1.0 }, 0.5)]
+    [DataRow(new[] { 0.2, 1.8 }, 0.1)]
+    public void Batches_ManySteps_FollowRowCountsOrWeights(double[]? weights, double expected)
+    {
+        var share = Batches(Create(300, 100, 10, weights: weights), 4000).Average(b => b[0] < 300 ? 1.0 : 0);
+        Assert.AreEqual(expected, share, 4 * Math.Sqrt(expected * (1 - expected) / 4000));   // four standard errors
+    }
+
+    [TestMethod]
+    public void Batches_EachPass_UsesARowAtMostOnce()
+    {
+        var first = Batches(Create(43, 30, 8), 300).Where(b => b[0] < 43).ToArray();
+        foreach (var pass in first.Chunk(5))
+        {
+            var rows = pass.SelectMany(b => b).ToArray();
+            Assert.HasCount(rows.Length, rows.Distinct().ToArray());
+        }
+        Assert.HasCount(43, first.SelectMany(b => b).Distinct().ToArray(), "rows that one pass leaves over come in others");
+    }
+
+    [TestMethod]
+    public void Batches_FromALaterStep_AreThoseOfTheWholeRun()
+    {
+        var all = Batches(Create(43, 30, 8), 80);
+        foreach (var from in new[] { 1, 7, 33 })
+        {
+            var later = Batches(Create(43, 30, 8), 80 - from, from);
+            for (var i = 0; i < later.Length; i++) CollectionAssert.AreEqual(all[from + i], later[i], $"step {from + i}");
+        }
+    }
+
+    [TestMethod]
+    [DataRow(BatchComposition.PerDatasetType)]
+    [DataRow(BatchComposition.Mixed)]
+    public void Batches_Seed_DecidesTheOrder(BatchComposition composition)
+    {
+        static int[] Rows(BatchSampler sampler) => [.. Batches(sampler, 20).SelectMany(b => b)];
+        CollectionAssert.AreEqual(Rows(Create(40, 40, 8, 5, composition)), Rows(Create(40, 40, 8, 5, composition)));
+        CollectionAssert.AreNotEqual(Rows(Create(40, 40, 8, 5, composition)), Rows(Create(40, 40, 8, 6, composition)));
+    }
+
+    [TestMethod]
+    public void Batches_ShufflesEachPassAnew()
+    {
+        var batches = Batches(Create(40, 0, 8), 10);
+        CollectionAssert.AreNotEqual(batches[..5].SelectMany(b => b).ToArray(), batches[5..].SelectMany(b => b).ToArray());
+    }
+
+    [TestMethod]
+    [DataRow(50, 2, 10)]
+    [DataRow(20, 5, 10)]
+    [DataRow(10, 10, 10)]
+    [DataRow(7, 3, 5)]
+    [DataRow(12, 8, 12)]
+    public void Batches_SeveralCaptionsPerImage_NoImageTwiceWhereAvoidable(int images, int captions, int batchSize)
+    {
+        for (var seed = 0UL; seed < 50; seed++)
+        {
+            var sampler = new BatchSampler(new int[images * captions], [.. Enumerable.Range(0, images * captions).Select(r => r / captions)],
+                BatchComposition.PerDatasetType, null, batchSize, seed);
+            foreach (var batch in sampler.Batches(0).Take(3 * sampler.StepsPerEpoch))
+                Assert.HasCount(batchSize, batch.Select(r => r / captions).Distinct().ToArray(), $"seed {seed}");
+        }
+    }
+
+    [TestMethod]
+    public void Batches_TooFewImages_StillGivesEveryRowOnce()
+    {
+        var sampler = new BatchSampler(new int[40], [.. Enumerable.Range(0, 40).Select(r => r % 3)], BatchComposition.Mixed, null, 10, 1);
+        DataTestRows.Equal([.. Enumerable.Range(0, 40)], Batches(sampler, 4).SelectMany(b => b).Order());
+    }
+
+    [TestMethod]
+    [DataRow(64, 32, 8, 12)]
+    [DataRow(10, 9, 8, 2)]
+    [DataRow(8, 0, 8, 1)]
+    public void StepsPerEpoch_Rows_AreTheFullBatches(int first, int second, int batchSize, int expected) =>
+        Assert.AreEqual(expected, Create(first, second, batchSize).StepsPerEpoch);
+}

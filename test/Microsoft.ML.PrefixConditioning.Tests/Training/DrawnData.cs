@@ -1,0 +1,101 @@
+using SkiaSharp;
+
+namespace Microsoft.ML.PrefixConditioning.Tests;
+
+/// <summary>A tiny made-up training set in a folder of its own: labelled and captioned drawings of 16 x 16 pixels.</summary>
+internal sealed class DrawnData : IDisposable
+{
+    private static readonly (string Name, SKColor Color)[] Colors =
+        [("red", SKColors.Red), ("blue", SKColors.Blue), ("green", SKColors.Green), ("yellow", SKColors.Yellow)];
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("prefix-training-").FullName;
+
+    /// <param name="labelled">Rows of "classification"; eight classes in turn.</param>
+    /// <param name="captioned">Rows of "caption".</param>
+    public DrawnData(int labelled = 16, int captioned = 16)
+    {
+        for (var i = 0; i < labelled; i++)
+            Rows.Add(new Row { Image = Draw($"labelled{i}.png", i), Text = Name(i), DatasetType = "classification", Label = Name(i) });
+        for (var i = 0; i < captioned; i++)
+            Rows.Add(new Row { Image = Draw($"captioned{i}.png", 3 * i + 1), Text = $"here is a {Name(3 * i + 1)} with number {i}", DatasetType = "caption" });
+    }
+
+    public MLContext Context { get; } = new(seed: 1);
+
+    public List<Row> Rows { get; } = [];
+
+    public IDataView View => Context.Data.LoadFromEnumerable(Rows);
+
+    /// <summary>The labelled rows.</summary>
+    public IDataView Labelled => Context.Data.LoadFromEnumerable(Rows.Where(r => r.Label is not null));
+
+    /// <summary>A path below the folder.</summary>
+    public string this[string name] => Path.Combine(_folder, name);
+
+    public static PrefixClipOptions Options { get; } = new()
+    {
+        Architecture = SmallModel.Architecture, BatchSize = 8, Epochs = 2, Seed = 7, Device = ComputeDevice.Cpu, VocabularySize = 520,
+        LearningRate = 2e-3, ImageCacheMegabytes = 8,
+    };
+
+    public PrefixClipTransformer Fit(PrefixClipOptions options) => Context.Transforms.PrefixClip(options).Fit(View);
+
+    public TaggedRows Tagged(PrefixClipOptions? options = null) => TaggedRows.Read(View, options ?? Options);
+
+    /// <summary>Makes a row's file something that is no image.</summary>
+    public void Break(params int[] rows)
+    {
+        foreach (var row in rows) File.WriteAllText(Rows[row].Image, "no picture");
+    }
+
+    /// <summary>Every weight's bytes by name.</summary>
+    public static Dictionary<string, byte[]> Weights(PrefixClipTransformer transformer) =>
+        transformer.Model.Network.Weights.ToDictionary(w => w.Key, w => w.Value.bytes.ToArray());
+
+    public static void AreBitEqual(Dictionary<string, byte[]> expected, Dictionary<string, byte[]> actual)
+    {
+        CollectionAssert.AreEqual(expected.Keys, actual.Keys);
+        foreach (var (name, bytes) in expected) CollectionAssert.AreEqual(bytes, actual[name], name);
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private static string Name(int i) => $"{Colors[i % 4].Name} {(i / 4 % 2 == 0 ? "square" : "disc")}";
+
+    private string Draw(string file, int i)
+    {
+        using var bitmap = new SKBitmap(16, 16, SKColorType.Rgba8888, SKAlphaType.Opaque);
+        using var canvas = new SKCanvas(bitmap);
+        using var paint = new SKPaint();
+        paint.Color = Colors[i % 4].Color;
+        canvas.Clear(SKColors.White);
+        var shift = i % 3;
+        if (i / 4 % 2 == 0) canvas.DrawRect(2 + shift, 3, 9, 9, paint);
+        else canvas.DrawCircle(7 + shift, 8, 5, paint);
+        canvas.Flush();
+        using var png = bitmap.Encode(SKEncodedImageFormat.Png, 100);
+        var path = Path.Combine(_folder, file);
+        File.WriteAllBytes(path, png.ToArray());
+        return path;
+    }
+
+    public sealed class Row
+    {
+        public string Image { get; set; } = "";
+        public string Text { get; set; } = "";
+        public string DatasetType { get; set; } = "";
+        public string? Label { get; set; }
+    }
+}
+
+/// <summary>Calls back at once on the reporting thread, as .NET's own Progress does not.</summary>
+internal sealed class Reports(Action<TrainingProgress>? action = null) : IProgress<TrainingProgress>
+{
+    public List<TrainingProgress> All { get; } = [];
+
+    public void Report(TrainingProgress value)
+    {
+        All.Add(value);
+        action?.Invoke(value);
+    }
+}

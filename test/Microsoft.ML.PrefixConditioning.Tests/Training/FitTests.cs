@@ -1,0 +1,172 @@
+using Microsoft.ML.Runtime;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.PrefixConditioning.Tests;
+
+/// <summary>Training through the public way, on drawings of 16 x 16 pixels.</summary>
+[TestClass]
+public sealed class FitTests
+{
+    public TestContext TestContext { get; set; } = null!;
+
+    [TestMethod]
+    public void Fit_FewEpochs_LossFalls()
+    {
+        using var data = new DrawnData();
+        using var model = data.Fit(DrawnData.Options with { Epochs = 15, LearningRate = 1e-2, Loss = LossFunction.UniCl });
+        TestContext.WriteLine($"seed {DrawnData.Options.Seed}");
+        var losses = model.History.Steps.Select(s => (double)s.Loss).ToArray();
+        Assert.HasCount(60, losses);
+        Assert.IsLessThan(losses.Take(8).Average() - 0.5, losses.TakeLast(8).Average());
+        Assert.AreEqual(0, model.History.SkippedImages);
+        Assert.IsTrue(model.LogitScale is >= 1 and <= 100);
+    }
+
+    [TestMethod]
+    [DataRow(LossFunction.Clip, BatchComposition.PerDatasetType)]
+    [DataRow(LossFunction.UniCl, BatchComposition.Mixed)]
+    public void Fit_SameSeed_GivesBitEqualWeights(LossFunction loss, BatchComposition composition)
+    {
+        using var data = new DrawnData();
+        var options = DrawnData.Options with { Loss = loss, BatchComposition = composition, ImagePrefixLength = 1, HorizontalFlipProbability = 0.5, GradientClipNorm = 1 };
+        TestContext.WriteLine($"seed {options.Seed}");
+        using var first = data.Fit(options);
+        using var second = data.Fit(options);
+        using var other = data.Fit(options with { Seed = 8 });
+        DrawnData.AreBitEqual(DrawnData.Weights(first), DrawnData.Weights(second));
+        CollectionAssert.AreEqual(first.History.Steps.ToArray(), second.History.Steps.ToArray());
+        foreach (var (name, bytes) in DrawnData.Weights(first).Where(w => w.Key.EndsWith("_weight", StringComparison.Ordinal) || w.Key.Contains("prefix", StringComparison.Ordinal)))
+            CollectionAssert.AreNotEqual(bytes, DrawnData.Weights(other)[name], name);
+    }
+
+    [TestMethod]
+    public void Fit_SeedOfTheContext_DecidesWhereTheOptionsHaveNone()
+    {
+        using var data = new DrawnData();
+        var options = DrawnData.Options with { Seed = null, Epochs = 1 };
+        Dictionary<string, byte[]> Weights(int seed)
+        {
+            using var model = new MLContext(seed).Transforms.PrefixClip(options).Fit(data.View);
+            return DrawnData.Weights(model);
+        }
+        DrawnData.AreBitEqual(Weights(3), Weights(3));
+        CollectionAssert.AreNotEqual(Weights(3)["visual.proj"], Weights(4)["visual.proj"]);
+    }
+
+    [TestMethod]
+    public void Fit_NegativeSeed_Works()
+    {
+        using var data = new DrawnData();
+        using var model = data.Fit(DrawnData.Options with { Seed = int.MinValue, Epochs = 1 });
+        Assert.HasCount(4, model.History.Steps);
+    }
+
+    [TestMethod]
+    public void Fit_EstimatorTwice_GivesTheSameModel()
+    {
+        using var data = new DrawnData();
+        var estimator = data.Context.Transforms.PrefixClip(DrawnData.Options with { Seed = null, Epochs = 1 });
+        using PrefixClipTransformer first = estimator.Fit(data.View), second = estimator.Fit(data.View);
+        DrawnData.AreBitEqual(DrawnData.Weights(first), DrawnData.Weights(second));
+    }
+
+    [TestMethod]
+    public void Fit_PrefixesOfBothTypes_AreLearned()
+    {
+        using var data = new DrawnData();
+        using var model = data.Fit(DrawnData.Options with { Epochs = 3 });
+        using var scope = NewDisposeScope();
+        using var initial = ClipModel.Create(model.Model.Settings.Shape, CPU, SeededRandom.Derive(7, 5).NextUInt64());
+        Tensor before = initial.Weights.Single(w => w.Key == "prefix_embedding").Value, after = model.Model.Network.Weights.Single(w => w.Key == "prefix_embedding").Value;
+        for (var type = 0; type < 2; type++) Assert.IsGreaterThan(1e-4, (before[type] - after[type]).abs().max().item<float>(), $"type {type}");
+    }
+
+    [TestMethod]
+    public void Fit_NoPrefix_HasNoPrefixWeights()
+    {
+        using var data = new DrawnData();
+        using var model = data.Fit(DrawnData.Options with { PrefixLength = 0, Epochs = 1 });
+        Assert.IsEmpty(DrawnData.Weights(model).Keys.Where(n => n.Contains("prefix", StringComparison.Ordinal)));
+    }
+
+    [TestMethod]
+    [DataRow(LearningRateSchedule.Cosine, 3, 3)]
+    [DataRow(LearningRateSchedule.Constant, null, 1)]
+    public void Fit_Progress_ReportsEveryStep(LearningRateSchedule schedule, int? warmupSteps, int warmup)
+    {
+        using var data = new DrawnData(labelled: 16, captioned: 8);
+        var reports = new Reports();
+        using var model = data.Fit(DrawnData.Options with { Epochs = 4, LearningRateSchedule = schedule, WarmupSteps = warmupSteps, Progress = reports });
+        Assert.HasCount(12, reports.All);
+        for (var i = 0; i < 12; i++)
+        {
+            var report = reports.All[i];
+            Assert.AreEqual((i + 1, 12, i / 3 + 1, 4), (report.Step, report.TotalSteps, report.Epoch, report.TotalEpochs));
+            Assert.AreEqual(LearningRate.At(schedule, i, 2e-3, warmup, 12), report.LearningRate);
+            Assert.AreEqual(new TrainingStep((float)report.Loss, (float)report.LearningRate), model.History.Steps[i]);
+            Assert.IsGreaterThan(0, report.ImagesPerSecond);
+            Assert.IsGreaterThanOrEqualTo(TimeSpan.Zero, report.TimeLeft);
+            Assert.IsNull(report.ValidationAccuracy);
+        }
+        Assert.AreEqual(TimeSpan.Zero, reports.All[^1].TimeLeft);
+        Assert.IsEmpty(model.History.Validations);
+    }
+
+    [TestMethod]
+    public void Fit_ValidationSet_AccuracyOfEveryEpochIsRecorded()
+    {
+        using var data = new DrawnData();
+        var reports = new Reports();
+        using var model = data.Fit(DrawnData.Options with { Epochs = 3, ValidationSet = data.Labelled, ValidationPrefix = PrefixSelection.For("classification"), Progress = reports });
+        DataTestRows.Equal<int>([1, 2, 3], model.History.Validations.Select(v => v.Epoch));
+        foreach (var (epoch, accuracy) in model.History.Validations)
+        {
+            Assert.AreEqual(accuracy, reports.All[4 * epoch - 1].ValidationAccuracy);
+            Assert.AreEqual(0, accuracy * 16 % 1, 1e-9, "a share of 16 images");
+        }
+        Assert.HasCount(3, reports.All.Where(r => r.ValidationAccuracy is not null));
+    }
+
+    [TestMethod]
+    public void Fit_Log_HasLinesForStartAndEpochs()
+    {
+        using var data = new DrawnData();
+        data.Break(3);
+        var lines = new List<LoggingEventArgs>();
+        data.Context.Log += (_, line) => lines.Add(line);
+        using var model = data.Fit(DrawnData.Options with { BadImages = BadImagePolicy.Skip, Epochs = 3 });
+        var texts = lines.Where(l => l.Source.Contains(nameof(PrefixClipEstimator), StringComparison.Ordinal)).Select(l => l.Message).ToArray();
+        Assert.ContainsSingle(t => t.Contains("parameters on 32 rows (16 caption, 16 classification), 12 steps of 8 rows, seed 7, on cpu.", StringComparison.Ordinal), texts);
+        foreach (var epoch in new[] { 1, 2, 3 })
+            Assert.ContainsSingle(t => t.Contains($"Step {4 * epoch}/12, epoch {epoch}/3: loss ", StringComparison.Ordinal), texts);
+        Assert.ContainsSingle(l => l.Kind == ChannelMessageKind.Warning && l.Message.Contains("1 of 32 images could not be read and were left out.", StringComparison.Ordinal), lines);
+        Assert.AreEqual(1, model.History.SkippedImages);
+    }
+
+    [TestMethod]
+    public void Fit_DatasetTypeWeights_DecideWhichTypesAreDrawn()
+    {
+        using var data = new DrawnData();
+        data.Break([.. Enumerable.Range(0, 16)]);   // a batch of labelled rows would fail
+        using var model = data.Fit(DrawnData.Options with { DatasetTypeWeights = new Dictionary<string, double> { ["caption"] = 1e9, ["classification"] = 1 } });
+        Assert.HasCount(8, model.History.Steps);
+        Assert.ThrowsExactly<InvalidDataException>(() => data.Fit(DrawnData.Options with { Epochs = 10 }));
+    }
+
+    [TestMethod]
+    public void Fit_500Steps_MemoryStaysFlatAndNothingLeaks()
+    {
+        using var data = new DrawnData(labelled: 8, captioned: 8);
+        var before = LiveTensors.Count();
+        var counts = new Dictionary<int, long>();
+        var reports = new Reports(r => counts[r.Step] = Tensor.TotalCount);
+        var options = DrawnData.Options with
+        {
+            BatchSize = 4, Epochs = 125, Progress = reports, ImagePrefixLength = 1, GradientClipNorm = 1, CheckpointFolder = data["run"], CheckpointSteps = 100,
+            Architecture = SmallModel.Architecture with { VisionWidth = 4, TextWidth = 4, EmbeddingSize = 4 },
+        };
+        using (data.Fit(options)) Assert.AreEqual(500, counts.Count);
+        Assert.AreEqual(counts[50], counts[500]);
+        Assert.AreEqual(before, LiveTensors.Count());
+    }
+}

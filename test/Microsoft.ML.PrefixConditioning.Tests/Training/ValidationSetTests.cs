@@ -1,0 +1,57 @@
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.PrefixConditioning.Tests;
+
+[TestClass]
+public sealed class ValidationSetTests
+{
+    [TestMethod]
+    public void Accuracy_ModelOfTheRows_IsTheShareOfNearestClasses()
+    {
+        using var data = new DrawnData();
+        var set = ValidationSet.Read(data.Labelled, DrawnData.Options);
+        using var scope = NewDisposeScope();
+        using var model = SmallModel.CreateTrained();
+        var accuracy = set.Accuracy(model.Network, SmallModel.Tokenizer, [(1, 1)]);
+
+        // The same by the public parts, one image at a time.
+        var names = data.Rows.Where(r => r.Label is not null).Select(r => r.Label!).Distinct().Order(StringComparer.Ordinal).ToArray();
+        var classes = model.EncodeClasses(names, DrawnData.Options.PromptTemplates, PrefixSelection.For("classification")).Chunk(8).ToArray();
+        var preprocessor = ImagePreprocessor.ForClip(16);
+        var correct = 0;
+        foreach (var row in data.Rows.Where(r => r.Label is not null))
+        {
+            var pixels = new float[preprocessor.Length];
+            preprocessor.ApplyTest(ImageDecoder.Decode(ImageReference.FromLocator(row.Image), ImageDecoding.Upright), pixels);
+            var image = model.EncodeImages(pixels, 1, null);
+            var nearest = Enumerable.Range(0, names.Length).MaxBy(c => image.Zip(classes[c], (a, b) => a * b).Sum());
+            if (names[nearest] == row.Label) correct++;
+        }
+        Assert.AreEqual(correct / 16.0, accuracy);
+    }
+
+    [TestMethod]
+    public void Read_OneClass_SaysHowManyAreNeeded()
+    {
+        using var data = new DrawnData(labelled: 1, captioned: 0);
+        Assert.AreEqual("The validation set has 1 class(es) in 1 row(s); accuracy needs at least two. Pass a set with more classes, or none.",
+            Assert.ThrowsExactly<InvalidDataException>(() => ValidationSet.Read(data.Labelled, DrawnData.Options)).Message);
+    }
+
+    [TestMethod]
+    public void Read_BadImage_NamesIt()
+    {
+        using var data = new DrawnData();
+        data.Break(3);
+        StringAssert.StartsWith(Assert.ThrowsExactly<InvalidDataException>(() => ValidationSet.Read(data.Labelled, DrawnData.Options)).Message,
+            $"The validation set: The image '{data.Rows[3].Image}' is not an image");
+    }
+
+    [TestMethod]
+    public void Read_Cancelled_Throws()
+    {
+        using var data = new DrawnData();
+        Assert.ThrowsExactly<OperationCanceledException>(
+            () => ValidationSet.Read(data.Labelled, DrawnData.Options with { CancellationToken = new CancellationToken(canceled: true) }));
+    }
+}

@@ -1,0 +1,65 @@
+using System.Globalization;
+using System.IO.Compression;
+using Microsoft.ML;
+using Microsoft.ML.PrefixConditioning;
+using Microsoft.ML.Runtime;
+using PackageConsumer;
+
+// Given the packed file: what is in it, and nothing else, such as a publicised copy or a native library.
+if (args is [var packed])
+{
+    using var package = ZipFile.OpenRead(packed);
+    string[] ours = [.. package.Entries.Select(e => e.FullName).Where(n => !n.StartsWith('_') && !n.StartsWith('[') && !n.StartsWith("package/", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+    string[] expected = ["LICENSE", "Microsoft.ML.PrefixConditioning.nuspec", "NOTICE", "README.md",
+        "lib/net10.0/Microsoft.ML.PrefixConditioning.dll", "lib/net10.0/Microsoft.ML.PrefixConditioning.xml"];
+    Check(ours.SequenceEqual(expected), $"the files {string.Join(", ", expected)}, found {string.Join(", ", ours)}");
+}
+
+// Two steps of training through the package, then what README shows: score, evaluate, save, load, predict.
+var folder = Directory.CreateTempSubdirectory("package-consumer-").FullName;
+try
+{
+    TinyData.Write(folder);
+    var mlContext = new MLContext(seed: 1);
+    var labelled = mlContext.Data.LoadImageFolder(Path.Combine(folder, "labelled"));
+    var captioned = mlContext.Data.LoadImageCaptions(Path.Combine(folder, "captions.tsv"));
+    var train = mlContext.Data.UnifyDatasets(labelled, captioned);
+
+    var clip = mlContext.Transforms.PrefixClip(new PrefixClipOptions
+    {
+        Architecture = ClipArchitecture.Tiny with { ImageSize = 16, VisionWidth = 16, VisionLayers = 1, TextWidth = 16, TextLayers = 1, EmbeddingSize = 8 },
+        BatchSize = 4,
+        Epochs = 1,
+        Device = ComputeDevice.Cpu,
+    });
+    using var model = clip.Fit(train);
+    Check(model.History.Steps.Count == 2, $"two steps of training, found {model.History.Steps.Count}");
+
+    using var classifier = mlContext.Transforms.ZeroShotClassification(model, TinyData.ClassNames).Fit(labelled);
+    var metrics = mlContext.MulticlassClassification.Evaluate(classifier.Transform(labelled));
+    Check(metrics.ConfusionMatrix.NumberOfClasses == 2, "two classes in the evaluation");
+
+    var file = Path.Combine(folder, "classifier.zip");
+    mlContext.Model.Save(classifier, labelled.Schema, file);
+    var loaded = new MLContext().Model.Load(file, out _);
+    var photo = new Photo { Image = Directory.EnumerateFiles(folder, "*.bmp", SearchOption.AllDirectories).Order(StringComparer.Ordinal).First() };
+    var before = mlContext.Model.CreatePredictionEngine<Photo, Prediction>(classifier).Predict(photo).Score;
+    var after = mlContext.Model.CreatePredictionEngine<Photo, Prediction>(loaded).Predict(photo).Score;
+    Check(before.Length == 2 && before.SequenceEqual(after), "the same probabilities after saving and loading");
+    (loaded as IDisposable)?.Dispose();
+
+    // The copies that the library was compiled against have public members; what runs must be the ordinary ones.
+    Check(typeof(IHostEnvironment).Assembly.GetType("Microsoft.ML.Runtime.Contracts", throwOnError: true)!.IsNotPublic, "the ordinary Microsoft.ML.Core");
+    Check(typeof(MLContext).Assembly.GetType("Microsoft.ML.Data.IRowMapper", throwOnError: true)!.IsNotPublic, "the ordinary Microsoft.ML.Data");
+    var version = typeof(PrefixClipOptions).Assembly.GetName().Version;
+    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Package {version}: trained, evaluated, saved, loaded and scored; probabilities {before[0]:0.000}, {before[1]:0.000}."));
+}
+finally
+{
+    Directory.Delete(folder, recursive: true);
+}
+
+static void Check(bool holds, string expected)
+{
+    if (!holds) throw new InvalidOperationException($"The package does not behave as expected: {expected}.");
+}

@@ -1,0 +1,71 @@
+using Microsoft.ML;
+using Microsoft.ML.PrefixConditioning;
+
+namespace PackageConsumer;
+
+/// <summary>README's examples, compiled against the package. A test compares the lines between the marks with README's.</summary>
+internal static class ReadmeExamples
+{
+    public static void QuickStart()
+    {
+        // <readme 1>
+        var mlContext = new MLContext(seed: 1);
+
+        // Sources: every row is tagged with its dataset type.
+        IDataView labelled = mlContext.Data.LoadImageFolder("labelled/");                              // labelled/red apple/1.png, ...
+        IDataView captioned = mlContext.Data.LoadImageCaptions("captions.tsv", imageRoot: "images/");  // image, caption
+        IDataView train = mlContext.Data.UnifyDatasets(labelled, captioned);
+
+        // Training is Fit.
+        var clip = mlContext.Transforms.PrefixClip(new PrefixClipOptions { Architecture = ClipArchitecture.Tiny, Epochs = 20 });
+        using PrefixClipTransformer model = clip.Fit(train);
+
+        // Zero-shot scoring is one more transform; classes are only names.
+        IDataView test = mlContext.Data.LoadImageFolder("test/");
+        var zeroShot = mlContext.Transforms.ZeroShotClassification(model, ["red apple", "grinning face"]);
+        IDataView scored = zeroShot.Fit(test).Transform(test);
+        var metrics = mlContext.MulticlassClassification.Evaluate(scored, labelColumnName: "Label");
+        Console.WriteLine($"Accuracy: {metrics.MicroAccuracy:0.0%}");
+
+        // Any process that has the package loads the model; there is nothing to register.
+        mlContext.Model.Save(model, train.Schema, "clip.zip");
+        ITransformer again = new MLContext().Model.Load("clip.zip", out _);
+        // </readme>
+    }
+
+    public static float[] OneImage(MLContext mlContext, PrefixClipTransformer model, IDataView train)
+    {
+        // <readme 2>
+        var classifier = mlContext.Transforms.ZeroShotClassification(model, ["red apple", "grinning face"]).Fit(train);
+        var engine = mlContext.Model.CreatePredictionEngine<Photo, Prediction>(classifier);
+        float[] probabilities = engine.Predict(new Photo { Image = "photo.jpg" }).Score;
+        // </readme>
+        return probabilities;
+    }
+
+    public static IDataView OwnPictures(MLContext mlContext, IDataView labelled, IEnumerable<Picture> pictures)
+    {
+        // <readme 3>
+        IDataView own = mlContext.Data.TagDatasetType(mlContext.Data.LoadFromEnumerable(pictures), "caption");   // rows with Image and Text
+        IDataView all = mlContext.Data.UnifyDatasets(labelled, own);
+        // </readme>
+        return all;
+    }
+
+    public static IEstimator<ITransformer> NearPrefix(MLContext mlContext, PrefixClipTransformer model)
+    {
+        // <readme 4>
+        var near = mlContext.Transforms.ZeroShotClassification(model, ["red apple", "grinning face"], PrefixSelection.For("classification"));
+        // </readme>
+        return near;
+    }
+}
+
+// <readme 2>
+public sealed class Photo { public string Image { get; set; } = ""; }
+
+public sealed class Prediction { public float[] Score { get; set; } = []; }
+// </readme>
+
+/// <summary>A picture with its text.</summary>
+internal sealed record Picture(string Image, string Text);

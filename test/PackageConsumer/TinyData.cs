@@ -1,0 +1,35 @@
+namespace PackageConsumer;
+
+/// <summary>A handful of one-coloured bitmaps with labels and captions.</summary>
+internal static class TinyData
+{
+    public static readonly string[] ClassNames = ["red square", "blue square"];
+
+    /// <summary>Writes labelled/(class)/(number).bmp, four images, and captions.tsv with four more.</summary>
+    public static void Write(string folder)
+    {
+        var lines = new List<string> { "image\tcaption" };
+        for (var i = 0; i < 4; i++)
+        {
+            var isRed = i % 2 == 0;
+            var name = ClassNames[i % 2];
+            WriteBitmap(Path.Combine(folder, "labelled", name, $"{i}.bmp"), isRed);
+            WriteBitmap(Path.Combine(folder, "captioned", $"{i}.bmp"), isRed);
+            lines.Add($"captioned/{i}.bmp\tnumber {i}, a {name} on a white table");
+        }
+        File.WriteAllLines(Path.Combine(folder, "captions.tsv"), lines);
+    }
+
+    /// <summary>A 24-bit bitmap of 8 x 8 pixels: a header of 54 bytes, then rows of blue, green, red.</summary>
+    private static void WriteBitmap(string path, bool isRed)
+    {
+        const int HeaderSize = 54, Side = 8, PixelSize = 3;
+        var bytes = new byte[HeaderSize + Side * Side * PixelSize];
+        "BM"u8.CopyTo(bytes);
+        foreach (var (offset, value) in new[] { (2, bytes.Length), (10, HeaderSize), (14, 40), (18, Side), (22, Side), (26, 1), (28, 8 * PixelSize) })
+            BitConverter.TryWriteBytes(bytes.AsSpan(offset), value);
+        for (var at = HeaderSize; at < bytes.Length; at += PixelSize) bytes[at + (isRed ? 2 : 0)] = 255;
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        File.WriteAllBytes(path, bytes);
+    }
+}
