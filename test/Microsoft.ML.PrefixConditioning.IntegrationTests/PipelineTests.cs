@@ -68,12 +68,14 @@ public sealed class PipelineTests
         var pipeline = _mlContext.Transforms.Conversion.MapValueToKey("Label")
             .Append(_mlContext.Transforms.PrefixClip(Short with { ImageColumnName = "Picture" }));
         var error = Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => pipeline.Fit(Tiny.Data.Test(_mlContext)));
-        Assert.Contains("There is no image column 'Picture'; the pipeline has 'Image', 'Text', 'DatasetType', 'Label'. Set ImageColumnName", error.Message);
+        Assert.Contains("There is no image column 'Picture'; the pipeline has 'Image', 'Text', 'DatasetType', 'Label'. Set ImageColumnName",
+            error.Message);
 
         var zeroShot = _mlContext.Transforms.Conversion.MapValueToKey("Label").Append(_mlContext.Transforms.ZeroShotClassification(
             Tiny.Model, new ZeroShotClassificationOptions { ClassNames = TinyData.ClassNames, ImageColumnName = "Label" }));
         error = Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => zeroShot.Fit(Tiny.Data.Test(_mlContext)));
-        Assert.Contains("an image column is text (a path), a vector of bytes (an encoded file) or an image, or a vector of float that the model gave.", error.Message);
+        Assert.Contains("an image column is text (a path), a vector of bytes (an encoded file) or an image, " +
+            "or a vector of float that the model gave.", error.Message);
     }
 
     [TestMethod]

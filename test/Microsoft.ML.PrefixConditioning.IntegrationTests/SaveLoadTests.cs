@@ -93,7 +93,8 @@ public sealed class SaveLoadTests
         var (lines, exitCode) = ModelLoadingProcess.Run(path);
         Assert.AreEqual(1, exitCode);
         Assert.HasCount(2, lines);   // from the exception, and from MLContext.Log
-        foreach (var line in lines) Assert.StartsWith("The part 'weights.safetensors' of the model file is not what was saved: its SHA-256 is ", line);
+        foreach (var line in lines)
+            Assert.StartsWith("The part 'weights.safetensors' of the model file is not what was saved: its SHA-256 is ", line);
     }
 
     [TestMethod]

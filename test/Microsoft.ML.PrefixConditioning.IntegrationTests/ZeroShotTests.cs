@@ -158,7 +158,9 @@ public sealed class ZeroShotTests
     {
         var rows = _mlContext.Data.LoadFromEnumerable([new { Imagee = "a.png" }]);
         var error = Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => Score(rows));
-        Assert.Contains("There is no column 'Image'; the input has 'Imagee'. Did you mean 'Imagee'? Set ImageColumnName to the right column.", error.Message);
+        Assert.Contains(
+            "There is no column 'Image'; the input has 'Imagee'. Did you mean 'Imagee'? Set ImageColumnName to the right column.",
+            error.Message);
     }
 
     [TestMethod]

@@ -11,7 +11,6 @@ internal sealed record ModelSettings
         Converters = { new JsonStringEnumConverter(namingPolicy: null, allowIntegerValues: false) },
         RespectNullableAnnotations = true,
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
-        RespectNullableAnnotations = true,
         WriteIndented = true,
     };
 

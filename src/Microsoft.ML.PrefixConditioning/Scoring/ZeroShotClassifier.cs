@@ -72,11 +72,11 @@ internal sealed record ZeroShotClassifier
         try
         {
             var bytes = ReadBytes(source, source.ReadInt32());
-            var hash = source.ReadBytes(SHA256.HashSizeInBytes);
-            if (!SHA256.HashData(bytes).AsSpan().SequenceEqual(hash))
+            var (hash, expected) = (SHA256.HashData(bytes), source.ReadBytes(SHA256.HashSizeInBytes));
+            if (!hash.AsSpan().SequenceEqual(expected))
                 throw new InvalidDataException(
-                    $"The zero-shot classifier in the model file is not what was saved: its SHA-256 is {Convert.ToHexStringLower(SHA256.HashData(bytes))}, " +
-                    $"expected {Convert.ToHexStringLower(hash)}. The file was changed or damaged: restore it from a copy.");
+                    $"The zero-shot classifier in the model file is not what was saved: its SHA-256 is {Convert.ToHexStringLower(hash)}, " +
+                    $"expected {Convert.ToHexStringLower(expected)}. The file was changed or damaged: restore it from a copy.");
             using var reader = new BinaryReader(new MemoryStream(bytes));
             var version = reader.ReadInt32();
             if (version is < 1 or > FormatVersion)
@@ -104,7 +104,8 @@ internal sealed record ZeroShotClassifier
         }
         catch (Exception e) when (e is EndOfStreamException or ArgumentException or OverflowException or FormatException)
         {
-            throw new InvalidDataException($"The zero-shot classifier in the model file is damaged: {e.Message} Restore the file from a copy.", e);
+            throw new InvalidDataException(
+                $"The zero-shot classifier in the model file is damaged: {e.Message} Restore the file from a copy.", e);
         }
     }
 

@@ -43,7 +43,8 @@ public sealed class OutputSchemaTests
 
         var clip = _mlContext.Transforms.PrefixClip(new PrefixClipOptions { ImageColumnName = "ImageEmbedding" });
         var error = Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => clip.GetOutputSchema(Shape(embedded.Schema)));
-        Assert.Contains("Column 'ImageEmbedding' is Vector<Single>; an image column is text (a path), a vector of bytes (an encoded file) " +
+        Assert.Contains(
+            "Column 'ImageEmbedding' is Vector<Single>; an image column is text (a path), a vector of bytes (an encoded file) " +
             "or an image. Set ImageColumnName to the right column.", error.Message);
     }
 

@@ -28,13 +28,16 @@ internal sealed class AllTypesRow
     public double[] Varying { get; set; } = [];
 
     /// <summary>A view of rows whose values tell them apart.</summary>
-    public static IDataView View(MLContext mlContext) => mlContext.Data.LoadFromEnumerable(Enumerable.Range(0, Count).Select(i => new AllTypesRow
+    public static IDataView View(MLContext mlContext) => mlContext.Data.LoadFromEnumerable(
+        Enumerable.Range(0, Count).Select(Row));
+
+    private static AllTypesRow Row(int i) => new()
     {
         Image = Files[i % Files.Length], Text = $"thing {i % 7}", Bool = i % 3 == 0, Byte = (byte)i, Int = i,
         Long = -i * 10_000_000_000, Single = i / 3f,
         Double = i / 7.0, Time = TimeSpan.FromSeconds(i), Date = new DateTime(2020, 1, 1).AddDays(i), Numbers = [i, i + 1, i + 2],
         Varying = [.. Enumerable.Range(0, i % 4).Select(v => (double)v)],
-    }));
+    };
 }
 
 /// <summary>An encoded image.</summary>

@@ -52,7 +52,8 @@ public sealed class ZeroShotClassifierTests
             CollectionAssert.AreEqual(Classifier.Embeddings, read.Embeddings);
             Assert.AreEqual(Classifier.LogitScale, read.LogitScale);
             Assert.AreEqual(prefix, read.Prefix);
-            Assert.AreEqual("I L S P", $"{read.ImageColumnName} {read.LabelColumnName} {read.ScoreColumnName} {read.PredictedLabelColumnName}");
+            string[] names = [read.ImageColumnName, read.LabelColumnName, read.ScoreColumnName, read.PredictedLabelColumnName];
+            Assert.AreEqual("I L S P", string.Join(' ', names));
         }
     }
 
