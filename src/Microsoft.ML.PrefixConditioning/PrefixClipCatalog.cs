@@ -29,7 +29,8 @@ public static class PrefixClipCatalog
     /// <param name="classNames">The classes to choose from: at least two, all different.</param>
     /// <param name="prefix">The test-time prefix; null for the caption prefix.</param>
     /// <returns>An estimator; its <c>Fit</c> encodes the class names and needs no data.</returns>
-    /// <exception cref="ArgumentException">There are fewer than two class names, one is empty or occurs twice, or the prefix names a type that the model was not trained on.</exception>
+    /// <exception cref="ArgumentException">There are fewer than two class names, one is empty or occurs twice, or the prefix names a type
+    /// that the model was not trained on.</exception>
     /// <example>
     /// <code>
     /// var zeroShot = mlContext.Transforms.ZeroShotClassification(model, ["red apple", "grinning face"]);

@@ -33,7 +33,8 @@ public sealed class ContractTests
         using var loaded = (PrefixClipTransformer)again;
         var rescored = mlContext.Transforms.ZeroShotClassification(loaded, ["red", "green", "blue"]).Fit(test).Transform(test);
         CollectionAssert.AreEqual(
-            scored.GetColumn<float[]>("Score").SelectMany(s => s).ToArray(), rescored.GetColumn<float[]>("Score").SelectMany(s => s).ToArray());
+            scored.GetColumn<float[]>("Score").SelectMany(s => s).ToArray(),
+            rescored.GetColumn<float[]>("Score").SelectMany(s => s).ToArray());
         model.Dispose();
     }
 }

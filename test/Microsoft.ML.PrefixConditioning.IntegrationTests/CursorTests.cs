@@ -29,7 +29,8 @@ public sealed class CursorTests
         Assert.AreEqual("nowhere/1.png nowhere/2.png", string.Join(' ', scored.GetColumn<string>("Image")));
         Assert.AreEqual("1 1", string.Join(' ', scored.GetColumn<uint>("Label")));
         Assert.AreEqual(2, scored.GetRowCount());
-        Assert.AreEqual(2, _mlContext.Data.CreateEnumerable<PathRow>(Tiny.Model.Transform(Paths(["a", "b"])), reuseRowObject: false).Count());
+        Assert.AreEqual(2, _mlContext.Data.CreateEnumerable<PathRow>(Tiny.Model.Transform(Paths(["a", "b"])), reuseRowObject: false)
+            .Count());
     }
 
     [TestMethod]
@@ -44,7 +45,8 @@ public sealed class CursorTests
     public void TakeAndSkipRows_OfAScoredView_GiveTheRightRows()
     {
         var all = Score(Tiny.Data.Test(_mlContext)).GetColumn<float[]>("Score").ToArray();
-        var some = _mlContext.Data.TakeRows(_mlContext.Data.SkipRows(Score(Tiny.Data.Test(_mlContext)), 10), 5).GetColumn<float[]>("Score").ToArray();
+        var some = _mlContext.Data.TakeRows(_mlContext.Data.SkipRows(Score(Tiny.Data.Test(_mlContext)), 10), 5).GetColumn<float[]>("Score")
+            .ToArray();
         Assert.HasCount(5, some);
         for (var i = 0; i < 5; i++) CollectionAssert.AreEqual(all[10 + i], some[i]);
     }
@@ -104,7 +106,8 @@ public sealed class CursorTests
         var shared = transformer.Transform(test);
         // More cursors at once than the thread pool has threads: none may wait for a free one.
         var threads = Enumerable.Range(0, 4 * Environment.ProcessorCount).Select(_ => Task.Run(() =>
-            shared.GetColumn<float[]>("Score").Concat(transformer.Transform(test).GetColumn<float[]>("Score")).SelectMany(s => s).ToArray())).ToArray();
+            shared.GetColumn<float[]>("Score").Concat(transformer.Transform(test).GetColumn<float[]>("Score")).SelectMany(s => s)
+                .ToArray())).ToArray();
         Assert.IsTrue(Task.WaitAll(threads, TimeSpan.FromMinutes(2)), "The cursors wait for each other.");
         foreach (var thread in threads) CollectionAssert.AreEqual(expected.Concat(expected).ToArray(), thread.Result);
     }
@@ -130,7 +133,8 @@ public sealed class CursorTests
         var expected = scored.GetColumn<float[]>("Score").ToArray();
         using var first = scored.GetRowCursor([scored.Schema["Score"]]);
         using var second = scored.GetRowCursor([scored.Schema["Score"]]);
-        var (firstGetter, secondGetter) = (first.GetGetter<VBuffer<float>>(scored.Schema["Score"]), second.GetGetter<VBuffer<float>>(scored.Schema["Score"]));
+        var (firstGetter, secondGetter) = (first.GetGetter<VBuffer<float>>(scored.Schema["Score"]),
+            second.GetGetter<VBuffer<float>>(scored.Schema["Score"]));
         VBuffer<float> value = default;
         for (var i = 0; i < 12; i++)
         {
@@ -160,7 +164,8 @@ public sealed class CursorTests
         using (var stream = File.Create(path)) _mlContext.Data.SaveAsBinary(scored, stream);
         var again = _mlContext.Data.LoadFromBinary(path);
         CollectionAssert.AreEqual(
-            scored.GetColumn<float[]>("Score").SelectMany(s => s).ToArray(), again.GetColumn<float[]>("Score").SelectMany(s => s).ToArray());
+            scored.GetColumn<float[]>("Score").SelectMany(s => s).ToArray(),
+            again.GetColumn<float[]>("Score").SelectMany(s => s).ToArray());
     }
 
     [TestMethod]

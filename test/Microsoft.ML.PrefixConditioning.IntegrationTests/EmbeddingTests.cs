@@ -105,7 +105,8 @@ public sealed class EmbeddingTests
     public void Fit_RenamedColumns_AreReadAndWritten()
     {
         var train = _mlContext.Transforms.CopyColumns("Photo", "Image").Append(_mlContext.Transforms.CopyColumns("Words", "Text"))
-            .Append(_mlContext.Transforms.CopyColumns("Kind", "DatasetType")).Append(_mlContext.Transforms.DropColumns("Image", "Text", "DatasetType"))
+            .Append(_mlContext.Transforms.CopyColumns("Kind", "DatasetType"))
+            .Append(_mlContext.Transforms.DropColumns("Image", "Text", "DatasetType"))
             .Fit(Tiny.Data.Train(_mlContext)).Transform(Tiny.Data.Train(_mlContext));
         var options = Tiny.Options with
         {
@@ -148,7 +149,8 @@ public sealed class EmbeddingTests
     {
         var error = Assert.ThrowsExactly<ArgumentOutOfRangeException>(
             () => Tiny.Model.Transform(_mlContext.Data.LoadFromEnumerable([new { Image = 1.5f }])));
-        Assert.Contains("Column 'Image' is Single; an image column is text (a path), a vector of bytes (an encoded file) or an image.", error.Message);
+        Assert.Contains("Column 'Image' is Single; an image column is text (a path), a vector of bytes (an encoded file) or an image.",
+            error.Message);
     }
 
     [TestMethod]
@@ -176,7 +178,8 @@ public sealed class EmbeddingTests
             Assert.IsTrue(embeddings[i].All(v => float.IsNaN(v) == i is 11 or 12), $"Row {i}.");
     }
 
-    private IDataView Paths(IEnumerable<string> paths) => _mlContext.Data.LoadFromEnumerable(paths.Select(p => new PathRow { Image = p, Label = "red" }));
+    private IDataView Paths(IEnumerable<string> paths) => _mlContext.Data.LoadFromEnumerable(
+        paths.Select(p => new PathRow { Image = p, Label = "red" }));
 
     private static float[][] Embeddings(IDataView rows, PrefixClipTransformer? model = null) =>
         [.. (model ?? Tiny.Model).Transform(rows).GetColumn<float[]>("ImageEmbedding")];

@@ -12,7 +12,8 @@ internal static class ModelLoadingProcess
     {
         // The runtime that runs the tests, whether or not it is on the path.
         var host = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", "dotnet"));
-        var start = new ProcessStartInfo(OperatingSystem.IsWindows() ? host + ".exe" : host) { RedirectStandardOutput = true, RedirectStandardError = true };
+        if (OperatingSystem.IsWindows()) host += ".exe";
+        var start = new ProcessStartInfo(host) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "ModelLoading.dll"));
         start.ArgumentList.Add(model);
         foreach (var image in images) start.ArgumentList.Add(image);
@@ -22,6 +23,7 @@ internal static class ModelLoadingProcess
         var output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         if (process.ExitCode is not (0 or 1)) Assert.Fail($"The process ended with {process.ExitCode}: {output} {error.Result}");
-        return ([.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries), .. error.Result.Split('\n', StringSplitOptions.RemoveEmptyEntries)], process.ExitCode);
+        const StringSplitOptions Lines = StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries;
+        return ([.. output.Split('\n', Lines), .. error.Result.Split('\n', Lines)], process.ExitCode);
     }
 }

@@ -16,7 +16,8 @@ public sealed class PipelineTests
         var pipeline = _mlContext.Transforms.PrefixClip(Short)
             .Append(_mlContext.Transforms.Conversion.MapValueToKey("Label"))
             .Append(_mlContext.MulticlassClassification.Trainers.LbfgsMaximumEntropy(featureColumnName: "ImageEmbedding"));
-        var labelled = _mlContext.Transforms.TagDatasetType("classification").Fit(Tiny.Data.Test(_mlContext)).Transform(Tiny.Data.Test(_mlContext));
+        var labelled = _mlContext.Transforms.TagDatasetType("classification").Fit(Tiny.Data.Test(_mlContext))
+            .Transform(Tiny.Data.Test(_mlContext));
 
         var folds = _mlContext.MulticlassClassification.CrossValidate(labelled, pipeline, numberOfFolds: 2);
 
@@ -41,7 +42,8 @@ public sealed class PipelineTests
     [TestMethod]
     public void Fit_ChainFromTagToTrainer_SavesAndLoads()
     {
-        var images = _mlContext.Data.LoadFromEnumerable(Tiny.Data.Images.Select(i => new LabelledRow { Image = i.Path, Text = i.ClassName, Label = i.ClassName }));
+        var images = _mlContext.Data.LoadFromEnumerable(Tiny.Data.Images.Select(
+            i => new LabelledRow { Image = i.Path, Text = i.ClassName, Label = i.ClassName }));
         var pipeline = _mlContext.Transforms.TagDatasetType("classification")
             .Append(_mlContext.Transforms.PrefixClip(Short))
             .Append(_mlContext.Transforms.Conversion.MapValueToKey("Label"))
@@ -54,7 +56,8 @@ public sealed class PipelineTests
         stream.Position = 0;
         var loaded = new MLContext().Model.Load(stream, out _);
 
-        Assert.AreSequenceEqual(trained.Transform(images).GetColumn<string>("PredictedLabel"), loaded.Transform(images).GetColumn<string>("PredictedLabel"));
+        Assert.AreSequenceEqual(trained.Transform(images).GetColumn<string>("PredictedLabel"),
+            loaded.Transform(images).GetColumn<string>("PredictedLabel"));
         using var engine = _mlContext.Model.CreatePredictionEngine<LabelledRow, NamePrediction>(loaded);   // owns what was loaded
         Assert.Contains(engine.Predict(new LabelledRow { Image = Tiny.Data.Image(0) }).PredictedLabel, TinyData.ClassNames);
     }
@@ -65,12 +68,14 @@ public sealed class PipelineTests
         var pipeline = _mlContext.Transforms.Conversion.MapValueToKey("Label")
             .Append(_mlContext.Transforms.PrefixClip(Short with { ImageColumnName = "Picture" }));
         var error = Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => pipeline.Fit(Tiny.Data.Test(_mlContext)));
-        Assert.Contains("There is no image column 'Picture'; the pipeline has 'Image', 'Text', 'DatasetType', 'Label'. Set ImageColumnName", error.Message);
+        Assert.Contains("There is no image column 'Picture'; the pipeline has 'Image', 'Text', 'DatasetType', 'Label'. Set ImageColumnName",
+            error.Message);
 
         var zeroShot = _mlContext.Transforms.Conversion.MapValueToKey("Label").Append(_mlContext.Transforms.ZeroShotClassification(
             Tiny.Model, new ZeroShotClassificationOptions { ClassNames = TinyData.ClassNames, ImageColumnName = "Label" }));
         error = Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => zeroShot.Fit(Tiny.Data.Test(_mlContext)));
-        Assert.Contains("an image column is text (a path), a vector of bytes (an encoded file) or an image, or a vector of float that the model gave.", error.Message);
+        Assert.Contains("an image column is text (a path), a vector of bytes (an encoded file) or an image, " +
+            "or a vector of float that the model gave.", error.Message);
     }
 
     [TestMethod]

@@ -30,7 +30,8 @@ public sealed class PredictionEngineTests
     [TestMethod]
     public void Predict_SameRowObjectWithAnotherImage_GivesTheOtherScore()
     {
-        using var engine = _mlContext.Model.CreatePredictionEngine<PathRow, ScorePrediction>(ZeroShot(Tiny.Data.Test(_mlContext)), Borrowing);
+        var zeroShot = ZeroShot(Tiny.Data.Test(_mlContext));
+        using var engine = _mlContext.Model.CreatePredictionEngine<PathRow, ScorePrediction>(zeroShot, Borrowing);
         var row = new PathRow { Image = Tiny.Data.Image(0) };
         var prediction = new ScorePrediction();
         engine.Predict(row, ref prediction);
@@ -66,7 +67,8 @@ public sealed class PredictionEngineTests
     [TestMethod]
     public void Predict_MissingFile_NamesItAndTheEngineGoesOn()
     {
-        using var engine = _mlContext.Model.CreatePredictionEngine<PathRow, ScorePrediction>(ZeroShot(Tiny.Data.Test(_mlContext)), Borrowing);
+        var zeroShot = ZeroShot(Tiny.Data.Test(_mlContext));
+        using var engine = _mlContext.Model.CreatePredictionEngine<PathRow, ScorePrediction>(zeroShot, Borrowing);
         var error = Assert.ThrowsExactly<InvalidDataException>(() => engine.Predict(new PathRow { Image = "nowhere.png" }));
         Assert.Contains("Row 1: The image 'nowhere.png' cannot be read", error.Message);
         Assert.HasCount(3, engine.Predict(new PathRow { Image = Tiny.Data.Image(0) }).Score);
@@ -106,7 +108,8 @@ public sealed class PredictionEngineTests
     public void Dispose_EngineOfAFittedClassifier_LeavesTheModelAlive()
     {
         var zeroShot = ZeroShot(Tiny.Data.Test(_mlContext));
-        _mlContext.Model.CreatePredictionEngine<PathRow, ScorePrediction>(zeroShot).Dispose();   // disposes the classifier, as ML.NET's default is
+        // ML.NET's default is that the engine disposes the classifier.
+        _mlContext.Model.CreatePredictionEngine<PathRow, ScorePrediction>(zeroShot).Dispose();
         Assert.HasCount(3, Predict(zeroShot, 0));
     }
 

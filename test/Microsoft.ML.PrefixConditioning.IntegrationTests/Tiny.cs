@@ -20,7 +20,8 @@ public static class Tiny
 
     private static readonly Lazy<PrefixClipTransformer> SharedModel = new(() => Train(Options));
 
-    private static readonly Lazy<PrefixClipTransformer> SharedSkippingModel = new(() => Train(Options with { BadImages = BadImagePolicy.Skip }));
+    private static readonly Lazy<PrefixClipTransformer> SharedSkippingModel =
+        new(() => Train(Options with { BadImages = BadImagePolicy.Skip }));
 
     internal static TinyData Data => SharedData.Value;
 

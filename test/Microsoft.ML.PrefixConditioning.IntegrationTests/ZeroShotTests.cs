@@ -28,7 +28,10 @@ public sealed class ZeroShotTests
     [TestMethod]
     public void Transform_Images_ScoresAreTheSoftmaxOfScaledCosines()
     {
-        var options = new ZeroShotClassificationOptions { ClassNames = ["red", "blue"], LogitScale = 12, PromptTemplates = PromptTemplates.NameOnly };
+        var options = new ZeroShotClassificationOptions
+        {
+            ClassNames = ["red", "blue"], LogitScale = 12, PromptTemplates = PromptTemplates.NameOnly,
+        };
         var test = Tiny.Data.Test(_mlContext);
         var scored = _mlContext.Transforms.ZeroShotClassification(Tiny.Model, options).Fit(test).Transform(test);
 
@@ -70,7 +73,8 @@ public sealed class ZeroShotTests
         Assert.AreEqual(3, metrics.ConfusionMatrix.NumberOfClasses);
         for (var t = 0; t < 3; t++)
             for (var p = 0; p < 3; p++)
-                Assert.AreEqual(predicted.Zip(truth).Count(r => r.Second == t + 1 && r.First == p + 1), metrics.ConfusionMatrix.Counts[t][p]);
+                Assert.AreEqual(predicted.Zip(truth).Count(r => r.Second == t + 1 && r.First == p + 1),
+                    metrics.ConfusionMatrix.Counts[t][p]);
         Assert.Contains("red", metrics.ConfusionMatrix.GetFormattedConfusionTable());
     }
 
@@ -133,7 +137,8 @@ public sealed class ZeroShotTests
         var options = new ZeroShotClassificationOptions { ClassNames = TinyData.ClassNames, ImageColumnName = "ImageEmbedding" };
         var embedded = Embedded();
         var scored = _mlContext.Transforms.ZeroShotClassification(Tiny.Model, options).Fit(embedded).Transform(embedded);
-        foreach (var (fromImage, fromEmbedding) in Score(Tiny.Data.Test(_mlContext)).GetColumn<float[]>("Score").Zip(scored.GetColumn<float[]>("Score")))
+        foreach (var (fromImage, fromEmbedding) in Score(Tiny.Data.Test(_mlContext)).GetColumn<float[]>("Score")
+            .Zip(scored.GetColumn<float[]>("Score")))
             CollectionAssert.AreEqual(fromImage, fromEmbedding);
     }
 
@@ -142,8 +147,10 @@ public sealed class ZeroShotTests
     {
         var options = new ZeroShotClassificationOptions { ClassNames = TinyData.ClassNames, ImageColumnName = "E" };
         var rows = _mlContext.Data.LoadFromEnumerable([new SevenNumbers()]);
-        var error = Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => _mlContext.Transforms.ZeroShotClassification(Tiny.Model, options).Fit(rows));
-        Assert.Contains("this model's embeddings have 24 numbers. Set ImageColumnName to a column that this model gave, or to the images.", error.Message);
+        var error = Assert.ThrowsExactly<ArgumentOutOfRangeException>(
+            () => _mlContext.Transforms.ZeroShotClassification(Tiny.Model, options).Fit(rows));
+        Assert.Contains("this model's embeddings have 24 numbers. Set ImageColumnName to a column that this model gave, or to the images.",
+            error.Message);
     }
 
     [TestMethod]
@@ -151,13 +158,16 @@ public sealed class ZeroShotTests
     {
         var rows = _mlContext.Data.LoadFromEnumerable([new { Imagee = "a.png" }]);
         var error = Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => Score(rows));
-        Assert.Contains("There is no column 'Image'; the input has 'Imagee'. Did you mean 'Imagee'? Set ImageColumnName to the right column.", error.Message);
+        Assert.Contains(
+            "There is no column 'Image'; the input has 'Imagee'. Did you mean 'Imagee'? Set ImageColumnName to the right column.",
+            error.Message);
     }
 
     [TestMethod]
     public void ZeroShotClassification_FaultyClassNames_AreAllReported()
     {
-        var error = Assert.ThrowsExactly<ArgumentException>(() => _mlContext.Transforms.ZeroShotClassification(Tiny.Model, ["red", "red", " "]));
+        var error = Assert.ThrowsExactly<ArgumentException>(() =>
+            _mlContext.Transforms.ZeroShotClassification(Tiny.Model, ["red", "red", " "]));
         Assert.Contains("ZeroShotClassificationOptions has 2 fault(s):", error.Message);
         Assert.Contains("ClassNames: the name at index 2 is empty.", error.Message);
         Assert.Contains("ClassNames: 'red' occurs 2 times; every class needs its own name.", error.Message);
@@ -182,13 +192,19 @@ public sealed class ZeroShotTests
     {
         var test = Tiny.Data.Test(_mlContext);
         float[] With(PrefixSelection? prefix) =>
-            _mlContext.Transforms.ZeroShotClassification(Tiny.Model, TinyData.ClassNames, prefix).Fit(test).Transform(test).GetColumn<float[]>("Score").First();
+            _mlContext.Transforms.ZeroShotClassification(Tiny.Model, TinyData.ClassNames, prefix).Fit(test).Transform(test)
+                .GetColumn<float[]>("Score").First();
         var caption = With(PrefixSelection.For("caption"));
         CollectionAssert.AreEqual(caption, With(null));
-        var others = new[] { With(PrefixSelection.For("classification")), With(PrefixSelection.None), With(PrefixSelection.Blend(("caption", 3), ("classification", 1))) };
+        var others = new[]
+        {
+            With(PrefixSelection.For("classification")), With(PrefixSelection.None),
+            With(PrefixSelection.Blend(("caption", 3), ("classification", 1))),
+        };
         foreach (var other in others) CollectionAssert.AreNotEqual(caption, other);
         CollectionAssert.AreNotEqual(others[0], others[1]);
-        Assert.AreEqual("caption", _mlContext.Transforms.ZeroShotClassification(Tiny.Model, TinyData.ClassNames).Fit(test).Prefix.ToString());
+        Assert.AreEqual("caption", _mlContext.Transforms.ZeroShotClassification(Tiny.Model, TinyData.ClassNames).Fit(test)
+            .Prefix.ToString());
     }
 
     [TestMethod]
@@ -200,8 +216,10 @@ public sealed class ZeroShotTests
             Tiny.Model, new ZeroShotClassificationOptions { ClassNames = TinyData.ClassNames, LogitScale = 100 }).Fit(test);
         Assert.AreEqual(Tiny.Model.LogitScale, own.LogitScale, 1e-4);
         Assert.AreEqual(100, given.LogitScale);
-        Assert.AreSequenceEqual(own.Transform(test).GetColumn<uint>("PredictedLabel"), given.Transform(test).GetColumn<uint>("PredictedLabel"));
-        Assert.IsGreaterThan(own.Transform(test).GetColumn<float[]>("Score").First().Max(), given.Transform(test).GetColumn<float[]>("Score").First().Max());
+        Assert.AreSequenceEqual(own.Transform(test).GetColumn<uint>("PredictedLabel"),
+            given.Transform(test).GetColumn<uint>("PredictedLabel"));
+        Assert.IsGreaterThan(own.Transform(test).GetColumn<float[]>("Score").First().Max(),
+            given.Transform(test).GetColumn<float[]>("Score").First().Max());
     }
 
     [TestMethod]

@@ -25,12 +25,14 @@ var scored = model.Transform(images);
 foreach (var column in scored.Schema.Where(c => !c.IsHidden))
     if (column.Type is VectorDataViewType { ItemType: NumberDataViewType })
         foreach (var vector in scored.GetColumn<float[]>(column))
-            Console.WriteLine($"{column.Name} {string.Join(' ', vector.Select(v => BitConverter.SingleToUInt32Bits(v).ToString("x8", CultureInfo.InvariantCulture)))}");
+            Console.WriteLine($"{column.Name} {string.Join(' ', vector.Select(Bits))}");
     else if (column.Type is KeyDataViewType)
         foreach (var key in scored.GetColumn<uint>(column))
             Console.WriteLine($"{column.Name} {key}");
 (model as IDisposable)?.Dispose();
 return 0;
+
+static string Bits(float value) => BitConverter.SingleToUInt32Bits(value).ToString("x8", CultureInfo.InvariantCulture);
 
 internal sealed class ImageRow
 {

@@ -49,7 +49,7 @@ internal static class ModelFile
     public static TrainedModel Read(ModelLoadContext context, TorchSharp.torch.Device device)
     {
         var hashes = ReadHashes(context.Reader);
-        var settings = Parse(SettingsPart, ReadSmallPart(context, hashes, SettingsPart), stream => ModelSettings.FromJson(stream.ToArray()));
+        var settings = Parse(SettingsPart, ReadSmallPart(context, hashes, SettingsPart), json => ModelSettings.FromJson(json.ToArray()));
         var tokenizer = Parse(VocabularyPart, ReadSmallPart(context, hashes, VocabularyPart), ClipTokenizer.Load);
         var history = Parse(HistoryPart, ReadSmallPart(context, hashes, HistoryPart), ReadHistory);
         if (settings.VocabularySize != tokenizer.VocabularySize)
@@ -180,7 +180,8 @@ internal static class ModelFile
         var steps = new List<TrainingStep>();
         for (var count = reader.ReadInt32(); count > 0; count--) steps.Add(new TrainingStep(reader.ReadSingle(), reader.ReadSingle()));
         var validations = new List<ValidationResult>();
-        for (var count = reader.ReadInt32(); count > 0; count--) validations.Add(new ValidationResult(reader.ReadInt32(), reader.ReadDouble()));
+        for (var count = reader.ReadInt32(); count > 0; count--)
+            validations.Add(new ValidationResult(reader.ReadInt32(), reader.ReadDouble()));
         return new TrainingHistory(steps, validations, reader.ReadInt32());
     }
 }

@@ -5,7 +5,8 @@ namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>A model with everything that is needed to use it: weights, vocabulary, settings and history.</summary>
 /// <remarks>Safe for use from many threads; one that is disposed meanwhile frees its memory when the last use ends.</remarks>
-internal sealed class TrainedModel(ClipModel network, ClipTokenizer tokenizer, ModelSettings settings, TrainingHistory history) : IDisposable
+internal sealed class TrainedModel(ClipModel network, ClipTokenizer tokenizer, ModelSettings settings, TrainingHistory history)
+    : IDisposable
 {
     private readonly UseCount _uses = new("model", network.Dispose);
 
@@ -33,7 +34,8 @@ internal sealed class TrainedModel(ClipModel network, ClipTokenizer tokenizer, M
 
     /// <summary>Class embeddings with the selected prefix: [C, D] row by row.</summary>
     public float[] EncodeClasses(IReadOnlyList<string> classNames, PromptTemplates templates, PrefixSelection? prefix) =>
-        Values(() => ClassEmbeddings.Compute(network, Tokenizer, classNames, templates, PrefixResolution.Resolve(prefix, Settings.DatasetTypes)));
+        Values(() => ClassEmbeddings.Compute(network, Tokenizer, classNames, templates,
+            PrefixResolution.Resolve(prefix, Settings.DatasetTypes)));
 
     /// <summary>Text embeddings with the selected prefix: [U, D] row by row, unit length.</summary>
     public float[] EncodeTexts(IReadOnlyList<string> texts, PrefixSelection? prefix)

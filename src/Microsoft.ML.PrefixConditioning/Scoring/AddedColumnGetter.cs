@@ -14,6 +14,7 @@ internal static class AddedColumnGetter
                 $"Column '{column.Name}' is not active in this cursor; name it when the cursor is created.");
         if (column.Index < mapper.InputSchema.Count) return input.GetGetter<TValue>(mapper.InputSchema[column.Index]);
         return mapper.CreateGetter(column.Index - mapper.InputSchema.Count, input, encoded) as ValueGetter<TValue>
-            ?? throw new InvalidOperationException($"Column '{column.Name}' is {column.Type}; its values cannot be read as {typeof(TValue)}.");
+            ?? throw new InvalidOperationException(
+                $"Column '{column.Name}' is {column.Type}; its values cannot be read as {typeof(TValue)}.");
     }
 }

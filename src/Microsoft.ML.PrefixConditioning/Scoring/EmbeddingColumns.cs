@@ -13,7 +13,8 @@ internal static class EmbeddingColumns
         RequireImage(input, image, embeddingsFit: false);
         var columns = input.ToDictionary(c => c.Name, StringComparer.Ordinal);
         columns[imageEmbedding] = Embedding(imageEmbedding);
-        if (columns.TryGetValue(text, out var column) && column.ItemType is TextDataViewType && column.Kind == SchemaShape.Column.VectorKind.Scalar)
+        if (columns.TryGetValue(text, out var column) && column.ItemType is TextDataViewType
+            && column.Kind == SchemaShape.Column.VectorKind.Scalar)
             columns[textEmbedding] = Embedding(textEmbedding);
         return new SchemaShape(columns.Values);
     }
@@ -37,8 +38,8 @@ internal static class EmbeddingColumns
         };
         if (!fits)
             throw new ArgumentOutOfRangeException(nameof(input),
-                $"Column '{image}' is {column.GetTypeString()}; an image column is text (a path), a vector of bytes (an encoded file) or an " +
-                $"image{(embeddingsFit ? ", or a vector of float that the model gave" : "")}. Set ImageColumnName to the right column.");
+                $"Column '{image}' is {column.GetTypeString()}; an image column is text (a path), a vector of bytes (an encoded file) or " +
+                $"an image{(embeddingsFit ? ", or a vector of float that the model gave" : "")}. Set ImageColumnName to the right column.");
     }
 
     private static SchemaShape.Column Embedding(string name) =>

@@ -8,7 +8,8 @@ internal sealed class EmbeddingEncoder(TrainedModel model, PrefixSelection? pref
     /// <summary>D.</summary>
     public int EmbeddingSize { get; } = model.Settings.Architecture.EmbeddingSize;
 
-    /// <summary>Decodes and preprocesses images on all cores. An image that cannot be read is a matter of who asks for its embedding.</summary>
+    /// <summary>Decodes and preprocesses images on all cores. An image that cannot be read is a matter of who asks for its
+    /// embedding.</summary>
     /// <param name="images">N images.</param>
     /// <param name="place">What messages say of an image's place, from its index among these.</param>
     /// <param name="cancellation">Stops between two images.</param>
@@ -17,17 +18,16 @@ internal sealed class EmbeddingEncoder(TrainedModel model, PrefixSelection? pref
     {
         var pixels = new float[images.Length * _preprocessor.Length];
         var faults = new InvalidDataException?[images.Length];
-        if (images.Length == 1) Prepare(images.Span[0], pixels, ref faults[0], place, 0);
-        else
-            Parallel.For(0, images.Length, new ParallelOptions { CancellationToken = cancellation }, i =>
-                Prepare(images.Span[i], pixels.AsSpan(i * _preprocessor.Length, _preprocessor.Length), ref faults[i], place, i));
+        ParallelLoop.Run(images.Length, i =>
+            Prepare(images.Span[i], pixels.AsSpan(i * _preprocessor.Length, _preprocessor.Length), ref faults[i], place, i), cancellation);
 
         var readable = Enumerable.Range(0, faults.Length).Where(i => faults[i] is null).ToArray();
         for (var i = 0; i < readable.Length; i++)
             if (i != readable[i])
                 Array.Copy(pixels, readable[i] * _preprocessor.Length, pixels, i * _preprocessor.Length, _preprocessor.Length);
         // With this policy an unreadable image is a missing value, not a fault.
-        return new PreparedImages(pixels, readable, model.Settings.BadImages == BadImagePolicy.Skip ? new InvalidDataException?[faults.Length] : faults);
+        return new PreparedImages(pixels, readable, model.Settings.BadImages == BadImagePolicy.Skip
+            ? new InvalidDataException?[faults.Length] : faults);
     }
 
     /// <summary>[N, D] row by row.</summary>

@@ -2,7 +2,8 @@ using Microsoft.ML.Data;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>The embeddings of single rows, computed when asked for: for prediction engines, and where embeddings are read rather than computed.</summary>
+/// <summary>The embeddings of single rows, computed when asked for: for prediction engines, and where embeddings are read rather than
+/// computed.</summary>
 internal sealed class OnDemandEncodedRow : EncodedRow
 {
     private readonly EmbeddingEncoder? _encoder;

@@ -13,9 +13,15 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <remarks>
 /// <para>Adds <c>ImageEmbedding</c> (vector of float, unit length, of the architecture's embedding size) and, when the input has the
 /// text column, <c>TextEmbedding</c> (the same, with the caption prefix). Rows are encoded in batches that are read ahead; columns
-/// that nobody asks for cost nothing.</para>
-/// <para>Safe for use from many threads. It owns native memory: dispose it when it is no longer used. It saves and loads with
-/// <c>mlContext.Model</c> like ML.NET's own transformers.</para>
+/// that nobody asks for cost nothing. Every pass over the view encodes again: put <c>mlContext.Data.Cache</c> or
+/// <c>AppendCacheCheckpoint</c> behind it where several passes follow.</para>
+/// <para>With <see cref="BadImagePolicy.Fail"/> an image that cannot be read is an <see cref="InvalidDataException"/> for whoever asks
+/// for its embedding; other columns and rows can still be read.</para>
+/// <para>Safe for use from many threads. It owns native memory: dispose it when it is no longer used. A prediction engine disposes its
+/// transformer with itself, as everywhere in ML.NET; set <see cref="PredictionEngineOptions.OwnsTransformer"/> to false for a model that
+/// others use too.</para>
+/// <para>It saves and loads with <c>mlContext.Model</c> like ML.NET's own transformers. What is wrong with a file that cannot be loaded
+/// stands in the inner exception of the one that ML.NET throws, and in <c>MLContext.Log</c>.</para>
 /// </remarks>
 public sealed class PrefixClipTransformer : ITransformer, IDisposable
 {
@@ -70,7 +76,8 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
     {
         ArgumentNullException.ThrowIfNull(texts);
         for (var i = 0; i < texts.Count; i++)
-            if (texts[i] is null) throw new ArgumentException($"The text at index {i} is null; pass an empty text for no words.", nameof(texts));
+            if (texts[i] is null)
+                throw new ArgumentException($"The text at index {i} is null; pass an empty text for no words.", nameof(texts));
         return Rows(Model.EncodeTexts(texts, prefix));
     }
 

@@ -7,7 +7,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>Fills row batches from a cursor. Used by one thread at a time.</summary>
 internal sealed class RowBatchReader
 {
-    /// <summary>Images in memory end a batch early when they take more than this: photographs as pixels take tens of megabytes each.</summary>
+    /// <summary>Images in memory end a batch early when they take more than this: photographs as pixels take tens of megabytes
+    /// each.</summary>
     internal const long MaxImageBytes = 64L << 20;
 
     private readonly DataViewRowCursor _source;

@@ -4,7 +4,7 @@ namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Makes a zero-shot classifier of a trained model and class names.</summary>
 /// <remarks>
-/// Created by <see cref="PrefixClipCatalog.ZeroShotClassification(TransformsCatalog, PrefixClipTransformer, IReadOnlyList{string}, PrefixSelection?)"/>.
+/// Created by <c>mlContext.Transforms.ZeroShotClassification</c>.
 /// Source: CLIP paper (arXiv 2103.00020), section 3.1; the prefix at test time: arXiv 2206.01125, section 3.3.
 /// </remarks>
 public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassificationTransformer>
@@ -13,7 +13,8 @@ public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassif
     private readonly PrefixClipTransformer _model;
     private readonly ZeroShotClassificationOptions _options;
 
-    internal ZeroShotClassificationEstimator(IHostEnvironment environment, PrefixClipTransformer model, ZeroShotClassificationOptions options)
+    internal ZeroShotClassificationEstimator(
+        IHostEnvironment environment, PrefixClipTransformer model, ZeroShotClassificationOptions options)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(options);
@@ -33,7 +34,7 @@ public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassif
     {
         ArgumentNullException.ThrowIfNull(input);
         var model = _model.Model;
-        ZeroShotColumns.RequireImage(input.Schema, ImageColumnName, model.Settings);   // a wrong column is an error now, not at the first row
+        ZeroShotColumns.RequireImage(input.Schema, ImageColumnName, model.Settings);   // an error now, not at the first row
         var classifier = new ZeroShotClassifier
         {
             ClassNames = [.. _options.ClassNames],

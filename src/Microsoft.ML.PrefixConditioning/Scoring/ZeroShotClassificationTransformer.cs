@@ -3,8 +3,8 @@ using Microsoft.ML.Data;
 using Microsoft.ML.PrefixConditioning;
 using Microsoft.ML.Runtime;
 
-[assembly: LoadableClass(ZeroShotClassificationTransformer.Summary, typeof(ZeroShotClassificationTransformer), null, typeof(SignatureLoadModel),
-    "Zero-shot classification transformer", ZeroShotClassificationTransformer.LoaderSignature)]
+[assembly: LoadableClass(ZeroShotClassificationTransformer.Summary, typeof(ZeroShotClassificationTransformer), null,
+    typeof(SignatureLoadModel), "Zero-shot classification transformer", ZeroShotClassificationTransformer.LoaderSignature)]
 
 namespace Microsoft.ML.PrefixConditioning;
 
@@ -26,7 +26,8 @@ public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposabl
     private readonly ZeroShotClassifier _classifier;
     private readonly bool _ownsModel;
 
-    internal ZeroShotClassificationTransformer(IHostEnvironment environment, PrefixClipTransformer model, ZeroShotClassifier classifier, bool ownsModel)
+    internal ZeroShotClassificationTransformer(
+        IHostEnvironment environment, PrefixClipTransformer model, ZeroShotClassifier classifier, bool ownsModel)
     {
         Environment = environment;
         (_model, _classifier, _ownsModel) = (model, classifier, ownsModel);

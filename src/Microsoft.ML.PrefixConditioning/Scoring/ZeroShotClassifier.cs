@@ -3,7 +3,8 @@ using System.Security.Cryptography;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Class names, their embeddings and column names: all of a zero-shot classifier but the model. C classes, D embedding size.</summary>
+/// <summary>Class names, their embeddings and column names: all of a zero-shot classifier but the model. C classes, D embedding
+/// size.</summary>
 internal sealed record ZeroShotClassifier
 {
     private const int FormatVersion = 1;
@@ -35,7 +36,9 @@ internal sealed record ZeroShotClassifier
         TensorPrimitives.Divide(scores, TensorPrimitives.Sum(scores), scores);
     }
 
-    // i32 version; i32 C, C strings; i32 C * D, floats; f32 scale; i32 prefixes, then string and f64 each; four column names; SHA-256 of all before.
+    /// <summary>Writes all of the classifier.</summary>
+    // i32 length of the rest without the hash; i32 version; i32 C, C strings; i32 C * D, floats; f32 scale; i32 prefixes, then string
+    // and f64 each; four column names; SHA-256 from the version on.
     public void Write(BinaryWriter target)
     {
         using var memory = new MemoryStream();
@@ -60,25 +63,34 @@ internal sealed record ZeroShotClassifier
         target.Write(SHA256.HashData(bytes));
     }
 
-    /// <exception cref="InvalidDataException">The data are damaged or of a newer version.</exception>
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    /// <param name="source">The stream, which may be damaged.</param>
+    /// <param name="embeddingSize">D of the model that the classifier belongs to.</param>
+    /// <exception cref="InvalidDataException">The data are damaged, of a newer version, or of another model.</exception>
     public static ZeroShotClassifier Read(BinaryReader source, int embeddingSize)
     {
         try
         {
-            var bytes = source.ReadBytes(source.ReadInt32());
-            var hash = source.ReadBytes(SHA256.HashSizeInBytes);
-            if (!SHA256.HashData(bytes).AsSpan().SequenceEqual(hash))
-                throw new InvalidDataException("The zero-shot classifier in the model file is not what was saved: its SHA-256 differs. The file was changed or damaged: restore it from a copy.");
+            var bytes = ReadBytes(source, source.ReadInt32());
+            var (hash, expected) = (SHA256.HashData(bytes), source.ReadBytes(SHA256.HashSizeInBytes));
+            if (!hash.AsSpan().SequenceEqual(expected))
+                throw new InvalidDataException(
+                    $"The zero-shot classifier in the model file is not what was saved: its SHA-256 is {Convert.ToHexStringLower(hash)}, " +
+                    $"expected {Convert.ToHexStringLower(expected)}. The file was changed or damaged: restore it from a copy.");
             using var reader = new BinaryReader(new MemoryStream(bytes));
             var version = reader.ReadInt32();
             if (version is < 1 or > FormatVersion)
-                throw new InvalidDataException($"The zero-shot classifier has format version {version}; this version of the package reads 1 to {FormatVersion}. Update Microsoft.ML.PrefixConditioning to load it.");
+                throw new InvalidDataException(
+                    $"The zero-shot classifier has format version {version}; this version of the package reads 1 to {FormatVersion}. " +
+                    "Update Microsoft.ML.PrefixConditioning to load it.");
             var names = new string[reader.ReadInt32()];
             for (var i = 0; i < names.Length; i++) names[i] = reader.ReadString();
             var embeddings = new float[reader.ReadInt32()];
             for (var i = 0; i < embeddings.Length; i++) embeddings[i] = reader.ReadSingle();
             if (embeddings.Length != names.Length * embeddingSize)
-                throw new InvalidDataException($"The zero-shot classifier has {embeddings.Length} numbers for {names.Length} classes; the model's embeddings have {embeddingSize} each. The file is damaged.");
+                throw new InvalidDataException(
+                    $"The zero-shot classifier has {embeddings.Length} numbers for {names.Length} classes; the model's embeddings have " +
+                    $"{embeddingSize} each. The file is damaged.");
             var scale = reader.ReadSingle();
             var prefixes = new (string, double)[reader.ReadInt32()];
             for (var i = 0; i < prefixes.Length; i++) prefixes[i] = (reader.ReadString(), reader.ReadDouble());
@@ -92,7 +104,22 @@ internal sealed record ZeroShotClassifier
         }
         catch (Exception e) when (e is EndOfStreamException or ArgumentException or OverflowException or FormatException)
         {
-            throw new InvalidDataException($"The zero-shot classifier in the model file is damaged: {e.Message} Restore the file from a copy.", e);
+            throw new InvalidDataException(
+                $"The zero-shot classifier in the model file is damaged: {e.Message} Restore the file from a copy.", e);
         }
+    }
+
+    /// <summary>Reads bytes as they come: a damaged length must not take memory that no data fill.</summary>
+    private static byte[] ReadBytes(BinaryReader source, int count)
+    {
+        const int MostAtOnce = 1 << 20;
+        using var bytes = new MemoryStream();
+        while (bytes.Length < count)
+        {
+            var part = source.ReadBytes((int)Math.Min(MostAtOnce, count - bytes.Length));
+            if (part.Length == 0) throw new EndOfStreamException($"It has {bytes.Length} bytes, expected {count}.");
+            bytes.Write(part);
+        }
+        return bytes.ToArray();
     }
 }

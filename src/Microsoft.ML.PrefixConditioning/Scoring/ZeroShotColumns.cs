@@ -107,7 +107,8 @@ internal static class ZeroShotColumns
 
         private static List<DataViewSchema.DetachedColumn> Added(ZeroShotClassifier classifier, DataViewSchema input)
         {
-            var names = new VBuffer<ReadOnlyMemory<char>>(classifier.ClassNames.Length, [.. classifier.ClassNames.Select(n => n.AsMemory())]);
+            var names = new VBuffer<ReadOnlyMemory<char>>(classifier.ClassNames.Length,
+                [.. classifier.ClassNames.Select(n => n.AsMemory())]);
             var key = new KeyDataViewType(typeof(uint), names.Length);
             var scoreSet = AnnotationUtils.GetMaxAnnotationKind(input, out _, AnnotationUtils.Kinds.ScoreColumnSetId) + 1;
             var score = OfScoreSet(scoreSet, AnnotationUtils.Const.ScoreValueKind.Score);
@@ -133,7 +134,8 @@ internal static class ZeroShotColumns
         private static DataViewSchema.Annotations.Builder OfScoreSet(uint scoreSet, string valueKind)
         {
             var builder = new DataViewSchema.Annotations.Builder();
-            builder.Add<uint>(AnnotationUtils.Kinds.ScoreColumnSetId, AnnotationUtils.ScoreColumnSetIdType, (ref uint value) => value = scoreSet);
+            builder.Add<uint>(
+                AnnotationUtils.Kinds.ScoreColumnSetId, AnnotationUtils.ScoreColumnSetIdType, (ref uint value) => value = scoreSet);
             AddText(builder, AnnotationUtils.Kinds.ScoreColumnKind, AnnotationUtils.Const.ScoreColumnKind.MulticlassClassification);
             AddText(builder, AnnotationUtils.Kinds.ScoreValueKind, valueKind);
             return builder;

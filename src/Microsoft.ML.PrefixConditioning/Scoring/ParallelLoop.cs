@@ -1,0 +1,67 @@
+using System.Runtime.ExceptionServices;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>A loop on all cores whose caller waits only for work that has begun, never for a thread of the pool.</summary>
+/// <remarks>
+/// <see cref="Parallel"/> waits at its end for helpers that the pool has not even started. In a server whose pool is exhausted, for
+/// instance by requests that wait for this very loop, that is long or for ever.
+/// </remarks>
+internal sealed class ParallelLoop
+{
+    private readonly int _count;
+    private readonly Action<int> _body;
+    private readonly CancellationToken _cancellation;
+    private readonly object _gate = new();
+    private ExceptionDispatchInfo? _fault;
+    private int _next, _left;
+
+    private ParallelLoop(int count, Action<int> body, CancellationToken cancellation) =>
+        (_count, _left, _body, _cancellation) = (count, count, body, cancellation);
+
+    /// <summary>Calls the body once for every index from 0, in no order.</summary>
+    /// <param name="count">Indexes.</param>
+    /// <param name="body">Must be safe for threads. After a fault the remaining indexes are left out, and the first fault is
+    /// thrown.</param>
+    /// <param name="cancellation">Leaves the remaining indexes out.</param>
+    /// <exception cref="OperationCanceledException">The token was cancelled before the last index had begun.</exception>
+    public static void Run(int count, Action<int> body, CancellationToken cancellation = default)
+    {
+        if (count == 0) return;
+        var loop = new ParallelLoop(count, body, cancellation);
+        for (var helper = 1; helper < Math.Min(count, Environment.ProcessorCount); helper++)
+            ThreadPool.UnsafeQueueUserWorkItem(static l => l.Work(), loop, preferLocal: false);
+        loop.Work();
+        loop.WaitForHelpers();
+        loop._fault?.Throw();
+    }
+
+    private void Work()
+    {
+        while (true)
+        {
+            var index = Interlocked.Increment(ref _next) - 1;
+            if (index >= _count) return;
+            try
+            {
+                if (_fault is null)
+                {
+                    _cancellation.ThrowIfCancellationRequested();
+                    _body(index);
+                }
+            }
+            catch (Exception e)
+            {
+                Interlocked.CompareExchange(ref _fault, ExceptionDispatchInfo.Capture(e), null);
+            }
+            if (Interlocked.Decrement(ref _left) > 0) continue;
+            lock (_gate) Monitor.PulseAll(_gate);
+        }
+    }
+
+    private void WaitForHelpers()
+    {
+        lock (_gate)
+            while (Volatile.Read(ref _left) > 0) Monitor.Wait(_gate);
+    }
+}

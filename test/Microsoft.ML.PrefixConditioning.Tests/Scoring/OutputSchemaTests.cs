@@ -1,0 +1,129 @@
+using System.Reflection;
+using Microsoft.ML.Data;
+using Microsoft.ML.Transforms.Image;
+
+namespace Microsoft.ML.PrefixConditioning.Tests;
+
+/// <summary>What the estimators say of their output before training, against what their transformers give.</summary>
+[TestClass]
+public sealed class OutputSchemaTests
+{
+    private readonly MLContext _mlContext = new(seed: 1);
+    private PrefixClipTransformer _model = null!;
+
+    [TestInitialize]
+    public void MakeModel() => _model = ScoringModel.Transformer();
+
+    [TestCleanup]
+    public void DisposeModel() => _model.Dispose();
+
+    [TestMethod]
+    public void GetOutputSchema_PrefixClip_AgreesWithTheTransformer()
+    {
+        var estimator = _mlContext.Transforms.PrefixClip();
+        foreach (var input in Inputs())
+            AssertAgree(estimator.GetOutputSchema(Shape(input.Schema)), _model.GetOutputSchema(input.Schema));
+    }
+
+    [TestMethod]
+    public void GetOutputSchema_ZeroShot_AgreesWithTheTransformer()
+    {
+        var estimator = _mlContext.Transforms.ZeroShotClassification(_model, ["a", "b", "c"]);
+        foreach (var input in Inputs())
+            AssertAgree(estimator.GetOutputSchema(Shape(input.Schema)), estimator.Fit(input).GetOutputSchema(input.Schema));
+    }
+
+    [TestMethod]
+    public void GetOutputSchema_Embeddings_FitZeroShotOnly()
+    {
+        var embedded = _model.Transform(Inputs()[0]);
+        var options = new ZeroShotClassificationOptions { ClassNames = ["a", "b"], ImageColumnName = "ImageEmbedding" };
+        var zeroShot = _mlContext.Transforms.ZeroShotClassification(_model, options);
+        AssertAgree(zeroShot.GetOutputSchema(Shape(embedded.Schema)), zeroShot.Fit(embedded).GetOutputSchema(embedded.Schema));
+
+        var clip = _mlContext.Transforms.PrefixClip(new PrefixClipOptions { ImageColumnName = "ImageEmbedding" });
+        var error = Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => clip.GetOutputSchema(Shape(embedded.Schema)));
+        Assert.Contains(
+            "Column 'ImageEmbedding' is Vector<Single>; an image column is text (a path), a vector of bytes (an encoded file) " +
+            "or an image. Set ImageColumnName to the right column.", error.Message);
+    }
+
+    [TestMethod]
+    public void GetOutputSchema_KeyOrNumberAsImage_IsRefused()
+    {
+        var keyed = _mlContext.Transforms.Conversion.MapValueToKey("Image").Fit(Inputs()[0]).Transform(Inputs()[0]);
+        foreach (var name in new[] { "Image", "Number" })
+        {
+            var clip = _mlContext.Transforms.PrefixClip(new PrefixClipOptions { ImageColumnName = name });
+            var error = Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => clip.GetOutputSchema(Shape(keyed.Schema)));
+            Assert.Contains($"Column '{name}' is ", error.Message);
+        }
+    }
+
+    [TestMethod]
+    public void GetDependencies_AddedColumns_NameWhatTheyAreComputedFrom()
+    {
+        var input = Inputs()[0];
+        var mapper = _model.GetRowToRowMapper(input.Schema);
+        string Of(params string[] columns) => string.Join(' ', mapper.GetDependencies(columns.Select(c => mapper.OutputSchema[c]))
+            .Select(c => c.Name));
+        Assert.AreEqual("Image", Of("ImageEmbedding"));
+        Assert.AreEqual("Text", Of("TextEmbedding"));
+        Assert.AreEqual("Text Label", Of("TextEmbedding", "Label"));
+        var zeroShot = _mlContext.Transforms.ZeroShotClassification(_model, ["a", "b"]).Fit(input).GetRowToRowMapper(input.Schema);
+        var label = zeroShot.OutputSchema["Label"];
+        Assert.AreEqual("Label", string.Join(' ', zeroShot.GetDependencies([label]).Select(c => c.Name)));
+        Assert.AreEqual("Image", string.Join(' ', zeroShot.GetDependencies([zeroShot.OutputSchema["Score"]]).Select(c => c.Name)));
+    }
+
+    private IDataView[] Inputs()
+    {
+        var rows = _mlContext.Data.LoadFromEnumerable([new TextRow()]);
+        return
+        [
+            rows,
+            _mlContext.Transforms.Conversion.MapValueToKey("Label").Fit(rows).Transform(rows),
+            _mlContext.Transforms.Conversion.MapValueToKey("Label", "Number").Fit(rows).Transform(rows),
+            _mlContext.Data.LoadFromEnumerable([new BytesRow()]),
+            _mlContext.Data.LoadFromEnumerable([new PixelsRow()]),
+        ];
+    }
+
+    private static SchemaShape Shape(DataViewSchema schema) => (SchemaShape)typeof(SchemaShape)
+        .GetMethod("Create", BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.Public)!.Invoke(null, [schema])!;
+
+    private static void AssertAgree(SchemaShape expected, DataViewSchema actual) =>
+        Assert.AreSequenceEqual(Describe(expected), Describe(Shape(actual)));
+
+    private static IEnumerable<string> Describe(SchemaShape shape) => shape.OrderBy(c => c.Name, StringComparer.Ordinal).Select(c =>
+        $"{c.Name} {c.Kind} {c.ItemType} {c.IsKey} [{string.Join("; ", c.Annotations is { } annotations ? Describe(annotations) : [])}]");
+
+    private sealed class TextRow
+    {
+        public string Image { get; set; } = "i.png";
+
+        public string Text { get; set; } = "";
+
+        public string Label { get; set; } = "a";
+
+        public float Number { get; set; }
+    }
+
+    private sealed class BytesRow
+    {
+        public byte[] Image { get; set; } = [1];
+
+        public float Text { get; set; }
+    }
+
+    private sealed class PixelsRow
+    {
+        [ImageType(16, 16)]
+        public MLImage? Image { get; set; }
+
+        [VectorType(2)]
+        public string[] Text { get; set; } = ["", ""];
+
+        public float Label { get; set; }
+    }
+}
