@@ -35,7 +35,7 @@ internal static class ImageLocator
                 throw new InvalidDataException($"'{locator}' is a folder; an image column names files.");
             }
         }
-        return bytes.Length > 0 ? bytes : throw new InvalidDataException($"The image '{locator}' is empty: it has 0 bytes.");
+        return bytes;   // what they hold, if anything, is the decoder's to judge
     }
 
     /// <summary>Whether an image lies on the web, which nothing here reads.</summary>
