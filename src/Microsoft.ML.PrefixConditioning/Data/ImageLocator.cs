@@ -11,7 +11,7 @@ internal static class ImageLocator
     /// <summary>Reads the encoded image that a locator names. Thread-safe.</summary>
     /// <exception cref="FileNotFoundException">There is no such file, folder, archive or entry; the message says which part is
     /// missing.</exception>
-    /// <exception cref="InvalidDataException">It is a folder, has no bytes, or the archive is damaged.</exception>
+    /// <exception cref="InvalidDataException">It is a folder, or the archive is damaged.</exception>
     public static byte[] ReadAllBytes(string locator)
     {
         ArgumentException.ThrowIfNullOrEmpty(locator);
