@@ -34,6 +34,7 @@ internal static class NativeTorchLoader
         lock (Gate)
         {
             if (_loaded) return;
+            OpenMpWaiting.Limit();
             var libraries = NativeTorchLibraries.ForThisProcess();
             if (LacksNewestLibstdcxx()) LoadPatched(libraries, PatchedLibraryCache.DefaultDirectory());
             else LoadAsShipped(libraries, () => torch.InitializeDeviceType(DeviceType.CPU));
