@@ -24,7 +24,7 @@ internal sealed record LabelledImages(IReadOnlyList<ImageReference> Images, IRea
             imageGetter(ref reference);
             labelGetter(ref text);
             if (text.Span.IsWhiteSpace())
-                throw new InvalidDataException($"Row {labels.Count}: the label in column '{labelColumn}' is empty; every image of a labelled set needs its class name.");
+                throw new InvalidDataException($"Row {labels.Count + 1}: the label in column '{labelColumn}' is empty; every image of a labelled set needs its class name.");
             images.Add(reference);
             labels.Add(text.ToString());
         }

@@ -57,7 +57,7 @@ public sealed record ZeroShotClassificationOptions
             foreach (var twice in ClassNames.Where(n => n is not null).GroupBy(n => n, StringComparer.Ordinal).Where(g => g.Count() > 1))
                 yield return $"{nameof(ClassNames)}: '{twice.Key}' occurs {twice.Count()} times; every class needs its own name. Take Distinct() of the list.";
         }
-        if (LogitScale is { } scale && !(scale > 0 && double.IsFinite(scale)))
+        if (LogitScale is { } scale && !(scale > 0 && float.IsFinite((float)scale)))
             yield return FormattableString.Invariant($"{nameof(LogitScale)} is {scale}; it must be greater than 0, or null for the model's own.");
         if (ImageColumnName is { } image && string.IsNullOrWhiteSpace(image)) yield return $"{nameof(ImageColumnName)} is empty; give the name of a column, or null for the model's.";
         foreach (var (property, name) in new[] { (nameof(LabelColumnName), LabelColumnName), (nameof(ScoreColumnName), ScoreColumnName), (nameof(PredictedLabelColumnName), PredictedLabelColumnName) })

@@ -16,6 +16,7 @@ public sealed class ZeroShotClassificationOptionsTests
         ["scale 0"] = (Valid with { LogitScale = 0 }, "LogitScale is 0; it must be greater than 0, or null for the model's own."),
         ["scale NaN"] = (Valid with { LogitScale = double.NaN }, "LogitScale is NaN; it must be greater than 0, or null for the model's own."),
         ["scale infinite"] = (Valid with { LogitScale = double.PositiveInfinity }, "LogitScale is Infinity; it must be greater than 0, or null for the model's own."),
+        ["scale beyond single precision"] = (Valid with { LogitScale = 1e39 }, "LogitScale is 1E+39; it must be greater than 0, or null for the model's own."),
         ["image column"] = (Valid with { ImageColumnName = "" }, "ImageColumnName is empty; give the name of a column, or null for the model's."),
         ["label column"] = (Valid with { LabelColumnName = "" }, "LabelColumnName is empty; give the name of a column."),
         ["score column"] = (Valid with { ScoreColumnName = " " }, "ScoreColumnName is empty; give the name of a column."),
