@@ -20,12 +20,12 @@ internal sealed class ClipOptimizer : IDisposable
     private readonly double _beta1, _beta2, _epsilon, _weightDecay;
     private readonly double? _clipNorm;
 
-    public ClipOptimizer(IReadOnlyList<KeyValuePair<string, Tensor>> weights, double beta1, double beta2, double epsilon, double weightDecay, double? clipNorm)
+    public ClipOptimizer(IReadOnlyList<KeyValuePair<string, Tensor>> weights, double beta1, double beta2, double epsilon, double weightDecay, double? clipNorm, FastPaths fastPaths = FastPaths.All)
     {
         (_beta1, _beta2, _epsilon, _weightDecay, _clipNorm) = (beta1, beta2, epsilon, weightDecay, clipNorm);
         _groups = [.. weights.Select(w => new Group(w.Key, w.Value))];
         _logitScale = weights.First(w => w.Key == "logit_scale").Value;
-        Method = _logitScale.device_type == DeviceType.CPU ? UpdateMethod.Fused : UpdateMethod.Tensors;
+        Method = _logitScale.device_type == DeviceType.CPU && fastPaths.HasFlag(FastPaths.FusedOptimizer) ? UpdateMethod.Fused : UpdateMethod.Tensors;
     }
 
     /// <summary>How a step is computed; both ways also run on a processor, so that both can be tested there.</summary>
