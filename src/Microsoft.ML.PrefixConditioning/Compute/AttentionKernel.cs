@@ -28,8 +28,8 @@ internal static unsafe class AttentionKernel
             var weights = probabilities is null ? mixed + queries * padded : probabilities + layout.ProbabilityStart(sequence, head);
             var row = layout.FirstRow(sequence);
             CopyTransposed(length, columns, size, operands.Key + row * operands.KeyStride + head * size, operands.KeyStride, operands.KeyBias + head * size, keys);
-            Copy(length, size, operands.Value + row * operands.KeyStride + head * size, operands.KeyStride, operands.ValueBias + head * size, 1, values, padded);
-            Copy(m, size, operands.Query + layout.QueryRow(sequence) * operands.QueryStride + head * size, operands.QueryStride,
+            CopyIn(length, size, operands.Value + row * operands.KeyStride + head * size, operands.KeyStride, operands.ValueBias + head * size, 1, values, padded);
+            CopyIn(m, size, operands.Query + layout.QueryRow(sequence) * operands.QueryStride + head * size, operands.QueryStride,
                 operands.QueryBias + head * size, 1 / MathF.Sqrt(size), query, padded);
             SmallMatrix.Multiply(m, columns, size, query, padded, 1, keys, columns, weights, columns);       // [Q, L] = [Q, d] [d, L]
             for (var i = 0; i < m; i++) Softmax(layout.Causal && !layout.Pooled ? i + 1 : length, columns, weights + i * columns);
@@ -65,9 +65,9 @@ internal static unsafe class AttentionKernel
             long row = layout.FirstRow(sequence), queryRow = layout.QueryRow(sequence), column = head * size;
             var scale = 1 / MathF.Sqrt(size);
             CopyTransposed(length, columns, size, operands.Value + row * operands.KeyStride + column, operands.KeyStride, operands.ValueBias + column, values);
-            Copy(length, size, operands.Key + row * operands.KeyStride + column, operands.KeyStride, operands.KeyBias + column, scale, keys, padded);
-            Copy(m, size, operands.Query + queryRow * operands.QueryStride + column, operands.QueryStride, operands.QueryBias + column, scale, query, padded);
-            Copy(m, size, gradient + queryRow * layout.Width + column, layout.Width, null, 1, outer, padded);
+            CopyIn(length, size, operands.Key + row * operands.KeyStride + column, operands.KeyStride, operands.KeyBias + column, scale, keys, padded);
+            CopyIn(m, size, operands.Query + queryRow * operands.QueryStride + column, operands.QueryStride, operands.QueryBias + column, scale, query, padded);
+            CopyIn(m, size, gradient + queryRow * layout.Width + column, layout.Width, null, 1, outer, padded);
             SmallMatrix.Multiply(length, padded, m, weights, 1, columns, outer, padded, result, padded);      // dV = P' dO
             CopyOut(length, size, result, padded, valueGradient + row * operands.KeyStride + column, operands.KeyStride);
             SmallMatrix.Multiply(m, columns, size, outer, padded, 1, values, columns, scores, columns);       // dP = dO V'
@@ -99,7 +99,7 @@ internal static unsafe class AttentionKernel
     }
 
     /// <summary>(source + bias) * scale, with zeros up to the padded size.</summary>
-    private static void Copy(int rows, int size, float* source, long stride, float* bias, float scale, float* target, int padded)
+    private static void CopyIn(int rows, int size, float* source, long stride, float* bias, float scale, float* target, int padded)
     {
         for (var row = 0; row < rows; row++, source += stride, target += padded)
         {

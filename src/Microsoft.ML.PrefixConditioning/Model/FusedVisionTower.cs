@@ -41,7 +41,7 @@ internal sealed unsafe class FusedVisionTower : IFusedTower<VisionInput>
         ParallelLoop.Run(count, image =>
         {
             var target = sequence.Data + (long)image * length * _width;
-            if (prefix > 0) Copy(_prefixes!.Data + types![image] * prefix * _width, target, prefix * _width);
+            if (prefix > 0) CopyValues(_prefixes!.Data + types![image] * prefix * _width, target, prefix * _width);
             target += prefix * _width;
             Sum(_classToken.Data, _positions.Data, target, _width);
             Sum(embedded.Data + (long)image * patches * _width, _positions.Data + _width, target + _width, patches * _width);
@@ -64,7 +64,7 @@ internal sealed unsafe class FusedVisionTower : IFusedTower<VisionInput>
         RowKernels.NormaliseBack((long)count * length, _width, memory.Embedded.Data, memory.Statistics.Data, _firstNorm.BeginBackward(), tokens.Data, tokens.Data, overwrite: true);
         var embedded = memory.Patches;
         ParallelLoop.Run(count, image =>
-            Copy(tokens.Data + ((long)image * length + prefix + 1) * _width, embedded.Data + (long)image * patches * _width, patches * _width));
+            CopyValues(tokens.Data + ((long)image * length + prefix + 1) * _width, embedded.Data + (long)image * patches * _width, patches * _width));
         _patches.AddProduct(embedded.Tensor, memory.Columns.Tensor);
         ParallelLoop.Run(1 + patches, position =>
         {
@@ -91,13 +91,13 @@ internal sealed unsafe class FusedVisionTower : IFusedTower<VisionInput>
                     for (var y = 0; y < _patchSize; y++)
                     {
                         var source = images + (((long)image * 3 + channel) * size + patch / grid * _patchSize + y) * size + patch % grid * _patchSize;
-                        Copy(source, target, _patchSize);
+                        CopyValues(source, target, _patchSize);
                         target += _patchSize;
                     }
         });
     }
 
-    private static void Copy(float* source, float* target, int count) => new ReadOnlySpan<float>(source, count).CopyTo(new Span<float>(target, count));
+    private static void CopyValues(float* source, float* target, int count) => new ReadOnlySpan<float>(source, count).CopyTo(new Span<float>(target, count));
 
     private static void Sum(float* x, float* y, float* target, int count) =>
         System.Numerics.Tensors.TensorPrimitives.Add(new ReadOnlySpan<float>(x, count), new ReadOnlySpan<float>(y, count), new Span<float>(target, count));

@@ -12,10 +12,11 @@ public sealed class LayerTests
         ["Data"] = ["Interop", "Options"],
         ["Imaging"] = ["Interop", "Options", "Data"],
         ["Text"] = ["Interop", "Options", "Data"],
-        ["Model"] = ["Interop", "Options", "Data", "Imaging", "Text"],
-        ["Training"] = ["Interop", "Options", "Data", "Imaging", "Text", "Model"],
-        ["Scoring"] = ["Interop", "Options", "Data", "Imaging", "Text", "Model", "Training"],
-        [""] = ["Interop", "Options", "Data", "Imaging", "Text", "Model", "Training", "Scoring"],
+        ["Compute"] = ["Interop", "Options"],
+        ["Model"] = ["Interop", "Options", "Data", "Imaging", "Text", "Compute"],
+        ["Training"] = ["Interop", "Options", "Data", "Imaging", "Text", "Compute", "Model"],
+        ["Scoring"] = ["Interop", "Options", "Data", "Imaging", "Text", "Compute", "Model", "Training"],
+        [""] = ["Interop", "Options", "Data", "Imaging", "Text", "Compute", "Model", "Training", "Scoring"],
     };
 
     [TestMethod]
