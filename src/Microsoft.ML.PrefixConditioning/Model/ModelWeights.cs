@@ -46,7 +46,7 @@ internal sealed class ModelWeights : IDisposable
     private Tensor Declare(string name, long[] shape, Action<Tensor> initialise)
     {
         using var scope = NewDisposeScope();   // for the aliases that in-place operations return
-        var weight = empty(shape, ScalarType.Float32);
+        var weight = _device.type == DeviceType.META ? empty(shape, ScalarType.Float32, _device) : empty(shape, ScalarType.Float32);
         if (_generator is not null)
             using (no_grad()) initialise(weight);
         if (_device.type != DeviceType.CPU) weight = weight.to(_device);

@@ -3,7 +3,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>Sizes of the two towers. Start from a preset and change what you need: <c>ClipArchitecture.Tiny with { ImageSize = 64 }</c>.</summary>
 /// <remarks>
 /// Both towers are pre-norm transformers as open_clip v3.3.0 builds them. The presets ViT-B/32, ViT-B/16 and ViT-L/14 are the
-/// CLIP paper's (arXiv 2103.00020, table 20); Tiny and Small are sized for training on a processor.
+/// CLIP paper's (arXiv 2103.00020, table 20), ViT-H/14 is open_clip's; Tiny and Small are sized for training on a processor.
 /// </remarks>
 public sealed record ClipArchitecture
 {
@@ -83,6 +83,13 @@ public sealed record ClipArchitecture
     {
         PatchSize = 14, VisionWidth = 1024, VisionLayers = 24, VisionHeads = 16,
         TextWidth = 768, TextHeads = 12, EmbeddingSize = 768,
+    };
+
+    /// <summary>open_clip's ViT-H/14: 986 M parameters, 224 x 224 pixels.</summary>
+    public static ClipArchitecture ViTH14 { get; } = new()
+    {
+        PatchSize = 14, VisionWidth = 1280, VisionLayers = 32, VisionHeads = 16,
+        TextWidth = 1024, TextLayers = 24, TextHeads = 16, EmbeddingSize = 1024,
     };
 
     /// <summary>Every fault of these sizes, in a user's words; empty when they fit together.</summary>
