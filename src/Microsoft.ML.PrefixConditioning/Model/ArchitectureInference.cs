@@ -12,7 +12,7 @@ internal static class ArchitectureInference
 
     // Buffers and notes that files of other programs hold beside the weights.
     private static readonly string[] Ignored = ["input_resolution", "context_length", "vocab_size", "attn_mask"];
-    private static readonly string[] IgnoredEnds = [".position_ids", ".attn_mask"];
+    private static readonly string[] IgnoredEnds = [".position_ids", ".attn_mask", ".num_batches_tracked"];
 
     // Only OpenAI's own state dictionaries hold all of these, and all of OpenAI's models use quick-GELU.
     private static readonly string[] OpenAINotes = ["input_resolution", "context_length", "vocab_size"];
@@ -31,23 +31,26 @@ internal static class ArchitectureInference
         IReadOnlyDictionary<string, WeightEntry> entries, ClipLayout layout, PretrainedConfig config, PretrainedWishes wishes)
     {
         var shapes = new Shapes(entries, layout);
-        if (entries.ContainsKey("visual.layer1.0.conv1.weight"))
-            throw new InvalidDataException("The vision tower is a ResNet; vision transformers are supported (CLIP's ViT models).");
-        long[] patches = shapes.Of("visual.conv1.weight", 4), positions = shapes.Of("visual.positional_embedding", 2);
+        var stages = entries.ContainsKey("visual.layer1.0.conv1.weight") ? shapes.Stages() : null;
+        var positions = shapes.Of(stages is null ? "visual.positional_embedding" : "visual.attnpool.positional_embedding", 2);
         long[] tokens = shapes.Of("token_embedding.weight", 2), textPositions = shapes.Of("positional_embedding", 2);
-        long[] hidden = shapes.Of("visual.transformer.resblocks.0.mlp.c_fc.weight", 2), textHidden = shapes.Of("transformer.resblocks.0.mlp.c_fc.weight", 2);
+        var textHidden = shapes.Of("transformer.resblocks.0.mlp.c_fc.weight", 2);
         var grid = (long)Math.Round(Math.Sqrt(Math.Max(0, positions[0] - 1)));
         if (grid < 1 || grid * grid + 1 != positions[0])
             throw Misfit($"The vision tower has {positions[0]} positions; a square number of patches and one class token are expected.");
-        var (width, textWidth) = (Size(patches[0]), Size(tokens[1]));
+        var width = Size(shapes.Of(stages is null ? "visual.conv1.weight" : "visual.conv3.weight", 4)[0]);
+        var patch = stages is null ? Size(shapes.Of("visual.conv1.weight", 4)[2]) : ResNetTower.Reduction;
+        var hidden = stages is null ? shapes.Of("visual.transformer.resblocks.0.mlp.c_fc.weight", 2)[0] : 0;
+        var textWidth = Size(tokens[1]);
         var architecture = new ClipArchitecture
         {
-            ImageSize = Size(grid * patches[2]), PatchSize = Size(patches[2]), VisionWidth = width, VisionLayers = shapes.Layers("visual.transformer"),
-            VisionHeads = Heads("vision", nameof(PretrainedWishes.VisionHeads), width, wishes.VisionHeads, config.VisionHeads, config.Source),
+            ImageSize = Size(grid * patch), PatchSize = patch, ResNet = stages, VisionWidth = width,
+            VisionLayers = stages is null ? shapes.Layers("visual.transformer") : ResNetTower.Stages,
+            VisionHeads = Heads("vision", nameof(PretrainedWishes.VisionHeads), stages is null ? width : Size(positions[1]), wishes.VisionHeads, config.VisionHeads, config.Source),
             ContextLength = Size(textPositions[0]), TextWidth = textWidth, TextLayers = shapes.Layers("transformer"),
             TextHeads = Heads("text", nameof(PretrainedWishes.TextHeads), textWidth, wishes.TextHeads, config.TextHeads, config.Source),
             EmbeddingSize = Size(shapes.Of("text_projection", 2)[1]),
-            MlpRatio = Ratio(hidden[0], width, textHidden[0], textWidth),
+            MlpRatio = stages is null ? Ratio(hidden, width, textHidden[0], textWidth) : Ratio(textHidden[0], textWidth, textHidden[0], textWidth),
             Activation = Activation(entries, layout, config, wishes),
         };
         if (architecture.Faults().FirstOrDefault() is { } fault) throw Misfit($"The shapes give no model: {fault}");
@@ -171,6 +174,18 @@ internal static class ArchitectureInference
             var count = 0;
             while (TryGet($"{tower}.resblocks.{count}.ln_1.weight", out _)) count++;
             return count;
+        }
+
+        /// <summary>Blocks of each stage of a ResNet.</summary>
+        public ResNetStages Stages()
+        {
+            int Blocks(int stage)
+            {
+                var count = 0;
+                while (entries.ContainsKey($"visual.layer{stage}.{count}.conv1.weight")) count++;
+                return count;
+            }
+            return new ResNetStages(Blocks(1), Blocks(2), Blocks(3), Blocks(4));
         }
 
         /// <summary>Dataset types and prefix tokens of a table; none where the file has no table.</summary>

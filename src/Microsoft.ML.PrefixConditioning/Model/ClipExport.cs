@@ -61,11 +61,21 @@ internal static class ClipExport
                 json.WriteBoolean("quick_gelu", a.Activation == ClipActivation.QuickGelu);
                 json.WriteStartObject("vision_cfg");
                 json.WriteNumber("image_size", a.ImageSize);
-                json.WriteNumber("layers", a.VisionLayers);
                 json.WriteNumber("width", a.VisionWidth);
-                json.WriteNumber("head_width", a.VisionWidth / a.VisionHeads);
-                json.WriteNumber("patch_size", a.PatchSize);
-                json.WriteNumber("mlp_ratio", a.MlpRatio);
+                if (a.ResNet is { } stages)
+                {
+                    json.WriteStartArray("layers");
+                    foreach (var blocks in stages.ToArray()) json.WriteNumberValue(blocks);
+                    json.WriteEndArray();
+                    json.WriteNumber("head_width", a.VisionWidth * ResNetTower.Reduction / a.VisionHeads);
+                }
+                else
+                {
+                    json.WriteNumber("layers", a.VisionLayers);
+                    json.WriteNumber("head_width", a.VisionWidth / a.VisionHeads);
+                    json.WriteNumber("patch_size", a.PatchSize);
+                    WriteRatio(json, a);
+                }
                 json.WriteEndObject();
                 json.WriteStartObject("text_cfg");
                 json.WriteNumber("context_length", a.ContextLength);
@@ -73,7 +83,7 @@ internal static class ClipExport
                 json.WriteNumber("width", a.TextWidth);
                 json.WriteNumber("heads", a.TextHeads);
                 json.WriteNumber("layers", a.TextLayers);
-                json.WriteNumber("mlp_ratio", a.MlpRatio);
+                WriteRatio(json, a);
                 json.WriteEndObject();
                 json.WriteEndObject();
                 json.WriteStartObject("preprocess_cfg");
@@ -122,6 +132,12 @@ internal static class ClipExport
             WriteColours(json, "image_mean", settings.Normalisation.Mean);
             WriteColours(json, "image_std", settings.Normalisation.StandardDeviation);
         }));
+    }
+
+    /// <summary>Only where it is not the default: older versions of open_clip do not know it.</summary>
+    private static void WriteRatio(Utf8JsonWriter json, ClipArchitecture architecture)
+    {
+        if (architecture.MlpRatio != 4) json.WriteNumber("mlp_ratio", architecture.MlpRatio);
     }
 
     private static void WriteTower(Utf8JsonWriter json, string type, int width, int layers, int heads, ClipArchitecture architecture)

@@ -14,7 +14,8 @@ internal sealed class ClipModel : IDisposable
     {
         _weights = weights;
         Shape = shape;
-        Vision = new VisionTower(weights, shape.Architecture, shape.DatasetTypes, shape.ImagePrefixLength);
+        Vision = shape.Architecture.ResNet is null
+            ? new VisionTower(weights, shape.Architecture, shape.DatasetTypes, shape.ImagePrefixLength) : new ResNetTower(weights, shape.Architecture);
         Text = new TextTower(weights, shape.Architecture, shape.VocabularySize, shape.DatasetTypes, shape.PrefixLength);
         LogitScale = weights.Constant("logit_scale", InitialLogitScale);
         weights.Seal();
@@ -43,7 +44,7 @@ internal sealed class ClipModel : IDisposable
     public ClipModelShape Shape { get; }
 
     /// <summary>[N, 3, S, S] -> [N, D].</summary>
-    public VisionTower Vision { get; }
+    public IVisionTower Vision { get; }
 
     /// <summary>[N, L] ids -> [N, D].</summary>
     public TextTower Text { get; }

@@ -11,6 +11,8 @@ internal sealed class PretrainedClip : IDisposable
     private PretrainedClip(PretrainedFiles files, ClipModelShape shape, ImageNormalisation normalisation, PretrainedPrefixes prefixes, PretrainedWishes wishes)
     {
         (_files, FileShape, Normalisation, Prefixes) = (files, shape, normalisation, prefixes);
+        if (shape.Architecture.ResNet is not null && wishes.ImageSize is { } size && size != shape.Architecture.ImageSize)
+            throw new ArgumentException($"The model '{files.Path}' has a ResNet, whose image size is {shape.Architecture.ImageSize}; {size} is asked for. Leave it open.");
         Architecture = shape.Architecture with { ImageSize = wishes.ImageSize ?? shape.Architecture.ImageSize };
         if (Architecture.Faults().FirstOrDefault() is { } fault) throw new ArgumentException($"The model '{files.Path}' cannot be used so: {fault}");
     }

@@ -78,7 +78,8 @@ internal sealed record PretrainedConfig
         return new PretrainedConfig
         {
             Activation = quick ? ClipActivation.QuickGelu : ClipActivation.Gelu,
-            VisionHeads = sizes.TryGetValue(nameof(ClipArchitecture.VisionWidth), out var width) && headWidth > 0 ? width / headWidth : null,
+            VisionHeads = sizes.TryGetValue(nameof(ClipArchitecture.VisionWidth), out var width) && headWidth > 0
+                ? (layers.ValueKind == JsonValueKind.Array ? width * ResNetTower.Reduction : width) / headWidth : null,
             TextHeads = Int(text, "heads") ?? 8,
             Normalisation = preprocess.ValueKind == JsonValueKind.Object ? NormalisationOf(preprocess, "mean", "std") : null,
             Sizes = sizes,

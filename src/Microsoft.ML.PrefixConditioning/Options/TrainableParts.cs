@@ -8,10 +8,10 @@ public enum TrainableParts
     None = 0,
 
     /// <summary>The vision tower up to its last norm, without its projection and prefixes.</summary>
-    VisionTower = 1,
+    Vision = 1,
 
     /// <summary>The text tower up to its last norm, without its projection and prefixes.</summary>
-    TextTower = 2,
+    Text = 2,
 
     /// <summary>The matrices that bring both towers' outputs to the size of the embeddings.</summary>
     Projections = 4,
@@ -23,5 +23,5 @@ public enum TrainableParts
     LogitScale = 16,
 
     /// <summary>The whole model.</summary>
-    All = VisionTower | TextTower | Projections | Prefixes | LogitScale,
+    All = Vision | Text | Projections | Prefixes | LogitScale,
 }

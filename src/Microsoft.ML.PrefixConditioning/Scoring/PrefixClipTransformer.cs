@@ -139,6 +139,8 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         if (!Enum.IsDefined(layout)) throw new ArgumentException($"The layout is {(int)layout}; use a member of {nameof(ClipLayout)}.", nameof(layout));
+        if (layout == ClipLayout.HuggingFace && Architecture.ResNet is not null)
+            throw new ArgumentException("Hugging Face's CLIPModel has no ResNet tower; save this model in open_clip's layout.", nameof(layout));
         Model.Export(folder, layout);
     }
 

@@ -112,7 +112,7 @@ public sealed class ArchitectureInferenceTests
         ["no square"] = (h => Put(h, "visual.positional_embedding", 49, 768), "The vision tower has 49 positions; a square number of patches and one class token are expected."),
         ["enormous"] = (h => Put(h, "token_embedding.weight", 1L << 40, 512), "A tensor has the dimension 1099511627776; no CLIP model has."),
         ["too wide"] = (h => Put(h, "visual.conv1.weight", 64 * 1024, 3, 32, 32), "The vision tower's hidden layers are 3072 over 65536 wide, the text tower's 2048 over 512; the towers here share one ratio."),
-        ["ResNet"] = (h => Put(h, "visual.layer1.0.conv1.weight", 64, 64, 1, 1), "The vision tower is a ResNet"),
+        ["half a ResNet"] = (h => Put(h, "visual.layer1.0.conv1.weight", 64, 64, 1, 1), "The file lacks 'visual.attnpool.positional_embedding', which tells the model's size."),
         ["ratio"] = (h => Put(h, "visual.transformer.resblocks.0.mlp.c_fc.weight", 3000, 768), "the towers here share one ratio."),
         ["prefix too long"] = (h => Put(h, "prefix_embedding", 2, 65, 512), "'prefix_embedding' is [2, 65, 512]; at most 64 prefix tokens for each dataset type are possible."),
     };

@@ -27,6 +27,8 @@ public sealed class ClipArchitectureTests
         ["ratio NaN"] = (new() { MlpRatio = double.NaN }, "MlpRatio is NaN; it must be above 0 and at most 64."),
         ["ratio too large"] = (new() { MlpRatio = 64.5 }, "MlpRatio is 64.5; it must be above 0 and at most 64."),
         ["ratio without a unit"] = (new() { MlpRatio = 0.001 }, "MlpRatio is 0.001, which gives a tower of width 512 no hidden unit; make it larger."),
+        ["ResNet"] = (new() { ResNet = new(1, 2, 0, 3) },
+            "ResNet is ResNetStages { First = 1, Second = 2, Third = 0, Fourth = 3 } with VisionLayers 12, PatchSize 32 and VisionWidth 768; a stage has 1 to 256 blocks, there are 4 layers, the patch size is 32 and the width even."),
         ["activation"] = (new() { Activation = (ClipActivation)5 }, "Activation is 5; use a member of ClipActivation."),
     };
 

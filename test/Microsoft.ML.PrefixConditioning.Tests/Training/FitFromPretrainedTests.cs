@@ -74,8 +74,8 @@ public sealed class FitFromPretrainedTests
     }
 
     [TestMethod]
-    [DataRow(TrainableParts.VisionTower)]
-    [DataRow(TrainableParts.TextTower)]
+    [DataRow(TrainableParts.Vision)]
+    [DataRow(TrainableParts.Text)]
     [DataRow(TrainableParts.Projections)]
     [DataRow(TrainableParts.Prefixes)]
     [DataRow(TrainableParts.LogitScale)]
@@ -114,7 +114,7 @@ public sealed class FitFromPretrainedTests
     {
         using var data = new DrawnData();
         using var folder = Published();
-        var options = Options with { InitialWeights = folder.Path, TrainableParts = TrainableParts.Prefixes | TrainableParts.TextTower, FrozenTextLayers = 1, Epochs = 3 };
+        var options = Options with { InitialWeights = folder.Path, TrainableParts = TrainableParts.Prefixes | TrainableParts.Text, FrozenTextLayers = 1, Epochs = 3 };
         using var whole = data.Fit(options);
         var withFolder = options with { CheckpointFolder = data["run"] };
         using var cancellation = new CancellationTokenSource();

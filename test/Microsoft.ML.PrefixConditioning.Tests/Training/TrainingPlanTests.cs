@@ -9,15 +9,15 @@ public sealed class TrainingPlanTests
     private static readonly PrefixClipOptions Options = new() { Architecture = TinyGolden.Architecture(ClipActivation.Gelu), ImagePrefixLength = 1 };   // 3 blocks in each tower
 
     [TestMethod]
-    [DataRow("visual.conv1.weight", TrainableParts.VisionTower)]
-    [DataRow("visual.ln_post.bias", TrainableParts.VisionTower)]
+    [DataRow("visual.conv1.weight", TrainableParts.Vision)]
+    [DataRow("visual.ln_post.bias", TrainableParts.Vision)]
     [DataRow("visual.proj", TrainableParts.Projections)]
     [DataRow("text_projection", TrainableParts.Projections)]
     [DataRow("prefix_embedding", TrainableParts.Prefixes)]
     [DataRow("visual.prefix_embedding", TrainableParts.Prefixes)]
     [DataRow("logit_scale", TrainableParts.LogitScale)]
-    [DataRow("token_embedding.weight", TrainableParts.TextTower)]
-    [DataRow("transformer.resblocks.2.ln_1.weight", TrainableParts.TextTower)]
+    [DataRow("token_embedding.weight", TrainableParts.Text)]
+    [DataRow("transformer.resblocks.2.ln_1.weight", TrainableParts.Text)]
     public void PartOf_Name_IsItsPart(string name, TrainableParts expected) => Assert.AreEqual(expected, TrainingPlan.PartOf(name));
 
     [TestMethod]
