@@ -6,7 +6,8 @@ using Tensor = TorchSharp.torch.Tensor;
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Little-endian floating-point numbers of any width from a stream into an fp32 tensor.</summary>
-/// <remarks>fp32 goes straight into the tensor's memory; other widths pass a buffer of fixed size. fp16 and bfloat16 are exact in fp32.</remarks>
+/// <remarks>fp32 goes straight into the tensor's memory; other widths pass a buffer of fixed size. fp16 and bfloat16 are exact in
+/// fp32.</remarks>
 internal static class FloatReader
 {
     private const int BufferBytes = 1 << 20;
@@ -32,7 +33,8 @@ internal static class FloatReader
     public static void Read(Stream stream, ScalarType type, Tensor destination, string name)
     {
         if (type is not (ScalarType.Float32 or ScalarType.Float16 or ScalarType.BFloat16 or ScalarType.Float64))
-            throw new InvalidDataException($"Tensor '{name}' is of type {type}; weights are floating-point numbers (F64, F32, F16 or BF16).");
+            throw new InvalidDataException($"Tensor '{name}' is of type {type}; weights are floating-point numbers (F64, F32, F16 or " +
+                "BF16).");
         using var scope = NewDisposeScope();
         var count = destination.numel();
         var flat = destination.detach().view(count);

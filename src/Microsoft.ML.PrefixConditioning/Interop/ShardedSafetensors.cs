@@ -24,16 +24,19 @@ internal sealed class ShardedSafetensors : IWeightFile
         try
         {
             var files = ReadIndex(index);
-            foreach (var name in files.Values.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)) _files.Add(name, new SafetensorsFile(open(name)));
+            foreach (var name in files.Values.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)) _files.Add(name,
+                new SafetensorsFile(open(name)));
             foreach (var (name, file) in files)
             {
                 if (!_files[file].Entries.ContainsKey(name))
-                    throw new InvalidDataException($"The index says that '{file}' holds '{name}', but it does not. The files do not belong together.");
+                    throw new InvalidDataException($"The index says that '{file}' holds '{name}', but it does not. The files do not " +
+                        "belong together.");
                 _fileOfTensor.Add(name, _files[file]);
             }
             foreach (var (file, content) in _files)
                 if (content.Entries.Keys.FirstOrDefault(n => !files.TryGetValue(n, out var named) || named != file) is { } stray)
-                    throw new InvalidDataException($"'{file}' holds '{stray}', which the index does not name there. The files do not belong together.");
+                    throw new InvalidDataException($"'{file}' holds '{stray}', which the index does not name there. The files do not " +
+                        "belong together.");
             Entries = _fileOfTensor.ToDictionary(t => t.Key, t => t.Value.Entries[t.Key], StringComparer.Ordinal);
             Metadata = _files.OrderBy(f => f.Key, StringComparer.Ordinal).First().Value.Metadata;
         }
@@ -62,7 +65,8 @@ internal sealed class ShardedSafetensors : IWeightFile
     private static Dictionary<string, string> ReadIndex(byte[] index)
     {
         if (index.Length > MaxIndexBytes)
-            throw new InvalidDataException($"The index has {index.Length} bytes; at most {MaxIndexBytes} are read. This is no index of a CLIP model.");
+            throw new InvalidDataException($"The index has {index.Length} bytes; at most {MaxIndexBytes} are read. This is no index of " +
+                "a CLIP model.");
         var files = new Dictionary<string, string>(StringComparer.Ordinal);
         try
         {
@@ -72,15 +76,18 @@ internal sealed class ShardedSafetensors : IWeightFile
                 var file = property.Value.GetString() ?? "";
                 if (file.Length is 0 or > 255 || file.IndexOfAny(['/', '\\', ':', '\0']) >= 0 || file is "." or "..")
                     throw new InvalidDataException($"The index names the file '{file}'; only files of its own folder are read.");
-                if (!files.TryAdd(property.Name, file)) throw new InvalidDataException($"The index names the tensor '{property.Name}' twice.");
+                if (!files.TryAdd(property.Name, file))
+                    throw new InvalidDataException($"The index names the tensor '{property.Name}' twice.");
             }
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException)
         {
-            throw new InvalidDataException($"The index is not valid: {e.Message} Expected an object \"weight_map\" with the file of every tensor.", e);
+            throw new InvalidDataException($"The index is not valid: {e.Message} Expected an object \"weight_map\" with the file of " +
+                "every tensor.", e);
         }
         if (files.Values.Distinct(StringComparer.Ordinal).Count() is 0 or > MaxFiles)
-            throw new InvalidDataException($"The index names {files.Values.Distinct(StringComparer.Ordinal).Count()} files; 1 to {MaxFiles} are expected.");
+            throw new InvalidDataException($"The index names {files.Values.Distinct(StringComparer.Ordinal).Count()} files; 1 to " +
+                $"{MaxFiles} are expected.");
         return files;
     }
 }

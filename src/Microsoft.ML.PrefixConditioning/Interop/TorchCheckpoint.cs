@@ -6,9 +6,9 @@ namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>A checkpoint of <c>torch.save</c>: a ZIP archive with a pickle and one file per storage. Nothing in it is executed.</summary>
 /// <remarks>
-/// Source: PyTorch's zip format (since 1.6): <c>name/data.pkl</c>, <c>name/data/0</c>, ..., all stored without compression. Accepted are a state
-/// dictionary of tensors, or a dictionary that has one under "state_dict", as open_clip's training writes it; names that all begin with
-/// "module." lose it. No tensor takes more memory than the file has bytes: compressed entries are refused.
+/// Source: PyTorch's zip format (since 1.6): <c>name/data.pkl</c>, <c>name/data/0</c>, ..., all stored without compression. Accepted are a
+/// state dictionary of tensors, or a dictionary that has one under "state_dict", as open_clip's training writes it; names that all begin
+/// with "module." lose it. No tensor takes more memory than the file has bytes: compressed entries are refused.
 /// </remarks>
 internal sealed class TorchCheckpoint : IWeightFile
 {
@@ -30,9 +30,11 @@ internal sealed class TorchCheckpoint : IWeightFile
             CheckMagic(stream);
             _archive = Guard(() => new ZipArchive(stream, ZipArchiveMode.Read, leaveOpen: true));
             _root = Guard(FindRoot);
-            foreach (var (name, tensor) in StateOf(TorchPickle.Read(Guard(() => ReadSmall(PickleName, MaxPickleBytes))))) _tensors.Add(name, tensor);
+            foreach (var (name, tensor) in StateOf(TorchPickle.Read(Guard(() => ReadSmall(PickleName, MaxPickleBytes))))) _tensors.Add(
+                name, tensor);
             CheckSizes();
-            Entries = _tensors.ToDictionary(t => t.Key, t => new WeightEntry(t.Key, t.Value.Storage.Type, t.Value.Shape), StringComparer.Ordinal);
+            Entries = _tensors.ToDictionary(t => t.Key, t => new WeightEntry(t.Key, t.Value.Storage.Type, t.Value.Shape),
+                StringComparer.Ordinal);
         }
         catch
         {
@@ -97,18 +99,23 @@ internal sealed class TorchCheckpoint : IWeightFile
         stream.Position = 0;
         if (read < 2 || magic is not [(byte)'P', (byte)'K'])
             throw new InvalidDataException(
-                "This is no checkpoint of PyTorch 1.6 or later, which is a ZIP archive. Load it in a newer PyTorch and save it again, or save it as safetensors.");
+                "This is no checkpoint of PyTorch 1.6 or later, which is a ZIP archive. Load it in a newer PyTorch and save it again, " +
+                    "or save it as safetensors.");
     }
 
     private string FindRoot()
     {
-        var pickles = _archive.Entries.Where(e => e.FullName == PickleName || e.FullName.EndsWith($"/{PickleName}", StringComparison.Ordinal)).Take(2).ToArray();
+        var pickles = _archive.Entries.Where(e => e.FullName == PickleName || e.FullName.EndsWith($"/{PickleName}",
+            StringComparison.Ordinal)).Take(2).ToArray();
         if (pickles.Length != 1)
-            throw new InvalidDataException($"The archive holds {(pickles.Length == 0 ? "no" : "more than one")} '{PickleName}'; a checkpoint of torch.save holds one.");
+            throw new InvalidDataException($"The archive holds {(pickles.Length == 0 ? "no" : "more than one")} '{PickleName}'; a " +
+                "checkpoint of torch.save holds one.");
         var root = pickles[0].FullName[..^PickleName.Length];
-        if (_archive.Entries.Any(e => e.FullName == $"{root}constants.pkl" || e.FullName.StartsWith($"{root}code/", StringComparison.Ordinal)))
+        if (_archive.Entries.Any(e => e.FullName == $"{root}constants.pkl" || e.FullName.StartsWith($"{root}code/",
+            StringComparison.Ordinal)))
             throw new InvalidDataException(
-                "This is a TorchScript program, as OpenAI published its models, and programs are not run. Save its weights once: torch.save(torch.jit.load(path, 'cpu').state_dict(), other).");
+                "This is a TorchScript program, as OpenAI published its models, and programs are not run. Save its weights once: " +
+                    "torch.save(torch.jit.load(path, 'cpu').state_dict(), other).");
         return root;
     }
 
@@ -118,7 +125,8 @@ internal sealed class TorchCheckpoint : IWeightFile
     {
         var entry = Find(name)!;
         if (entry.Length > most || entry.CompressedLength != entry.Length)
-            throw new InvalidDataException($"'{name}' has {entry.Length} bytes, {entry.CompressedLength} in the archive; at most {most} are read, and PyTorch compresses nothing.");
+            throw new InvalidDataException($"'{name}' has {entry.Length} bytes, {entry.CompressedLength} in the archive; at most {most} " +
+                "are read, and PyTorch compresses nothing.");
         using var data = entry.Open();
         var bytes = new byte[Math.Min(entry.Length, _stream.Length)];
         data.ReadExactly(bytes);
@@ -127,16 +135,20 @@ internal sealed class TorchCheckpoint : IWeightFile
 
     private IEnumerable<(string Name, TorchPickle.Tensor Tensor)> StateOf(object? value)
     {
-        if (Find("byteorder") is not null && Encoding.ASCII.GetString(Guard(() => ReadSmall("byteorder", 16))) is var order and not "little")
+        if (Find("byteorder") is not null && Encoding.ASCII.GetString(Guard(() => ReadSmall("byteorder",
+            16))) is var order and not "little")
             throw new InvalidDataException($"The checkpoint's byte order is '{order}'; 'little' is read.");
         var state = value as Dictionary<object, object?>
-            ?? throw new InvalidDataException("The checkpoint holds no dictionary; expected a state dictionary: torch.save(model.state_dict(), path).");
+            ?? throw new InvalidDataException("The checkpoint holds no dictionary; expected a state dictionary: " +
+                "torch.save(model.state_dict(), path).");
         if (state.TryGetValue(StateName, out var inner) && inner is Dictionary<object, object?> nested) state = nested;
         var stripped = state.Count > 0 && state.Keys.All(k => k is string name && name.StartsWith(ModulePrefix, StringComparison.Ordinal));
         foreach (var (key, content) in state)
-            yield return key is string name && content is TorchPickle.Tensor tensor ? (stripped ? name[ModulePrefix.Length..] : name, tensor)
+            yield return key is string name && content is TorchPickle.Tensor tensor ? (stripped ? name[ModulePrefix.Length..] : name,
+                tensor)
                 : throw new InvalidDataException(
-                    $"The checkpoint's '{key}' is no tensor; expected a dictionary of tensors, or one that has such a dictionary under \"{StateName}\".");
+                    $"The checkpoint's '{key}' is no tensor; expected a dictionary of tensors, or one that has such a dictionary under " +
+                        "\"{StateName}\".");
     }
 
     /// <summary>Nothing that the pickle claims may take more memory than the archive's bytes give.</summary>
@@ -147,14 +159,18 @@ internal sealed class TorchCheckpoint : IWeightFile
         {
             var (storage, bytes) = (tensor.Storage, (long)FloatReader.BytesOf(tensor.Storage.Type));
             var entry = Find($"data/{storage.Key}")
-                ?? throw new InvalidDataException($"The values of tensor '{name}' are missing: the archive has no 'data/{storage.Key}'. The file is damaged or truncated.");
-            if (entry.CompressedLength != entry.Length || entry.Length / bytes != storage.Count || entry.Length % bytes != 0 || entry.Length > _stream.Length)
+                ?? throw new InvalidDataException($"The values of tensor '{name}' are missing: the archive has no 'data/{storage.Key}'. " +
+                    "The file is damaged or truncated.");
+            if (entry.CompressedLength != entry.Length || entry.Length / bytes != storage.Count || entry.Length % bytes != 0
+                || entry.Length > _stream.Length)
                 throw new InvalidDataException(
-                    $"'data/{storage.Key}' has {entry.Length} bytes, {entry.CompressedLength} in the archive; tensor '{name}' needs {storage.Count} values of {bytes} bytes, stored without compression.");
+                    $"'data/{storage.Key}' has {entry.Length} bytes, {entry.CompressedLength} in the archive; tensor '{name}' needs " +
+                        $"{storage.Count} values of {bytes} bytes, stored without compression.");
             total += tensor.Shape.Aggregate(1.0, (product, size) => product * size) * bytes;
         }
         if (total > _stream.Length)
-            throw new InvalidDataException($"The tensors have {total:0} bytes together, the file {_stream.Length}: they share memory, which no CLIP model's do.");
+            throw new InvalidDataException($"The tensors have {total:0} bytes together, the file {_stream.Length}: they share memory, " +
+                "which no CLIP model's do.");
     }
 
     private static void Skip(Stream data, long count)
@@ -175,7 +191,7 @@ internal sealed class TorchCheckpoint : IWeightFile
         {
             return read();
         }
-        catch (Exception e) when (e is EndOfStreamException or NotSupportedException or ArgumentException or OverflowException or IOException)
+        catch (Exception e) when (e is IOException or NotSupportedException or ArgumentException or OverflowException)
         {
             throw new InvalidDataException($"The checkpoint's archive is damaged: {e.Message}", e);
         }

@@ -7,22 +7,24 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>Reads the pickle of a PyTorch checkpoint as data: numbers, texts, lists, dictionaries and descriptions of tensors.</summary>
 /// <remarks>
 /// A pickle is a program, and Python's own reader calls whatever function it names. This one calls nothing: it knows the opcodes that
-/// <c>torch.save</c> writes for plain state dictionaries, and a fixed list of names, each with one meaning here; anything else is refused by
-/// name. Source: opcodes of Python's <c>pickletools</c>, protocol 2; names of <c>torch/_utils.py</c>. Memory is bounded by the
+/// <c>torch.save</c> writes for plain state dictionaries, and a fixed list of names, each with one meaning here; anything else is refused
+/// by name. Source: opcodes of Python's <c>pickletools</c>, protocol 2; names of <c>torch/_utils.py</c>. Memory is bounded by the
 /// pickle's length, since an opcode makes at most one value.
 /// </remarks>
 internal sealed class TorchPickle
 {
     private const int MaxOpcodes = 2_000_000;   // ViT-H/14 with its optimiser's state has about 100,000
     private const int MaxDimensions = 16;
-    private const string Advice = "Nothing of it was executed. Save the plain state dictionary instead: torch.save(model.state_dict(), path), or as safetensors.";
+    private const string Advice = "Nothing of it was executed. Save the plain state dictionary instead: torch.save(model.state_dict(), " +
+        "path), or as safetensors.";
 
     // What storages are called, and the type of their values.
     private static readonly Dictionary<string, ScalarType> Storages = new(StringComparer.Ordinal)
     {
         ["DoubleStorage"] = ScalarType.Float64, ["FloatStorage"] = ScalarType.Float32, ["HalfStorage"] = ScalarType.Float16,
         ["BFloat16Storage"] = ScalarType.BFloat16, ["LongStorage"] = ScalarType.Int64, ["IntStorage"] = ScalarType.Int32,
-        ["ShortStorage"] = ScalarType.Int16, ["CharStorage"] = ScalarType.Int8, ["ByteStorage"] = ScalarType.Byte, ["BoolStorage"] = ScalarType.Bool,
+        ["ShortStorage"] = ScalarType.Int16, ["CharStorage"] = ScalarType.Int8, ["ByteStorage"] = ScalarType.Byte,
+        ["BoolStorage"] = ScalarType.Bool,
     };
 
     private static readonly object Mark = new();
@@ -34,7 +36,8 @@ internal sealed class TorchPickle
 
     private TorchPickle(byte[] data) => _data = data;
 
-    /// <summary>The pickle's value: null, bool, long, double, string, list, array for a tuple, dictionary, or a <see cref="Tensor"/>.</summary>
+    /// <summary>The pickle's value: null, bool, long, double, string, list, array for a tuple, dictionary, or a
+    /// <see cref="Tensor"/>.</summary>
     /// <exception cref="InvalidDataException">The pickle is damaged, or holds more than a state dictionary needs.</exception>
     public static object? Read(byte[] data) => new TorchPickle(data).Run();
 
@@ -55,7 +58,8 @@ internal sealed class TorchPickle
             switch (opcode)
             {
                 case 0x80:
-                    if (NextByte() is var version and not 2) throw Fault($"it is of protocol {version}; protocol 2 is read, which torch.save writes by default.");
+                    if (NextByte() is var version and not 2)
+                        throw Fault($"it is of protocol {version}; protocol 2 is read, which torch.save writes by default.");
                     break;
                 case (byte)'}': Push(new Dictionary<object, object?>()); break;
                 case (byte)']': Push(new List<object?>()); break;
@@ -89,7 +93,8 @@ internal sealed class TorchPickle
                 case (byte)'.': return _stack.Count == 1 ? Pop() : throw Fault($"{_stack.Count} values are left at its end.");
                 default:
                     throw new InvalidDataException(
-                        $"The checkpoint's pickle uses the opcode 0x{opcode:X2} ({Describe(opcode)}) at byte {at}, which no plain state dictionary needs. {Advice}");
+                        $"The checkpoint's pickle uses the opcode 0x{opcode:X2} ({Describe(opcode)}) at byte {at}, which no plain state " +
+                            $"dictionary needs. {Advice}");
             }
         }
         throw Fault($"it has more than {MaxOpcodes} opcodes.");
@@ -103,7 +108,8 @@ internal sealed class TorchPickle
             ("collections", "OrderedDict") or ("torch._utils", "_rebuild_tensor_v2" or "_rebuild_parameter") => name,
             ("torch", var member) when Storages.ContainsKey(member) => name,
             _ => throw new InvalidDataException(
-                $"The checkpoint's pickle names '{name.Module}.{name.Member}', which is not among the few names that are read (tensors and OrderedDict). {Advice}"),
+                $"The checkpoint's pickle names '{name.Module}.{name.Member}', which is not among the few names that are read (tensors " +
+                    $"and OrderedDict). {Advice}"),
         };
     }
 
@@ -131,7 +137,8 @@ internal sealed class TorchPickle
     private Tensor TensorOf(Storage storage, long offset, object?[] shape, object?[] strides)
     {
         if (shape.Length != strides.Length || shape.Length > MaxDimensions || offset < 0 || !shape.Concat(strides).All(n => n is >= 0L))
-            throw Fault($"a tensor has {shape.Length} sizes and {strides.Length} strides from value {offset}; sizes and strides are as many, 0 or more, and at most {MaxDimensions}.");
+            throw Fault($"a tensor has {shape.Length} sizes and {strides.Length} strides from value {offset}; sizes and strides are as " +
+                $"many, 0 or more, and at most {MaxDimensions}.");
         var sizes = shape.Select(n => (long)n!).ToArray();
         var steps = strides.Select(n => (long)n!).ToArray();
         try
@@ -143,7 +150,8 @@ internal sealed class TorchPickle
                 if (sizes[i] > 0) last = checked(last + (sizes[i] - 1) * steps[i]);
             }
             if (count > 0 && (last >= storage.Count || count > storage.Count - offset))
-                throw Fault($"a tensor {WeightEntry.Describe(sizes)} reaches beyond the {storage.Count} values of its storage '{storage.Key}'.");
+                throw Fault($"a tensor {WeightEntry.Describe(sizes)} reaches beyond the {storage.Count} values of its storage " +
+                    $"'{storage.Key}'.");
         }
         catch (OverflowException)
         {
@@ -157,7 +165,8 @@ internal sealed class TorchPickle
         if (id is not object?[] { Length: 5 } parts || parts[0] is not "storage" || parts[1] is not Name { Module: "torch" } type
             || parts[2] is not string key || parts[3] is not string || parts[4] is not long count || count < 0)
             throw Fault("it refers to something outside that is no storage.");
-        if (key.Length is 0 or > 20 || !key.All(char.IsAsciiLetterOrDigit)) throw Fault($"a storage is called '{key}'; names of storages are numbers.");
+        if (key.Length is 0 or > 20 || !key.All(char.IsAsciiLetterOrDigit))
+            throw Fault($"a storage is called '{key}'; names of storages are numbers.");
         return new Storage(Storages[type.Member], key, count);
     }
 
@@ -170,7 +179,8 @@ internal sealed class TorchPickle
 
     private void SetItems(object?[] items)
     {
-        if (Peek() is not Dictionary<object, object?> dictionary || items.Length % 2 != 0) throw Fault("entries are set on something that is no dictionary.");
+        if (Peek() is not Dictionary<object, object?> dictionary || items.Length % 2 != 0)
+            throw Fault("entries are set on something that is no dictionary.");
         for (var i = 0; i < items.Length; i += 2)
         {
             if (items[i] is not (string or long or double or bool)) throw Fault("a dictionary has a key that is neither text nor number.");
@@ -178,7 +188,11 @@ internal sealed class TorchPickle
         }
     }
 
-    private void Append(object?[] items) => (Peek() as List<object?> ?? throw Fault("values are added to something that is no list.")).AddRange(items);
+    private void Append(object?[] items)
+    {
+        if (Peek() is not List<object?> list) throw Fault("values are added to something that is no list.");
+        list.AddRange(items);
+    }
 
     private long ReadLong()
     {
@@ -241,15 +255,32 @@ internal sealed class TorchPickle
         return values;
     }
 
-    private object? Recall(int number) => _memo.TryGetValue(number, out var value) ? value : throw Fault($"value {number} is recalled, and was never stored.");
+    private object? Recall(int number) => _memo.TryGetValue(number, out var value) ? value
+        : throw Fault($"value {number} is recalled, and was never stored.");
 
-    private InvalidDataException Fault(string what) => new($"The checkpoint's pickle cannot be read: {what} (byte {_position} of {_data.Length}.)");
+    private InvalidDataException Fault(string what) => new($"The checkpoint's pickle cannot be read: {what} (byte {_position} of " +
+        $"{_data.Length}.)");
 
     private static string Describe(byte opcode) => opcode switch
     {
-        (byte)'i' => "INST", (byte)'o' => "OBJ", 0x81 => "NEWOBJ", 0x92 => "NEWOBJ_EX", 0x93 => "STACK_GLOBAL", (byte)'P' => "PERSID",
-        0x82 or 0x83 or 0x84 => "EXT", 0x94 => "MEMOIZE", 0x95 => "FRAME", 0x8C => "SHORT_BINUNICODE", 0x8B => "LONG4", (byte)'S' => "STRING",
-        (byte)'U' => "SHORT_BINSTRING", (byte)'B' or (byte)'C' => "BYTES", (byte)'d' => "DICT", (byte)'l' => "LIST", (byte)'I' => "INT",
+        (byte)'i' => "INST",
+        (byte)'o' => "OBJ",
+        0x81 => "NEWOBJ",
+        0x92 => "NEWOBJ_EX",
+        0x93 => "STACK_GLOBAL",
+        (byte)'P' => "PERSID",
+        0x82 or 0x83 or 0x84 => "EXT",
+        0x94 => "MEMOIZE",
+        0x95 => "FRAME",
+        0x8C => "SHORT_BINUNICODE",
+        0x8B => "LONG4",
+        (byte)'S' =>
+            "STRING",
+        (byte)'U' => "SHORT_BINSTRING",
+        (byte)'B' or (byte)'C' => "BYTES",
+        (byte)'d' => "DICT",
+        (byte)'l' => "LIST",
+        (byte)'I' => "INT",
         _ => "another one",
     };
 }

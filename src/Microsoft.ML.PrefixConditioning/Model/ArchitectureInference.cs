@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Sizes of a model from the shapes in its file, its configuration and the caller's wishes; and whether every tensor fits them.</summary>
+/// <summary>Sizes of a model from the shapes in its file, its configuration and the caller's wishes; and whether every tensor fits
+/// them.</summary>
 /// <remarks>Only shapes are looked at: nothing is read and no weight takes memory, whatever the file claims.</remarks>
 internal static class ArchitectureInference
 {
@@ -46,11 +47,13 @@ internal static class ArchitectureInference
         {
             ImageSize = Size(grid * patch), PatchSize = patch, ResNet = stages, VisionWidth = width,
             VisionLayers = stages is null ? shapes.Layers("visual.transformer") : ResNetTower.Stages,
-            VisionHeads = Heads("vision", nameof(PretrainedWishes.VisionHeads), stages is null ? width : Size(positions[1]), wishes.VisionHeads, config.VisionHeads, config.Source),
+            VisionHeads = Heads("vision", nameof(PretrainedWishes.VisionHeads), stages is null ? width : Size(positions[1]),
+                wishes.VisionHeads, config.VisionHeads, config.Source),
             ContextLength = Size(textPositions[0]), TextWidth = textWidth, TextLayers = shapes.Layers("transformer"),
             TextHeads = Heads("text", nameof(PretrainedWishes.TextHeads), textWidth, wishes.TextHeads, config.TextHeads, config.Source),
             EmbeddingSize = Size(shapes.Of("text_projection", 2)[1]),
-            MlpRatio = stages is null ? Ratio(hidden, width, textHidden[0], textWidth) : Ratio(textHidden[0], textWidth, textHidden[0], textWidth),
+            MlpRatio = stages is null ? Ratio(hidden, width, textHidden[0], textWidth) : Ratio(textHidden[0], textWidth, textHidden[0],
+                textWidth),
             Activation = Activation(entries, layout, config, wishes),
         };
         if (architecture.Faults().FirstOrDefault() is { } fault) throw Misfit($"The shapes give no model: {fault}");
@@ -82,33 +85,47 @@ internal static class ArchitectureInference
             misfits.AddRange(origin.Names.Select(n =>
                 $"'{n}' is {WeightEntry.Describe(entries[n].Shape)}, expected {WeightEntry.Describe(FileShape(weight.shape, origin))}"));
         }
-        if (missing.Count > 0) throw Misfit($"The file lacks {Count(missing.Count, "tensor")} of its model: {List(missing.Select(n => $"'{n}'"))}. It is incomplete, or of another kind of model.");
-        if (misfits.Count > 0) throw Misfit($"{Count(misfits.Count, "tensor")} of the file {(misfits.Count == 1 ? "does" : "do")} not fit the others: {List(misfits)}.");
-        var unknown = entries.Keys.Where(n => !wanted.Contains(n) && !Ignored.Contains(n) && !IgnoredEnds.Any(end => n.EndsWith(end, StringComparison.Ordinal)))
+        if (missing.Count > 0)
+            throw Misfit($"The file lacks {Count(missing.Count, "tensor")} of its model: " +
+                $"{List(missing.Select(n => $"'{n}'"))}. It is incomplete, or of another kind of model.");
+        if (misfits.Count > 0)
+            throw Misfit($"{Count(misfits.Count, "tensor")} of the file {(misfits.Count == 1 ? "does" : "do")} not " +
+                $"fit the others: {List(misfits)}.");
+        var unknown = entries.Keys.Where(n => !wanted.Contains(n) && !Ignored.Contains(n) && !IgnoredEnds.Any(end =>
+            n.EndsWith(end, StringComparison.Ordinal)))
             .Order(StringComparer.Ordinal).ToArray();
-        if (unknown.Length > 0) throw Misfit($"The file holds {Count(unknown.Length, "tensor")} that the model has no use for: {List(unknown.Select(n => $"'{n}'"))}. It is of another kind of model.");
+        if (unknown.Length > 0)
+            throw Misfit($"The file holds {Count(unknown.Length, "tensor")} that the model has no use for: " +
+                $"{List(unknown.Select(n => $"'{n}'"))}. It is of another kind of model.");
     }
 
     private static void CheckConfig(ClipArchitecture architecture, int vocabulary, PretrainedConfig config)
     {
         foreach (var (name, said) in config.Sizes)
         {
-            var found = name == PretrainedConfig.VocabularyKey ? vocabulary : (int)typeof(ClipArchitecture).GetProperty(name)!.GetValue(architecture)!;
+            var found = name == PretrainedConfig.VocabularyKey ? vocabulary : (int)typeof(ClipArchitecture).GetProperty(name)!.GetValue(
+                architecture)!;
             if (found != said)
-                throw Misfit($"The configuration '{config.Source}' gives {name} {said}, the shapes of the weights give {found}. Weights and configuration do not belong together.");
+                throw Misfit($"The configuration '{config.Source}' gives {name} {said}, the shapes of the weights give {found}. Weights " +
+                    "and configuration do not belong together.");
         }
     }
 
     private static ClipActivation Activation(
         IReadOnlyDictionary<string, WeightEntry> entries, ClipLayout layout, PretrainedConfig config, PretrainedWishes wishes)
     {
-        var known = config.Activation ?? (layout == ClipLayout.OpenClip && OpenAINotes.All(entries.ContainsKey) ? ClipActivation.QuickGelu : null);
+        var known = config.Activation ?? (layout == ClipLayout.OpenClip && OpenAINotes.All(entries.ContainsKey) ? ClipActivation.QuickGelu
+            : null);
         if (known is { } sure && wishes.Activation is { } wished && sure != wished)
-            throw new ArgumentException(
-                $"{nameof(ClipLoadOptions.Activation)} is {wished}, but {(config.Activation is null ? "OpenAI's own state dictionaries mean" : $"'{config.Source}' says")} {sure}. Leave it open.");
+        {
+            var source = config.Activation is null ? "OpenAI's own state dictionaries mean" : $"'{config.Source}' says";
+            throw new ArgumentException($"{nameof(ClipLoadOptions.Activation)} is {wished}, but {source} {sure}. Leave it open.");
+        }
         return known ?? wishes.Activation ?? throw new ArgumentException(
-            $"Which form of GELU the model has cannot be told from its weights, and there is no configuration beside them. Put the model's open_clip_config.json or config.json there, " +
-            $"or set {nameof(ClipLoadOptions.Activation)}: {nameof(ClipActivation.QuickGelu)} for OpenAI's weights and models with \"quickgelu\" in their name, else {nameof(ClipActivation.Gelu)}.");
+            "Which form of GELU the model has cannot be told from its weights, and there is no configuration beside them. Put the " +
+                "model's open_clip_config.json or config.json there, " +
+            $"or set {nameof(ClipLoadOptions.Activation)}: {nameof(ClipActivation.QuickGelu)} for OpenAI's weights and models with " +
+                $"\"quickgelu\" in their name, else {nameof(ClipActivation.Gelu)}.");
     }
 
     private static int Heads(string tower, string option, int width, int? wished, int? configured, string source)
@@ -116,20 +133,25 @@ internal static class ArchitectureInference
         if (configured is { } sure && wished is { } other && sure != other)
             throw new ArgumentException($"{option} is {other}, but '{source}' says {sure}. Leave it open.");
         var heads = wished ?? configured ?? (width % WidthOfAHead == 0 ? width / WidthOfAHead : throw new ArgumentException(
-            $"The {tower} tower's width {width} is no multiple of {WidthOfAHead}, so its attention heads cannot be told. Set {option}, or put the model's configuration beside the weights."));
+            $"The {tower} tower's width {width} is no multiple of {WidthOfAHead}, so its attention heads cannot be told. Set {option}, " +
+                "or put the model's configuration beside the weights."));
         return heads > 0 && width % heads == 0 ? heads
-            : throw new ArgumentException($"The {tower} tower is {width} wide and cannot have {heads} heads{(wished is null ? $", which '{source}' gives it" : $". Correct {option}")}.");
+            : throw new ArgumentException($"The {tower} tower is {width} wide and cannot have {heads} " +
+                $"heads{(wished is null ? $", which '{source}' gives it" : $". Correct {option}")}.");
     }
 
     private static double Ratio(long hidden, int width, long textHidden, int textWidth)
     {
         if (hidden * textWidth != textHidden * width)
-            throw Misfit($"The vision tower's hidden layers are {hidden} over {width} wide, the text tower's {textHidden} over {textWidth}; the towers here share one ratio.");
+            throw Misfit($"The vision tower's hidden layers are {hidden} over {width} wide, the text tower's {textHidden} over " +
+                $"{textWidth}; the towers here share one ratio.");
         var ratio = (double)hidden / width;
-        return (long)(width * ratio) == hidden && (long)(textWidth * ratio) == textHidden ? ratio : Math.BitIncrement(ratio);   // rounding down must not lose a unit
+        // rounding down must not lose a unit
+        return (long)(width * ratio) == hidden && (long)(textWidth * ratio) == textHidden ? ratio : Math.BitIncrement(ratio);
     }
 
-    private static int Size(long value) => value <= int.MaxValue ? (int)value : throw Misfit($"A tensor has the dimension {value}; no CLIP model has.");
+    private static int Size(long value) => value <= int.MaxValue ? (int)value : throw Misfit($"A tensor has the dimension {value}; no " +
+        "CLIP model has.");
 
     private static long[] FileShape(long[] shape, WeightOrigin origin) => origin.Order == MatrixOrder.Transposed ? [shape[1], shape[0]]
         : origin.Names.Count == 1 ? shape : [shape[0] / origin.Names.Count, .. shape[1..]];
@@ -157,16 +179,19 @@ internal static class ArchitectureInference
             if (parts.Count < origin.Names.Count) return false;
             shape = parts[0];
             if (origin.Order == MatrixOrder.Transposed) shape = [.. shape.Reverse()];
-            else if (parts.Count > 1 && parts.All(p => p.Length > 0 && p.AsSpan().SequenceEqual(parts[0]))) shape = [parts[0][0] * parts.Count, .. parts[0][1..]];
+            else if (parts.Count > 1 && parts.All(p => p.Length > 0 && p.AsSpan().SequenceEqual(
+                parts[0]))) shape = [parts[0][0] * parts.Count, .. parts[0][1..]];
             return true;
         }
 
         public long[] Of(string name, int dimensions)
         {
             if (!TryGet(name, out var shape))
-                throw Misfit($"The file lacks '{WeightOrigin.Of(layout, name).Names[0]}', which tells the model's size. It is incomplete, or of another kind of model.");
+                throw Misfit($"The file lacks '{WeightOrigin.Of(layout, name).Names[0]}', which tells the model's size. It is " +
+                    "incomplete, or of another kind of model.");
             return shape.Length == dimensions && shape.All(s => s > 0) ? shape
-                : throw Misfit($"'{WeightOrigin.Of(layout, name).Names[0]}' is {WeightEntry.Describe(shape)}; {dimensions} dimensions above 0 are expected.");
+                : throw Misfit($"'{WeightOrigin.Of(layout, name).Names[0]}' is {WeightEntry.Describe(shape)}; {dimensions} dimensions " +
+                    "above 0 are expected.");
         }
 
         public int Layers(string tower)
@@ -194,7 +219,8 @@ internal static class ArchitectureInference
             if (!entries.ContainsKey(name)) return (0, 0);
             var shape = Of(name, 3);
             return shape[0] <= int.MaxValue && shape[1] <= PrefixClipOptions.MaxPrefixLength ? ((int)shape[0], (int)shape[1])
-                : throw Misfit($"'{name}' is {WeightEntry.Describe(shape)}; at most {PrefixClipOptions.MaxPrefixLength} prefix tokens for each dataset type are possible.");
+                : throw Misfit($"'{name}' is {WeightEntry.Describe(shape)}; at most {PrefixClipOptions.MaxPrefixLength} prefix tokens " +
+                    "for each dataset type are possible.");
         }
     }
 }

@@ -7,8 +7,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>Writes a model as the files under which other programs know CLIP models.</summary>
 /// <remarks>
 /// Weights come last: a folder whose writing was interrupted has no new weights. Each file is written beside its place and moved there.
-/// Prefixes are further tensors, <c>prefix_embedding</c> and <c>visual.prefix_embedding</c>; a reader that takes known names only must be told to
-/// leave them out.
+/// Prefixes are further tensors, <c>prefix_embedding</c> and <c>visual.prefix_embedding</c>; a reader that takes known names only must be
+/// told to leave them out.
 /// </remarks>
 internal static class ClipExport
 {
@@ -27,7 +27,8 @@ internal static class ClipExport
         {
             throw new IOException($"The folder '{folder}' cannot be created: {e.Message} Choose another one.", e);
         }
-        foreach (var (name, content) in Configurations(layout, settings, network, tokenizer).Concat(tokenizer.Files(settings.Architecture.ContextLength)))
+        foreach (var (name, content) in Configurations(layout, settings, network, tokenizer).Concat(tokenizer.Files(
+            settings.Architecture.ContextLength)))
             SmallFile.Replace(Path.Combine(folder, name), stream => stream.Write(content));
         var weights = layout == ClipLayout.OpenClip ? "open_clip_model.safetensors" : "model.safetensors";
         SmallFile.Replace(Path.Combine(folder, weights), stream => WriteWeights(stream, layout, network, settings));
@@ -44,12 +45,14 @@ internal static class ClipExport
             var origin = WeightOrigin.Of(layout, name);
             var rows = origin.Names.Count > 1 ? weight.shape[0] / origin.Names.Count : 0;
             for (var i = 0; i < origin.Names.Count; i++)
-                tensors.Add(new(origin.Names[i], origin.Order == MatrixOrder.Transposed ? weight.transpose(0, 1) : rows > 0 ? weight.narrow(0, i * rows, rows) : weight));
+                tensors.Add(new(origin.Names[i], origin.Order == MatrixOrder.Transposed ? weight.transpose(0, 1) : rows > 0
+                    ? weight.narrow(0, i * rows, rows) : weight));
         }
         Safetensors.Write(stream, tensors, PretrainedPrefixes.MetadataOf(settings));
     }
 
-    private static IEnumerable<(string Name, byte[] Content)> Configurations(ClipLayout layout, ModelSettings settings, ClipModel network, ClipTokenizer tokenizer)
+    private static IEnumerable<(string Name, byte[] Content)> Configurations(ClipLayout layout, ModelSettings settings, ClipModel network,
+        ClipTokenizer tokenizer)
     {
         var a = settings.Architecture;
         if (layout == ClipLayout.OpenClip)

@@ -15,7 +15,8 @@ internal static class PositionGrid
         using var noGrad = no_grad();
         long old = (long)Math.Round(Math.Sqrt(positions.shape[0] - 1)), width = positions.shape[1];
         var patches = positions.narrow(0, 1, old * old).view(1, old, old, width).permute(0, 3, 1, 2);                // [1, W, G, G]
-        var resized = nn.functional.interpolate(patches, [grid, grid], mode: InterpolationMode.Bicubic, align_corners: false, antialias: true);
+        var resized = nn.functional.interpolate(patches, [grid, grid], mode: InterpolationMode.Bicubic, align_corners: false,
+            antialias: true);
         return cat([positions.narrow(0, 0, 1), resized.permute(0, 2, 3, 1).reshape(grid * grid, width)], 0).MoveToOuterDisposeScope();
     }
 }

@@ -8,13 +8,16 @@ internal sealed class PretrainedClip : IDisposable
 {
     private readonly PretrainedFiles _files;
 
-    private PretrainedClip(PretrainedFiles files, ClipModelShape shape, ImageNormalisation normalisation, PretrainedPrefixes prefixes, PretrainedWishes wishes)
+    private PretrainedClip(PretrainedFiles files, ClipModelShape shape, ImageNormalisation normalisation, PretrainedPrefixes prefixes,
+        PretrainedWishes wishes)
     {
         (_files, FileShape, Normalisation, Prefixes) = (files, shape, normalisation, prefixes);
         if (shape.Architecture.ResNet is not null && wishes.ImageSize is { } size && size != shape.Architecture.ImageSize)
-            throw new ArgumentException($"The model '{files.Path}' has a ResNet, whose image size is {shape.Architecture.ImageSize}; {size} is asked for. Leave it open.");
+            throw new ArgumentException($"The model '{files.Path}' has a ResNet, whose image size is {shape.Architecture.ImageSize}; " +
+                $"{size} is asked for. Leave it open.");
         Architecture = shape.Architecture with { ImageSize = wishes.ImageSize ?? shape.Architecture.ImageSize };
-        if (Architecture.Faults().FirstOrDefault() is { } fault) throw new ArgumentException($"The model '{files.Path}' cannot be used so: {fault}");
+        if (Architecture.Faults().FirstOrDefault() is { } fault)
+            throw new ArgumentException($"The model '{files.Path}' cannot be used so: {fault}");
     }
 
     /// <summary>The shape of the model in the file.</summary>
@@ -46,7 +49,9 @@ internal sealed class PretrainedClip : IDisposable
         catch (Exception e)
         {
             files.Dispose();
-            if (e is InvalidDataException && !e.Message.Contains(files.Path, StringComparison.Ordinal)) throw new InvalidDataException($"'{files.Path}': {e.Message}", e);
+            if (e is InvalidDataException && !e.Message.Contains(files.Path, StringComparison.Ordinal))
+                throw new InvalidDataException(
+                    $"'{files.Path}': {e.Message}", e);
             throw;
         }
     }
@@ -66,7 +71,8 @@ internal sealed class PretrainedClip : IDisposable
         catch (FileNotFoundException e) when (vocabularyPath is null)
         {
             throw new FileNotFoundException(
-                $"The model's vocabulary is not in '{place}'. Put vocab.json and merges.txt, tokenizer.json, or CLIP's bpe_simple_vocab_16e6.txt.gz there, " +
+                $"The model's vocabulary is not in '{place}'. Put vocab.json and merges.txt, tokenizer.json, or CLIP's " +
+                    "bpe_simple_vocab_16e6.txt.gz there, " +
                 $"or set {nameof(ClipLoadOptions.VocabularyPath)} to where they are.", e);
         }
         return tokenizer.VocabularySize == FileShape.VocabularySize ? tokenizer : throw new InvalidDataException(
@@ -87,12 +93,14 @@ internal sealed class PretrainedClip : IDisposable
         foreach (var (name, weight) in model.Weights)
         {
             using var one = NewDisposeScope();
-            if (name is ArchitectureInference.TextPrefixName or ArchitectureInference.ImagePrefixName) ReadPrefixes(name, weight, types, generator);
+            if (name is ArchitectureInference.TextPrefixName or ArchitectureInference.ImagePrefixName) ReadPrefixes(name, weight, types,
+                generator);
             else if (name == "visual.positional_embedding" && Architecture.ImageSize != FileShape.Architecture.ImageSize)
                 weight.copy_(PositionGrid.Resize(ReadWhole(name, [-1, weight.shape[1]]), Architecture.ImageSize / Architecture.PatchSize));
             else ReadOne(name, weight);
             if (!weight.isfinite().all().ToBoolean())
-                throw new InvalidDataException($"'{_files.Path}': the weight '{WeightOrigin.Of(_files.Layout, name).Names[0]}' holds values that are not finite. The file is damaged, or its training had failed.");
+                throw new InvalidDataException($"'{_files.Path}': the weight '{WeightOrigin.Of(_files.Layout, name).Names[0]}' holds " +
+                    "values that are not finite. The file is damaged, or its training had failed.");
         }
     }
 
@@ -101,7 +109,8 @@ internal sealed class PretrainedClip : IDisposable
     {
         using var hashing = new HashingStream(Stream.Null);
         foreach (var (name, weight) in model.Weights)
-            if (name is not (ArchitectureInference.TextPrefixName or ArchitectureInference.ImagePrefixName)) Safetensors.WriteData(hashing, weight);
+            if (name is not (ArchitectureInference.TextPrefixName or ArchitectureInference.ImagePrefixName)) Safetensors.WriteData(hashing,
+                weight);
         return Convert.ToHexStringLower(hashing.Hash());
     }
 
@@ -148,15 +157,18 @@ internal sealed class PretrainedClip : IDisposable
     /// <summary>Prefixes of the types that the file knows; others are drawn.</summary>
     private void ReadPrefixes(string name, Tensor table, IReadOnlyList<DatasetType> types, Generator generator)
     {
-        var drawn = empty(table.shape, ScalarType.Float32).normal_(0, 0.02, generator);   // DESIGN: N(0, 0.02), drawn whatever the file has, so that a seed gives the same
+        // DESIGN: N(0, 0.02), drawn whatever the file has, so that a seed gives the same
+        var drawn = empty(table.shape, ScalarType.Float32).normal_(0, 0.02, generator);
         if (_files.Weights.Entries.TryGetValue(name, out var entry))
         {
             var known = empty(entry.Shape, ScalarType.Float32);
             ReadParts(name, known);
+            var isText = name == ArchitectureInference.TextPrefixName;
+            var option = isText ? nameof(PrefixClipOptions.PrefixLength) : nameof(PrefixClipOptions.ImagePrefixLength);
             if (entry.Shape[1] != table.shape[1])
                 throw new ArgumentException(
-                    $"The model '{_files.Path}' has {entry.Shape[1]} prefix token(s) for each dataset type in '{name}', and {table.shape[1]} are asked for. " +
-                    $"Set {(name == ArchitectureInference.TextPrefixName ? nameof(PrefixClipOptions.PrefixLength) : nameof(PrefixClipOptions.ImagePrefixLength))} to {entry.Shape[1]}.");
+                    $"The model '{_files.Path}' has {entry.Shape[1]} prefix token(s) for each dataset type in '{name}', and " +
+                    $"{table.shape[1]} are asked for. Set {option} to {entry.Shape[1]}.");
             for (var i = 0; i < types.Count; i++)
                 for (var j = 0; j < Prefixes.DatasetTypes.Count; j++)
                     if (Prefixes.DatasetTypes[j].Name == types[i].Name) drawn.narrow(0, i, 1).copy_(known.narrow(0, j, 1));

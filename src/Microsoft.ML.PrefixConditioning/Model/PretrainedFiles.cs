@@ -5,7 +5,8 @@ internal sealed class PretrainedFiles : IDisposable
 {
     // In the order of preference. The first four names are those under which models are published.
     private static readonly string[] KnownNames =
-        ["open_clip_model.safetensors", "model.safetensors", ShardedSafetensors.IndexName, "open_clip_pytorch_model.bin", "pytorch_model.bin"];
+        ["open_clip_model.safetensors", "model.safetensors", ShardedSafetensors.IndexName, "open_clip_pytorch_model.bin",
+            "pytorch_model.bin"];
 
     private static readonly string[] Extensions = [".safetensors", ".pt", ".pth", ".bin", ".ckpt"];
 
@@ -34,7 +35,8 @@ internal sealed class PretrainedFiles : IDisposable
     {
         var file = Directory.Exists(path) ? Find(path) : path;
         if (!File.Exists(file))
-            throw new FileNotFoundException($"There is no file or folder '{path}'. Give the folder of a CLIP model, or its file with the weights.", path);
+            throw new FileNotFoundException($"There is no file or folder '{path}'. Give the folder of a CLIP model, or its file with " +
+                "the weights.", path);
         IWeightFile? weights = null;
         try
         {
@@ -56,15 +58,18 @@ internal sealed class PretrainedFiles : IDisposable
     {
         foreach (var name in KnownNames)
             if (System.IO.Path.Combine(folder, name) is var known && File.Exists(known)) return known;
-        var others = Directory.GetFiles(folder).Where(f => Extensions.Contains(System.IO.Path.GetExtension(f), StringComparer.OrdinalIgnoreCase))
+        var others = Directory.GetFiles(folder).Select(f => System.IO.Path.GetFileName(f))
+            .Where(f => Extensions.Contains(System.IO.Path.GetExtension(f), StringComparer.OrdinalIgnoreCase))
             .Order(StringComparer.Ordinal).ToArray();
         return others.Length switch
         {
-            1 => others[0],
+            1 => System.IO.Path.Combine(folder, others[0]),
             0 => throw new FileNotFoundException(
-                $"The folder '{folder}' holds no weights. Expected {string.Join(", ", KnownNames.Select(n => $"'{n}'"))}, or one file *{string.Join(", *", Extensions)}.", folder),
+                $"The folder '{folder}' holds no weights. Expected {string.Join(", ", KnownNames.Select(n => $"'{n}'"))}, or one file " +
+                    $"*{string.Join(", *", Extensions)}.", folder),
             _ => throw new FileNotFoundException(
-                $"The folder '{folder}' holds several files of weights: {string.Join(", ", others.Take(5).Select(f => $"'{System.IO.Path.GetFileName(f)}'"))}. Give the path of one of them.", folder),
+                $"The folder '{folder}' holds several files of weights: {string.Join(", ", others.Take(5).Select(f => $"'{f}'"))}. " +
+                "Give the path of one of them.", folder),
         };
     }
 
@@ -75,29 +80,38 @@ internal sealed class PretrainedFiles : IDisposable
             var folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(file))!;
             return new ShardedSafetensors(SmallFile.Read(file), name => OpenStream(System.IO.Path.Combine(folder, name)));
         }
-        // By content, since both kinds are found under any name. A safetensors file begins with its header's length, which "PK" would make 19 KB.
+        // By content, since both kinds are found under any name. A safetensors file begins with its header's length, which "PK" would make
+        // 19 KB.
         var stream = OpenStream(file);
         Span<byte> start = stackalloc byte[9];
         var read = stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
         stream.Position = 0;
-        var isSafetensors = (read == start.Length && start[8] == (byte)'{') || file.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase);
+        var isSafetensors = (read == start.Length && start[8] == (byte)'{') || file.EndsWith(".safetensors",
+            StringComparison.OrdinalIgnoreCase);
         return isSafetensors ? new SafetensorsFile(stream) : new TorchCheckpoint(stream);
     }
 
-    private static FileStream OpenStream(string path) => new(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 16, FileOptions.RandomAccess);
+    private static FileStream OpenStream(string path) => new(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 16,
+        FileOptions.RandomAccess);
 
     private static ClipLayout LayoutOf(IWeightFile weights)
     {
         var names = weights.Entries.Keys;
-        if (weights.Entries.ContainsKey("visual.conv1.weight") && weights.Entries.ContainsKey("token_embedding.weight")) return ClipLayout.OpenClip;
+        if (weights.Entries.ContainsKey("visual.conv1.weight") && weights.Entries.ContainsKey(
+            "token_embedding.weight")) return ClipLayout.OpenClip;
         if (weights.Entries.ContainsKey("vision_model.embeddings.patch_embedding.weight")
             && weights.Entries.ContainsKey("text_model.embeddings.token_embedding.weight")) return ClipLayout.HuggingFace;
-        var reason = names.Any(n => n.StartsWith("visual.trunk.", StringComparison.Ordinal)) ? "Its vision tower is one of timm's, which is not supported. "
-            : names.Any(n => n.StartsWith("text.", StringComparison.Ordinal)) ? "Its text tower is a custom one of open_clip's, which is not supported. "
-            : names.Any(n => n.StartsWith("vision_model.", StringComparison.Ordinal)) != names.Any(n => n.StartsWith("text_model.", StringComparison.Ordinal))
+        var reason = names.Any(n => n.StartsWith("visual.trunk.", StringComparison.Ordinal)) ? "Its vision tower is one of timm's, " +
+            "which is not supported. "
+            : names.Any(n => n.StartsWith("text.", StringComparison.Ordinal)) ? "Its text tower is a custom one of open_clip's, which " +
+                "is not supported. "
+            : names.Any(n => n.StartsWith("vision_model.", StringComparison.Ordinal)) != names.Any(n => n.StartsWith("text_model.",
+                StringComparison.Ordinal))
                 ? "It holds one tower only. " : "";
         throw new InvalidDataException(
-            $"This is no CLIP model that is known. {reason}Expected open_clip's names ('visual.conv1.weight', 'token_embedding.weight', ...) or Hugging Face's CLIPModel's " +
-            $"('vision_model.embeddings.patch_embedding.weight', ...); found {names.Count()} tensors: {string.Join(", ", names.Order(StringComparer.Ordinal).Take(3).Select(n => $"'{n}'"))}, ...");
+            $"This is no CLIP model that is known. {reason}Expected open_clip's names ('visual.conv1.weight', 'token_embedding.weight', " +
+                "...) or Hugging Face's CLIPModel's " +
+            $"('vision_model.embeddings.patch_embedding.weight', ...); found {names.Count()} tensors: " +
+                $"{string.Join(", ", names.Order(StringComparer.Ordinal).Take(3).Select(n => $"'{n}'"))}, ...");
     }
 }

@@ -3,7 +3,8 @@ using System.Text.Json.Serialization;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>What a file that this package wrote says of its model besides weights: dataset types, templates and how images are read.</summary>
+/// <summary>What a file that this package wrote says of its model besides weights: dataset types, templates and how images are
+/// read.</summary>
 /// <remarks>A JSON text in the metadata of the safetensors file, beside the prefix tables that it explains.</remarks>
 internal sealed record PretrainedPrefixes
 {
@@ -43,13 +44,16 @@ internal sealed record PretrainedPrefixes
     {
         if (!metadata.TryGetValue(MetadataKey, out var json))
             return types == 0 ? None : throw new InvalidDataException(
-                $"The file has prefixes of {types} dataset types, but its metadata do not name them ('{MetadataKey}'). Save it again with SaveSafetensors.");
+                $"The file has prefixes of {types} dataset types, but its metadata do not name them ('{MetadataKey}'). Save it again " +
+                    "with SaveSafetensors.");
         try
         {
             var read = JsonSerializer.Deserialize<PretrainedPrefixes>(json, Json) ?? throw new JsonException("They are null.");
-            if (read.DatasetTypes.Count == 0 || read.DatasetTypes.Any(t => string.IsNullOrWhiteSpace(t?.Name)) || read.DatasetTypes.DistinctBy(t => t.Name).Count() < read.DatasetTypes.Count)
+            if (read.DatasetTypes.Count == 0 || read.DatasetTypes.Any(t => string.IsNullOrWhiteSpace(t?.Name))
+                || read.DatasetTypes.DistinctBy(t => t.Name).Count() < read.DatasetTypes.Count)
                 throw new JsonException("They name no dataset type, one without a name, or one twice.");
-            if (types > 0 && types != read.DatasetTypes.Count) throw new JsonException($"They name {read.DatasetTypes.Count} dataset types, the prefixes are of {types}.");
+            if (types > 0 && types != read.DatasetTypes.Count)
+                throw new JsonException($"They name {read.DatasetTypes.Count} dataset types, the prefixes are of {types}.");
             _ = PromptTemplates.Of([.. read.Templates]);
             return read;
         }

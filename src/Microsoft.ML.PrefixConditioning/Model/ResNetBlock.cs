@@ -41,11 +41,15 @@ internal sealed class ResNetBlock
 internal sealed class NormalisedConvolution(
     ModelWeights weights, string name, string normName, long input, long output, long kernel, long stride = 1)
 {
-    private readonly Tensor _weight = weights.Normal($"{name}.weight", Math.Pow(input * kernel * kernel, -0.5), output, input, kernel, kernel);
-    private readonly Tensor _gain = weights.Constant($"{normName}.weight", 1, output), _bias = weights.Constant($"{normName}.bias", 0, output);
-    private readonly Tensor _mean = weights.Constant($"{normName}.running_mean", 0, output), _variance = weights.Constant($"{normName}.running_var", 1, output);
+    private readonly Tensor _weight = weights.Normal($"{name}.weight", Math.Pow(input * kernel * kernel, -0.5), output, input, kernel,
+        kernel);
+    private readonly Tensor _gain = weights.Constant($"{normName}.weight", 1, output), _bias = weights.Constant($"{normName}.bias", 0,
+        output);
+    private readonly Tensor _mean = weights.Constant($"{normName}.running_mean", 0, output), _variance = weights.Constant(
+        $"{normName}.running_var", 1, output);
 
     /// <summary>[N, C, H, W] -> [N, O, H / stride, W / stride].</summary>
     public Tensor Forward(Tensor x) => F.batch_norm(
-        F.conv2d(x, _weight, null, strides: [stride, stride], padding: [kernel / 2, kernel / 2]), _mean, _variance, _gain, _bias, training: false, eps: 1e-5);
+        F.conv2d(x, _weight, null, strides: [stride, stride], padding: [kernel / 2, kernel / 2]), _mean, _variance, _gain, _bias,
+            training: false, eps: 1e-5);
 }

@@ -5,10 +5,11 @@ namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>CLIP's ResNet: images to embeddings.</summary>
 /// <remarks>
-/// Source: open_clip v2.20.0 (<c>ModifiedResNet</c>), as in OpenAI's RN50: three convolutions and an average pool as the stem, average pools before
-/// convolutions that would have a stride, and attention pooling at the mean of all positions. Batch normalisation always uses its running
-/// statistics, in training too: the statistics of small batches would spoil a trained model, and its gains and biases still learn. So this tower can
-/// only start from trained weights. N images, S image size, W stem width, C = 32 W channels, G = (S / 32)² positions, D embedding size.
+/// Source: open_clip v2.20.0 (<c>ModifiedResNet</c>), as in OpenAI's RN50: three convolutions and an average pool as the stem, average
+/// pools before convolutions that would have a stride, and attention pooling at the mean of all positions. Batch normalisation always uses
+/// its running statistics, in training too: the statistics of small batches would spoil a trained model, and its gains and biases still
+/// learn. So this tower can only start from trained weights. N images, S image size, W stem width, C = 32 W channels, G = (S / 32)²
+/// positions, D embedding size.
 /// </remarks>
 internal sealed class ResNetTower : IVisionTower
 {
@@ -38,11 +39,13 @@ internal sealed class ResNetTower : IVisionTower
         var input = width;
         for (var stage = 0; stage < Stages; stage++)
             for (var i = 0; i < architecture.ResNet!.ToArray()[stage]; i++, input = blocks[^1].Output)
-                blocks.Add(new ResNetBlock(weights, $"visual.layer{stage + 1}.{i}", input, width << stage, stride: stage > 0 && i == 0 ? 2 : 1));
+                blocks.Add(new ResNetBlock(weights, $"visual.layer{stage + 1}.{i}", input, width << stage, stride: stage > 0 && i == 0 ? 2
+                    : 1));
         _blocks = [.. blocks];
         _positions = weights.Normal("visual.attnpool.positional_embedding", Math.Pow(channels, -0.5), grid * grid + 1, channels);
         (Tensor, Tensor) Linear(string name, long output) => (
-            weights.Normal($"visual.attnpool.{name}.weight", Math.Pow(channels, -0.5), output, channels), weights.Constant($"visual.attnpool.{name}.bias", 0, output));
+            weights.Normal($"visual.attnpool.{name}.weight", Math.Pow(channels, -0.5), output, channels),
+                weights.Constant($"visual.attnpool.{name}.bias", 0, output));
         (_key, _query, _value) = (Linear("k_proj", channels), Linear("q_proj", channels), Linear("v_proj", channels));
         _projection = Linear("c_proj", architecture.EmbeddingSize);
     }

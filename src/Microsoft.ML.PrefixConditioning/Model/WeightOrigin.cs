@@ -22,13 +22,15 @@ internal sealed record WeightOrigin(IReadOnlyList<string> Names, MatrixOrder Ord
 
     private static readonly Dictionary<string, string> HuggingFaceBlockNames = new(StringComparer.Ordinal)
     {
-        ["ln_1"] = "layer_norm1", ["ln_2"] = "layer_norm2", ["attn.out_proj"] = "self_attn.out_proj", ["mlp.c_fc"] = "mlp.fc1", ["mlp.c_proj"] = "mlp.fc2",
+        ["ln_1"] = "layer_norm1", ["ln_2"] = "layer_norm2", ["attn.out_proj"] = "self_attn.out_proj", ["mlp.c_fc"] = "mlp.fc1",
+        ["mlp.c_proj"] = "mlp.fc2",
     };
 
     /// <summary>Where a layout has a weight.</summary>
     /// <param name="layout">The layout of the file.</param>
     /// <param name="name">The weight's name here, which is open_clip's.</param>
-    /// <remarks>Source: the conversion from OpenAI's models in Hugging Face's transformers: q, k and v are separate, projections transposed.</remarks>
+    /// <remarks>Source: the conversion from OpenAI's models in Hugging Face's transformers: q, k and v are separate, projections
+    /// transposed.</remarks>
     public static WeightOrigin Of(ClipLayout layout, string name)
     {
         if (layout == ClipLayout.OpenClip) return One(name);
@@ -43,7 +45,8 @@ internal sealed record WeightOrigin(IReadOnlyList<string> Names, MatrixOrder Ord
         var part = block[(index.Length + 1)..];
         var place = $"{(at > 0 ? "vision_model" : "text_model")}.encoder.layers.{index}.";
         if (part is "attn.in_proj_weight" or "attn.in_proj_bias")
-            return new WeightOrigin([.. "qkv".Select(p => $"{place}self_attn.{p}_proj.{part["attn.in_proj_".Length..]}")], MatrixOrder.AsIs);
+            return new WeightOrigin([.. "qkv".Select(p => $"{place}self_attn.{p}_proj.{part["attn.in_proj_".Length..]}")],
+                MatrixOrder.AsIs);
         var dot = part.LastIndexOf('.');
         return One(place + HuggingFaceBlockNames[part[..dot]] + part[dot..]);
     }

@@ -6,7 +6,8 @@ public sealed record ClipLoadOptions
 {
     /// <summary>The model's vocabulary, where it does not lie beside the weights.</summary>
     /// <value>
-    /// CLIP's bpe_simple_vocab_16e6.txt.gz, a tokenizer.json, or a folder with vocab.json and merges.txt; null for the folder of the weights.
+    /// CLIP's bpe_simple_vocab_16e6.txt.gz, a tokenizer.json, or a folder with vocab.json and merges.txt; null for the folder of the
+    /// weights.
     /// Default null.
     /// </value>
     public string? VocabularyPath { get; init; }
@@ -28,7 +29,8 @@ public sealed record ClipLoadOptions
     public int? ImageSize { get; init; }
 
     /// <summary>Sentences that wrap class names in zero-shot classification.</summary>
-    /// <value>Null for those that the file names (a model that this package saved), or else <see cref="PromptTemplates.Default"/>. Default null.</value>
+    /// <value>Null for those that the file names (a model that this package saved), or else <see cref="PromptTemplates.Default"/>. Default
+    /// null.</value>
     public PromptTemplates? PromptTemplates { get; init; }
 
     /// <summary>How image files are read.</summary>
@@ -44,7 +46,8 @@ public sealed record ClipLoadOptions
     public ComputeDevice Device { get; init; } = ComputeDevice.Auto;
 
     /// <summary>Column with the image.</summary>
-    /// <value>Text (a path or a locator inside an archive), a vector of bytes (an encoded file) or an ML.NET image. Default "Image".</value>
+    /// <value>Text (a path or a locator inside an archive), a vector of bytes (an encoded file) or an ML.NET image. Default
+    /// "Image".</value>
     public string ImageColumnName { get; init; } = "Image";
 
     /// <summary>Column with the text to embed; it may be absent.</summary>
@@ -69,21 +72,26 @@ public sealed record ClipLoadOptions
     {
         var faults = Faults().ToArray();
         if (faults.Length > 0)
-            throw new ArgumentException($"{nameof(ClipLoadOptions)} has {faults.Length} fault(s):{string.Concat(faults.Select(f => $"{Environment.NewLine}- {f}"))}");
+            throw new ArgumentException($"{nameof(ClipLoadOptions)} has {faults.Length} " +
+                $"fault(s):{string.Concat(faults.Select(f => $"{Environment.NewLine}- {f}"))}");
     }
 
     private IEnumerable<string> Faults()
     {
         foreach (var (property, name) in new[]
         {
-            (nameof(ImageColumnName), ImageColumnName), (nameof(TextColumnName), TextColumnName), (nameof(LabelColumnName), LabelColumnName),
+            (nameof(ImageColumnName), ImageColumnName), (nameof(TextColumnName), TextColumnName), (nameof(LabelColumnName),
+                LabelColumnName),
             (nameof(ImageEmbeddingColumnName), ImageEmbeddingColumnName), (nameof(TextEmbeddingColumnName), TextEmbeddingColumnName),
         })
             if (string.IsNullOrWhiteSpace(name)) yield return $"{property} is empty; give the name of a column.";
         if (ImageEmbeddingColumnName == TextEmbeddingColumnName)
-            yield return $"{nameof(ImageEmbeddingColumnName)} and {nameof(TextEmbeddingColumnName)} are both '{ImageEmbeddingColumnName}'; give them different names.";
-        if (VocabularyPath is not null && string.IsNullOrWhiteSpace(VocabularyPath)) yield return $"{nameof(VocabularyPath)} is empty; give a path, or null for the model's folder.";
-        foreach (var (property, number) in new[] { (nameof(VisionHeads), VisionHeads), (nameof(TextHeads), TextHeads), (nameof(ImageSize), ImageSize) })
+            yield return $"{nameof(ImageEmbeddingColumnName)} and {nameof(TextEmbeddingColumnName)} are both " +
+                $"'{ImageEmbeddingColumnName}'; give them different names.";
+        if (VocabularyPath is not null && string.IsNullOrWhiteSpace(VocabularyPath)) yield return $"{nameof(VocabularyPath)} is empty; " +
+            "give a path, or null for the model's folder.";
+        foreach (var (property, number) in new[] { (nameof(VisionHeads), VisionHeads), (nameof(TextHeads), TextHeads), (nameof(ImageSize),
+            ImageSize) })
             if (number < 1) yield return $"{property} is {number}; at least 1 is needed, or null for the model's own.";
         foreach (var (property, type, value) in new (string, Type, object?)[]
         {

@@ -17,9 +17,11 @@ internal sealed record ImageNormalisation(ColourValues Mean, ColourValues Standa
             yield return "The mean or the standard deviation of images is missing.";
             yield break;
         }
-        if (Mean.ToArray().Any(v => !float.IsFinite(v))) yield return FormattableString.Invariant($"The mean of images is {Mean}; three finite numbers are needed.");
+        if (Mean.ToArray().Any(v => !float.IsFinite(v))) yield return FormattableString.Invariant(
+            $"The mean of images is {Mean}; three finite numbers are needed.");
         if (StandardDeviation.ToArray().Any(v => !float.IsFinite(v) || v <= 0))
-            yield return FormattableString.Invariant($"The standard deviation of images is {StandardDeviation}; three numbers above 0 are needed.");
+            yield return FormattableString.Invariant(
+                $"The standard deviation of images is {StandardDeviation}; three numbers above 0 are needed.");
     }
 }
 

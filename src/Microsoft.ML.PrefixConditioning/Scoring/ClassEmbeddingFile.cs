@@ -19,7 +19,8 @@ internal static class ClassEmbeddingFile
         {
             ".NPY" => stream => WriteNumPy(stream, classifier),
             ".SAFETENSORS" => stream => WriteSafetensors(stream, classifier),
-            var other => throw new ArgumentException($"'{path}' has the extension '{other.ToLowerInvariant()}'; '.npy' and '.safetensors' can be written.", nameof(path)),
+            var other => throw new ArgumentException($"'{path}' has the extension '{other.ToLowerInvariant()}'; '.npy' and " +
+                "'.safetensors' can be written.", nameof(path)),
         };
         SmallFile.Replace(path, write);
     }
@@ -29,7 +30,8 @@ internal static class ClassEmbeddingFile
     {
         const int Alignment = 64, Fixed = 10;
         int classes = classifier.ClassNames.Length, size = classifier.Embeddings.Length / classes;
-        var header = string.Create(CultureInfo.InvariantCulture, $"{{'descr': '<f4', 'fortran_order': False, 'shape': ({classes}, {size}), }}");
+        var header = string.Create(CultureInfo.InvariantCulture, $"{{'descr': '<f4', 'fortran_order': False, 'shape': ({classes}, " +
+            $"{size}), }}");
         var padded = (Fixed + header.Length + 1 + Alignment - 1) / Alignment * Alignment - Fixed;
         var start = new byte[Fixed];
         "\u0093NUMPY\u0001\0".Select(c => (byte)c).ToArray().CopyTo(start, 0);
@@ -42,11 +44,13 @@ internal static class ClassEmbeddingFile
     private static void WriteSafetensors(Stream stream, ZeroShotClassifier classifier)
     {
         using var scope = NewDisposeScope();
-        var embeddings = tensor(classifier.Embeddings, [classifier.ClassNames.Length, classifier.Embeddings.Length / classifier.ClassNames.Length]);
-        Safetensors.Write(stream, [new("class_embeddings", embeddings), new("logit_scale_exp", tensor(classifier.LogitScale))], new Dictionary<string, string>
-        {
-            ["class_names"] = JsonSerializer.Serialize(classifier.ClassNames),
-            ["prefix"] = classifier.Prefix.ToString(),
-        });
+        var embeddings = tensor(classifier.Embeddings, [classifier.ClassNames.Length,
+            classifier.Embeddings.Length / classifier.ClassNames.Length]);
+        Safetensors.Write(stream, [new("class_embeddings", embeddings), new("logit_scale_exp", tensor(classifier.LogitScale))],
+            new Dictionary<string, string>
+            {
+                ["class_names"] = JsonSerializer.Serialize(classifier.ClassNames),
+                ["prefix"] = classifier.Prefix.ToString(),
+            });
     }
 }

@@ -12,12 +12,14 @@ internal static class PublishedModel
         var device = TorchDevice.Resolve(options.Device, GpuSettings.Of(environment));
         using var pretrained = PretrainedClip.Open(path, new PretrainedWishes
         {
-            Activation = options.Activation, VisionHeads = options.VisionHeads, TextHeads = options.TextHeads, ImageSize = options.ImageSize,
+            Activation = options.Activation, VisionHeads = options.VisionHeads, TextHeads = options.TextHeads,
+            ImageSize = options.ImageSize,
         });
         var tokenizer = pretrained.ReadTokenizer(options.VocabularyPath);
         var settings = new ModelSettings
         {
-            Architecture = pretrained.Architecture, VocabularySize = tokenizer.VocabularySize, DatasetTypes = pretrained.Prefixes.DatasetTypes,
+            Architecture = pretrained.Architecture, VocabularySize = tokenizer.VocabularySize,
+            DatasetTypes = pretrained.Prefixes.DatasetTypes,
             PrefixLength = pretrained.FileShape.PrefixLength, ImagePrefixLength = pretrained.FileShape.ImagePrefixLength,
             ImageDecoding = options.ImageDecoding ?? pretrained.Prefixes.ImageDecoding, Normalisation = pretrained.Normalisation,
             Templates = [.. options.PromptTemplates ?? (IEnumerable<string>)pretrained.Prefixes.Templates], BadImages = options.BadImages,

@@ -4,8 +4,8 @@ namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Merges and ids of Hugging Face's <c>tokenizer.json</c>, where it describes a CLIP tokenizer.</summary>
 /// <remarks>
-/// Source: the format of Hugging Face's tokenizers: "model" with the type BPE, "vocab" and "merges", which are texts of two symbols or pairs of
-/// them. Normaliser and pre-tokenizer are CLIP's own and not read.
+/// Source: the format of Hugging Face's tokenizers: "model" with the type BPE, "vocab" and "merges", which are texts of two symbols or
+/// pairs of them. Normaliser and pre-tokenizer are CLIP's own and not read.
 /// </remarks>
 internal static class TokenizerJson
 {
@@ -23,7 +23,8 @@ internal static class TokenizerJson
             var ids = new Dictionary<string, int>(StringComparer.Ordinal);
             foreach (var property in model.GetProperty("vocab").EnumerateObject()) ids[property.Name] = property.Value.GetInt32();
             if (document.RootElement.TryGetProperty("added_tokens", out var added))
-                foreach (var token in added.EnumerateArray()) ids.TryAdd(token.GetProperty("content").GetString() ?? "", token.GetProperty("id").GetInt32());
+                foreach (var token in added.EnumerateArray()) ids.TryAdd(token.GetProperty("content").GetString() ?? "",
+                    token.GetProperty("id").GetInt32());
             return ([.. model.GetProperty("merges").EnumerateArray().Select(MergeOf)], ids);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
@@ -34,7 +35,9 @@ internal static class TokenizerJson
 
     private static (string Left, string Right) MergeOf(JsonElement merge)
     {
-        var parts = merge.ValueKind == JsonValueKind.Array ? [.. merge.EnumerateArray().Select(p => p.GetString() ?? "")] : (merge.GetString() ?? "").Split(' ');
-        return parts.Length == 2 ? (parts[0], parts[1]) : throw new InvalidDataException($"its merge {merge.GetRawText()} is not two symbols.");
+        var parts = merge.ValueKind == JsonValueKind.Array ? [.. merge.EnumerateArray().Select(p => p.GetString() ?? "")]
+            : (merge.GetString() ?? "").Split(' ');
+        return parts.Length == 2 ? (parts[0], parts[1]) : throw new InvalidDataException($"its merge {merge.GetRawText()} is not two " +
+            "symbols.");
     }
 }

@@ -21,13 +21,15 @@ internal sealed class StartingModel : IDisposable
         var chosen = options.ChosenArchitecture;
         var pretrained = PretrainedClip.Open(path, new PretrainedWishes
         {
-            Activation = chosen?.Activation, VisionHeads = chosen?.VisionHeads, TextHeads = chosen?.TextHeads, ImageSize = chosen?.ImageSize,
+            Activation = chosen?.Activation, VisionHeads = chosen?.VisionHeads, TextHeads = chosen?.TextHeads,
+            ImageSize = chosen?.ImageSize,
         });
         try
         {
             if (chosen is not null && chosen != pretrained.Architecture)
                 throw new ArgumentException(
-                    $"{nameof(PrefixClipOptions.Architecture)} contradicts the model '{path}': {string.Join(", ", Differences(chosen, pretrained.Architecture))}. " +
+                    $"{nameof(PrefixClipOptions.Architecture)} contradicts the model '{path}': " +
+                        $"{string.Join(", ", Differences(chosen, pretrained.Architecture))}. " +
                     $"Leave {nameof(PrefixClipOptions.Architecture)} open; only its image size may be another than the model's.");
             return new StartingModel(pretrained, pretrained.ReadTokenizer(options.VocabularyPath));
         }

@@ -6,8 +6,9 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>Which weights a run trains, and how fast each learns.</summary>
 /// <remarks>
 /// A tower of L blocks has the layers 0 (embeddings, first norm), 1 to L (blocks) and L + 1 (last norm). With layer decay d, layer i learns
-/// with the rate times d^(L + 1 - i). A ResNet's layers are its stem (0), its four stages and the attention pooling. Projections, prefixes and the logit scale belong to no layer and have the whole rate, prefixes times
-/// their own factor. Source: ELECTRA (arXiv 2003.10555), in the form of BEiT (arXiv 2106.08254).
+/// with the rate times d^(L + 1 - i). A ResNet's layers are its stem (0), its four stages and the attention pooling. Projections, prefixes
+/// and the logit scale belong to no layer and have the whole rate, prefixes times their own factor. Source: ELECTRA (arXiv 2003.10555), in
+/// the form of BEiT (arXiv 2106.08254).
 /// </remarks>
 internal static class TrainingPlan
 {
@@ -20,8 +21,10 @@ internal static class TrainingPlan
         var trained = model.Weights.Where(w => IsTrained(w.Key, options)).ToArray();
         if (trained.Length == 0)
             throw new ArgumentException(
-                $"{nameof(PrefixClipOptions.TrainableParts)} is {options.TrainableParts}, {nameof(PrefixClipOptions.FrozenVisionLayers)} {options.FrozenVisionLayers} and " +
-                $"{nameof(PrefixClipOptions.FrozenTextLayers)} {options.FrozenTextLayers}: nothing is left to train. Name more parts, or freeze fewer layers.");
+                $"{nameof(PrefixClipOptions.TrainableParts)} is {options.TrainableParts}, " +
+                    $"{nameof(PrefixClipOptions.FrozenVisionLayers)} {options.FrozenVisionLayers} and " +
+                $"{nameof(PrefixClipOptions.FrozenTextLayers)} {options.FrozenTextLayers}: nothing is left to train. Name more parts, " +
+                    "or freeze fewer layers.");
         var names = trained.Select(w => w.Key).ToHashSet(StringComparer.Ordinal);
         foreach (var (name, weight) in model.Weights) weight.requires_grad = names.Contains(name);
         return trained;
@@ -44,7 +47,8 @@ internal static class TrainingPlan
     public static double RateFactor(string name, PrefixClipOptions options) => PartOf(name) switch
     {
         TrainableParts.Prefixes => options.PrefixLearningRateFactor,
-        TrainableParts.Vision => Decay(options.LayerDecay, LayerOf(name, options.Architecture.VisionLayers), options.Architecture.VisionLayers),
+        TrainableParts.Vision => Decay(options.LayerDecay, LayerOf(name, options.Architecture.VisionLayers),
+            options.Architecture.VisionLayers),
         TrainableParts.Text => Decay(options.LayerDecay, LayerOf(name, options.Architecture.TextLayers), options.Architecture.TextLayers),
         _ => 1,
     };
@@ -53,7 +57,8 @@ internal static class TrainingPlan
     public static TrainableParts PartOf(string name) => name switch
     {
         "logit_scale" => TrainableParts.LogitScale,
-        "visual.proj" or "text_projection" or "visual.attnpool.c_proj.weight" or "visual.attnpool.c_proj.bias" => TrainableParts.Projections,
+        "visual.proj" or "text_projection" or "visual.attnpool.c_proj.weight" or "visual.attnpool.c_proj.bias" =>
+            TrainableParts.Projections,
         ArchitectureInference.TextPrefixName or ArchitectureInference.ImagePrefixName => TrainableParts.Prefixes,
         _ when name.StartsWith("visual.", StringComparison.Ordinal) => TrainableParts.Vision,
         _ => TrainableParts.Text,

@@ -23,8 +23,10 @@ public sealed class SafetensorsFileTests
     {
         using var scope = NewDisposeScope();
         using var generator = new Generator(3, CPU);
-        var values = cat([randn([1 << 20], generator: generator), tensor(new float[] { 0, -0f, 65504, 1e-7f, float.NegativeInfinity, float.PositiveInfinity })]).to_type(type);
-        using var file = new SafetensorsFile(new MemoryStream(Written(new("before", tensor(1f)), new("a", values), new("after", tensor(2f)))));
+        var values = cat([randn([1 << 20], generator: generator), tensor(new float[] { 0, -0f, 65504, 1e-7f, float.NegativeInfinity,
+            float.PositiveInfinity })]).to_type(type);
+        using var file = new SafetensorsFile(new MemoryStream(Written(new("before", tensor(1f)), new("a", values),
+            new("after", tensor(2f)))));
         var read = zeros(values.shape);
         file.Read("a", read);
         CollectionAssert.AreEqual(values.to_type(ScalarType.Float32).bytes.ToArray(), read.bytes.ToArray());
@@ -38,7 +40,8 @@ public sealed class SafetensorsFileTests
         BitConverter.TryWriteBytes(file, 17L << 20);
         var before = GC.GetAllocatedBytesForCurrentThread();
         var error = Assert.ThrowsExactly<InvalidDataException>(() => new SafetensorsFile(new MemoryStream(file)));
-        Assert.AreEqual("The safetensors header claims 17825792 bytes; 2 to 16777216 are allowed. This is not a safetensors file, or it is damaged.", error.Message);
+        Assert.AreEqual("The safetensors header claims 17825792 bytes; 2 to 16777216 are allowed. This is not a safetensors file, or it " +
+            "is damaged.", error.Message);
         Assert.IsLessThan(1L << 20, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 
@@ -51,7 +54,8 @@ public sealed class SafetensorsFileTests
             ["x-1.safetensors"] = Written(new KeyValuePair<string, Tensor>("a", tensor(1f))),
             ["x-2.safetensors"] = Written(new("b", tensor(2f)), new("c", tensor(3f))),
         };
-        using var sharded = new ShardedSafetensors(Index("\"a\":\"x-1.safetensors\",\"c\":\"x-2.safetensors\",\"b\":\"x-2.safetensors\""), name => new MemoryStream(files[name]));
+        using var sharded = new ShardedSafetensors(Index("\"a\":\"x-1.safetensors\",\"c\":\"x-2.safetensors\",\"b\":\"x-2.safetensors\""),
+            name => new MemoryStream(files[name]));
         CollectionAssert.AreEquivalent((string[])["a", "b", "c"], sharded.Entries.Keys.ToArray());
         var read = zeros([]);
         sharded.Read("c", read);

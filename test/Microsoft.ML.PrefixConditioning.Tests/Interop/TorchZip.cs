@@ -14,7 +14,8 @@ internal sealed class TorchZip
     public TorchZip() => Raw(0x80, 2);
 
     /// <summary>A state dictionary.</summary>
-    public static byte[] Of(IEnumerable<KeyValuePair<string, Tensor>> tensors) => new TorchZip().Op("}(").Tensors(tensors).Op("u.").Archive();
+    public static byte[] Of(IEnumerable<KeyValuePair<string, Tensor>> tensors) => new TorchZip().Op("}(").Tensors(tensors).Op("u.").Archive(
+        );
 
     public TorchZip Tensors(IEnumerable<KeyValuePair<string, Tensor>> tensors)
     {
@@ -66,7 +67,8 @@ internal sealed class TorchZip
 
     public byte[] Archive(CompressionLevel level = CompressionLevel.NoCompression) => Archive([.. _pickle], _storages, level);
 
-    public static byte[] Archive(byte[] pickle, IReadOnlyDictionary<string, byte[]> storages, CompressionLevel level = CompressionLevel.NoCompression)
+    public static byte[] Archive(byte[] pickle, IReadOnlyDictionary<string, byte[]> storages,
+        CompressionLevel level = CompressionLevel.NoCompression)
     {
         using var stream = new MemoryStream();
         using (var zip = new ZipArchive(stream, ZipArchiveMode.Create, leaveOpen: true))
@@ -89,7 +91,10 @@ internal sealed class TorchZip
 
     private static string StorageName(ScalarType type) => type switch
     {
-        ScalarType.Float64 => "DoubleStorage", ScalarType.Float16 => "HalfStorage", ScalarType.BFloat16 => "BFloat16Storage",
-        ScalarType.Int64 => "LongStorage", _ => "FloatStorage",
+        ScalarType.Float64 => "DoubleStorage",
+        ScalarType.Float16 => "HalfStorage",
+        ScalarType.BFloat16 => "BFloat16Storage",
+        ScalarType.Int64 => "LongStorage",
+        _ => "FloatStorage",
     };
 }

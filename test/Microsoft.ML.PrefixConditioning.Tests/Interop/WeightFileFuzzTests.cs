@@ -2,7 +2,8 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
-/// <summary>20,000 changed files of each reader's format together: read or refused with the documented exception, never more memory than the file has.</summary>
+/// <summary>20,000 changed files of each reader's format together: read or refused with the documented exception, never more memory than
+/// the file has.</summary>
 [TestClass]
 public sealed class WeightFileFuzzTests
 {
@@ -12,11 +13,13 @@ public sealed class WeightFileFuzzTests
     public void Constructor_MutatedFiles_AreReadOrRefused()
     {
         var (refused, read) = (0, 0);
-        byte[] safetensors, checkpoint = File.ReadAllBytes(Golden.Path("pretrained", "state_dict.pt")), training = File.ReadAllBytes(Golden.Path("pretrained", "training.pt"));
+        byte[] safetensors, checkpoint = File.ReadAllBytes(Golden.Path("pretrained", "state_dict.pt")), training = File.ReadAllBytes(
+            Golden.Path("pretrained", "training.pt"));
         using (NewDisposeScope())
         using (var stream = new MemoryStream())
         {
-            Safetensors.Write(stream, [new("a", zeros(2, 3)), new("b.c", zeros([2], ScalarType.Float16)), new("e", zeros([0], ScalarType.BFloat16))]);
+            Safetensors.Write(stream, [new("a", zeros(2, 3)), new("b.c", zeros([2], ScalarType.Float16)),
+                new("e", zeros([0], ScalarType.BFloat16))]);
             safetensors = stream.ToArray();
         }
         var pickle = PickleOf(checkpoint);
@@ -55,9 +58,11 @@ public sealed class WeightFileFuzzTests
     private static void ReadAll(IWeightFile weights, long most)
     {
         using var scope = NewDisposeScope();
-        Assert.IsLessThanOrEqualTo(most, weights.Entries.Values.Sum(e => e.Shape.Aggregate(1L, (a, b) => checked(a * b)) * FloatReader.BytesOf(e.Type)));
+        Assert.IsLessThanOrEqualTo(most, weights.Entries.Values.Sum(e => e.Shape.Aggregate(1L, (a, b) =>
+            checked(a * b)) * FloatReader.BytesOf(e.Type)));
         foreach (var entry in weights.Entries.Values)
-            if (entry.Type is ScalarType.Float32 or ScalarType.Float16 or ScalarType.BFloat16 or ScalarType.Float64) weights.Read(entry.Name, empty(entry.Shape));
+            if (entry.Type is ScalarType.Float32 or ScalarType.Float16 or ScalarType.BFloat16 or ScalarType.Float64) weights.Read(
+                entry.Name, empty(entry.Shape));
     }
 
     private static byte[] PickleOf(byte[] checkpoint)

@@ -10,7 +10,8 @@ public sealed class ArchitectureInferenceTests
     private static readonly PretrainedConfig Gelu = new() { Activation = ClipActivation.Gelu, Source = "config.json" };
 
     /// <summary>A file's header for a model.</summary>
-    private static Dictionary<string, WeightEntry> Header(ClipArchitecture architecture, ClipLayout layout, int vocabulary = 49408, ScalarType type = ScalarType.Float32)
+    private static Dictionary<string, WeightEntry> Header(ClipArchitecture architecture, ClipLayout layout, int vocabulary = 49408,
+        ScalarType type = ScalarType.Float32)
     {
         using var scope = NewDisposeScope();
         using var model = ClipModel.CreateUnset(new ClipModelShape(architecture, vocabulary, 0, 0, 0), new Device(DeviceType.META));
@@ -20,12 +21,14 @@ public sealed class ArchitectureInferenceTests
             var origin = WeightOrigin.Of(layout, name);
             foreach (var part in origin.Names)
                 entries.Add(part, new WeightEntry(part, type,
-                    origin.Order == MatrixOrder.Transposed ? [weight.shape[1], weight.shape[0]] : origin.Names.Count == 1 ? weight.shape : [weight.shape[0] / 3, .. weight.shape[1..]]));
+                    origin.Order == MatrixOrder.Transposed ? [weight.shape[1], weight.shape[0]] : origin.Names.Count == 1 ? weight.shape
+                        : [weight.shape[0] / 3, .. weight.shape[1..]]));
         }
         return entries;
     }
 
-    private static ClipModelShape Infer(Dictionary<string, WeightEntry> header, ClipLayout layout = ClipLayout.OpenClip, PretrainedConfig? config = null, PretrainedWishes? wishes = null) =>
+    private static ClipModelShape Infer(Dictionary<string, WeightEntry> header, ClipLayout layout = ClipLayout.OpenClip,
+        PretrainedConfig? config = null, PretrainedWishes? wishes = null) =>
         ArchitectureInference.Infer(header, layout, config ?? Gelu, wishes ?? new PretrainedWishes());
 
     public static IEnumerable<object[]> Families =>
@@ -56,7 +59,15 @@ public sealed class ArchitectureInferenceTests
     [DataRow(96, 3.5, 64)]
     public void Infer_OtherRatio_LosesNoUnit(int width, double ratio, int heads)
     {
-        var architecture = ClipArchitecture.ViTB32 with { VisionWidth = width, TextWidth = width, VisionHeads = width / 32, TextHeads = width / 32, MlpRatio = ratio, EmbeddingSize = heads };
+        var architecture = ClipArchitecture.ViTB32 with
+        {
+            VisionWidth = width,
+            TextWidth = width,
+            VisionHeads = width / 32,
+            TextHeads = width / 32,
+            MlpRatio = ratio,
+            EmbeddingSize = heads
+        };
         var header = Header(architecture, ClipLayout.OpenClip);
         var shape = Infer(header, config: Gelu with { VisionHeads = width / 32, TextHeads = width / 32 });
         Assert.AreEqual(header["visual.transformer.resblocks.0.mlp.c_fc.weight"].Shape[0], (long)(width * shape.Architecture.MlpRatio));
@@ -66,7 +77,8 @@ public sealed class ArchitectureInferenceTests
     public void Infer_OpenAINotes_MeanQuickGelu()
     {
         var header = Header(ClipArchitecture.ViTB32, ClipLayout.OpenClip, type: ScalarType.Float16);
-        foreach (var note in new[] { "input_resolution", "context_length", "vocab_size" }) header.Add(note, new WeightEntry(note, ScalarType.Int64, []));
+        foreach (var note in new[] { "input_resolution", "context_length", "vocab_size" }) header.Add(note, new WeightEntry(note,
+            ScalarType.Int64, []));
         Assert.AreEqual(ClipActivation.QuickGelu, Infer(header, config: PretrainedConfig.Empty).Architecture.Activation);
     }
 
@@ -75,11 +87,13 @@ public sealed class ArchitectureInferenceTests
     {
         var header = Header(ClipArchitecture.ViTB32, ClipLayout.OpenClip);
         var error = Assert.ThrowsExactly<ArgumentException>(() => Infer(header, config: PretrainedConfig.Empty));
-        StringAssert.StartsWith(error.Message, "Which form of GELU the model has cannot be told from its weights, and there is no configuration beside them.");
+        StringAssert.StartsWith(error.Message, "Which form of GELU the model has cannot be told from its weights, and there is no " +
+            "configuration beside them.");
         StringAssert.Contains(error.Message, "or set Activation: QuickGelu for OpenAI's weights");
         var wishes = new PretrainedWishes { Activation = ClipActivation.QuickGelu };
         Assert.AreEqual(ClipActivation.QuickGelu, Infer(header, config: PretrainedConfig.Empty, wishes: wishes).Architecture.Activation);
-        Assert.AreEqual("Activation is QuickGelu, but 'config.json' says Gelu. Leave it open.", Assert.ThrowsExactly<ArgumentException>(() => Infer(header, wishes: wishes)).Message);
+        Assert.AreEqual("Activation is QuickGelu, but 'config.json' says Gelu. Leave it open.", Assert.ThrowsExactly<ArgumentException>(
+            () => Infer(header, wishes: wishes)).Message);
     }
 
     [TestMethod]
@@ -89,7 +103,8 @@ public sealed class ArchitectureInferenceTests
     public void Infer_HeadsThatCannotBe_SaysSo(int? wished, int? configured, string expected)
     {
         var header = Header(ClipArchitecture.ViTB32, ClipLayout.OpenClip);
-        var error = Assert.ThrowsExactly<ArgumentException>(() => Infer(header, config: Gelu with { VisionHeads = configured }, wishes: new PretrainedWishes { VisionHeads = wished }));
+        var error = Assert.ThrowsExactly<ArgumentException>(() => Infer(header, config: Gelu with { VisionHeads = configured },
+            wishes: new PretrainedWishes { VisionHeads = wished }));
         Assert.AreEqual(expected, error.Message);
     }
 
@@ -97,24 +112,35 @@ public sealed class ArchitectureInferenceTests
     public void Infer_WidthWithoutHeads_AsksForThem()
     {
         var header = Header(ClipArchitecture.ViTB32 with { VisionWidth = 96, VisionHeads = 3 }, ClipLayout.OpenClip);
-        StringAssert.Contains(Assert.ThrowsExactly<ArgumentException>(() => Infer(header)).Message, "The vision tower's width 96 is no multiple of 64, so its attention heads cannot be told. Set VisionHeads");
+        StringAssert.Contains(Assert.ThrowsExactly<ArgumentException>(() => Infer(header)).Message, "The vision tower's width 96 is no " +
+            "multiple of 64, so its attention heads cannot be told. Set VisionHeads");
     }
 
     private static readonly Dictionary<string, (Action<Dictionary<string, WeightEntry>> Change, string Fault)> Faulty = new()
     {
-        ["missing"] = (h => h.Remove("ln_final.bias"), "The file lacks 1 tensor of its model: 'ln_final.bias'. It is incomplete, or of another kind of model."),
+        ["missing"] = (h => h.Remove("ln_final.bias"), "The file lacks 1 tensor of its model: 'ln_final.bias'. It is incomplete, or of " +
+            "another kind of model."),
         ["size missing"] = (h => h.Remove("text_projection"), "The file lacks 'text_projection', which tells the model's size."),
-        ["layer missing"] = (h => h.Remove("transformer.resblocks.3.ln_1.weight"), "The file holds 107 tensors that the model has no use for: 'transformer.resblocks.10.attn.in_proj_bias'"),
+        ["layer missing"] = (h => h.Remove("transformer.resblocks.3.ln_1.weight"), "The file holds 107 tensors that the model has no " +
+            "use for: 'transformer.resblocks.10.attn.in_proj_bias'"),
         ["unknown"] = (h => Put(h, "logit_bias"), "The file holds 1 tensor that the model has no use for: 'logit_bias'."),
-        ["shape"] = (h => Put(h, "visual.proj", 768, 500), "1 tensor of the file does not fit the others: 'visual.proj' is [768, 500], expected [768, 512]."),
-        ["several shapes"] = (h => { Put(h, "visual.proj", 1); Put(h, "ln_final.bias", 3); }, "2 tensors of the file do not fit the others: 'visual.proj' is [1], expected [768, 512], 'ln_final.bias' is [3], expected [512]."),
-        ["dimensions"] = (h => Put(h, "visual.conv1.weight", 768, 3), "'visual.conv1.weight' is [768, 3]; 4 dimensions above 0 are expected."),
-        ["no square"] = (h => Put(h, "visual.positional_embedding", 49, 768), "The vision tower has 49 positions; a square number of patches and one class token are expected."),
-        ["enormous"] = (h => Put(h, "token_embedding.weight", 1L << 40, 512), "A tensor has the dimension 1099511627776; no CLIP model has."),
-        ["too wide"] = (h => Put(h, "visual.conv1.weight", 64 * 1024, 3, 32, 32), "The vision tower's hidden layers are 3072 over 65536 wide, the text tower's 2048 over 512; the towers here share one ratio."),
-        ["half a ResNet"] = (h => Put(h, "visual.layer1.0.conv1.weight", 64, 64, 1, 1), "The file lacks 'visual.attnpool.positional_embedding', which tells the model's size."),
+        ["shape"] = (h => Put(h, "visual.proj", 768, 500), "1 tensor of the file does not fit the others: 'visual.proj' is [768, 500], " +
+            "expected [768, 512]."),
+        ["several shapes"] = (h => { Put(h, "visual.proj", 1); Put(h, "ln_final.bias", 3); }, "2 tensors of the file do not fit the " +
+            "others: 'visual.proj' is [1], expected [768, 512], 'ln_final.bias' is [3], expected [512]."),
+        ["dimensions"] = (h => Put(h, "visual.conv1.weight", 768, 3), "'visual.conv1.weight' is [768, 3]; 4 dimensions above 0 are " +
+            "expected."),
+        ["no square"] = (h => Put(h, "visual.positional_embedding", 49, 768), "The vision tower has 49 positions; a square number of " +
+            "patches and one class token are expected."),
+        ["enormous"] = (h => Put(h, "token_embedding.weight", 1L << 40, 512), "A tensor has the dimension 1099511627776; no CLIP model " +
+            "has."),
+        ["too wide"] = (h => Put(h, "visual.conv1.weight", 64 * 1024, 3, 32, 32), "The vision tower's hidden layers are 3072 over 65536 " +
+            "wide, the text tower's 2048 over 512; the towers here share one ratio."),
+        ["half a ResNet"] = (h => Put(h, "visual.layer1.0.conv1.weight", 64, 64, 1, 1),
+            "The file lacks 'visual.attnpool.positional_embedding', which tells the model's size."),
         ["ratio"] = (h => Put(h, "visual.transformer.resblocks.0.mlp.c_fc.weight", 3000, 768), "the towers here share one ratio."),
-        ["prefix too long"] = (h => Put(h, "prefix_embedding", 2, 65, 512), "'prefix_embedding' is [2, 65, 512]; at most 64 prefix tokens for each dataset type are possible."),
+        ["prefix too long"] = (h => Put(h, "prefix_embedding", 2, 65, 512), "'prefix_embedding' is [2, 65, 512]; at most 64 prefix " +
+            "tokens for each dataset type are possible."),
     };
 
     public static IEnumerable<string> FaultyCases => Faulty.Keys;
@@ -135,9 +161,12 @@ public sealed class ArchitectureInferenceTests
     {
         var config = Gelu with { Sizes = new Dictionary<string, int> { ["TextLayers"] = 24 } };
         Assert.AreEqual(
-            "The configuration 'config.json' gives TextLayers 24, the shapes of the weights give 12. Weights and configuration do not belong together.",
-            Assert.ThrowsExactly<InvalidDataException>(() => Infer(Header(ClipArchitecture.ViTB32, ClipLayout.OpenClip), config: config)).Message);
+            "The configuration 'config.json' gives TextLayers 24, the shapes of the weights give 12. Weights and configuration do not " +
+                "belong together.",
+            Assert.ThrowsExactly<InvalidDataException>(() => Infer(Header(ClipArchitecture.ViTB32, ClipLayout.OpenClip),
+                config: config)).Message);
     }
 
-    private static void Put(Dictionary<string, WeightEntry> header, string name, params long[] shape) => header[name] = new WeightEntry(name, ScalarType.Float32, shape);
+    private static void Put(Dictionary<string, WeightEntry> header, string name, params long[] shape) => header[name] = new WeightEntry(
+        name, ScalarType.Float32, shape);
 }

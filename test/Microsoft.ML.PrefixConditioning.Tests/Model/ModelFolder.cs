@@ -13,7 +13,8 @@ internal sealed class ModelFolder : IDisposable
     /// <summary>The reference's tiny model in open_clip's layout.</summary>
     public static byte[] OpenClipWeights() => File.ReadAllBytes(Golden.Path("clip_vit_tiny", "model_open_clip.safetensors"));
 
-    /// <summary>The same as the reference's Hugging Face file; equal to it byte for byte in every tensor, which WeightOriginTests proves.</summary>
+    /// <summary>The same as the reference's Hugging Face file; equal to it byte for byte in every tensor, which WeightOriginTests
+    /// proves.</summary>
     public static byte[] HuggingFaceWeights()
     {
         using var scope = NewDisposeScope();
@@ -37,7 +38,8 @@ internal sealed class ModelFolder : IDisposable
 
     /// <summary>Settings of a model without prefixes.</summary>
     public static ModelSettings SettingsOf(ClipModel model) => ModelSettings.From(
-        new PrefixClipOptions { Architecture = model.Shape.Architecture, PrefixLength = 0 }, [DatasetType.Caption], model.Shape.VocabularySize);
+        new PrefixClipOptions { Architecture = model.Shape.Architecture, PrefixLength = 0 }, [DatasetType.Caption],
+            model.Shape.VocabularySize);
 
     public ModelFolder Add(string name, byte[] content)
     {
@@ -49,7 +51,8 @@ internal sealed class ModelFolder : IDisposable
 
     /// <summary>The reference's configuration for open_clip.</summary>
     public ModelFolder AddOpenClipConfig(string? replaced = null, string? replacement = null) =>
-        Add("open_clip_config.json", Replaced(File.ReadAllText(Golden.Path("clip_vit_tiny", "config_open_clip.json")), replaced, replacement));
+        Add("open_clip_config.json", Replaced(File.ReadAllText(Golden.Path("clip_vit_tiny", "config_open_clip.json")), replaced,
+            replacement));
 
     /// <summary>A configuration as Hugging Face has it for the tiny model.</summary>
     public ModelFolder AddHuggingFaceConfig(string? replaced = null, string? replacement = null) => Add("config.json", Replaced("""

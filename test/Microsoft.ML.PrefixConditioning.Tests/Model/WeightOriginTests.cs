@@ -19,7 +19,8 @@ public sealed class WeightOriginTests
         CollectionAssert.AreEquivalent(expected.Keys, entries.Select(e => e.Name).ToArray());
         foreach (var entry in entries)
         {
-            DataTestRows.Equal<long>([.. expected[entry.Name].GetProperty("shape").EnumerateArray().Select(d => d.GetInt64())], entry.Shape);
+            DataTestRows.Equal<long>([.. expected[entry.Name].GetProperty("shape").EnumerateArray().Select(d => d.GetInt64())],
+                entry.Shape);
             var hash = Convert.ToHexStringLower(SHA256.HashData(file.AsSpan(data + (int)entry.Begin, (int)(entry.End - entry.Begin))));
             Assert.AreEqual(expected[entry.Name].GetProperty("sha256").GetString(), hash, entry.Name);
         }

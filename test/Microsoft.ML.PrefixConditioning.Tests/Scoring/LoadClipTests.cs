@@ -14,14 +14,18 @@ public sealed class LoadClipTests
     private static readonly ImageNormalisation OwnNormalisation = new(new(0.1f, 0.2f, 0.3f), new(0.4f, 0.5f, 0.6f));
 
     /// <summary>A model with its own mean, templates, types and large prefixes.</summary>
-    private static PrefixClipTransformer Model(int prefixLength = 2, int imagePrefixLength = 1, ClipActivation activation = ClipActivation.QuickGelu, double mlpRatio = 4)
+    private static PrefixClipTransformer Model(int prefixLength = 2, int imagePrefixLength = 1,
+        ClipActivation activation = ClipActivation.QuickGelu, double mlpRatio = 4)
     {
         var options = new PrefixClipOptions
         {
-            Architecture = SmallModel.Architecture with { Activation = activation, MlpRatio = mlpRatio }, PrefixLength = prefixLength, ImagePrefixLength = imagePrefixLength,
-            Normalisation = OwnNormalisation, PromptTemplates = PromptTemplates.Of("one {}", "„{}“"), ImageDecoding = ImageDecoding.OpenClip,
+            Architecture = SmallModel.Architecture with { Activation = activation, MlpRatio = mlpRatio }, PrefixLength = prefixLength,
+            ImagePrefixLength = imagePrefixLength,
+            Normalisation = OwnNormalisation, PromptTemplates = PromptTemplates.Of("one {}", "„{}“"),
+            ImageDecoding = ImageDecoding.OpenClip,
         };
-        var settings = ModelSettings.From(options, [DatasetType.Caption, new("größer", TextKind.ClassName)], SmallModel.Tokenizer.VocabularySize);
+        var settings = ModelSettings.From(options, [DatasetType.Caption, new("größer", TextKind.ClassName)],
+            SmallModel.Tokenizer.VocabularySize);
         var network = ClipModel.Create(settings.Shape, CPU, seed: 3);
         using (no_grad())
         using (NewDisposeScope())
@@ -49,7 +53,8 @@ public sealed class LoadClipTests
         Assert.AreEqual(OwnNormalisation, loaded.Model.Settings.Normalisation);
         Assert.IsEmpty(loaded.History.Steps);
         foreach (var prefix in new[] { null, PrefixSelection.None, PrefixSelection.For("größer") })
-            foreach (var (expected, actual) in model.EncodeText(Texts, prefix).Zip(loaded.EncodeText(Texts, prefix))) CollectionAssert.AreEqual(expected, actual);
+            foreach (var (expected, actual) in model.EncodeText(Texts, prefix).Zip(loaded.EncodeText(Texts,
+                prefix))) CollectionAssert.AreEqual(expected, actual);
         using var image = ScoringModel.Image(3);
         CollectionAssert.AreEqual(model.EncodeImages([image])[0], loaded.EncodeImages([image])[0]);
         Assert.IsEmpty(Directory.GetFiles(folder.Path).Where(f => f.Contains(".tmp", StringComparison.Ordinal)));
@@ -63,12 +68,16 @@ public sealed class LoadClipTests
         model.SaveSafetensors(folder.Path);
         using var loaded = Context.Transforms.LoadClip(folder.Path, new ClipLoadOptions
         {
-            ImageSize = 32, ImageColumnName = "Photo", TextColumnName = "Words", LabelColumnName = "Class", ImageEmbeddingColumnName = "I", TextEmbeddingColumnName = "T",
-            BadImages = BadImagePolicy.Skip, ImageDecoding = ImageDecoding.Upright, PromptTemplates = PromptTemplates.NameOnly, Device = ComputeDevice.Cpu,
+            ImageSize = 32, ImageColumnName = "Photo", TextColumnName = "Words", LabelColumnName = "Class", ImageEmbeddingColumnName = "I",
+            TextEmbeddingColumnName = "T",
+            BadImages = BadImagePolicy.Skip, ImageDecoding = ImageDecoding.Upright, PromptTemplates = PromptTemplates.NameOnly,
+            Device = ComputeDevice.Cpu,
         });
         var settings = loaded.Model.Settings;
-        Assert.AreEqual(("Photo", "Words", "Class", "I", "T"), (settings.ImageColumnName, settings.TextColumnName, settings.LabelColumnName, settings.ImageEmbeddingColumnName, settings.TextEmbeddingColumnName));
-        Assert.AreEqual((32, BadImagePolicy.Skip, ImageDecoding.Upright), (settings.Architecture.ImageSize, settings.BadImages, settings.ImageDecoding));
+        Assert.AreEqual(("Photo", "Words", "Class", "I", "T"), (settings.ImageColumnName, settings.TextColumnName,
+            settings.LabelColumnName, settings.ImageEmbeddingColumnName, settings.TextEmbeddingColumnName));
+        Assert.AreEqual((32, BadImagePolicy.Skip, ImageDecoding.Upright), (settings.Architecture.ImageSize, settings.BadImages,
+            settings.ImageDecoding));
         CollectionAssert.AreEqual(PromptTemplates.NameOnly.ToArray(), settings.Templates.ToArray());
     }
 
@@ -77,11 +86,13 @@ public sealed class LoadClipTests
     {
         var error = Assert.ThrowsExactly<ArgumentException>(() => Context.Transforms.LoadClip("x", new ClipLoadOptions
         {
-            ImageColumnName = "", VocabularyPath = " ", ImageSize = 0, VisionHeads = -1, Activation = (ClipActivation)9, Device = (ComputeDevice)9, TextEmbeddingColumnName = "ImageEmbedding",
+            ImageColumnName = "", VocabularyPath = " ", ImageSize = 0, VisionHeads = -1, Activation = (ClipActivation)9,
+            Device = (ComputeDevice)9, TextEmbeddingColumnName = "ImageEmbedding",
         }));
         var lines = error.Message.Split(Environment.NewLine);
         Assert.AreEqual("ClipLoadOptions has 7 fault(s):", lines[0]);
-        foreach (var start in new[] { "- ImageColumnName is empty", "- VocabularyPath is empty", "- ImageSize is 0;", "- VisionHeads is -1;", "- Activation is 9;", "- Device is 9;", "- ImageEmbeddingColumnName and" })
+        foreach (var start in new[] { "- ImageColumnName is empty", "- VocabularyPath is empty", "- ImageSize is 0;",
+            "- VisionHeads is -1;", "- Activation is 9;", "- Device is 9;", "- ImageEmbeddingColumnName and" })
             Assert.ContainsSingle(l => l.StartsWith(start, StringComparison.Ordinal), lines);
     }
 
@@ -115,7 +126,8 @@ public sealed class LoadClipTests
         CollectionAssert.AreEqual(model.EncodeImages([image])[0], again.EncodeImages([image])[0]);
         Assert.AreEqual(OwnNormalisation, again.Model.Settings.Normalisation);
         using var other = new PrefixClipTransformer(Context, new TrainedModel(
-            ClipModel.Create(model.Model.Settings.Shape, CPU, 3), SmallModel.Tokenizer, model.Model.Settings with { Normalisation = ImageNormalisation.Clip }, TrainingHistory.Empty));
+            ClipModel.Create(model.Model.Settings.Shape, CPU, 3), SmallModel.Tokenizer,
+                model.Model.Settings with { Normalisation = ImageNormalisation.Clip }, TrainingHistory.Empty));
         CollectionAssert.AreNotEqual(model.EncodeImages([image])[0], other.EncodeImages([image])[0], "the mean matters");
     }
 
@@ -127,12 +139,18 @@ public sealed class LoadClipTests
         model.SaveSafetensors(folder.Path);
         foreach (var file in new[] { "vocab.json", "merges.txt" }) File.Move(folder[file], vocabulary[file]);
         var error = Assert.ThrowsExactly<FileNotFoundException>(() => Context.Transforms.LoadClip(folder.Path));
-        StringAssert.Contains(error.Message, $"The model's vocabulary is not in '{folder.Path}'. Put vocab.json and merges.txt, tokenizer.json, or CLIP's bpe_simple_vocab_16e6.txt.gz there, or set VocabularyPath");
+        StringAssert.Contains(error.Message, $"The model's vocabulary is not in '{folder.Path}'. Put vocab.json and merges.txt, " +
+            "tokenizer.json, or CLIP's bpe_simple_vocab_16e6.txt.gz there, or set VocabularyPath");
         using var loaded = Context.Transforms.LoadClip(folder.Path, new ClipLoadOptions { VocabularyPath = vocabulary.Path });
         CollectionAssert.AreEqual(model.EncodeText(Texts)[0], loaded.EncodeText(Texts)[0]);
         var wrong = Assert.ThrowsExactly<InvalidDataException>(
-            () => Context.Transforms.LoadClip(folder.Path, new ClipLoadOptions { VocabularyPath = Golden.Path("tokenizer", "bpe_simple_vocab_16e6.txt.gz") }));
-        StringAssert.Contains(wrong.Message, $"has 49408 tokens, the model '{folder["open_clip_model.safetensors"]}' {model.VocabularySize}. They do not belong together");
+            () => Context.Transforms.LoadClip(folder.Path, new ClipLoadOptions
+            {
+                VocabularyPath = Golden.Path("tokenizer",
+                "bpe_simple_vocab_16e6.txt.gz")
+            }));
+        StringAssert.Contains(wrong.Message, $"has 49408 tokens, the model '{folder["open_clip_model.safetensors"]}' " +
+            $"{model.VocabularySize}. They do not belong together");
     }
 
     [TestMethod]
@@ -146,7 +164,14 @@ public sealed class LoadClipTests
         foreach (var file in new[] { "vocab.json", "merges.txt" }) File.Delete(folder[file]);
         foreach (var pairs in new object[] { merges, merges.Select(m => m.Split(' ')).ToArray() })
         {
-            folder.Add("tokenizer.json", JsonSerializer.Serialize(new { version = "1.0", model = new { type = "BPE", end_of_word_suffix = "</w>", vocab = vocabulary.RootElement, merges = pairs } }));
+            folder.Add("tokenizer.json", JsonSerializer.Serialize(new
+            {
+                version = "1.0", model = new
+                {
+                    type = "BPE",
+                    end_of_word_suffix = "</w>", vocab = vocabulary.RootElement, merges = pairs
+                }
+            }));
             using var loaded = Context.Transforms.LoadClip(folder.Path);
             CollectionAssert.AreEqual(model.EncodeText(Texts)[2], loaded.EncodeText(Texts)[2]);
         }
@@ -157,7 +182,8 @@ public sealed class LoadClipTests
 
     [TestMethod]
     [DataRow("{\"DatasetTypes\":[],\"Templates\":[\"{}\"],\"ImageDecoding\":\"Upright\"}", "They name no dataset type")]
-    [DataRow("{\"DatasetTypes\":[{\"Name\":\"a\",\"Texts\":\"Caption\"}],\"Templates\":[\"{}\"],\"ImageDecoding\":\"Upright\"}", "They name 1 dataset types, the prefixes are of 2.")]
+    [DataRow("{\"DatasetTypes\":[{\"Name\":\"a\",\"Texts\":\"Caption\"}],\"Templates\":[\"{}\"],\"ImageDecoding\":\"Upright\"}",
+        "They name 1 dataset types, the prefixes are of 2.")]
     [DataRow("{\"DatasetTypes\":[{\"Name\":\"a\",\"Texts\":9}],\"Templates\":[\"{}\"],\"ImageDecoding\":\"Upright\"}", "are damaged")]
     [DataRow("nonsense", "are damaged")]
     [DataRow(null, "The file has prefixes of 2 dataset types, but its metadata do not name them")]
@@ -181,11 +207,14 @@ public sealed class LoadClipTests
     {
         using var folder = new ModelFolder().Add("file", "x");
         using var model = Model();
-        StringAssert.StartsWith(Assert.ThrowsExactly<IOException>(() => model.SaveSafetensors(folder["file"])).Message, $"The folder '{folder["file"]}' cannot be created: ");
+        StringAssert.StartsWith(Assert.ThrowsExactly<IOException>(() => model.SaveSafetensors(folder["file"])).Message,
+            $"The folder '{folder["file"]}' cannot be created: ");
         Directory.CreateDirectory(folder["model.safetensors"]);
-        StringAssert.StartsWith(Assert.ThrowsExactly<IOException>(() => model.SaveSafetensors(folder.Path, ClipLayout.HuggingFace)).Message, $"'{folder["model.safetensors"]}' cannot be written: ");
+        StringAssert.StartsWith(Assert.ThrowsExactly<IOException>(() => model.SaveSafetensors(folder.Path,
+            ClipLayout.HuggingFace)).Message, $"'{folder["model.safetensors"]}' cannot be written: ");
         Assert.IsEmpty(Directory.GetFiles(folder.Path).Where(f => f.Contains(".tmp", StringComparison.Ordinal)));
-        Assert.AreEqual("layout", Assert.ThrowsExactly<ArgumentException>(() => model.SaveSafetensors(folder.Path, (ClipLayout)7)).ParamName);
+        Assert.AreEqual("layout", Assert.ThrowsExactly<ArgumentException>(() => model.SaveSafetensors(folder.Path,
+            (ClipLayout)7)).ParamName);
         model.Dispose();
         Assert.ThrowsExactly<ObjectDisposedException>(() => model.SaveSafetensors(folder.Path));
     }
@@ -198,15 +227,18 @@ public sealed class LoadClipTests
         string[] names = ["red square", "blauer Kreis", "x"];
         var empty = Context.Data.LoadFromEnumerable(Array.Empty<ImageRow>());
         using var classifier = Context.Transforms.ZeroShotClassification(model, names, PrefixSelection.For("größer")).Fit(empty);
-        var expected = model.Model.EncodeClasses(names, PromptTemplates.Of([.. model.Model.Settings.Templates]), PrefixSelection.For("größer"));
+        var expected = model.Model.EncodeClasses(names, PromptTemplates.Of([.. model.Model.Settings.Templates]), PrefixSelection.For(
+            "größer"));
 
         classifier.SaveClassEmbeddings(folder["classes.npy"]);
         var npy = File.ReadAllBytes(folder["classes.npy"]);
         var header = BitConverter.ToUInt16(npy, 8);
         Assert.AreEqual(0, (10 + header) % 64);
         DataTestRows.Equal<byte>([0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y', 1, 0], npy.AsSpan(0, 8).ToArray());
-        Assert.AreEqual("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 8), }", System.Text.Encoding.ASCII.GetString(npy, 10, header).TrimEnd());
-        CollectionAssert.AreEqual(expected, System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(npy.AsSpan(10 + header)).ToArray());
+        Assert.AreEqual("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 8), }", System.Text.Encoding.ASCII.GetString(npy, 10,
+            header).TrimEnd());
+        CollectionAssert.AreEqual(expected, System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(npy.AsSpan(10 + header)).ToArray(
+            ));
 
         classifier.SaveClassEmbeddings(folder["classes.safetensors"]);
         using var file = new SafetensorsFile(File.OpenRead(folder["classes.safetensors"]));

@@ -16,7 +16,8 @@ public sealed class FitFromPretrainedTests
         var folder = new ModelFolder();
         var options = new PrefixClipOptions
         {
-            Architecture = SmallModel.Architecture with { Activation = ClipActivation.QuickGelu, TextLayers = 2 }, PrefixLength = prefixLength,
+            Architecture = SmallModel.Architecture with { Activation = ClipActivation.QuickGelu, TextLayers = 2 },
+            PrefixLength = prefixLength,
             Normalisation = new ImageNormalisation(new(0.3f, 0.4f, 0.5f), new(0.6f, 0.5f, 0.4f)),
         };
         var settings = ModelSettings.From(options, [DatasetType.Caption], SmallModel.Tokenizer.VocabularySize);
@@ -51,7 +52,8 @@ public sealed class FitFromPretrainedTests
         foreach (var (name, bytes) in before) CollectionAssert.AreEqual(bytes, after[name], name);
         for (var i = 0; i < Texts.Length; i++)
         {
-            CollectionAssert.AreEqual(loaded.EncodeText(Texts, PrefixSelection.None)[i], trained.EncodeText(Texts, PrefixSelection.None)[i]);
+            CollectionAssert.AreEqual(loaded.EncodeText(Texts, PrefixSelection.None)[i], trained.EncodeText(Texts,
+                PrefixSelection.None)[i]);
             CollectionAssert.AreNotEqual(loaded.EncodeText(Texts)[i], trained.EncodeText(Texts)[i]);
         }
         CollectionAssert.AreEqual(loaded.EncodeImages([data.Rows[0].Image])[0], trained.EncodeImages([data.Rows[0].Image])[0]);
@@ -64,7 +66,14 @@ public sealed class FitFromPretrainedTests
         using var data = new DrawnData(labelled: 0);
         using var folder = Published();
         using var loaded = Load(folder);
-        using var trained = data.Fit(Options with { InitialWeights = folder.Path, PrefixLength = 0, BatchSize = data.Rows.Count, MinCropScale = 1, Epochs = 1 });
+        using var trained = data.Fit(Options with
+        {
+            InitialWeights = folder.Path,
+            PrefixLength = 0,
+            BatchSize = data.Rows.Count,
+            MinCropScale = 1,
+            Epochs = 1
+        });
         var images = stack(loaded.EncodeImages([.. data.Rows.Select(r => r.Image)]).Select(e => tensor(e)));
         var texts = stack(loaded.EncodeText([.. data.Rows.Select(r => r.Text)], PrefixSelection.None).Select(e => tensor(e)));
         var expected = ContrastiveLoss.Clip(images, texts, tensor((float)loaded.LogitScale)).data<float>()[0];
@@ -84,7 +93,13 @@ public sealed class FitFromPretrainedTests
         using var data = new DrawnData();
         using var folder = Published(prefixLength: 1);
         using var loaded = Load(folder);
-        using var trained = data.Fit(Options with { InitialWeights = folder.Path, TrainableParts = part, DatasetTypes = [DatasetType.Classification, DatasetType.Caption], WarmupSteps = 0 });
+        using var trained = data.Fit(Options with
+        {
+            InitialWeights = folder.Path,
+            TrainableParts = part,
+            DatasetTypes = [DatasetType.Classification, DatasetType.Caption],
+            WarmupSteps = 0
+        });
         var (before, after) = (DrawnData.Weights(loaded), DrawnData.Weights(trained));
         foreach (var (name, bytes) in before.Where(w => w.Key != "prefix_embedding"))
             Assert.AreEqual(TrainingPlan.PartOf(name) == part, !bytes.AsSpan().SequenceEqual(after[name]), name);
@@ -99,7 +114,16 @@ public sealed class FitFromPretrainedTests
         using var data = new DrawnData();
         using var folder = Published();
         using var loaded = Load(folder);
-        var options = Options with { InitialWeights = folder.Path, FrozenTextLayers = 1, FrozenVisionLayers = 1, LayerDecay = 0.7, PrefixLearningRateFactor = 5, WarmupSteps = 0, GradientClipNorm = 1 };
+        var options = Options with
+        {
+            InitialWeights = folder.Path,
+            FrozenTextLayers = 1,
+            FrozenVisionLayers = 1,
+            LayerDecay = 0.7,
+            PrefixLearningRateFactor = 5,
+            WarmupSteps = 0,
+            GradientClipNorm = 1
+        };
         using var trained = data.Fit(options);
         var (before, after) = (DrawnData.Weights(loaded), DrawnData.Weights(trained));
         var complete = options with { Architecture = loaded.Architecture };
@@ -114,21 +138,33 @@ public sealed class FitFromPretrainedTests
     {
         using var data = new DrawnData();
         using var folder = Published();
-        var options = Options with { InitialWeights = folder.Path, TrainableParts = TrainableParts.Prefixes | TrainableParts.Text, FrozenTextLayers = 1, Epochs = 3 };
+        var options = Options with
+        {
+            InitialWeights = folder.Path,
+            TrainableParts = TrainableParts.Prefixes | TrainableParts.Text,
+            FrozenTextLayers = 1,
+            Epochs = 3
+        };
         using var whole = data.Fit(options);
         var withFolder = options with { CheckpointFolder = data["run"] };
         using var cancellation = new CancellationTokenSource();
         Assert.ThrowsExactly<OperationCanceledException>(
-            () => data.Fit(withFolder with { Progress = new Reports(r => { if (r.Step == step) cancellation.Cancel(); }), CancellationToken = cancellation.Token }));
+            () => data.Fit(withFolder with
+            {
+                Progress = new Reports(r => { if (r.Step == step) cancellation.Cancel(); }),
+                CancellationToken = cancellation.Token
+            }));
         var checkpoint = Safetensors.Load(Path.Combine(data["run"], Checkpoint.FileName));
-        Assert.IsFalse(checkpoint.Keys.Any(n => n.StartsWith(ClipOptimizer.FirstMomentPrefix + "visual.", StringComparison.Ordinal)), "no state for frozen weights");
+        Assert.IsFalse(checkpoint.Keys.Any(n => n.StartsWith(ClipOptimizer.FirstMomentPrefix + "visual.", StringComparison.Ordinal)),
+            "no state for frozen weights");
         foreach (var tensor in checkpoint.Values) tensor.Dispose();
         using var resumed = data.Fit(withFolder);
         DrawnData.AreBitEqual(DrawnData.Weights(whole), DrawnData.Weights(resumed));
         CollectionAssert.AreEqual(whole.History.Steps.ToArray(), resumed.History.Steps.ToArray());
 
         void Refused(PrefixClipOptions changed) => StringAssert.Contains(
-            Assert.ThrowsExactly<InvalidDataException>(() => data.Fit(changed)).Message, "belongs to a run with other options or other data.");
+            Assert.ThrowsExactly<InvalidDataException>(() => data.Fit(changed)).Message, "belongs to a run with other options or other " +
+                "data.");
         Refused(withFolder with { FrozenTextLayers = 0 });
         using (NewDisposeScope())
         {
@@ -155,7 +191,12 @@ public sealed class FitFromPretrainedTests
         using var data = new DrawnData();
         using var folder = Published();
         using var loaded = Load(folder);
-        using var trained = data.Fit(Options with { InitialWeights = folder.Path, Architecture = loaded.Architecture with { ImageSize = 24 }, Epochs = 1 });
+        using var trained = data.Fit(Options with
+        {
+            InitialWeights = folder.Path,
+            Architecture = loaded.Architecture with { ImageSize = 24 },
+            Epochs = 1
+        });
         Assert.AreEqual(loaded.Architecture with { ImageSize = 24 }, trained.Architecture);
     }
 
@@ -166,13 +207,17 @@ public sealed class FitFromPretrainedTests
         using var loaded = Load(folder);
         var options = Options with { InitialWeights = folder.Path };
         Assert.AreEqual(
-            $"Architecture contradicts the model '{folder.Path}': EmbeddingSize is 9, the model has 8. Leave Architecture open; only its image size may be another than the model's.",
+            $"Architecture contradicts the model '{folder.Path}': EmbeddingSize is 9, the model has 8. Leave Architecture open; only " +
+                "its image size may be another than the model's.",
             Fails<ArgumentException>(options with { Architecture = loaded.Architecture with { EmbeddingSize = 9 } }).Message);
-        StringAssert.StartsWith(Fails<ArgumentException>(options with { Architecture = loaded.Architecture with { Activation = ClipActivation.Gelu } }).Message,
+        var gelu = loaded.Architecture with { Activation = ClipActivation.Gelu };
+        StringAssert.StartsWith(Fails<ArgumentException>(options with { Architecture = gelu }).Message,
             "Activation is Gelu, but '");
         StringAssert.EndsWith(Fails<ArgumentException>(options with { PrefixLength = 2 }).Message,
             "has 1 prefix token(s) for each dataset type in 'prefix_embedding', and 2 are asked for. Set PrefixLength to 1.");
-        StringAssert.Contains(Fails<ArgumentException>(options with { FrozenTextLayers = 3 }).Message, "FrozenTextLayers is 3; 0 to 2 are allowed");
-        StringAssert.Contains(Fails<FileNotFoundException>(options with { InitialWeights = folder["none"] }).Message, "There is no file or folder");
+        StringAssert.Contains(Fails<ArgumentException>(options with { FrozenTextLayers = 3 }).Message, "FrozenTextLayers is 3; 0 to 2 " +
+            "are allowed");
+        StringAssert.Contains(Fails<FileNotFoundException>(options with { InitialWeights = folder["none"] }).Message,
+            "There is no file or folder");
     }
 }

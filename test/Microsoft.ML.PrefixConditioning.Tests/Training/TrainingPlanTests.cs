@@ -6,7 +6,12 @@ namespace Microsoft.ML.PrefixConditioning.Tests;
 [TestClass]
 public sealed class TrainingPlanTests
 {
-    private static readonly PrefixClipOptions Options = new() { Architecture = TinyGolden.Architecture(ClipActivation.Gelu), ImagePrefixLength = 1 };   // 3 blocks in each tower
+    // 3 blocks in each tower
+    private static readonly PrefixClipOptions Options = new()
+    {
+        Architecture = TinyGolden.Architecture(ClipActivation.Gelu),
+        ImagePrefixLength = 1
+    };
 
     [TestMethod]
     [DataRow("visual.conv1.weight", TrainableParts.Vision)]
@@ -27,9 +32,12 @@ public sealed class TrainingPlanTests
         string[] Frozen(PrefixClipOptions options) => [.. model.Weights.Select(w => w.Key).Where(n => !TrainingPlan.IsTrained(n, options))];
         Assert.IsEmpty(Frozen(Options));
         var onlyPrefixes = Frozen(Options with { TrainableParts = TrainableParts.Prefixes });
-        CollectionAssert.AreEquivalent((string[])["prefix_embedding", "visual.prefix_embedding"], model.Weights.Select(w => w.Key).Except(onlyPrefixes).ToArray());
+        CollectionAssert.AreEquivalent((string[])["prefix_embedding", "visual.prefix_embedding"], model.Weights.Select(w => w.Key).Except(
+            onlyPrefixes).ToArray());
         var one = Frozen(Options with { FrozenVisionLayers = 1 });
-        Assert.IsTrue(one.All(n => n is "visual.conv1.weight" or "visual.class_embedding" or "visual.positional_embedding" or "visual.ln_pre.weight" or "visual.ln_pre.bias"
+        Assert.IsTrue(one.All(n =>
+            n is "visual.conv1.weight" or "visual.class_embedding" or "visual.positional_embedding" 
+                or "visual.ln_pre.weight" or "visual.ln_pre.bias"
             || n.StartsWith("visual.transformer.resblocks.0.", StringComparison.Ordinal)));
         Assert.HasCount(17, one);
         var text = Frozen(Options with { FrozenTextLayers = 3 });
@@ -57,7 +65,8 @@ public sealed class TrainingPlanTests
         using var model = SmallModel.Create(prefixLength: 0);
         var options = new PrefixClipOptions { Architecture = SmallModel.Architecture, TrainableParts = TrainableParts.Prefixes };
         var error = Assert.ThrowsExactly<ArgumentException>(() => TrainingPlan.Apply(model, options));
-        Assert.AreEqual("TrainableParts is Prefixes, FrozenVisionLayers 0 and FrozenTextLayers 0: nothing is left to train. Name more parts, or freeze fewer layers.", error.Message);
+        Assert.AreEqual("TrainableParts is Prefixes, FrozenVisionLayers 0 and FrozenTextLayers 0: nothing is left to train. Name more " +
+            "parts, or freeze fewer layers.", error.Message);
     }
 
     [TestMethod]
@@ -67,8 +76,14 @@ public sealed class TrainingPlanTests
     {
         using var scope = NewDisposeScope();
         Tensor[] weights = [.. Enumerable.Range(0, 2).Select(_ => arange(12, ScalarType.Float32).view(3, 4).clone().requires_grad_())];
-        using var factor = new ClipOptimizer([new("w", weights[0])], 0.9, 0.98, 1e-6, 0.2, null, _ => 0.25) { Method = Enum.Parse<UpdateMethod>(method) };
-        using var plain = new ClipOptimizer([new("w", weights[1])], 0.9, 0.98, 1e-6, 0.2, null) { Method = Enum.Parse<UpdateMethod>(method) };
+        using var factor = new ClipOptimizer([new("w", weights[0])], 0.9, 0.98, 1e-6, 0.2, null, _ =>
+            0.25)
+        { Method = Enum.Parse<UpdateMethod>(method) };
+        using var plain = new ClipOptimizer([new("w", weights[1])], 0.9, 0.98, 1e-6, 0.2, null)
+        {
+            Method = Enum.Parse<UpdateMethod>(
+            method)
+        };
         for (var step = 0; step < 3; step++)
         {
             foreach (var weight in weights) weight.grad = full_like(weight, step + 1f);
