@@ -36,7 +36,7 @@ public sealed class TrainingPlanTests
             onlyPrefixes).ToArray());
         var one = Frozen(Options with { FrozenVisionLayers = 1 });
         Assert.IsTrue(one.All(n =>
-            n is "visual.conv1.weight" or "visual.class_embedding" or "visual.positional_embedding" 
+            n is "visual.conv1.weight" or "visual.class_embedding" or "visual.positional_embedding"
                 or "visual.ln_pre.weight" or "visual.ln_pre.bias"
             || n.StartsWith("visual.transformer.resblocks.0.", StringComparison.Ordinal)));
         Assert.HasCount(17, one);
