@@ -29,8 +29,8 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
     /// <summary>Trains a model on the view's rows.</summary>
     /// <param name="input">Rows with an image, a text and a dataset type; the label is optional.</param>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or has the wrong type.</exception>
-    /// <exception cref="ArgumentException">An option does not fit the rows: a batch size above a dataset type's rows, a missing weight, an unknown validation prefix.</exception>
-    /// <exception cref="InvalidDataException">The rows cannot be trained on: empty texts, unknown dataset types, one class only, unreadable images. Or a checkpoint is damaged, or another run's.</exception>
+    /// <exception cref="ArgumentException">An option does not fit the rows: a batch size above a dataset type's rows, a missing weight, an unknown validation prefix. Or one contradicts the initial weights.</exception>
+    /// <exception cref="InvalidDataException">The rows cannot be trained on: empty texts, unknown dataset types, one class only, unreadable images. Or a checkpoint or the initial weights are damaged, or a checkpoint is another run's.</exception>
     /// <exception cref="IOException">The checkpoint folder cannot be written to, or the vocabulary cannot be read.</exception>
     /// <exception cref="InvalidOperationException">The loss or a weight is no longer a number, or there is no GPU where one is asked for.</exception>
     /// <exception cref="OperationCanceledException">The options' token was cancelled.</exception>
@@ -41,12 +41,17 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
         var device = TorchDevice.Resolve(_options.Device, GpuSettings.Of(_host));
         var rows = TaggedRows.Read(input, _options);                                          // what to learn from
         rows.CheckBatches(_options);
-        var tokenizer = CreateTokenizer(rows);                                                // texts to ids
-        var settings = ModelSettings.From(_options, rows.Types, tokenizer.VocabularySize);
-        var model = ClipModel.Create(settings.Shape, device, SeededRandom.Derive(_seed, WeightsPurpose).NextUInt64(), _options.FastPaths); // two towers and the prefixes
+        using var start = _options.InitialWeights is { } path ? StartingModel.Open(path, _options) : null;   // a published model, or none
+        var tokenizer = start?.Tokenizer ?? CreateTokenizer(rows);                            // texts to ids
+        var options = start?.Complete(_options) ?? _options;
+        var settings = ModelSettings.From(options, rows.Types, tokenizer.VocabularySize);
+        var seed = SeededRandom.Derive(_seed, WeightsPurpose).NextUInt64();
+        var model = start?.Create(settings, device, seed, _options.FastPaths)
+            ?? ClipModel.Create(settings.Shape, device, seed, _options.FastPaths);   // two towers and the prefixes
         try
         {
-            var history = ClipTrainer.Run(_host, model, tokenizer, rows, _options, _seed);     // the only long step
+            if (start is not null) options = StartingModel.Identify(options, model);
+            var history = ClipTrainer.Run(_host, model, tokenizer, rows, options, _seed);      // the only long step
             return new PrefixClipTransformer(_host, new TrainedModel(model, tokenizer, settings, history));
         }
         catch

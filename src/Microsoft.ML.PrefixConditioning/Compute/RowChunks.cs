@@ -23,7 +23,7 @@ internal static unsafe class RowChunks
     /// <summary>Runs over all rows and adds the parts' sums to a total.</summary>
     /// <param name="rows">Number of rows.</param>
     /// <param name="columns">Number of sums.</param>
-    /// <param name="totals">[columns], added to.</param>
+    /// <param name="totals">[columns], added to; null where nobody wants them.</param>
     /// <param name="action">What is done with a part's rows.</param>
     public static void Sum(long rows, int columns, float* totals, SumAction action)
     {
@@ -33,7 +33,7 @@ internal static unsafe class RowChunks
         {
             var parts = first;
             ParallelLoop.Run(chunks, i => action(rows * i / chunks, rows * (i + 1) / chunks, parts + (long)i * columns));
-            for (var chunk = 0; chunk < chunks; chunk++)
+            for (var chunk = 0; chunk < chunks && totals is not null; chunk++)
                 for (var column = 0; column < columns; column++) totals[column] += parts[(long)chunk * columns + column];
         }
     }

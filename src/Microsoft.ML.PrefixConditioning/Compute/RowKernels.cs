@@ -68,8 +68,8 @@ internal static unsafe class RowKernels
             });
             for (var i = 0; i < width; i++)
             {
-                norm.GainGradient[i] += total[i];
-                norm.ShiftGradient[i] += total[width + i];
+                if (norm.GainGradient is not null) norm.GainGradient[i] += total[i];
+                if (norm.ShiftGradient is not null) norm.ShiftGradient[i] += total[width + i];
             }
         }
     }

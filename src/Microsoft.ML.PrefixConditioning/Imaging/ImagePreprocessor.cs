@@ -38,14 +38,12 @@ internal sealed class ImagePreprocessor
             _normalised[i] = (((i % 256) / 255f) - mean[i / 256]) / standardDeviation[i / 256];
     }
 
-    /// <summary>CLIP's mean of red, green and blue (openai/CLIP, <c>clip.py</c>).</summary>
-    public static ReadOnlySpan<float> ClipMean => [0.48145466f, 0.4578275f, 0.40821073f];
-
-    /// <summary>CLIP's standard deviation of red, green and blue (openai/CLIP, <c>clip.py</c>).</summary>
-    public static ReadOnlySpan<float> ClipStandardDeviation => [0.26862954f, 0.26130258f, 0.27577711f];
-
     /// <summary>A preprocessor with CLIP's mean and standard deviation.</summary>
-    public static ImagePreprocessor ForClip(int size) => new(size, ClipMean, ClipStandardDeviation);
+    public static ImagePreprocessor ForClip(int size) => For(size, ImageNormalisation.Clip);
+
+    /// <summary>A preprocessor with a model's own mean and standard deviation.</summary>
+    public static ImagePreprocessor For(int size, ImageNormalisation normalisation) =>
+        new(size, normalisation.Mean.ToArray(), normalisation.StandardDeviation.ToArray());
 
     /// <summary>S: pixels per side of the result.</summary>
     public int Size { get; }

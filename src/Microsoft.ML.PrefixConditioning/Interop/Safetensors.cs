@@ -85,13 +85,13 @@ internal static class Safetensors
     /// <summary>Reads and checks the header; the stream then stands at the first byte of the data.</summary>
     /// <returns>The entries in the order of their data.</returns>
     /// <exception cref="InvalidDataException">The header is truncated, too long, not JSON, or its offsets do not fit.</exception>
-    internal static List<Entry> ReadHeader(Stream stream, out IReadOnlyDictionary<string, string> metadata)
+    internal static List<Entry> ReadHeader(Stream stream, out IReadOnlyDictionary<string, string> metadata, long maxHeaderBytes = MaxHeaderBytes)
     {
         Span<byte> lengthBytes = stackalloc byte[8];
         Fill(stream, lengthBytes, "the header's length");
         var length = BinaryPrimitives.ReadUInt64LittleEndian(lengthBytes);
-        if (length is < 2 or > MaxHeaderBytes)
-            throw new InvalidDataException($"The safetensors header claims {length} bytes; 2 to {MaxHeaderBytes} are allowed. This is not a safetensors file, or it is damaged.");
+        if (length < 2 || length > (ulong)maxHeaderBytes)
+            throw new InvalidDataException($"The safetensors header claims {length} bytes; 2 to {maxHeaderBytes} are allowed. This is not a safetensors file, or it is damaged.");
         if (stream.CanSeek && (long)length > stream.Length - stream.Position)
             throw new InvalidDataException($"The safetensors header claims {length} bytes, but only {stream.Length - stream.Position} follow. The file is truncated.");
         var header = ReadExactly(stream, (int)length);

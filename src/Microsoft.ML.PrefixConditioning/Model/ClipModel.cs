@@ -16,12 +16,13 @@ internal sealed class ClipModel : IDisposable
     {
         _weights = weights;
         Shape = shape;
-        Vision = new VisionTower(weights, shape.Architecture, shape.DatasetTypes, shape.ImagePrefixLength, fastPaths);
+        Vision = shape.Architecture.ResNet is null
+            ? new VisionTower(weights, shape.Architecture, shape.DatasetTypes, shape.ImagePrefixLength, fastPaths) : new ResNetTower(weights, shape.Architecture);
         Text = new TextTower(weights, shape.Architecture, shape.VocabularySize, shape.DatasetTypes, shape.PrefixLength, fastPaths);
         LogitScale = weights.Constant("logit_scale", InitialLogitScale);
         weights.Seal();
         if (!fastPaths.HasFlag(FastPaths.FusedTowers) || weights.Device.type != TorchSharp.DeviceType.CPU) return;
-        _fusedVision = new FusedVisionTower(Vision);
+        _fusedVision = Vision is VisionTower vision ? new FusedVisionTower(vision) : null;   // a ResNet is libtorch's alone
         _fusedText = new FusedTextTower(Text);
     }
 
@@ -30,7 +31,8 @@ internal sealed class ClipModel : IDisposable
         Build(ModelWeights.Initialised(device, seed), shape, fastPaths);
 
     /// <summary>A model whose weights are undefined until they are read.</summary>
-    public static ClipModel CreateUnset(ClipModelShape shape, Device device) => Build(ModelWeights.Unset(device), shape, FastPaths.All);
+    public static ClipModel CreateUnset(ClipModelShape shape, Device device, FastPaths fastPaths = FastPaths.All) =>
+        Build(ModelWeights.Unset(device), shape, fastPaths);
 
     private static ClipModel Build(ModelWeights weights, ClipModelShape shape, FastPaths fastPaths)
     {
@@ -49,7 +51,7 @@ internal sealed class ClipModel : IDisposable
     public ClipModelShape Shape { get; }
 
     /// <summary>[N, 3, S, S] -> [N, D].</summary>
-    public VisionTower Vision { get; }
+    public IVisionTower Vision { get; }
 
     /// <summary>[N, L] ids -> [N, D].</summary>
     public TextTower Text { get; }
@@ -68,32 +70,32 @@ internal sealed class ClipModel : IDisposable
 
     /// <summary>Image embeddings of unit length: [N, 3, S, S] -> [N, D].</summary>
     public Tensor EncodeImages(Tensor images, Tensor? datasetTypes) => _fusedVision is { } tower && !is_grad_enabled()
-        ? FusedPass.Encode(tower, InputOf(images, datasetTypes), Vision.Head) : ToUnitLength(() => Vision.Forward(images, datasetTypes));
+        ? FusedPass.Encode(tower, InputOf(images, datasetTypes)) : ToUnitLength(() => Vision.Forward(images, datasetTypes));
 
     /// <summary>Text embeddings of unit length: [N, L] -> [N, D].</summary>
     public Tensor EncodeTexts(Tensor ids, Tensor? datasetTypes) => _fusedText is { } tower && !is_grad_enabled()
-        ? FusedPass.Encode(tower, InputOf(ids, datasetTypes, Text), Text.Head) : ToUnitLength(() => Text.Forward(ids, datasetTypes));
+        ? FusedPass.Encode(tower, TextInputOf(ids, datasetTypes)) : ToUnitLength(() => Text.Forward(ids, datasetTypes));
 
     /// <summary>The same as a pass that can be gone back through.</summary>
     public ITowerPass BeginImages(Tensor images, Tensor? datasetTypes) => _fusedVision is { } tower
-        ? new FusedPass<VisionInput>(tower, InputOf(images, datasetTypes), Vision.Head) : new GraphPass(EncodeImages(images, datasetTypes));
+        ? new FusedPass<VisionInput>(tower, InputOf(images, datasetTypes)) : new GraphPass(EncodeImages(images, datasetTypes));
 
     /// <summary>The same as a pass that can be gone back through.</summary>
     public ITowerPass BeginTexts(Tensor ids, Tensor? datasetTypes) => _fusedText is { } tower
-        ? new FusedPass<TextInput>(tower, InputOf(ids, datasetTypes, Text), Text.Head) : new GraphPass(EncodeTexts(ids, datasetTypes));
+        ? new FusedPass<TextInput>(tower, TextInputOf(ids, datasetTypes)) : new GraphPass(EncodeTexts(ids, datasetTypes));
 
     private VisionInput InputOf(Tensor images, Tensor? datasetTypes) =>
-        new(images.contiguous(), Vision.Prefixes is null ? null : datasetTypes?.data<long>().ToArray());
+        new(images.contiguous(), Shape.ImagePrefixLength == 0 ? null : datasetTypes?.data<long>().ToArray());
 
     /// <summary>Every text up to its end token, which has the largest id; its first place counts.</summary>
-    private static TextInput InputOf(Tensor ids, Tensor? datasetTypes, TextTower text)
+    private TextInput TextInputOf(Tensor ids, Tensor? datasetTypes)
     {
         using var scope = NewDisposeScope();
         var (values, length) = (ids.data<long>().ToArray(), (int)ids.shape[1]);
         var texts = values.Chunk(length).Select(row => Array.ConvertAll(row[..(Array.IndexOf(row, row.Max()) + 1)], id => (int)id)).ToArray();
-        if (values.Any(id => id < 0 || id >= text.Tokens.shape[0]))
-            throw new ArgumentOutOfRangeException(nameof(ids), $"A token id is {values.Max()}, the vocabulary has {text.Tokens.shape[0]}; use the model's own tokenizer.");
-        return new TextInput(texts, text.Prefixes is null ? null : datasetTypes?.data<long>().ToArray());
+        if (values.Any(id => id < 0 || id >= Text.Tokens.shape[0]))
+            throw new ArgumentOutOfRangeException(nameof(ids), $"A token id is {values.Max()}, the vocabulary has {Text.Tokens.shape[0]}; use the model's own tokenizer.");
+        return new TextInput(texts, Text.Prefixes is null ? null : datasetTypes?.data<long>().ToArray());
     }
 
     private static Tensor ToUnitLength(Func<Tensor> features)

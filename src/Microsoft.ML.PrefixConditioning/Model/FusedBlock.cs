@@ -130,7 +130,7 @@ internal sealed unsafe class FusedBlock : IDisposable
             return;
         }
         RowKernels.MultiplyAndSum(layout.Sequences, _width, queries, null, _inBias.Gradient);
-        RowKernels.MultiplyAndSum(tokens, 2 * _width, packed.Data, null, _inBias.Gradient + _width);
+        RowKernels.MultiplyAndSum(tokens, 2 * _width, packed.Data, null, _inBias.IsTrained ? _inBias.Gradient + _width : null);
         _in.AddProduct(scratch.Queries.Tensor, memory.QueryNormed.Tensor);
         _in.AddProduct(packed.Tensor, normed.Tensor, _width);
         normedGradient.Tensor.addmm_(packed.Tensor, _keyValue, beta: 0);
@@ -165,6 +165,9 @@ internal sealed unsafe class FusedBlock : IDisposable
         for (var i = 0; i < rows.Length; i++)
             for (var column = 0; column < _width; column++) target.Data[rows[i] * _width + column] += source.Data[(long)i * _width + column];
     }
+
+    /// <summary>Whether one of the block's weights is trained now.</summary>
+    public bool IsTrained => _attentionNorm.IsTrained || _mlpNorm.IsTrained || Array.Exists(Weights, w => w.IsTrained);
 
     private FusedWeight[] Weights => [_in, _inBias, _out, _outBias, _expand, _expandBias, _reduce, _reduceBias];
 

@@ -22,7 +22,12 @@ internal sealed unsafe class FusedBlocks : IDisposable
     }
 
     /// <summary>Memory for one pass; give it back with <see cref="Return"/>.</summary>
-    public TowerMemory Rent() => _unused.TryTake(out var memory) ? memory : new TowerMemory(_blocks.Length);
+    public TowerMemory Rent()
+    {
+        // Asking makes libtorch give this thread the number of threads that was set; a matrix product alone would not.
+        _ = get_num_threads();
+        return _unused.TryTake(out var memory) ? memory : new TowerMemory(_blocks.Length);
+    }
 
     /// <summary>Keeps memory for a later pass.</summary>
     /// <param name="memory">What <see cref="Rent"/> gave.</param>
@@ -50,19 +55,25 @@ internal sealed unsafe class FusedBlocks : IDisposable
         return x;
     }
 
-    /// <summary>Adds to the gradients of all blocks' weights.</summary>
+    /// <summary>Whether a block has a weight that is trained now.</summary>
+    public bool IsTrained => Array.Exists(_blocks, b => b.IsTrained);
+
+    /// <summary>Adds to the gradients of all blocks' trained weights; goes back no further than somebody needs it.</summary>
     /// <param name="memory">Of <see cref="Forward"/>.</param>
     /// <param name="gradient">[N, W], of the result.</param>
-    /// <returns>[T, W], the gradient of the input.</returns>
-    public MatrixBuffer Backward(TowerMemory memory, Tensor gradient)
+    /// <param name="inputIsTrained">Whether the gradient of the input is wanted.</param>
+    /// <returns>[T, W], the gradient of the input; null where it is not wanted.</returns>
+    public MatrixBuffer? Backward(TowerMemory memory, Tensor gradient, bool inputIsTrained)
     {
+        var first = inputIsTrained ? 0 : Array.FindIndex(_blocks, b => b.IsTrained);
+        if (first < 0) return null;
         var pooled = memory.PooledGradient.Resize(gradient.shape[0], _width);
         pooled.Tensor.copy_(gradient);
         var tokens = memory.Gradient.Resize(memory.Whole!.Rows, _width);
-        for (var i = _blocks.Length - 1; i >= 0; i--)
+        for (var i = _blocks.Length - 1; i >= first; i--)
             if (i == _blocks.Length - 1) _blocks[i].Backward(memory.Last!, memory.QueryRows, memory.Blocks[i], memory.Scratch, pooled, tokens);
             else _blocks[i].Backward(memory.Whole, memory.QueryRows, memory.Blocks[i], memory.Scratch, tokens, tokens);
-        return tokens;
+        return inputIsTrained ? tokens : null;
     }
 
     /// <inheritdoc/>

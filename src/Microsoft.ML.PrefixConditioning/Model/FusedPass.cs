@@ -12,17 +12,16 @@ internal sealed class FusedPass<TInput> : ITowerPass
 
     /// <param name="tower">The tower.</param>
     /// <param name="input">What is encoded; tensors in it must live as long as the pass.</param>
-    /// <param name="head">Pooled tokens to embeddings: [N, W] -> [N, D].</param>
-    public FusedPass(IFusedTower<TInput> tower, TInput input, Func<Tensor, Tensor> head)
+    public FusedPass(IFusedTower<TInput> tower, TInput input)
     {
         (_tower, _input, _memory) = (tower, input, tower.Blocks.Rent());
         try
         {
             using var scope = NewDisposeScope();
             using (no_grad())
-                _pooled = tower.Forward(input, _memory, keep: true).Tensor.detach().DetachFromDisposeScope();
-            _pooled.requires_grad_(true);
-            Embeddings = nn.functional.normalize(head(_pooled), p: 2, dim: 1).DetachFromDisposeScope();
+                _pooled = tower.Forward(input, _memory, keep: tower.IsTrained).Tensor.detach().DetachFromDisposeScope();
+            _pooled.requires_grad_(tower.IsTrained);
+            Embeddings = nn.functional.normalize(tower.Head(_pooled), p: 2, dim: 1).DetachFromDisposeScope();
         }
         catch
         {
@@ -37,10 +36,12 @@ internal sealed class FusedPass<TInput> : ITowerPass
     /// <inheritdoc/>
     public void Backward(Tensor gradient)
     {
+        if (!Embeddings.requires_grad) return;   // nothing of the tower is trained
         using var scope = NewDisposeScope();
         Embeddings.backward([gradient]);
+        if (_pooled.grad is not { } pooledGradient) return;
         using var noGrad = no_grad();
-        _tower.Backward(_input, _memory, _pooled.grad!);
+        _tower.Backward(_input, _memory, pooledGradient);
     }
 
     /// <inheritdoc/>
@@ -56,14 +57,14 @@ internal sealed class FusedPass<TInput> : ITowerPass
 internal static class FusedPass
 {
     /// <summary>Embeddings of unit length, [N, D].</summary>
-    public static Tensor Encode<TInput>(IFusedTower<TInput> tower, TInput input, Func<Tensor, Tensor> head)
+    public static Tensor Encode<TInput>(IFusedTower<TInput> tower, TInput input)
     {
         using var scope = NewDisposeScope();
         var memory = tower.Blocks.Rent();
         try
         {
             var pooled = tower.Forward(input, memory, keep: false).Tensor;
-            return nn.functional.normalize(head(pooled), p: 2, dim: 1).MoveToOuterDisposeScope();
+            return nn.functional.normalize(tower.Head(pooled), p: 2, dim: 1).MoveToOuterDisposeScope();
         }
         finally
         {

@@ -11,10 +11,12 @@ internal sealed unsafe class FusedTextTower : IFusedTower<TextInput>
 {
     private readonly FusedWeight _tokens, _positions;
     private readonly FusedWeight? _prefixes;
+    private readonly TextTower _tower;
     private readonly int _prefixLength, _width;
 
     public FusedTextTower(TextTower tower)
     {
+        _tower = tower;
         _tokens = new FusedWeight(tower.Tokens);
         _positions = new FusedWeight(tower.Positions);
         if (tower.Prefixes is { } prefixes) (_prefixes, _prefixLength) = (new FusedWeight(prefixes.Table), prefixes.Length);
@@ -24,6 +26,14 @@ internal sealed unsafe class FusedTextTower : IFusedTower<TextInput>
 
     /// <inheritdoc/>
     public FusedBlocks Blocks { get; }
+
+    /// <inheritdoc/>
+    public bool IsTrained => InputIsTrained || Blocks.IsTrained;
+
+    private bool InputIsTrained => _tokens.IsTrained || _positions.IsTrained || _prefixes is { IsTrained: true };
+
+    /// <inheritdoc/>
+    public TorchSharp.torch.Tensor Head(TorchSharp.torch.Tensor pooled) => _tower.Head(pooled);
 
     /// <inheritdoc/>
     public MatrixBuffer Forward(TextInput input, TowerMemory memory, bool keep)
@@ -47,7 +57,7 @@ internal sealed unsafe class FusedTextTower : IFusedTower<TextInput>
     /// <inheritdoc/>
     public void Backward(TextInput input, TowerMemory memory, TorchSharp.torch.Tensor gradient)
     {
-        var tokens = Blocks.Backward(memory, gradient);
+        if (Blocks.Backward(memory, gradient, InputIsTrained) is not { } tokens) return;
         foreach (var weight in new[] { _tokens, _positions, _prefixes }) weight?.BeginBackward();
         var prefix = input.DatasetTypes is null ? 0 : _prefixLength;
         long row = 0;
@@ -64,6 +74,7 @@ internal sealed unsafe class FusedTextTower : IFusedTower<TextInput>
 
     private void Add(MatrixBuffer source, long sourceRow, float* target, long targetRow)
     {
+        if (target is null) return;   // frozen
         var sum = Row(target, targetRow);
         TensorPrimitives.Add<float>(Row(source.Data, sourceRow), sum, sum);
     }

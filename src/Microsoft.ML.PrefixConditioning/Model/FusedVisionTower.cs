@@ -9,10 +9,12 @@ internal sealed unsafe class FusedVisionTower : IFusedTower<VisionInput>
     private readonly FusedWeight _patches, _classToken, _positions;
     private readonly FusedWeight? _prefixes;
     private readonly FusedNorm _firstNorm;
+    private readonly VisionTower _tower;
     private readonly int _prefixLength, _patchSize, _width;
 
     public FusedVisionTower(VisionTower tower)
     {
+        _tower = tower;
         _patches = new FusedWeight(tower.Patches);
         _classToken = new FusedWeight(tower.ClassToken);
         _positions = new FusedWeight(tower.Positions);
@@ -24,6 +26,14 @@ internal sealed unsafe class FusedVisionTower : IFusedTower<VisionInput>
 
     /// <inheritdoc/>
     public FusedBlocks Blocks { get; }
+
+    /// <inheritdoc/>
+    public bool IsTrained => InputIsTrained || Blocks.IsTrained;
+
+    private bool InputIsTrained => _patches.IsTrained || _classToken.IsTrained || _positions.IsTrained || _firstNorm.IsTrained || _prefixes is { IsTrained: true };
+
+    /// <inheritdoc/>
+    public Tensor Head(Tensor pooled) => _tower.Head(pooled);
 
     /// <inheritdoc/>
     public MatrixBuffer Forward(VisionInput input, TowerMemory memory, bool keep)
@@ -59,14 +69,14 @@ internal sealed unsafe class FusedVisionTower : IFusedTower<VisionInput>
     {
         int count = (int)input.Images.shape[0], patches = (int)(memory.Patches.Tensor.shape[0] / count);
         int prefix = input.DatasetTypes is null ? 0 : _prefixLength, length = prefix + 1 + patches;
-        var tokens = Blocks.Backward(memory, gradient);
+        if (Blocks.Backward(memory, gradient, InputIsTrained) is not { } tokens) return;
         foreach (var weight in new[] { _patches, _classToken, _positions, _prefixes }) weight?.BeginBackward();
         RowKernels.NormaliseBack((long)count * length, _width, memory.Embedded.Data, memory.Statistics.Data, _firstNorm.BeginBackward(), tokens.Data, tokens.Data, overwrite: true);
         var embedded = memory.Patches;
         ParallelLoop.Run(count, image =>
             CopyValues(tokens.Data + ((long)image * length + prefix + 1) * _width, embedded.Data + (long)image * patches * _width, patches * _width));
         _patches.AddProduct(embedded.Tensor, memory.Columns.Tensor);
-        ParallelLoop.Run(1 + patches, position =>
+        ParallelLoop.Run(_positions.IsTrained ? 1 + patches : 0, position =>
         {
             for (var image = 0; image < count; image++)
                 Add(tokens.Data + ((long)image * length + prefix + position) * _width, _positions.Gradient + (long)position * _width, _width);
@@ -74,8 +84,8 @@ internal sealed unsafe class FusedVisionTower : IFusedTower<VisionInput>
         for (var image = 0; image < count; image++)
         {
             var row = tokens.Data + (long)image * length * _width;
-            if (prefix > 0) Add(row, _prefixes!.Gradient + input.DatasetTypes![image] * prefix * _width, prefix * _width);
-            Add(row + prefix * _width, _classToken.Gradient, _width);
+            if (prefix > 0 && _prefixes!.IsTrained) Add(row, _prefixes.Gradient + input.DatasetTypes![image] * prefix * _width, prefix * _width);
+            if (_classToken.IsTrained) Add(row + prefix * _width, _classToken.Gradient, _width);
         }
     }
 

@@ -32,7 +32,10 @@ internal sealed unsafe class FusedWeight : IDisposable
     /// <summary>The matrix's transpose.</summary>
     public Tensor Transposed { get; }
 
-    /// <summary>First value of the gradient, after <see cref="BeginBackward"/>.</summary>
+    /// <summary>Whether the weight is trained now; a frozen one gets no gradient.</summary>
+    public bool IsTrained => _weight.requires_grad;
+
+    /// <summary>First value of the gradient, after <see cref="BeginBackward"/>; null for a frozen weight.</summary>
     public float* Gradient { get; private set; }
 
     /// <summary>Finds the weight's gradient, or gives it one of zeros; everything that follows adds to it.</summary>
@@ -40,6 +43,8 @@ internal sealed unsafe class FusedWeight : IDisposable
     {
         _gradient?.Dispose();
         _gradient = null;
+        Gradient = null;
+        if (!IsTrained) return;
         var gradient = _weight.grad;
         if (gradient is null || gradient.IsInvalid)
         {
@@ -57,8 +62,9 @@ internal sealed unsafe class FusedWeight : IDisposable
     /// <param name="firstRow">First row of the weight that is meant.</param>
     public void AddProduct(Tensor left, Tensor right, long firstRow = 0)
     {
+        if (_gradient is null) return;
         using var transposed = left.t();
-        using var rows = _gradient!.narrow(0, firstRow, left.shape[1]);
+        using var rows = _gradient.narrow(0, firstRow, left.shape[1]);
         rows.addmm_(transposed, right, beta: 1, alpha: 1);
     }
 

@@ -8,6 +8,12 @@ internal interface IFusedTower<TInput> : IDisposable
     /// <summary>Its blocks, which own the memory of passes.</summary>
     FusedBlocks Blocks { get; }
 
+    /// <summary>Whether a weight below the last norm is trained, so that going back makes sense.</summary>
+    bool IsTrained { get; }
+
+    /// <summary>Pooled tokens to embeddings, not yet of unit length: [N, W] -> [N, D].</summary>
+    Tensor Head(Tensor pooled);
+
     /// <summary>The pooled tokens before the last norm: [N, W], in the pass's memory.</summary>
     /// <param name="input">What is encoded.</param>
     /// <param name="memory">Of <see cref="Blocks"/>.</param>

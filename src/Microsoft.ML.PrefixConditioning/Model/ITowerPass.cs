@@ -20,7 +20,10 @@ internal sealed class GraphPass(Tensor embeddings) : ITowerPass
     public Tensor Embeddings { get; } = embeddings.DetachFromDisposeScope();
 
     /// <inheritdoc/>
-    public void Backward(Tensor gradient) => Embeddings.backward([gradient]);
+    public void Backward(Tensor gradient)
+    {
+        if (Embeddings.requires_grad) Embeddings.backward([gradient]);   // a frozen tower has no way back
+    }
 
     /// <inheritdoc/>
     public void Dispose() => Embeddings.Dispose();

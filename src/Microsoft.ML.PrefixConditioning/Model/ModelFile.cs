@@ -6,12 +6,13 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <remarks>
 /// Main stream: i32 format version, i32 number of parts, then per part its name and the SHA-256 of its bytes.
 /// Parts, each a binary stream of its own: settings (JSON), vocabulary, weights (safetensors), history.
+/// Version 2 added the mean and standard deviation of pixels to the settings.
 /// A file of a newer version, a missing part and a changed byte are each refused with an error that says so.
 /// </remarks>
 internal static class ModelFile
 {
     /// <summary>Version that this code writes, and the newest that it reads.</summary>
-    public const int FormatVersion = 1;
+    public const int FormatVersion = 2;
 
     private const string SettingsPart = "settings.json", VocabularyPart = "vocabulary.bin";
     private const string WeightsPart = "weights.safetensors", HistoryPart = "history.bin";

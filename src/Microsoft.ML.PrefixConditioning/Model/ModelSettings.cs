@@ -20,6 +20,10 @@ internal sealed record ModelSettings
     public required int PrefixLength { get; init; }
     public required int ImagePrefixLength { get; init; }
     public required ImageDecoding ImageDecoding { get; init; }
+
+    /// <summary>Mean and standard deviation of pixels. Since format version 2; before it all models had CLIP's.</summary>
+    public ImageNormalisation Normalisation { get; init; } = ImageNormalisation.Clip;
+
     public required IReadOnlyList<string> Templates { get; init; }
     public required BadImagePolicy BadImages { get; init; }
     public required string ImageColumnName { get; init; }
@@ -33,7 +37,7 @@ internal sealed record ModelSettings
     {
         Architecture = options.Architecture, VocabularySize = vocabularySize, DatasetTypes = trainedTypes,
         PrefixLength = options.PrefixLength, ImagePrefixLength = options.ImagePrefixLength,
-        ImageDecoding = options.ImageDecoding, Templates = [.. options.PromptTemplates], BadImages = options.BadImages,
+        ImageDecoding = options.ImageDecoding, Normalisation = options.Normalisation, Templates = [.. options.PromptTemplates], BadImages = options.BadImages,
         ImageColumnName = options.ImageColumnName, TextColumnName = options.TextColumnName, LabelColumnName = options.LabelColumnName,
         ImageEmbeddingColumnName = options.ImageEmbeddingColumnName, TextEmbeddingColumnName = options.TextEmbeddingColumnName,
     };
@@ -53,6 +57,7 @@ internal sealed record ModelSettings
         {
             var settings = JsonSerializer.Deserialize<ModelSettings>(json, Json) ?? throw new JsonException("The settings are null.");
             var faults = settings.Architecture.Faults().ToList();
+            faults.AddRange(settings.Normalisation.Faults());
             if (settings.DatasetTypes.Count == 0) faults.Add("There is no dataset type.");
             if (settings.DatasetTypes.Any(t => string.IsNullOrWhiteSpace(t?.Name))) faults.Add("A dataset type has no name.");
             else if (settings.DatasetTypes.DistinctBy(t => t.Name).Count() < settings.DatasetTypes.Count) faults.Add("Two dataset types have one name.");

@@ -5,7 +5,7 @@ namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>The named weights of one model. Towers declare each weight here once, with its name, shape and initial values.</summary>
 /// <remarks>
-/// Names are open_clip's, so that loading a file is a look-up. Every weight is a leaf with a gradient, lives on one device and is
+/// Names are open_clip's, so that loading a file is a look-up. Every weight but statistics is a leaf with a gradient; it lives on one device and is
 /// owned by this object. Declaring draws from one generator in order of declaration: a seed gives the same weights everywhere.
 /// </remarks>
 internal sealed class ModelWeights : IDisposable
@@ -25,8 +25,12 @@ internal sealed class ModelWeights : IDisposable
     /// <summary>All weights in order of declaration.</summary>
     public IReadOnlyList<KeyValuePair<string, Tensor>> Named => _named;
 
-    /// <summary>Number of values in all weights.</summary>
-    public long ParameterCount => _named.Sum(w => w.Value.numel());
+    /// <summary>Number of values in all weights, statistics not counted.</summary>
+    public long ParameterCount => _named.Where(w => !IsStatistic(w.Key)).Sum(w => w.Value.numel());
+
+    /// <summary>Whether a weight is a running statistic of batch normalisation, which no gradient changes.</summary>
+    public static bool IsStatistic(string name) =>
+        name.EndsWith(".running_mean", StringComparison.Ordinal) || name.EndsWith(".running_var", StringComparison.Ordinal);
 
     /// <summary>Where the weights are.</summary>
     public Device Device => _device;
@@ -46,11 +50,11 @@ internal sealed class ModelWeights : IDisposable
     private Tensor Declare(string name, long[] shape, Action<Tensor> initialise)
     {
         using var scope = NewDisposeScope();   // for the aliases that in-place operations return
-        var weight = empty(shape, ScalarType.Float32);
+        var weight = _device.type == DeviceType.META ? empty(shape, ScalarType.Float32, _device) : empty(shape, ScalarType.Float32);
         if (_generator is not null)
             using (no_grad()) initialise(weight);
         if (_device.type != DeviceType.CPU) weight = weight.to(_device);
-        weight.requires_grad_(true);
+        weight.requires_grad_(!IsStatistic(name));
         weight.DetachFromDisposeScope();
         _named.Add(new(name, weight));
         return weight;

@@ -29,6 +29,15 @@ internal sealed class TrainedModel(ClipModel network, ClipTokenizer tokenizer, M
         Safetensors.Write(stream, [.. network.Weights]);
     }
 
+    /// <summary>Writes the model as the files that other programs know.</summary>
+    /// <exception cref="IOException">A file cannot be written.</exception>
+    /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
+    public void Export(string folder, ClipLayout layout)
+    {
+        using var use = _uses.Begin();
+        ClipExport.Write(folder, layout, network, Tokenizer, Settings);
+    }
+
     /// <summary>Does nothing for a model that can be used.</summary>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public void ThrowIfDisposed() => _uses.Begin().Dispose();

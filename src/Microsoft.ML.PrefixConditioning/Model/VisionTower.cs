@@ -7,7 +7,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// Source: open_clip v3.3.0 (<c>VisionTransformer</c>): patches, class token first, norm before the blocks, pooled at the class
 /// token. N images, S image size, G patches, P prefix tokens, W width, D embedding size.
 /// </remarks>
-internal sealed class VisionTower
+internal sealed class VisionTower : IVisionTower
 {
     private readonly Tensor _projection;
     private readonly long _patchSize;

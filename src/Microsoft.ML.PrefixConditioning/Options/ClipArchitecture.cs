@@ -3,7 +3,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>Sizes of the two towers. Start from a preset and change what you need: <c>ClipArchitecture.Tiny with { ImageSize = 64 }</c>.</summary>
 /// <remarks>
 /// Both towers are pre-norm transformers as open_clip v3.3.0 builds them. The presets ViT-B/32, ViT-B/16 and ViT-L/14 are the
-/// CLIP paper's (arXiv 2103.00020, table 20); Tiny and Small are sized for training on a processor.
+/// CLIP paper's (arXiv 2103.00020, table 20), ViT-H/14 is open_clip's; Tiny and Small are sized for training on a processor.
 /// </remarks>
 public sealed record ClipArchitecture
 {
@@ -58,6 +58,14 @@ public sealed record ClipArchitecture
     /// <value>Default <see cref="ClipActivation.Gelu"/>; OpenAI's own models use <see cref="ClipActivation.QuickGelu"/>.</value>
     public ClipActivation Activation { get; init; } = ClipActivation.Gelu;
 
+    /// <summary>Blocks of the stages of a ResNet as the vision tower; then the other sizes have their meaning there.</summary>
+    /// <value>
+    /// Null for a vision transformer. With a ResNet, <see cref="VisionWidth"/> is the stem's width (even), <see cref="VisionLayers"/> is 4 (the stages),
+    /// <see cref="VisionHeads"/> are those of the attention pooling, and <see cref="PatchSize"/> is 32. It can only start from
+    /// <see cref="PrefixClipOptions.InitialWeights"/>, because its batch normalisation keeps its statistics. Default null.
+    /// </value>
+    public ResNetStages? ResNet { get; init; }
+
     /// <summary>About 2 M parameters at 48 x 48 pixels: trains in a minute or two on two processor cores.</summary>
     public static ClipArchitecture Tiny { get; } = new()
     {
@@ -85,6 +93,19 @@ public sealed record ClipArchitecture
         TextWidth = 768, TextHeads = 12, EmbeddingSize = 768,
     };
 
+    /// <summary>open_clip's ViT-H/14: 986 M parameters, 224 x 224 pixels.</summary>
+    public static ClipArchitecture ViTH14 { get; } = new()
+    {
+        PatchSize = 14, VisionWidth = 1280, VisionLayers = 32, VisionHeads = 16,
+        TextWidth = 1024, TextLayers = 24, TextHeads = 16, EmbeddingSize = 1024,
+    };
+
+    /// <summary>OpenAI's RN50: 102 M parameters, 224 x 224 pixels; from initial weights only.</summary>
+    public static ClipArchitecture RN50 { get; } = new()
+    {
+        ResNet = new ResNetStages(3, 4, 6, 3), VisionWidth = 64, VisionLayers = 4, VisionHeads = 32, EmbeddingSize = 1024, Activation = ClipActivation.QuickGelu,
+    };
+
     /// <summary>Every fault of these sizes, in a user's words; empty when they fit together.</summary>
     internal IEnumerable<string> Faults()
     {
@@ -97,6 +118,9 @@ public sealed record ClipArchitecture
         if (ContextLength < 3) yield return $"{nameof(ContextLength)} is {ContextLength}; at least 3 is needed: start, one token, end.";
         foreach (var (name, value) in new[] { (nameof(VisionLayers), VisionLayers), (nameof(TextLayers), TextLayers), (nameof(EmbeddingSize), EmbeddingSize) })
             if (value < 1) yield return $"{name} is {value}; at least 1 is needed.";
+        if (ResNet is { } stages && (stages.ToArray().Any(n => n is < 1 or > MaxLayers) || VisionLayers != 4 || PatchSize != 32 || VisionWidth % 2 != 0))
+            yield return $"{nameof(ResNet)} is {stages} with {nameof(VisionLayers)} {VisionLayers}, {nameof(PatchSize)} {PatchSize} and {nameof(VisionWidth)} {VisionWidth}; " +
+                $"a stage has 1 to {MaxLayers} blocks, there are 4 layers, the patch size is 32 and the width even.";
         foreach (var (name, value, most) in new[]
         {
             (nameof(ImageSize), ImageSize, MaxLength), (nameof(ContextLength), ContextLength, MaxLength),
@@ -109,6 +133,17 @@ public sealed record ClipArchitecture
             yield return FormattableString.Invariant($"{nameof(MlpRatio)} is {MlpRatio}, which gives a tower of width {narrow} no hidden unit; make it larger.");
         if (!Enum.IsDefined(Activation)) yield return $"{nameof(Activation)} is {(int)Activation}; use a member of {nameof(ClipActivation)}.";
     }
+}
+
+/// <summary>Bottleneck blocks of each stage of a ResNet; RN50 has 3, 4, 6 and 3.</summary>
+/// <param name="First">Blocks of the first stage, at a quarter of the image's size.</param>
+/// <param name="Second">Blocks of the second stage, at an eighth.</param>
+/// <param name="Third">Blocks of the third stage, at a sixteenth.</param>
+/// <param name="Fourth">Blocks of the fourth stage, at a 32nd.</param>
+public sealed record ResNetStages(int First, int Second, int Third, int Fourth)
+{
+    /// <summary>All four in order.</summary>
+    internal int[] ToArray() => [First, Second, Third, Fourth];
 }
 
 /// <summary>The activation inside a transformer block.</summary>

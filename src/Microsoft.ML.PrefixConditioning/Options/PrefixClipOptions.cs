@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Every setting of <c>PrefixClipEstimator</c>. Immutable; the library never changes it.</summary>
@@ -5,6 +7,8 @@ namespace Microsoft.ML.PrefixConditioning;
 public sealed record PrefixClipOptions
 {
     internal const int MaxPrefixLength = 64; // as long as a whole caption; the paper uses 1
+
+    private readonly ClipArchitecture? _architecture;
 
     /// <summary>Column with the image.</summary>
     /// <value>Text (a path or a locator inside an archive), a vector of bytes (an encoded file) or an ML.NET image. Default "Image".</value>
@@ -31,8 +35,47 @@ public sealed record PrefixClipOptions
     public string TextEmbeddingColumnName { get; init; } = "TextEmbedding";
 
     /// <summary>Sizes of the two towers.</summary>
-    /// <value>Default <see cref="ClipArchitecture.Tiny"/>.</value>
-    public ClipArchitecture Architecture { get; init; } = ClipArchitecture.Tiny;
+    /// <value>
+    /// Null leaves it open: <see cref="ClipArchitecture.Tiny"/>, or with <see cref="InitialWeights"/> that of the file. One that is set must be
+    /// the file's; its image size may differ, and then position embeddings are interpolated. Default open.
+    /// </value>
+    [AllowNull]
+    public ClipArchitecture Architecture
+    {
+        get => _architecture ?? ClipArchitecture.Tiny;
+        init => _architecture = value;
+    }
+
+    /// <summary>A published CLIP model to start from: a folder or file as <c>mlContext.Transforms.LoadClip</c> reads them.</summary>
+    /// <value>
+    /// A path, or null to start from random weights. Architecture, vocabulary, mean and standard deviation are the file's then, and prefixes are
+    /// added to it with random values. Default null.
+    /// </value>
+    public string? InitialWeights { get; init; }
+
+    /// <summary>Which parts are trained; the others stay as they are.</summary>
+    /// <value>Default <see cref="TrainableParts.All"/>.</value>
+    public TrainableParts TrainableParts { get; init; } = TrainableParts.All;
+
+    /// <summary>Blocks of the vision tower that stay as they are, from the first one on, and with them patch and position embeddings.</summary>
+    /// <value>0, which freezes nothing, to the number of blocks. Default 0.</value>
+    public int FrozenVisionLayers { get; init; }
+
+    /// <summary>Blocks of the text tower that stay as they are, from the first one on, and with them token and position embeddings.</summary>
+    /// <value>0, which freezes nothing, to the number of blocks. Default 0.</value>
+    public int FrozenTextLayers { get; init; }
+
+    /// <summary>Learning rate of the prefixes over that of the rest; prefixes that are new in a trained model may learn faster.</summary>
+    /// <value>Greater than 0. Default 1.</value>
+    public double PrefixLearningRateFactor { get; init; } = 1;
+
+    /// <summary>Factor by which the learning rate falls from each block of a tower to the one before it.</summary>
+    /// <value>
+    /// Above 0, at most 1. In a tower of L blocks, block i (from 1) learns with the rate times decay^(L + 1 - i), the embeddings before the blocks
+    /// with decay^(L + 1); last norm, projections, prefixes and logit scale with the whole rate. Default 1: the same rate for all.
+    /// Source: ELECTRA (arXiv 2003.10555), in the form of BEiT (arXiv 2106.08254).
+    /// </value>
+    public double LayerDecay { get; init; } = 1;
 
     /// <summary>The dataset types that rows may have. Those without rows get no prefix.</summary>
     /// <value>At least one; names differ. Default caption and classification.</value>
@@ -47,11 +90,14 @@ public sealed record PrefixClipOptions
     public int ImagePrefixLength { get; init; }
 
     /// <summary>CLIP's own vocabulary: its merges file, or a folder with Hugging Face's vocab.json and merges.txt.</summary>
-    /// <value>A path, or null to learn a vocabulary from the training texts. Default null.</value>
+    /// <value>
+    /// A path, or null to learn a vocabulary from the training texts; with <see cref="InitialWeights"/>, null for the one beside the weights.
+    /// Default null.
+    /// </value>
     public string? VocabularyPath { get; init; }
 
     /// <summary>Largest size of a learned vocabulary; a small corpus gives fewer tokens.</summary>
-    /// <value>514 or more: 512 single bytes and the start and end tokens. Default 4096.</value>
+    /// <value>514 or more: 512 single bytes and the start and end tokens. Default 4096. Without meaning for a vocabulary that is read.</value>
     public int VocabularySize { get; init; } = 4096;
 
     /// <summary>The contrastive loss.</summary>
@@ -175,6 +221,15 @@ public sealed record PrefixClipOptions
     /// <value>Default none.</value>
     public CancellationToken CancellationToken { get; init; }
 
+    /// <summary>The architecture that was set, or null where it was left open.</summary>
+    internal ClipArchitecture? ChosenArchitecture => _architecture;
+
+    /// <summary>Mean and standard deviation of pixels; those of the initial weights, which <c>Fit</c> fills in.</summary>
+    internal ImageNormalisation Normalisation { get; init; } = ImageNormalisation.Clip;
+
+    /// <summary>SHA-256 of the initial weights, which <c>Fit</c> fills in where a checkpoint has to be recognised; else empty.</summary>
+    internal string InitialWeightsHash { get; init; } = "";
+
     /// <summary>Checks every setting and reports all faults at once.</summary>
     /// <exception cref="ArgumentException">At least one setting is out of its range.</exception>
     internal void Validate()
@@ -195,15 +250,18 @@ public sealed record PrefixClipOptions
             if (string.IsNullOrWhiteSpace(name)) yield return $"{property} is empty; give the name of a column.";
         if (ImageEmbeddingColumnName == TextEmbeddingColumnName)
             yield return $"{nameof(ImageEmbeddingColumnName)} and {nameof(TextEmbeddingColumnName)} are both '{ImageEmbeddingColumnName}'; give them different names.";
-        if (Architecture is null) yield return $"{nameof(Architecture)} is null; use a preset such as ClipArchitecture.Tiny.";
-        else foreach (var fault in Architecture.Faults()) yield return $"{nameof(Architecture)}: {fault}";
+        foreach (var fault in Architecture.Faults()) yield return $"{nameof(Architecture)}: {fault}";
+        if (Architecture.ResNet is not null && InitialWeights is null)
+            yield return $"{nameof(Architecture)} has a ResNet, whose batch normalisation keeps its statistics: it can only start from {nameof(InitialWeights)}.";
+        if (Architecture.ResNet is not null && ImagePrefixLength != 0) yield return $"{nameof(ImagePrefixLength)} is {ImagePrefixLength}; a ResNet takes no prefix, so it must be 0.";
+        foreach (var fault in FreezingFaults()) yield return fault;
         foreach (var fault in DatasetTypeFaults()) yield return fault;
         foreach (var (property, length) in new[] { (nameof(PrefixLength), PrefixLength), (nameof(ImagePrefixLength), ImagePrefixLength) })
             if (length is < 0 or > MaxPrefixLength) yield return $"{property} is {length}; 0 to {MaxPrefixLength} are allowed.";
         if (VocabularySize < 514) yield return $"{nameof(VocabularySize)} is {VocabularySize}; at least 514 are needed (512 bytes, start and end).";
         if (PromptTemplates is null) yield return $"{nameof(PromptTemplates)} is null; use PromptTemplates.NameOnly for class names as they are.";
         if (BatchSize < 2) yield return $"{nameof(BatchSize)} is {BatchSize}; at least 2 are needed, because a row learns from the others of its batch.";
-        if (Architecture is { ImageSize: > 0 } sizes && BatchSize > Array.MaxLength / (3L * sizes.ImageSize * sizes.ImageSize))
+        if (Architecture is { ImageSize: > 0 } sizes && (InitialWeights is null || _architecture is not null) && BatchSize > Array.MaxLength / (3L * sizes.ImageSize * sizes.ImageSize))
             yield return $"{nameof(BatchSize)} is {BatchSize}; at {sizes.ImageSize} x {sizes.ImageSize} pixels at most {Array.MaxLength / (3L * sizes.ImageSize * sizes.ImageSize)} images fit into one batch.";
         if (ChunkSize < 1) yield return $"{nameof(ChunkSize)} is {ChunkSize}; at least 1 is needed, or null for the whole batch at once.";
         if ((FastPaths & ~FastPaths.All) != 0) yield return $"{nameof(FastPaths)} is {(int)FastPaths}; combine members of {nameof(FastPaths)}.";
@@ -219,7 +277,7 @@ public sealed record PrefixClipOptions
         if (!(HorizontalFlipProbability is >= 0 and <= 1)) yield return FormattableString.Invariant($"{nameof(HorizontalFlipProbability)} is {HorizontalFlipProbability}; a probability is 0 to 1.");
         if (!(MaxBadImageFraction is >= 0 and <= 1)) yield return FormattableString.Invariant($"{nameof(MaxBadImageFraction)} is {MaxBadImageFraction}; 0 to 1 are allowed.");
         if (ImageCacheMegabytes < 0) yield return $"{nameof(ImageCacheMegabytes)} is {ImageCacheMegabytes}; 0 or more are allowed.";
-        foreach (var (property, path) in new[] { (nameof(VocabularyPath), VocabularyPath), (nameof(CheckpointFolder), CheckpointFolder) })
+        foreach (var (property, path) in new[] { (nameof(InitialWeights), InitialWeights), (nameof(VocabularyPath), VocabularyPath), (nameof(CheckpointFolder), CheckpointFolder) })
             if (path is not null && string.IsNullOrWhiteSpace(path)) yield return $"{property} is empty; give a path, or null for none.";
         if (CheckpointSteps < 1) yield return $"{nameof(CheckpointSteps)} is {CheckpointSteps}; at least 1 is needed, or null for one per epoch.";
         foreach (var (name, type, value) in new (string, Type, object)[]
@@ -229,6 +287,23 @@ public sealed record PrefixClipOptions
             (nameof(BadImages), typeof(BadImagePolicy), BadImages), (nameof(Device), typeof(ComputeDevice), Device),
         })
             if (!Enum.IsDefined(type, value)) yield return $"{name} is {value}; use a member of {type.Name}.";
+    }
+
+    private IEnumerable<string> FreezingFaults()
+    {
+        if ((TrainableParts & ~TrainableParts.All) != 0) yield return $"{nameof(TrainableParts)} is {(int)TrainableParts}; use members of {nameof(PrefixConditioning.TrainableParts)}.";
+        else if (TrainableParts == TrainableParts.None) yield return $"{nameof(TrainableParts)} is None; name at least one part that is trained.";
+        else if (TrainableParts == TrainableParts.Prefixes && PrefixLength == 0 && ImagePrefixLength == 0)
+            yield return $"{nameof(TrainableParts)} is Prefixes, and both prefix lengths are 0: there is nothing to train. Set {nameof(PrefixLength)} to 1 or more.";
+        var known = InitialWeights is null || _architecture is not null;
+        foreach (var (property, frozen, layers) in new[]
+        {
+            (nameof(FrozenVisionLayers), FrozenVisionLayers, Architecture.VisionLayers), (nameof(FrozenTextLayers), FrozenTextLayers, Architecture.TextLayers),
+        })
+            if (frozen < 0 || (known && frozen > 0 && frozen > layers)) yield return $"{property} is {frozen}; {(known ? $"0 to {layers}" : "0 or more")} are allowed, as many as the tower has blocks.";
+        if (!(PrefixLearningRateFactor > 0) || double.IsInfinity(PrefixLearningRateFactor))
+            yield return FormattableString.Invariant($"{nameof(PrefixLearningRateFactor)} is {PrefixLearningRateFactor}; it must be greater than 0.");
+        if (!(LayerDecay is > 0 and <= 1)) yield return FormattableString.Invariant($"{nameof(LayerDecay)} is {LayerDecay}; it must be above 0 and at most 1.");
     }
 
     private IEnumerable<string> DatasetTypeFaults()
@@ -249,67 +324,4 @@ public sealed record PrefixClipOptions
             if (!(weight > 0) || double.IsInfinity(weight)) yield return FormattableString.Invariant($"{nameof(DatasetTypeWeights)} gives '{name}' the weight {weight}; it must be greater than 0.");
         }
     }
-}
-
-/// <summary>The contrastive loss.</summary>
-public enum LossFunction
-{
-    /// <summary>Symmetric cross-entropy over the batch: a row's own text is its only positive (CLIP paper, figure 3).</summary>
-    Clip,
-
-    /// <summary>Rows with the same label are positives of each other; every caption is a class of its own (UniCL, CVPR 2022, section 3.2).</summary>
-    UniCl,
-}
-
-/// <summary>Which rows meet in one batch.</summary>
-public enum BatchComposition
-{
-    /// <summary>Every batch holds rows of one dataset type only.</summary>
-    PerDatasetType,
-
-    /// <summary>Rows are drawn from the union of all types: the naive baseline.</summary>
-    Mixed,
-}
-
-/// <summary>The learning rate after warm-up.</summary>
-public enum LearningRateSchedule
-{
-    /// <summary>Half a cosine from the peak to 0.</summary>
-    Cosine,
-
-    /// <summary>The peak, unchanged.</summary>
-    Constant,
-}
-
-/// <summary>How image files are read.</summary>
-public enum ImageDecoding
-{
-    /// <summary>Turned upright by the EXIF orientation, transparency laid over white.</summary>
-    Upright,
-
-    /// <summary>As open_clip does after converting to RGB: EXIF orientation ignored, the alpha channel dropped.</summary>
-    OpenClip,
-}
-
-/// <summary>What to do with an image that cannot be read.</summary>
-public enum BadImagePolicy
-{
-    /// <summary>Stop with an error that names the row and the image.</summary>
-    Fail,
-
-    /// <summary>Leave the row out of training and count it; in scoring, give missing values.</summary>
-    Skip,
-}
-
-/// <summary>Where to compute.</summary>
-public enum ComputeDevice
-{
-    /// <summary>The GPU that <c>MLContext.GpuDeviceId</c> names, else the first CUDA GPU, else the processor.</summary>
-    Auto,
-
-    /// <summary>The processor.</summary>
-    Cpu,
-
-    /// <summary>A CUDA GPU: <c>MLContext.GpuDeviceId</c>, or the first. An error if there is none and <c>MLContext.FallbackToCpu</c> is not set.</summary>
-    Cuda,
 }

@@ -124,6 +124,26 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
 
     private float[][] Rows(float[] values) => [.. values.Chunk(Architecture.EmbeddingSize)];
 
+    /// <summary>Writes the model as files that open_clip or Hugging Face's transformers read: weights, configuration and vocabulary.</summary>
+    /// <param name="folder">Created if it does not exist. Files of the same names are replaced, each at once.</param>
+    /// <param name="layout">Whose names weights and files get.</param>
+    /// <remarks>
+    /// Prefixes are written as further tensors, <c>prefix_embedding</c> and <c>visual.prefix_embedding</c>, and the dataset types as metadata;
+    /// <c>LoadClip</c> reads all of it back, bit for bit. Programs that know no prefixes see the model without them
+    /// (<see cref="PrefixSelection.None"/>): give them class embeddings instead (<see cref="ZeroShotClassificationTransformer.SaveClassEmbeddings"/>).
+    /// </remarks>
+    /// <exception cref="ArgumentException">The folder's name is empty, or the layout is none.</exception>
+    /// <exception cref="IOException">A file cannot be written.</exception>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
+    public void SaveSafetensors(string folder, ClipLayout layout = ClipLayout.OpenClip)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        if (!Enum.IsDefined(layout)) throw new ArgumentException($"The layout is {(int)layout}; use a member of {nameof(ClipLayout)}.", nameof(layout));
+        if (layout == ClipLayout.HuggingFace && Architecture.ResNet is not null)
+            throw new ArgumentException("Hugging Face's CLIPModel has no ResNet tower; save this model in open_clip's layout.", nameof(layout));
+        Model.Export(folder, layout);
+    }
+
     /// <inheritdoc/>
     public IDataView Transform(IDataView input)
     {

@@ -47,6 +47,20 @@ public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposabl
     /// <summary>The model that encodes the images.</summary>
     public PrefixClipTransformer Model => _model;
 
+    /// <summary>Writes the class embeddings, with the prefix already in them, for programs that know no prefixes.</summary>
+    /// <param name="path">
+    /// With the extension .npy: NumPy's format, [classes, embedding size] of fp32 in the order of <see cref="ClassNames"/>, rows of length 1. With
+    /// .safetensors: the same as "class_embeddings", the factor between cosine and logit as "logit_scale_exp", and class names and prefix as metadata.
+    /// </param>
+    /// <exception cref="ArgumentException">The path has another extension.</exception>
+    /// <exception cref="IOException">The file cannot be written; an older one is still whole.</exception>
+    public void SaveClassEmbeddings(string path)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(path);
+        NativeTorchLoader.EnsureLoaded();
+        ClassEmbeddingFile.Write(path, _classifier);
+    }
+
     /// <inheritdoc/>
     public IDataView Transform(IDataView input)
     {

@@ -49,7 +49,7 @@ internal sealed class ClipTokenizer
     /// <summary>Reads a vocabulary that others made.</summary>
     /// <param name="path">
     /// CLIP's bpe_simple_vocab_16e6.txt.gz or the unpacked .txt, or a folder (or a file in it) with Hugging Face's vocab.json and
-    /// merges.txt.
+    /// merges.txt, or with its tokenizer.json.
     /// </param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">The file is something else, damaged, or the two files do not fit.</exception>
@@ -67,6 +67,10 @@ internal sealed class ClipTokenizer
 
     /// <summary>Writes the vocabulary; equal vocabularies give equal bytes.</summary>
     public void Save(Stream stream) => BpeMergesFormat.Write(stream, _merges);
+
+    /// <summary>The vocabulary as Hugging Face's files.</summary>
+    /// <param name="contextLength">Longest text in tokens.</param>
+    public IEnumerable<(string Name, byte[] Content)> Files(int contextLength) => VocabularyFiles.Of(_merges, contextLength);
 
     /// <summary>Cleans a text and turns it into ids.</summary>
     /// <param name="text">Any text.</param>

@@ -8,7 +8,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>Reads merges from the files in which CLIP's vocabulary is distributed.</summary>
 /// <remarks>
 /// CLIP's own: one merge a line after a header, gzipped or not; of its 262,146 lines only the first 48,894 merges are used.
-/// Hugging Face's: <c>merges.txt</c>, all lines used, beside <c>vocab.json</c>, which must give the ids that follow from the merges.
+/// Hugging Face's: <c>merges.txt</c>, all lines used, beside <c>vocab.json</c>, which must give the ids that follow from the merges; or
+/// <c>tokenizer.json</c> with both in one.
 /// </remarks>
 internal static class MergesFile
 {
@@ -17,8 +18,10 @@ internal static class MergesFile
     private const string ClipName = "bpe_simple_vocab_16e6.txt.gz";
     private const string MergesName = "merges.txt";
     private const string VocabularyName = "vocab.json";
+    private const string TokenizerName = "tokenizer.json";
     private const string Expected =
         $"Expected CLIP's '{ClipName}' (or the unpacked .txt), or a folder with Hugging Face's '{VocabularyName}' and '{MergesName}'.";
+    private const string UnpackedName = "bpe_simple_vocab_16e6.txt";
 
     private static readonly string[] StartTexts = [ClipWords.StartText, "<|startoftext|>"];
     private static readonly string[] EndTexts = [ClipWords.EndText, "<|endoftext|>"];
@@ -35,6 +38,7 @@ internal static class MergesFile
                 $"There is no vocabulary file '{path}'. {Expected} Download one of them, or correct the path.", path);
         var name = Path.GetFileName(path);
         var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        if (name == TokenizerName) return ReadTokenizer(path);
         if (name == VocabularyName || (name == MergesName && File.Exists(Path.Combine(folder, VocabularyName)))) return ReadFolder(folder);
         return Parse(path, name == MergesName ? int.MaxValue : ClipMerges);
     }
@@ -44,13 +48,34 @@ internal static class MergesFile
         var vocabulary = Path.Combine(folder, VocabularyName);
         var merges = Path.Combine(folder, MergesName);
         var clip = Path.Combine(folder, ClipName);
-        if (!File.Exists(vocabulary) && !File.Exists(merges) && File.Exists(clip)) return Parse(clip, ClipMerges);
+        if (!File.Exists(vocabulary) || !File.Exists(merges))
+        {
+            if (Path.Combine(folder, TokenizerName) is var tokenizer && File.Exists(tokenizer)) return ReadTokenizer(tokenizer);
+            if (!File.Exists(clip)) clip = Path.Combine(folder, UnpackedName);
+            if (!File.Exists(vocabulary) && !File.Exists(merges) && File.Exists(clip)) return Parse(clip, ClipMerges);
+        }
         foreach (var file in new[] { vocabulary, merges })
             if (!File.Exists(file))
                 throw new FileNotFoundException($"The folder '{folder}' has no '{Path.GetFileName(file)}'. {Expected}", file);
         var result = Parse(merges, int.MaxValue);
-        CheckIds(vocabulary, result);
+        CheckIds(vocabulary, ReadIds(vocabulary), result);
         return result;
+    }
+
+    private static BpeMerges ReadTokenizer(string path)
+    {
+        try
+        {
+            if (new FileInfo(path).Length > MaxFileBytes) throw new InvalidDataException($"it has more than {MaxFileBytes >> 20} MB.");
+            var (merges, ids) = TokenizerJson.Read(File.ReadAllBytes(path));
+            var result = BpeMerges.FromSymbols(merges);
+            CheckIds(path, ids, result);
+            return result;
+        }
+        catch (InvalidDataException e) when (!e.Message.Contains(path, StringComparison.Ordinal))
+        {
+            throw new InvalidDataException($"'{path}' is no tokenizer of CLIP: {e.Message}", e);
+        }
     }
 
     private static BpeMerges Parse(string path, int limit)
@@ -80,7 +105,8 @@ internal static class MergesFile
                     + Expected);
             merges.Add((parts[0], parts[1]));
         }
-        return merges.Count > 0 ? merges : throw new InvalidDataException($"'{path}' holds no merges. {Expected}");
+        // A learned vocabulary of single bytes has Hugging Face's header and nothing else.
+        return merges.Count > 0 || (limit > ClipMerges && lines[0].Contains("#version", StringComparison.Ordinal)) ? merges : throw new InvalidDataException($"'{path}' holds no merges. {Expected}");
     }
 
     private static string ReadText(string path)
@@ -124,9 +150,8 @@ internal static class MergesFile
         $"'{path}' ({length} bytes) cannot be unpacked: it is damaged or was not downloaded completely. Download it again.", inner);
 
     // Ids of another layout would silently pick other rows of the weights.
-    private static void CheckIds(string path, BpeMerges merges)
+    private static void CheckIds(string path, Dictionary<string, int> ids, BpeMerges merges)
     {
-        var ids = ReadIds(path);
         var symbols = merges.Symbols;
         for (var i = 0; i < symbols.Count; i++)
             if (!ids.TryGetValue(symbols[i], out var id) || id != i)
@@ -139,7 +164,7 @@ internal static class MergesFile
             throw Mismatch($"it has {ids.Count} entries, the merges give {symbols.Count + 2}");
 
         InvalidDataException Mismatch(string what) => new(
-            $"'{path}' does not fit '{MergesName}' beside it: {what}. Both files must belong to one CLIP tokenizer.");
+            $"'{path}' does not fit {(Path.GetFileName(path) == TokenizerName ? "its own merges" : $"'{MergesName}' beside it")}: {what}. Both files must belong to one CLIP tokenizer.");
     }
 
     private static Dictionary<string, int> ReadIds(string path)

@@ -18,16 +18,26 @@ internal sealed class ClipOptimizer : IDisposable
     private const int ChunkLength = 1 << 15;                // values per work item: four arrays of 128 KiB stay in a core's cache
 
     private readonly Group[] _groups;
-    private readonly Tensor _logitScale;
+    private readonly Tensor? _logitScale;                   // null where it is frozen
     private readonly double _beta1, _beta2, _epsilon, _weightDecay;
     private readonly double? _clipNorm;
 
-    public ClipOptimizer(IReadOnlyList<KeyValuePair<string, Tensor>> weights, double beta1, double beta2, double epsilon, double weightDecay, double? clipNorm, FastPaths fastPaths = FastPaths.All)
+    /// <param name="weights">The weights to train; others are not touched.</param>
+    /// <param name="beta1">Decay rate of the first moment.</param>
+    /// <param name="beta2">Decay rate of the second moment.</param>
+    /// <param name="epsilon">AdamW's epsilon.</param>
+    /// <param name="weightDecay">Of the weights that <see cref="IsDecayed"/> names.</param>
+    /// <param name="clipNorm">Largest length of the gradient, or null.</param>
+    /// <param name="rateFactor">A weight's learning rate over the step's, by name; null for 1.</param>
+    /// <param name="fastPaths">Decides how a step is computed.</param>
+    public ClipOptimizer(
+        IReadOnlyList<KeyValuePair<string, Tensor>> weights, double beta1, double beta2, double epsilon, double weightDecay, double? clipNorm,
+        Func<string, double>? rateFactor = null, FastPaths fastPaths = FastPaths.All)
     {
         (_beta1, _beta2, _epsilon, _weightDecay, _clipNorm) = (beta1, beta2, epsilon, weightDecay, clipNorm);
-        _groups = [.. weights.Select(w => new Group(w.Key, w.Value))];
-        _logitScale = weights.First(w => w.Key == "logit_scale").Value;
-        Method = _logitScale.device_type == DeviceType.CPU && fastPaths.HasFlag(FastPaths.FusedOptimizer) ? UpdateMethod.Fused : UpdateMethod.Tensors;
+        _groups = [.. weights.Select(w => new Group(w.Key, w.Value, rateFactor?.Invoke(w.Key) ?? 1))];
+        _logitScale = weights.FirstOrDefault(w => w.Key == "logit_scale").Value;
+        Method = weights[0].Value.device_type == DeviceType.CPU && fastPaths.HasFlag(FastPaths.FusedOptimizer) ? UpdateMethod.Fused : UpdateMethod.Tensors;
     }
 
     /// <summary>How a step is computed; both ways also run on a processor, so that both can be tested there.</summary>
@@ -63,7 +73,7 @@ internal sealed class ClipOptimizer : IDisposable
         StepCount++;
         var active = _groups.Select(g => (Group: g, Gradient: g.Weight.grad!)).Where(g => g.Gradient is not null).ToArray();
         double? norm = Method == UpdateMethod.Fused ? StepFused(active, learningRate) : StepByTensors(active, learningRate);
-        _logitScale.clamp_(0, MaxLogitScale);
+        _logitScale?.clamp_(0, MaxLogitScale);
         return norm;
     }
 
@@ -73,13 +83,13 @@ internal sealed class ClipOptimizer : IDisposable
         foreach (var (group, gradient) in active)
         {
             var contiguous = gradient.contiguous();
-            var decay = (float)(1 - learningRate * (group.Decayed ? _weightDecay : 0));
+            var decay = (float)(1 - learningRate * group.RateFactor * (group.Decayed ? _weightDecay : 0));
             float* weight = MatrixBuffer.Pointer(group.Weight), g = MatrixBuffer.Pointer(contiguous);
             float* first = MatrixBuffer.Pointer(group.First), second = MatrixBuffer.Pointer(group.Second);
             for (long offset = 0, count = group.Weight.numel(); offset < count; offset += ChunkLength)
                 chunks.Add(new Chunk(
                     (nint)(weight + offset), (nint)(g + offset), (nint)(first + offset), (nint)(second + offset),
-                    (int)Math.Min(ChunkLength, count - offset), decay));
+                    (int)Math.Min(ChunkLength, count - offset), decay, group.RateFactor));
         }
         double? norm = null;
         if (_clipNorm is not null)
@@ -115,11 +125,11 @@ internal sealed class ClipOptimizer : IDisposable
     private void StepByTensors(Group group, Tensor gradient, Update update)
     {
         if (update.GradientScale != 1) gradient.mul_(update.GradientScale);
-        if (group.Decayed) group.Weight.mul_(1 - update.LearningRate * _weightDecay);
+        if (group.Decayed) group.Weight.mul_(1 - update.LearningRate * group.RateFactor * _weightDecay);
         group.First.mul_(_beta1).add_(gradient, 1 - _beta1);
         group.Second.mul_(_beta2).addcmul_(gradient, gradient, 1 - _beta2);
         using var root = group.Second.sqrt().div_(update.SecondCorrectionRoot).add_(_epsilon);
-        group.Weight.addcdiv_(group.First, root, -update.LearningRate / update.FirstCorrection);
+        group.Weight.addcdiv_(group.First, root, -update.LearningRate * group.RateFactor / update.FirstCorrection);
     }
 
     /// <inheritdoc/>
@@ -128,8 +138,9 @@ internal sealed class ClipOptimizer : IDisposable
         foreach (var group in _groups) group.Dispose();
     }
 
-    private sealed class Group(string name, Tensor weight) : IDisposable
+    private sealed class Group(string name, Tensor weight, double rateFactor) : IDisposable
     {
+        public double RateFactor { get; } = rateFactor;
         public string Name { get; } = name;
         public Tensor Weight { get; } = weight;
         public bool Decayed { get; } = IsDecayed(name, weight);
@@ -149,7 +160,7 @@ internal sealed class ClipOptimizer : IDisposable
         public double SecondCorrectionRoot { get; } = Math.Sqrt(1 - Math.Pow(Beta2, StepCount));
     }
 
-    private readonly unsafe record struct Chunk(nint Weight, nint Gradient, nint First, nint Second, int Length, float Decay)
+    private readonly unsafe record struct Chunk(nint Weight, nint Gradient, nint First, nint Second, int Length, float Decay, double RateFactor)
     {
         public double GradientSquares() => TensorPrimitives.SumOfSquares(new ReadOnlySpan<float>((float*)Gradient, Length));
 
@@ -159,7 +170,7 @@ internal sealed class ClipOptimizer : IDisposable
             float* weight = (float*)Weight, gradient = (float*)Gradient, first = (float*)First, second = (float*)Second;
             float keepFirst = (float)(1 - update.Beta1), beta2 = (float)update.Beta2, keepSecond = (float)(1 - update.Beta2);
             float scale = (float)update.GradientScale, root = (float)update.SecondCorrectionRoot, epsilon = (float)update.Epsilon;
-            var step = (float)(-update.LearningRate / update.FirstCorrection);
+            var step = (float)(-update.LearningRate * RateFactor / update.FirstCorrection);
             var i = 0;
             for (; i <= Length - Vector<float>.Count; i += Vector<float>.Count)
             {

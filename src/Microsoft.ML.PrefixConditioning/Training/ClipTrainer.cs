@@ -39,7 +39,9 @@ internal sealed class ClipTrainer
         var warmup = _options.WarmupSteps ?? Math.Min(totalSteps / 10, MaxDefaultWarmup);
         var images = new TrainingImages(_rows, _options, seed);
         var texts = new TrainingTexts(_rows, _tokenizer, _options.Architecture.ContextLength, _options.PromptTemplates, seed, _options.FastPaths);
-        using var optimizer = new ClipOptimizer(_model.Weights, _options.Beta1, _options.Beta2, _options.Epsilon, _options.WeightDecay, _options.GradientClipNorm, _options.FastPaths);
+        using var optimizer = new ClipOptimizer(
+            TrainingPlan.Apply(_model, _options), _options.Beta1, _options.Beta2, _options.Epsilon, _options.WeightDecay, _options.GradientClipNorm,
+            name => TrainingPlan.RateFactor(name, _options), _options.FastPaths);
         var step = new ContrastiveStep(_model, optimizer, _options);
         using var log = new TrainingLog(host, _options, sampler.StepsPerEpoch, totalSteps);
         if (found is { } start)

@@ -22,6 +22,8 @@ internal static class RunFingerprint
                 Templates = options.PromptTemplates.ToArray(), options.BatchSize, options.Epochs, options.LearningRate, options.WarmupSteps,
                 options.LearningRateSchedule, options.WeightDecay, options.Beta1, options.Beta2, options.Epsilon, options.GradientClipNorm,
                 options.MinCropScale, options.HorizontalFlipProbability, options.ImageDecoding, options.Seed, Types = rows.Types,
+                options.Normalisation, options.InitialWeightsHash, options.TrainableParts, options.FrozenVisionLayers, options.FrozenTextLayers,
+                options.PrefixLearningRateFactor, options.LayerDecay,
             }));
             using var vocabulary = new MemoryStream();
             tokenizer.Save(vocabulary);

@@ -26,7 +26,7 @@ internal sealed class TrainingImages
     public TrainingImages(TaggedRows rows, PrefixClipOptions options, ulong seed)
     {
         (_rows, _decoding, _policy, _seed) = (rows, options.ImageDecoding, options.BadImages, seed);
-        _preprocessor = ImagePreprocessor.ForClip(options.Architecture.ImageSize);
+        _preprocessor = ImagePreprocessor.For(options.Architecture.ImageSize, options.Normalisation);
         _cache = new DecodedImageCache(options.ImageCacheMegabytes * 1024L * 1024L);
         _augmentation = Augmentation.From(options);
         _allowedBad = (int)(options.MaxBadImageFraction * rows.Count);

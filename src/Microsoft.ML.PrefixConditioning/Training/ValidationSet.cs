@@ -18,7 +18,7 @@ internal sealed class ValidationSet
     private ValidationSet(IReadOnlyList<ImageReference> images, int[] labels, string[] classNames, PrefixClipOptions options)
     {
         (_images, _labels, _classNames, _options) = (images, labels, classNames, options);
-        _preprocessor = ImagePreprocessor.ForClip(options.Architecture.ImageSize);
+        _preprocessor = ImagePreprocessor.For(options.Architecture.ImageSize, options.Normalisation);
         _kept = new float[]?[(int)Math.Min(images.Count, KeptBytes / sizeof(float) / _preprocessor.Length)];
     }
 

@@ -54,7 +54,7 @@ public sealed class OptimizerBenchmarks : IDisposable
     public void Prepare()
     {
         (_weight, _scale) = (randn(10_000, 1000).requires_grad_(true), zeros(1).requires_grad_(true));
-        _optimizer = new ClipOptimizer([new("weight", _weight), new("logit_scale", _scale)], 0.9, 0.98, 1e-6, 0.2, null, FastPaths);
+        _optimizer = new ClipOptimizer([new("weight", _weight), new("logit_scale", _scale)], 0.9, 0.98, 1e-6, 0.2, null, fastPaths: FastPaths);
     }
 
     [Benchmark]

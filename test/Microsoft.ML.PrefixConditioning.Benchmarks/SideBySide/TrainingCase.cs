@@ -21,7 +21,7 @@ internal sealed class TrainingCase : IDisposable
         Options = options;
         var shape = new ClipModelShape(options.Architecture, VocabularySize, 2, options.PrefixLength, options.ImagePrefixLength);
         _model = ClipModel.Create(shape, CPU, 1, options.FastPaths);
-        _optimizer = new ClipOptimizer(_model.Weights, options.Beta1, options.Beta2, options.Epsilon, options.WeightDecay, null, options.FastPaths);
+        _optimizer = new ClipOptimizer(_model.Weights, options.Beta1, options.Beta2, options.Epsilon, options.WeightDecay, null, fastPaths: options.FastPaths);
         _step = new ContrastiveStep(_model, _optimizer, options);
         Batch = CreateBatch(options, texts, seed: 1);
     }

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 
 namespace Microsoft.ML.PrefixConditioning.Tests;
@@ -34,12 +35,22 @@ public sealed class ModelFileTests
     }
 
     [TestMethod]
-    [DataRow(2)]
+    [DataRow(3)]
     [DataRow(0)]
     [DataRow(-1)]
     public void Read_OtherFormatVersion_SaysWhichAreRead(int version) => Assert.AreEqual(
-        $"The model has format version {version}; this version of the package reads 1 to 1. Update Microsoft.ML.PrefixConditioning to load it.",
+        $"The model has format version {version}; this version of the package reads 1 to 2. Update Microsoft.ML.PrefixConditioning to load it.",
         _saved.WithVersion(version).Fault());
+
+    [TestMethod]
+    public void Read_FileOfVersion1_HasClipsMeanAndDeviation()
+    {
+        var json = JsonNode.Parse(_saved.Part("settings.json"))!.AsObject();
+        Assert.IsTrue(json.Remove("Normalisation"));   // new in version 2; all else is as it was
+        using var loaded = (PrefixClipTransformer)_saved.WithPart("settings.json", Encoding.UTF8.GetBytes(json.ToJsonString())).WithVersion(1).Load(out _);
+        Assert.AreEqual(ImageNormalisation.Clip, loaded.Model.Settings.Normalisation);
+        CollectionAssert.AreEqual(_model.EncodeText(["a red thing"])[0], loaded.EncodeText(["a red thing"])[0]);
+    }
 
     [TestMethod]
     public void Read_VocabularyOfAnotherSize_SaysBothSizes()

@@ -27,6 +27,8 @@ public sealed class ClipArchitectureTests
         ["ratio NaN"] = (new() { MlpRatio = double.NaN }, "MlpRatio is NaN; it must be above 0 and at most 64."),
         ["ratio too large"] = (new() { MlpRatio = 64.5 }, "MlpRatio is 64.5; it must be above 0 and at most 64."),
         ["ratio without a unit"] = (new() { MlpRatio = 0.001 }, "MlpRatio is 0.001, which gives a tower of width 512 no hidden unit; make it larger."),
+        ["ResNet"] = (new() { ResNet = new(1, 2, 0, 3) },
+            "ResNet is ResNetStages { First = 1, Second = 2, Third = 0, Fourth = 3 } with VisionLayers 12, PatchSize 32 and VisionWidth 768; a stage has 1 to 256 blocks, there are 4 layers, the patch size is 32 and the width even."),
         ["activation"] = (new() { Activation = (ClipActivation)5 }, "Activation is 5; use a member of ClipActivation."),
     };
 
@@ -40,7 +42,7 @@ public sealed class ClipArchitectureTests
     [TestMethod]
     public void Faults_Presets_None()
     {
-        foreach (var preset in new[] { ClipArchitecture.Tiny, ClipArchitecture.Small, ClipArchitecture.ViTB32, ClipArchitecture.ViTB16, ClipArchitecture.ViTL14 })
+        foreach (var preset in new[] { ClipArchitecture.Tiny, ClipArchitecture.Small, ClipArchitecture.ViTB32, ClipArchitecture.ViTB16, ClipArchitecture.ViTL14, ClipArchitecture.ViTH14 })
             Assert.IsEmpty(preset.Faults());
     }
 
@@ -53,7 +55,8 @@ public sealed class ClipArchitectureTests
         DataTestRows.Equal<int>([224, 32, 768, 12, 12, 512, 12, 8, 512, 77], Sizes(ClipArchitecture.ViTB32));
         DataTestRows.Equal<int>([224, 16, 768, 12, 12, 512, 12, 8, 512, 77], Sizes(ClipArchitecture.ViTB16));
         DataTestRows.Equal<int>([224, 14, 1024, 24, 16, 768, 12, 12, 768, 77], Sizes(ClipArchitecture.ViTL14));
-        foreach (var preset in new[] { ClipArchitecture.ViTB32, ClipArchitecture.ViTB16, ClipArchitecture.ViTL14 })
+        DataTestRows.Equal<int>([224, 14, 1280, 32, 16, 1024, 24, 16, 1024, 77], Sizes(ClipArchitecture.ViTH14));   // open_clip's ViT-H-14.json
+        foreach (var preset in new[] { ClipArchitecture.ViTB32, ClipArchitecture.ViTB16, ClipArchitecture.ViTL14, ClipArchitecture.ViTH14 })
             Assert.AreEqual((4.0, ClipActivation.Gelu), (preset.MlpRatio, preset.Activation));
     }
 
@@ -64,6 +67,7 @@ public sealed class ClipArchitectureTests
         Assert.AreEqual(151_277_313, Parameters(ClipArchitecture.ViTB32, 49408));
         Assert.AreEqual(149_620_737, Parameters(ClipArchitecture.ViTB16, 49408));
         Assert.AreEqual(427_616_513, Parameters(ClipArchitecture.ViTL14, 49408));
+        Assert.AreEqual(986_109_441, Parameters(ClipArchitecture.ViTH14, 49408));
         Assert.AreEqual(2e6, Parameters(ClipArchitecture.Tiny, 4096), 0.5e6);
         Assert.AreEqual(5e6, Parameters(ClipArchitecture.Small, 4096), 0.5e6);
     }

@@ -15,7 +15,15 @@ public sealed class PrefixClipOptionsTests
         ["text embedding column"] = (Defaults with { TextEmbeddingColumnName = "" }, "TextEmbeddingColumnName is empty; give the name of a column."),
         ["same embedding columns"] = (Defaults with { ImageEmbeddingColumnName = "E", TextEmbeddingColumnName = "E" },
             "ImageEmbeddingColumnName and TextEmbeddingColumnName are both 'E'; give them different names."),
-        ["no architecture"] = (Defaults with { Architecture = null! }, "Architecture is null; use a preset such as ClipArchitecture.Tiny."),
+        ["initial weights"] = (Defaults with { InitialWeights = "" }, "InitialWeights is empty; give a path, or null for none."),
+        ["no part"] = (Defaults with { TrainableParts = TrainableParts.None }, "TrainableParts is None; name at least one part that is trained."),
+        ["unknown part"] = (Defaults with { TrainableParts = (TrainableParts)33 }, "TrainableParts is 33; use members of TrainableParts."),
+        ["no prefixes to train"] = (Defaults with { TrainableParts = TrainableParts.Prefixes, PrefixLength = 0 },
+            "TrainableParts is Prefixes, and both prefix lengths are 0: there is nothing to train. Set PrefixLength to 1 or more."),
+        ["frozen vision layers"] = (Defaults with { FrozenVisionLayers = 5 }, "FrozenVisionLayers is 5; 0 to 4 are allowed, as many as the tower has blocks."),
+        ["frozen text layers"] = (Defaults with { FrozenTextLayers = -1, InitialWeights = "x" }, "FrozenTextLayers is -1; 0 or more are allowed, as many as the tower has blocks."),
+        ["prefix rate"] = (Defaults with { PrefixLearningRateFactor = 0 }, "PrefixLearningRateFactor is 0; it must be greater than 0."),
+        ["layer decay"] = (Defaults with { LayerDecay = 1.1 }, "LayerDecay is 1.1; it must be above 0 and at most 1."),
         ["architecture"] = (Defaults with { Architecture = ClipArchitecture.Tiny with { TextLayers = 0 } }, "Architecture: TextLayers is 0; at least 1 is needed."),
         ["no types"] = (Defaults with { DatasetTypes = [] }, "DatasetTypes is empty; name at least one, such as DatasetType.Caption."),
         ["null types"] = (Defaults with { DatasetTypes = null! }, "DatasetTypes is empty; name at least one, such as DatasetType.Caption."),
@@ -121,6 +129,9 @@ public sealed class PrefixClipOptionsTests
     public void Defaults_Values_AreThoseOfTheDocumentation()
     {
         Assert.AreEqual(ClipArchitecture.Tiny, Defaults.Architecture);
+        Assert.AreEqual(ClipArchitecture.Tiny, (Defaults with { Architecture = null }).Architecture);
+        Assert.AreEqual((null, TrainableParts.All, 0, 0, 1.0, 1.0),
+            (Defaults.InitialWeights, Defaults.TrainableParts, Defaults.FrozenVisionLayers, Defaults.FrozenTextLayers, Defaults.PrefixLearningRateFactor, Defaults.LayerDecay));
         CollectionAssert.AreEqual(new[] { DatasetType.Caption, DatasetType.Classification }, Defaults.DatasetTypes.ToArray());
         Assert.AreEqual((1, 0, 4096, 128, 20), (Defaults.PrefixLength, Defaults.ImagePrefixLength, Defaults.VocabularySize, Defaults.BatchSize, Defaults.Epochs));
         Assert.AreEqual((5e-4, 0.2, 0.9, 0.98, 1e-6), (Defaults.LearningRate, Defaults.WeightDecay, Defaults.Beta1, Defaults.Beta2, Defaults.Epsilon));

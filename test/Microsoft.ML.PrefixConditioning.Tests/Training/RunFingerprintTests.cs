@@ -29,6 +29,9 @@ public sealed class RunFingerprintTests
             DrawnData.Options with { WeightDecay = 0.1 }, DrawnData.Options with { Beta1 = 0.8 }, DrawnData.Options with { Beta2 = 0.9 }, DrawnData.Options with { Epsilon = 1e-8 },
             DrawnData.Options with { GradientClipNorm = 1 }, DrawnData.Options with { MinCropScale = 0.5 }, DrawnData.Options with { HorizontalFlipProbability = 0.5 },
             DrawnData.Options with { ImageDecoding = ImageDecoding.OpenClip }, DrawnData.Options with { Seed = 8 },
+            DrawnData.Options with { TrainableParts = TrainableParts.Prefixes }, DrawnData.Options with { FrozenVisionLayers = 1 },
+            DrawnData.Options with { FrozenTextLayers = 1 }, DrawnData.Options with { PrefixLearningRateFactor = 2 }, DrawnData.Options with { LayerDecay = 0.5 },
+            DrawnData.Options with { InitialWeightsHash = "00" }, DrawnData.Options with { Normalisation = new(new(0, 0, 0), new(1, 1, 1)) },
             DrawnData.Options with { DatasetTypes = [DatasetType.Classification, DatasetType.Caption] },
         ];
         var all = others.Select(o => Of(data, o)).Append(Of(data)).ToArray();

@@ -1,0 +1,199 @@
+using System.IO.Compression;
+using System.Text;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>A checkpoint of <c>torch.save</c>: a ZIP archive with a pickle and one file per storage. Nothing in it is executed.</summary>
+/// <remarks>
+/// Source: PyTorch's zip format (since 1.6): <c>name/data.pkl</c>, <c>name/data/0</c>, ..., all stored without compression. Accepted are a
+/// state dictionary of tensors, or a dictionary that has one under "state_dict", as open_clip's training writes it; names that all begin
+/// with "module." lose it. No tensor takes more memory than the file has bytes: compressed entries are refused.
+/// </remarks>
+internal sealed class TorchCheckpoint : IWeightFile
+{
+    private const int MaxPickleBytes = 16 << 20;   // ViT-H/14 with its optimiser's state has less than 1 MB
+    private const string StateName = "state_dict", ModulePrefix = "module.", PickleName = "data.pkl";
+
+    private readonly Stream _stream;
+    private readonly ZipArchive _archive;
+    private readonly string _root;
+    private readonly Dictionary<string, TorchPickle.Tensor> _tensors = new(StringComparer.Ordinal);
+
+    /// <param name="stream">Seekable; owned from here on, also when this fails.</param>
+    /// <exception cref="InvalidDataException">The stream holds no such checkpoint, or more than a state dictionary.</exception>
+    public TorchCheckpoint(Stream stream)
+    {
+        _stream = stream;
+        try
+        {
+            CheckMagic(stream);
+            _archive = Guard(() => new ZipArchive(stream, ZipArchiveMode.Read, leaveOpen: true));
+            _root = Guard(FindRoot);
+            foreach (var (name, tensor) in StateOf(TorchPickle.Read(Guard(() => ReadSmall(PickleName, MaxPickleBytes))))) _tensors.Add(
+                name, tensor);
+            CheckSizes();
+            Entries = _tensors.ToDictionary(t => t.Key, t => new WeightEntry(t.Key, t.Value.Storage.Type, t.Value.Shape),
+                StringComparer.Ordinal);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, WeightEntry> Entries { get; }
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, string> Metadata { get; } = new Dictionary<string, string>();
+
+    /// <inheritdoc/>
+    public void Read(string name, Tensor destination)
+    {
+        var tensor = _tensors[name];
+        if (destination.numel() == 0) return;
+        Guard(() =>
+        {
+            using var data = Find($"data/{tensor.Storage.Key}")!.Open();
+            Skip(data, tensor.Offset * FloatReader.BytesOf(tensor.Storage.Type));
+            if (IsContiguous(tensor)) FloatReader.Read(data, tensor.Storage.Type, destination, name);
+            else ReadStrided(data, tensor, destination, name);
+            return 0;
+        });
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _archive?.Dispose();
+        _stream.Dispose();
+    }
+
+    private static void ReadStrided(Stream data, TorchPickle.Tensor tensor, Tensor destination, string name)
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        var values = 1 + tensor.Shape.Zip(tensor.Strides, (size, stride) => (size - 1) * stride).Sum();   // from the first to the last one
+        var storage = empty([values], ScalarType.Float32);
+        FloatReader.Read(data, tensor.Storage.Type, storage, name);
+        destination.view(tensor.Shape).copy_(storage.as_strided(tensor.Shape, tensor.Strides, 0));
+    }
+
+    private static bool IsContiguous(TorchPickle.Tensor tensor)
+    {
+        long step = 1;
+        for (var i = tensor.Shape.Length - 1; i >= 0; i--)
+        {
+            if (tensor.Shape[i] != 1 && tensor.Strides[i] != step) return false;
+            step *= tensor.Shape[i];
+        }
+        return true;
+    }
+
+    private static void CheckMagic(Stream stream)
+    {
+        Span<byte> magic = stackalloc byte[2];
+        var read = stream.ReadAtLeast(magic, 2, throwOnEndOfStream: false);
+        stream.Position = 0;
+        if (read < 2 || magic is not [(byte)'P', (byte)'K'])
+            throw new InvalidDataException(
+                "This is no checkpoint of PyTorch 1.6 or later, which is a ZIP archive. Load it in a newer PyTorch and save it again, " +
+                    "or save it as safetensors.");
+    }
+
+    private string FindRoot()
+    {
+        var pickles = _archive.Entries.Where(e => e.FullName == PickleName || e.FullName.EndsWith($"/{PickleName}",
+            StringComparison.Ordinal)).Take(2).ToArray();
+        if (pickles.Length != 1)
+            throw new InvalidDataException($"The archive holds {(pickles.Length == 0 ? "no" : "more than one")} '{PickleName}'; a " +
+                "checkpoint of torch.save holds one.");
+        var root = pickles[0].FullName[..^PickleName.Length];
+        if (_archive.Entries.Any(e => e.FullName == $"{root}constants.pkl" || e.FullName.StartsWith($"{root}code/",
+            StringComparison.Ordinal)))
+            throw new InvalidDataException(
+                "This is a TorchScript program, as OpenAI published its models, and programs are not run. Save its weights once: " +
+                    "torch.save(torch.jit.load(path, 'cpu').state_dict(), other).");
+        return root;
+    }
+
+    private ZipArchiveEntry? Find(string name) => _archive.GetEntry(_root + name);
+
+    private byte[] ReadSmall(string name, int most)
+    {
+        var entry = Find(name)!;
+        if (entry.Length > most || entry.CompressedLength != entry.Length)
+            throw new InvalidDataException($"'{name}' has {entry.Length} bytes, {entry.CompressedLength} in the archive; at most {most} " +
+                "are read, and PyTorch compresses nothing.");
+        using var data = entry.Open();
+        var bytes = new byte[Math.Min(entry.Length, _stream.Length)];
+        data.ReadExactly(bytes);
+        return bytes;
+    }
+
+    private IEnumerable<(string Name, TorchPickle.Tensor Tensor)> StateOf(object? value)
+    {
+        if (Find("byteorder") is not null && Encoding.ASCII.GetString(Guard(() => ReadSmall("byteorder",
+            16))) is var order and not "little")
+            throw new InvalidDataException($"The checkpoint's byte order is '{order}'; 'little' is read.");
+        var state = value as Dictionary<object, object?>
+            ?? throw new InvalidDataException("The checkpoint holds no dictionary; expected a state dictionary: " +
+                "torch.save(model.state_dict(), path).");
+        if (state.TryGetValue(StateName, out var inner) && inner is Dictionary<object, object?> nested) state = nested;
+        var stripped = state.Count > 0 && state.Keys.All(k => k is string name && name.StartsWith(ModulePrefix, StringComparison.Ordinal));
+        foreach (var (key, content) in state)
+            yield return key is string name && content is TorchPickle.Tensor tensor ? (stripped ? name[ModulePrefix.Length..] : name,
+                tensor)
+                : throw new InvalidDataException(
+                    $"The checkpoint's '{key}' is no tensor; expected a dictionary of tensors, or one that has such a dictionary under " +
+                        "\"{StateName}\".");
+    }
+
+    /// <summary>Nothing that the pickle claims may take more memory than the archive's bytes give.</summary>
+    private void CheckSizes()
+    {
+        var total = 0.0;   // no overflow; a rounding error does not matter here
+        foreach (var (name, tensor) in _tensors)
+        {
+            var (storage, bytes) = (tensor.Storage, (long)FloatReader.BytesOf(tensor.Storage.Type));
+            var entry = Find($"data/{storage.Key}")
+                ?? throw new InvalidDataException($"The values of tensor '{name}' are missing: the archive has no 'data/{storage.Key}'. " +
+                    "The file is damaged or truncated.");
+            if (entry.CompressedLength != entry.Length || entry.Length / bytes != storage.Count || entry.Length % bytes != 0
+                || entry.Length > _stream.Length)
+                throw new InvalidDataException(
+                    $"'data/{storage.Key}' has {entry.Length} bytes, {entry.CompressedLength} in the archive; tensor '{name}' needs " +
+                        $"{storage.Count} values of {bytes} bytes, stored without compression.");
+            total += tensor.Shape.Aggregate(1.0, (product, size) => product * size) * bytes;
+        }
+        if (total > _stream.Length)
+            throw new InvalidDataException($"The tensors have {total:0} bytes together, the file {_stream.Length}: they share memory, " +
+                "which no CLIP model's do.");
+    }
+
+    private static void Skip(Stream data, long count)
+    {
+        var buffer = new byte[Math.Min(count, 1 << 16)];
+        while (count > 0)
+        {
+            var read = data.Read(buffer, 0, (int)Math.Min(count, buffer.Length));
+            if (read == 0) throw new InvalidDataException("The archive ends inside a tensor. The file is truncated.");
+            count -= read;
+        }
+    }
+
+    /// <summary>Faults of the archive itself as what this class documents.</summary>
+    private static T Guard<T>(Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (Exception e) when (e is IOException or NotSupportedException or ArgumentException or OverflowException)
+        {
+            throw new InvalidDataException($"The checkpoint's archive is damaged: {e.Message}", e);
+        }
+    }
+}

@@ -1,0 +1,178 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>A published CLIP model on disk: everything about it but its weights is known, and they can be read into a model.</summary>
+internal sealed class PretrainedClip : IDisposable
+{
+    private readonly PretrainedFiles _files;
+
+    private PretrainedClip(PretrainedFiles files, ClipModelShape shape, ImageNormalisation normalisation, PretrainedPrefixes prefixes,
+        PretrainedWishes wishes)
+    {
+        (_files, FileShape, Normalisation, Prefixes) = (files, shape, normalisation, prefixes);
+        if (shape.Architecture.ResNet is not null && wishes.ImageSize is { } size && size != shape.Architecture.ImageSize)
+            throw new ArgumentException($"The model '{files.Path}' has a ResNet, whose image size is {shape.Architecture.ImageSize}; " +
+                $"{size} is asked for. Leave it open.");
+        Architecture = shape.Architecture with { ImageSize = wishes.ImageSize ?? shape.Architecture.ImageSize };
+        if (Architecture.Faults().FirstOrDefault() is { } fault)
+            throw new ArgumentException($"The model '{files.Path}' cannot be used so: {fault}");
+    }
+
+    /// <summary>The shape of the model in the file.</summary>
+    public ClipModelShape FileShape { get; }
+
+    /// <summary>Sizes of the towers; the image size may be another than the file's.</summary>
+    public ClipArchitecture Architecture { get; }
+
+    /// <summary>Mean and standard deviation of pixels.</summary>
+    public ImageNormalisation Normalisation { get; }
+
+    /// <summary>Dataset types and templates.</summary>
+    public PretrainedPrefixes Prefixes { get; }
+
+    /// <summary>Finds a model's files and checks that they fit each other. The weights are not read yet.</summary>
+    /// <exception cref="FileNotFoundException">There is no such file, or the folder has no weights.</exception>
+    /// <exception cref="InvalidDataException">The files are damaged, or of no model that is supported.</exception>
+    /// <exception cref="ArgumentException">The caller's wishes contradict the files, or are needed and missing.</exception>
+    public static PretrainedClip Open(string path, PretrainedWishes wishes)
+    {
+        var files = PretrainedFiles.Open(path);
+        try
+        {
+            var config = PretrainedConfig.Read(files.Folder, files.Layout);
+            var shape = ArchitectureInference.Infer(files.Weights.Entries, files.Layout, config, wishes);
+            var prefixes = PretrainedPrefixes.Read(files.Weights.Metadata, shape.DatasetTypes);
+            return new PretrainedClip(files, shape, config.Normalisation ?? ImageNormalisation.Clip, prefixes, wishes);
+        }
+        catch (Exception e)
+        {
+            files.Dispose();
+            if (e is InvalidDataException && !e.Message.Contains(files.Path, StringComparison.Ordinal))
+                throw new InvalidDataException(
+                    $"'{files.Path}': {e.Message}", e);
+            throw;
+        }
+    }
+
+    /// <summary>The model's vocabulary.</summary>
+    /// <param name="vocabularyPath">Where it lies; null for the folder of the weights.</param>
+    /// <exception cref="FileNotFoundException">There is none.</exception>
+    /// <exception cref="InvalidDataException">It is damaged, or of another model.</exception>
+    public ClipTokenizer ReadTokenizer(string? vocabularyPath)
+    {
+        var place = vocabularyPath ?? _files.Folder;
+        ClipTokenizer tokenizer;
+        try
+        {
+            tokenizer = ClipTokenizer.FromFile(place);
+        }
+        catch (FileNotFoundException e) when (vocabularyPath is null)
+        {
+            throw new FileNotFoundException(
+                $"The model's vocabulary is not in '{place}'. Put vocab.json and merges.txt, tokenizer.json, or CLIP's " +
+                    "bpe_simple_vocab_16e6.txt.gz there, " +
+                $"or set {nameof(ClipLoadOptions.VocabularyPath)} to where they are.", e);
+        }
+        return tokenizer.VocabularySize == FileShape.VocabularySize ? tokenizer : throw new InvalidDataException(
+            $"The vocabulary in '{place}' has {tokenizer.VocabularySize} tokens, the model '{_files.Path}' {FileShape.VocabularySize}. " +
+            $"They do not belong together: set {nameof(ClipLoadOptions.VocabularyPath)} to the model's own vocabulary.");
+    }
+
+    /// <summary>Reads all weights into a model of this architecture.</summary>
+    /// <param name="model">Its prefix tables may be others than the file's: those that the file lacks are drawn anew.</param>
+    /// <param name="types">The dataset types of the model's prefixes.</param>
+    /// <param name="seed">For new prefixes: N(0, 0.02).</param>
+    /// <exception cref="InvalidDataException">A weight is not finite, or the file cannot be read.</exception>
+    public void ReadInto(ClipModel model, IReadOnlyList<DatasetType> types, ulong seed)
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        using var generator = new Generator(seed, CPU);
+        foreach (var (name, weight) in model.Weights)
+        {
+            using var one = NewDisposeScope();
+            if (name is ArchitectureInference.TextPrefixName or ArchitectureInference.ImagePrefixName) ReadPrefixes(name, weight, types,
+                generator);
+            else if (name == "visual.positional_embedding" && Architecture.ImageSize != FileShape.Architecture.ImageSize)
+                weight.copy_(PositionGrid.Resize(ReadWhole(name, [-1, weight.shape[1]]), Architecture.ImageSize / Architecture.PatchSize));
+            else ReadOne(name, weight);
+            if (!weight.isfinite().all().ToBoolean())
+                throw new InvalidDataException($"'{_files.Path}': the weight '{WeightOrigin.Of(_files.Layout, name).Names[0]}' holds " +
+                    "values that are not finite. The file is damaged, or its training had failed.");
+        }
+    }
+
+    /// <summary>SHA-256 of a model's weights but its prefixes, which a run draws anew.</summary>
+    public static string HashOf(ClipModel model)
+    {
+        using var hashing = new HashingStream(Stream.Null);
+        foreach (var (name, weight) in model.Weights)
+            if (name is not (ArchitectureInference.TextPrefixName or ArchitectureInference.ImagePrefixName)) Safetensors.WriteData(hashing,
+                weight);
+        return Convert.ToHexStringLower(hashing.Hash());
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _files.Dispose();
+
+    private void ReadOne(string name, Tensor weight)
+    {
+        if (weight.device_type == DeviceType.CPU && WeightOrigin.Of(_files.Layout, name).Order == MatrixOrder.AsIs) ReadParts(name, weight);
+        else weight.copy_(ReadWhole(name, weight.shape));
+    }
+
+    /// <summary>A weight of the file on the processor.</summary>
+    private Tensor ReadWhole(string name, long[] shape)
+    {
+        var origin = WeightOrigin.Of(_files.Layout, name);
+        var stored = origin.Order == MatrixOrder.AsIs ? shape : [shape[1], shape[0]];
+        if (stored[0] < 0) stored = [_files.Weights.Entries[origin.Names[0]].Shape[0], .. stored[1..]];
+        var whole = empty(stored, ScalarType.Float32);
+        ReadParts(name, whole);
+        return origin.Order == MatrixOrder.AsIs ? whole : whole.transpose(0, 1);
+    }
+
+    /// <summary>Straight from the file into the tensor's memory; parts lie one below the other.</summary>
+    private void ReadParts(string name, Tensor destination)
+    {
+        var names = WeightOrigin.Of(_files.Layout, name).Names;
+        try
+        {
+            if (names.Count == 1)
+            {
+                _files.Weights.Read(names[0], destination);
+                return;
+            }
+            var rows = destination.shape[0] / names.Count;
+            for (var i = 0; i < names.Count; i++) _files.Weights.Read(names[i], destination.detach().narrow(0, i * rows, rows));
+        }
+        catch (InvalidDataException e)
+        {
+            throw new InvalidDataException($"'{_files.Path}': {e.Message}", e);
+        }
+    }
+
+    /// <summary>Prefixes of the types that the file knows; others are drawn.</summary>
+    private void ReadPrefixes(string name, Tensor table, IReadOnlyList<DatasetType> types, Generator generator)
+    {
+        // DESIGN: N(0, 0.02), drawn whatever the file has, so that a seed gives the same
+        var drawn = empty(table.shape, ScalarType.Float32).normal_(0, 0.02, generator);
+        if (_files.Weights.Entries.TryGetValue(name, out var entry))
+        {
+            var known = empty(entry.Shape, ScalarType.Float32);
+            ReadParts(name, known);
+            var isText = name == ArchitectureInference.TextPrefixName;
+            var option = isText ? nameof(PrefixClipOptions.PrefixLength) : nameof(PrefixClipOptions.ImagePrefixLength);
+            if (entry.Shape[1] != table.shape[1])
+                throw new ArgumentException(
+                    $"The model '{_files.Path}' has {entry.Shape[1]} prefix token(s) for each dataset type in '{name}', and " +
+                    $"{table.shape[1]} are asked for. Set {option} to {entry.Shape[1]}.");
+            for (var i = 0; i < types.Count; i++)
+                for (var j = 0; j < Prefixes.DatasetTypes.Count; j++)
+                    if (Prefixes.DatasetTypes[j].Name == types[i].Name) drawn.narrow(0, i, 1).copy_(known.narrow(0, j, 1));
+        }
+        table.copy_(drawn);
+    }
+}

@@ -1,0 +1,65 @@
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>Where a weight lies in a file: under which names, and how.</summary>
+/// <param name="Names">One name, or several whose tensors lie one below the other in the weight.</param>
+/// <param name="Order">Whether the file has the matrix as it is here.</param>
+internal sealed record WeightOrigin(IReadOnlyList<string> Names, MatrixOrder Order)
+{
+    private static readonly Dictionary<string, string> HuggingFaceNames = new(StringComparer.Ordinal)
+    {
+        ["visual.class_embedding"] = "vision_model.embeddings.class_embedding",
+        ["visual.positional_embedding"] = "vision_model.embeddings.position_embedding.weight",
+        ["visual.conv1.weight"] = "vision_model.embeddings.patch_embedding.weight",
+        ["visual.ln_pre.weight"] = "vision_model.pre_layrnorm.weight",   // spelt so there
+        ["visual.ln_pre.bias"] = "vision_model.pre_layrnorm.bias",
+        ["visual.ln_post.weight"] = "vision_model.post_layernorm.weight",
+        ["visual.ln_post.bias"] = "vision_model.post_layernorm.bias",
+        ["positional_embedding"] = "text_model.embeddings.position_embedding.weight",
+        ["token_embedding.weight"] = "text_model.embeddings.token_embedding.weight",
+        ["ln_final.weight"] = "text_model.final_layer_norm.weight",
+        ["ln_final.bias"] = "text_model.final_layer_norm.bias",
+    };
+
+    private static readonly Dictionary<string, string> HuggingFaceBlockNames = new(StringComparer.Ordinal)
+    {
+        ["ln_1"] = "layer_norm1", ["ln_2"] = "layer_norm2", ["attn.out_proj"] = "self_attn.out_proj", ["mlp.c_fc"] = "mlp.fc1",
+        ["mlp.c_proj"] = "mlp.fc2",
+    };
+
+    /// <summary>Where a layout has a weight.</summary>
+    /// <param name="layout">The layout of the file.</param>
+    /// <param name="name">The weight's name here, which is open_clip's.</param>
+    /// <remarks>Source: the conversion from OpenAI's models in Hugging Face's transformers: q, k and v are separate, projections
+    /// transposed.</remarks>
+    public static WeightOrigin Of(ClipLayout layout, string name)
+    {
+        if (layout == ClipLayout.OpenClip) return One(name);
+        if (name == "visual.proj") return new WeightOrigin(["visual_projection.weight"], MatrixOrder.Transposed);
+        if (name == "text_projection") return new WeightOrigin(["text_projection.weight"], MatrixOrder.Transposed);
+        if (HuggingFaceNames.TryGetValue(name, out var other)) return One(other);
+        const string Blocks = "transformer.resblocks.";
+        var at = name.IndexOf(Blocks, StringComparison.Ordinal);
+        if (at < 0) return One(name);   // logit_scale, and prefixes, which no other program has a name for
+        var block = name[(at + Blocks.Length)..];
+        var index = block[..block.IndexOf('.', StringComparison.Ordinal)];
+        var part = block[(index.Length + 1)..];
+        var place = $"{(at > 0 ? "vision_model" : "text_model")}.encoder.layers.{index}.";
+        if (part is "attn.in_proj_weight" or "attn.in_proj_bias")
+            return new WeightOrigin([.. "qkv".Select(p => $"{place}self_attn.{p}_proj.{part["attn.in_proj_".Length..]}")],
+                MatrixOrder.AsIs);
+        var dot = part.LastIndexOf('.');
+        return One(place + HuggingFaceBlockNames[part[..dot]] + part[dot..]);
+    }
+
+    private static WeightOrigin One(string name) => new([name], MatrixOrder.AsIs);
+}
+
+/// <summary>How a file has a matrix.</summary>
+internal enum MatrixOrder
+{
+    /// <summary>As it is here.</summary>
+    AsIs,
+
+    /// <summary>With rows and columns exchanged.</summary>
+    Transposed,
+}

@@ -1,0 +1,39 @@
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>What the pixels of an image, 0 to 1, are made of zero mean and unit deviation with: (pixel - mean) / deviation.</summary>
+/// <param name="Mean">Of red, green and blue.</param>
+/// <param name="StandardDeviation">Of red, green and blue.</param>
+internal sealed record ImageNormalisation(ColourValues Mean, ColourValues StandardDeviation)
+{
+    /// <summary>CLIP's own (openai/CLIP, <c>clip.py</c>).</summary>
+    public static ImageNormalisation Clip { get; } = new(
+        new ColourValues(0.48145466f, 0.4578275f, 0.40821073f), new ColourValues(0.26862954f, 0.26130258f, 0.27577711f));
+
+    /// <summary>Every fault of these numbers, in a user's words; empty when images can be prepared with them.</summary>
+    public IEnumerable<string> Faults()
+    {
+        if (Mean is null || StandardDeviation is null)
+        {
+            yield return "The mean or the standard deviation of images is missing.";
+            yield break;
+        }
+        if (Mean.ToArray().Any(v => !float.IsFinite(v))) yield return FormattableString.Invariant(
+            $"The mean of images is {Mean}; three finite numbers are needed.");
+        if (StandardDeviation.ToArray().Any(v => !float.IsFinite(v) || v <= 0))
+            yield return FormattableString.Invariant(
+                $"The standard deviation of images is {StandardDeviation}; three numbers above 0 are needed.");
+    }
+}
+
+/// <summary>One number for each colour.</summary>
+/// <param name="Red">Of red.</param>
+/// <param name="Green">Of green.</param>
+/// <param name="Blue">Of blue.</param>
+internal sealed record ColourValues(float Red, float Green, float Blue)
+{
+    /// <summary>Red, green, blue.</summary>
+    public float[] ToArray() => [Red, Green, Blue];
+
+    /// <summary>As messages give them: (0.5, 0.5, 0.5).</summary>
+    public override string ToString() => FormattableString.Invariant($"({Red}, {Green}, {Blue})");
+}

@@ -1,0 +1,11 @@
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>The contrastive loss.</summary>
+public enum LossFunction
+{
+    /// <summary>Symmetric cross-entropy over the batch: a row's own text is its only positive (CLIP paper, figure 3).</summary>
+    Clip,
+
+    /// <summary>Rows with the same label are positives of each other; every caption is a class of its own (UniCL, CVPR 2022, section 3.2).</summary>
+    UniCl,
+}

@@ -1,0 +1,81 @@
+using System.Globalization;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>Which weights a run trains, and how fast each learns.</summary>
+/// <remarks>
+/// A tower of L blocks has the layers 0 (embeddings, first norm), 1 to L (blocks) and L + 1 (last norm). With layer decay d, layer i learns
+/// with the rate times d^(L + 1 - i). A ResNet's layers are its stem (0), its four stages and the attention pooling. Projections, prefixes
+/// and the logit scale belong to no layer and have the whole rate, prefixes times their own factor. Source: ELECTRA (arXiv 2003.10555), in
+/// the form of BEiT (arXiv 2106.08254).
+/// </remarks>
+internal static class TrainingPlan
+{
+    private static readonly string[] LastParts = ["visual.ln_post.", "visual.attnpool.", "ln_final."];
+
+    /// <summary>The weights to train; the others are cut off from gradients.</summary>
+    /// <exception cref="ArgumentException">The options freeze everything.</exception>
+    public static IReadOnlyList<KeyValuePair<string, Tensor>> Apply(ClipModel model, PrefixClipOptions options)
+    {
+        var trained = model.Weights.Where(w => IsTrained(w.Key, options)).ToArray();
+        if (trained.Length == 0)
+            throw new ArgumentException(
+                $"{nameof(PrefixClipOptions.TrainableParts)} is {options.TrainableParts}, " +
+                    $"{nameof(PrefixClipOptions.FrozenVisionLayers)} {options.FrozenVisionLayers} and " +
+                $"{nameof(PrefixClipOptions.FrozenTextLayers)} {options.FrozenTextLayers}: nothing is left to train. Name more parts, " +
+                    "or freeze fewer layers.");
+        var names = trained.Select(w => w.Key).ToHashSet(StringComparer.Ordinal);
+        foreach (var (name, weight) in model.Weights) weight.requires_grad = names.Contains(name);
+        return trained;
+    }
+
+    /// <summary>Whether the options let a weight be trained.</summary>
+    public static bool IsTrained(string name, PrefixClipOptions options)
+    {
+        var part = PartOf(name);
+        if (!options.TrainableParts.HasFlag(part) || ModelWeights.IsStatistic(name)) return false;
+        return part switch
+        {
+            TrainableParts.Vision => IsAbove(LayerOf(name, options.Architecture.VisionLayers), options.FrozenVisionLayers),
+            TrainableParts.Text => IsAbove(LayerOf(name, options.Architecture.TextLayers), options.FrozenTextLayers),
+            _ => true,
+        };
+    }
+
+    /// <summary>A weight's learning rate over the run's.</summary>
+    public static double RateFactor(string name, PrefixClipOptions options) => PartOf(name) switch
+    {
+        TrainableParts.Prefixes => options.PrefixLearningRateFactor,
+        TrainableParts.Vision => Decay(options.LayerDecay, LayerOf(name, options.Architecture.VisionLayers),
+            options.Architecture.VisionLayers),
+        TrainableParts.Text => Decay(options.LayerDecay, LayerOf(name, options.Architecture.TextLayers), options.Architecture.TextLayers),
+        _ => 1,
+    };
+
+    /// <summary>The part that a weight belongs to, by its name.</summary>
+    public static TrainableParts PartOf(string name) => name switch
+    {
+        "logit_scale" => TrainableParts.LogitScale,
+        "visual.proj" or "text_projection" or "visual.attnpool.c_proj.weight" or "visual.attnpool.c_proj.bias" =>
+            TrainableParts.Projections,
+        ArchitectureInference.TextPrefixName or ArchitectureInference.ImagePrefixName => TrainableParts.Prefixes,
+        _ when name.StartsWith("visual.", StringComparison.Ordinal) => TrainableParts.Vision,
+        _ => TrainableParts.Text,
+    };
+
+    private static bool IsAbove(int layer, int frozen) => frozen == 0 || layer > frozen;
+
+    private static double Decay(double decay, int layer, int layers) => Math.Pow(decay, layers + 1 - layer);
+
+    /// <summary>Layer of a tower's weight, 0 to L + 1.</summary>
+    private static int LayerOf(string name, int layers)
+    {
+        const string Blocks = "transformer.resblocks.", Stage = "visual.layer";
+        if (name.StartsWith(Stage, StringComparison.Ordinal)) return name[Stage.Length] - '0';
+        var at = name.IndexOf(Blocks, StringComparison.Ordinal);
+        if (at < 0) return LastParts.Any(part => name.StartsWith(part, StringComparison.Ordinal)) ? layers + 1 : 0;
+        var index = name.AsSpan(at + Blocks.Length);
+        return 1 + int.Parse(index[..index.IndexOf('.')], NumberStyles.None, CultureInfo.InvariantCulture);
+    }
+}

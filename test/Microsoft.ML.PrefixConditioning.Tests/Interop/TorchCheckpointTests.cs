@@ -1,0 +1,132 @@
+using System.IO.Compression;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.PrefixConditioning.Tests;
+
+/// <summary>Checkpoints that PyTorch wrote, and hostile ones: a pickle is read as data or refused by name.</summary>
+[TestClass]
+public sealed class TorchCheckpointTests
+{
+    private static readonly byte[] Four = [0, 0, 128, 63, 0, 0, 0, 64, 0, 0, 64, 64, 0, 0, 128, 64];   // 1, 2, 3, 4
+
+    private static readonly Dictionary<string, (Func<byte[]> File, string Fault)> Faulty = new()
+    {
+        ["nothing"] = (() => [], "This is no checkpoint of PyTorch 1.6 or later"),
+        ["other file"] = (() => "hello world"u8.ToArray(), "This is no checkpoint of PyTorch 1.6 or later"),
+        ["legacy format"] = (() => Bytes("legacy.pt"), "This is no checkpoint of PyTorch 1.6 or later, which is a ZIP archive. Load it in a newer PyTorch and save it again"),
+        ["os.system by PyTorch"] = (() => Bytes("hostile_os_system.pt"), "names 'posix.system', which is not among the few names that are read (tensors and OrderedDict). Nothing of it was executed."),
+        ["whole module"] = (() => Bytes("whole_module.pt"), "names 'torch.nn.modules.linear.Linear'"),
+        ["TorchScript"] = (() => Bytes("torchscript.pt"), "This is a TorchScript program, as OpenAI published its models, and programs are not run."),
+        ["os.system"] = (() => new TorchZip().Name("os", "system").Text("true").Raw(0x85).Op("R.").Archive(), "names 'os.system'"),
+        ["builtins.eval"] = (() => new TorchZip().Name("builtins", "eval").Text("1").Raw(0x85).Op("R.").Archive(), "names 'builtins.eval'"),
+        ["torch.load"] = (() => new TorchZip().Name("torch", "load").Text("1").Raw(0x85).Op("R.").Archive(), "names 'torch.load'"),
+        ["other rebuild function"] = (() => new TorchZip().Name("torch._utils", "_rebuild_device_tensor_from_numpy").Op(".").Archive(), "names 'torch._utils._rebuild_device_tensor_from_numpy'"),
+        ["new object"] = (() => new TorchZip().Name("collections", "OrderedDict").Op(")").Raw(0x81).Op(".").Archive(), "uses the opcode 0x81 (NEWOBJ) at byte 28"),
+        ["instance"] = (() => new TorchZip().Op("(ios\nsystem\n.").Archive(), "uses the opcode 0x69 (INST)"),
+        ["global of the stack"] = (() => new TorchZip().Text("os").Text("system").Raw(0x93).Op(".").Archive(), "uses the opcode 0x93 (STACK_GLOBAL)"),
+        ["extension"] = (() => new TorchZip().Raw(0x82, 1).Op(".").Archive(), "uses the opcode 0x82 (EXT)"),
+        ["protocol 4"] = (() => TorchZip.Archive([0x80, 4, (byte)'}', (byte)'.'], new Dictionary<string, byte[]>()), "it is of protocol 4; protocol 2 is read"),
+        ["no end"] = (() => new TorchZip().Op("}").Archive(), "it ends early."),
+        ["long text"] = (() => new TorchZip().Op("X").Raw(255, 255, 255, 127).Archive(), "a text of 2147483647 bytes is promised, and 0 follow."),
+        ["value that is not there"] = (() => new TorchZip().Op("R.").Archive(), "a value is used that is not there."),
+        ["mark that is not there"] = (() => new TorchZip().Op("t.").Archive(), "a list of values has no beginning."),
+        ["value that was never stored"] = (() => new TorchZip().Op("h").Raw(7).Op(".").Archive(), "value 7 is recalled, and was never stored."),
+        ["call of a storage"] = (() => new TorchZip().Name("torch", "FloatStorage").Op(")R.").Archive(), "'torch.FloatStorage' is called with arguments that it never has"),
+        ["call of a text"] = (() => new TorchZip().Text("a").Op(")R.").Archive(), "something that is no function is called."),
+        ["attributes of a list"] = (() => new TorchZip().Op("]}b.").Archive(), "attributes are set on something that is no dictionary."),
+        ["name twice"] = (() => new TorchZip().Op("}(").Text("a").Op("N").Text("a").Op("Nu.").Archive(), "a dictionary has the key 'a' twice."),
+        ["big integer"] = (() => new TorchZip().Raw(0x8A, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9).Op(".").Archive(), "it holds an integer of 9 bytes; at most 8 are read."),
+        ["no dictionary"] = (() => new TorchZip().Op("].").Archive(), "The checkpoint holds no dictionary; expected a state dictionary"),
+        ["no tensor"] = (() => new TorchZip().Op("}").Text("a").Op("K").Raw(1).Op("s.").Archive(), "The checkpoint's 'a' is no tensor; expected a dictionary of tensors"),
+        ["no values"] = (() => One(4, 0, [4], [1]).Archive(), "The values of tensor 'a' are missing: the archive has no 'data/0'."),
+        ["values of another length"] = (() => One(5, 0, [4], [1]).Storage("0", Four).Archive(), "'data/0' has 16 bytes, 16 in the archive; tensor 'a' needs 5 values of 4 bytes"),
+        ["beyond the storage"] = (() => One(4, 1, [4], [1]).Storage("0", Four).Archive(), "a tensor [4] reaches beyond the 4 values of its storage '0'."),
+        ["stride beyond the storage"] = (() => One(4, 0, [2, 2], [3, 2]).Storage("0", Four).Archive(), "a tensor [2, 2] reaches beyond the 4 values of its storage '0'."),
+        ["one value as many"] = (() => One(4, 0, [1000000, 1000000], [0, 0]).Storage("0", Four).Archive(), "a tensor [1000000, 1000000] reaches beyond"),
+        ["more than can be counted"] = (() => One(4, 0, [long.MaxValue, 4], [1, 1]).Storage("0", Four).Archive(), "has more values than can be counted."),
+        ["negative size"] = (() => One(4, 0, [-4], [1]).Storage("0", Four).Archive(), "a tensor has 1 sizes and 1 strides from value 0"),
+        ["negative stride"] = (() => One(4, 0, [4], [-1]).Storage("0", Four).Archive(), "sizes and strides are as many, 0 or more"),
+        ["path for a storage"] = (() => new TorchZip().Op("}").Text("a").Tensor("../x", "FloatStorage", 4, 0, [4], [1]).Op("s.").Archive(), "a storage is called '../x'; names of storages are numbers."),
+        ["complex numbers"] = (() => new TorchZip().Op("}").Text("a").Tensor("0", "ComplexFloatStorage", 4, 0, [4], [1]).Op("s.").Archive(), "names 'torch.ComplexFloatStorage'"),
+        ["no pickle"] = (() => WithoutPickle(), "The archive holds no 'data.pkl'"),
+        ["ZIP bomb"] = (() => One(4 << 20, 0, [4 << 20], [1]).Storage("0", new byte[16 << 20]).Archive(CompressionLevel.Fastest), "PyTorch compresses nothing."),
+        ["shared memory"] = (() => Shared(), "they share memory, which no CLIP model's do."),
+    };
+
+    public static IEnumerable<string> FaultyCases => Faulty.Keys;
+
+    private static byte[] Bytes(string name) => File.ReadAllBytes(Golden.Path("pretrained", name));
+
+    private static TorchZip One(long count, long offset, long[] shape, long[] strides) =>
+        new TorchZip().Op("}").Text("a").Tensor("0", "FloatStorage", count, offset, shape, strides).Op("s.");
+
+    private static byte[] WithoutPickle()
+    {
+        using var stream = new MemoryStream();
+        using (var zip = new ZipArchive(stream, ZipArchiveMode.Create, leaveOpen: true)) zip.CreateEntry("archive/version");
+        return stream.ToArray();
+    }
+
+    private static byte[] Shared()
+    {
+        var zip = new TorchZip().Op("}(");
+        for (var i = 0; i < 100; i++) zip.Text($"t{i}").Tensor("0", "FloatStorage", 4096, 0, [4096], [1]);
+        return zip.Op("u.").Storage("0", new byte[16384]).Archive();
+    }
+
+    [TestMethod]
+    [DynamicData(nameof(FaultyCases))]
+    public void Constructor_FaultyFile_SaysWhatIsWrong(string fault)
+    {
+        var file = Faulty[fault].File();
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var error = Assert.ThrowsExactly<InvalidDataException>(() => new TorchCheckpoint(new MemoryStream(file)));
+        StringAssert.Contains(error.Message, Faulty[fault].Fault);
+        Assert.IsLessThan(4L << 20, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    [TestMethod]
+    [DataRow("state_dict", 11)]
+    [DataRow("training", 2)]
+    public void Read_CheckpointOfPyTorch_GivesItsValues(string name, int count)
+    {
+        using var scope = NewDisposeScope();
+        var expected = Safetensors.Load(Golden.Path("pretrained", $"{name}.safetensors"));
+        using var checkpoint = new TorchCheckpoint(File.OpenRead(Golden.Path("pretrained", $"{name}.pt")));
+        Assert.HasCount(count, checkpoint.Entries);
+        foreach (var (tensor, values) in expected)
+        {
+            CollectionAssert.AreEqual(values.shape, checkpoint.Entries[tensor].Shape, tensor);
+            var read = full(values.shape, 7f);
+            checkpoint.Read(tensor, read);
+            if (values.numel() > 0) TinyGolden.AreClose(values, read, 0, tensor);
+        }
+    }
+
+    [TestMethod]
+    public void Read_IntegerTensor_SaysThatWeightsAreFloatingPoint()
+    {
+        using var scope = NewDisposeScope();
+        using var checkpoint = new TorchCheckpoint(File.OpenRead(Golden.Path("pretrained", "state_dict.pt")));
+        var error = Assert.ThrowsExactly<InvalidDataException>(() => checkpoint.Read("i64", zeros(3)));
+        Assert.AreEqual("Tensor 'i64' is of type Int64; weights are floating-point numbers (F64, F32, F16 or BF16).", error.Message);
+    }
+
+    [TestMethod]
+    public void Constructor_TruncatedAnywhere_IsRefused()
+    {
+        var file = Bytes("state_dict.pt");
+        for (var length = 0; length < file.Length; length += 13)
+            Assert.ThrowsExactly<InvalidDataException>(() => new TorchCheckpoint(new MemoryStream(file[..length])), $"{length} bytes");
+    }
+
+    [TestMethod]
+    public void Constructor_OnlySomeNamesWithModule_KeepsThem()
+    {
+        using var scope = NewDisposeScope();
+        using var some = new TorchCheckpoint(new MemoryStream(TorchZip.Of([new("module.a", zeros(2)), new("b", zeros(2))])));
+        CollectionAssert.AreEquivalent((string[])["module.a", "b"], some.Entries.Keys.ToArray());
+        using var all = new TorchCheckpoint(new MemoryStream(TorchZip.Of([new("module.a", zeros(2)), new("module.b", zeros(2))])));
+        CollectionAssert.AreEquivalent((string[])["a", "b"], all.Entries.Keys.ToArray());
+    }
+}
