@@ -14,8 +14,9 @@ public sealed class LayerTests
         ["Text"] = ["Interop", "Options", "Data"],
         ["Model"] = ["Interop", "Options", "Data", "Imaging", "Text"],
         ["Training"] = ["Interop", "Options", "Data", "Imaging", "Text", "Model"],
-        ["Scoring"] = ["Interop", "Options", "Data", "Imaging", "Text", "Model", "Training"],
-        [""] = ["Interop", "Options", "Data", "Imaging", "Text", "Model", "Training", "Scoring"],
+        ["Onnx"] = ["Interop", "Options", "Data", "Imaging", "Text", "Model"],
+        ["Scoring"] = ["Interop", "Options", "Data", "Imaging", "Text", "Model", "Training", "Onnx"],
+        [""] = ["Interop", "Options", "Data", "Imaging", "Text", "Model", "Training", "Onnx", "Scoring"],
     };
 
     [TestMethod]
