@@ -35,7 +35,7 @@ internal sealed class ClipPixelsMapper : IRowMapper
             {
                 getter(ref image);
                 var editor = VBufferEditor.Create(ref value, _preprocessor.Length);
-                Fill(image, editor.Values, input.Position);
+                Fill(image, editor.Values);
                 value = editor.Commit();
             }),
         ];
@@ -45,7 +45,7 @@ internal sealed class ClipPixelsMapper : IRowMapper
 
     public void Save(ModelSaveContext ctx) => ((ICanSaveModel)_transformer).Save(ctx);
 
-    private void Fill(ImageReference image, Span<float> pixels, long row)
+    private void Fill(ImageReference image, Span<float> pixels)
     {
         try
         {
@@ -53,14 +53,10 @@ internal sealed class ClipPixelsMapper : IRowMapper
             if (_settings.Pixels == PixelValues.Normalised) _preprocessor.ApplyTest(decoded, pixels);
             else FillRgb(decoded, pixels);
         }
-        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (_settings.BadImages == BadImagePolicy.Skip
+            && e is InvalidDataException or IOException or UnauthorizedAccessException)   // missing then, as everywhere in the package
         {
-            if (_settings.BadImages == BadImagePolicy.Skip)
-            {
-                pixels.Fill(float.NaN);
-                return;
-            }
-            throw new InvalidDataException($"{RowBatchReader.RowName(row + 1)}: {e.Message}", e);
+            pixels.Fill(float.NaN);
         }
     }
 

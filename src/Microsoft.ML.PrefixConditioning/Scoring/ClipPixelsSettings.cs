@@ -8,6 +8,7 @@ namespace Microsoft.ML.PrefixConditioning;
 internal sealed record ClipPixelsSettings
 {
     private const int FormatVersion = 1;
+    private const int MaxImageSize = 4096;   // of every architecture
 
     private static readonly JsonSerializerOptions Json = new()
     {
@@ -60,7 +61,11 @@ internal sealed record ClipPixelsSettings
                 throw new InvalidDataException(
                     $"The pixel settings in the model file are not what was saved: their SHA-256 is {Convert.ToHexStringLower(hash)}, " +
                     $"expected {Convert.ToHexStringLower(expected)}. The file was changed or damaged: restore it from a copy.");
-            return JsonSerializer.Deserialize<ClipPixelsSettings>(json, Json) ?? throw new JsonException("They are null.");
+            var settings = JsonSerializer.Deserialize<ClipPixelsSettings>(json, Json) ?? throw new JsonException("They are null.");
+            if (settings.ImageSize is < 1 or > MaxImageSize) throw new JsonException($"The image size is {settings.ImageSize}.");
+            if (settings.Normalisation is not { Mean.Length: RgbImage.Channels, StandardDeviation.Length: RgbImage.Channels })
+                throw new JsonException("Mean and standard deviation are not three numbers each.");
+            return settings;
         }
         catch (Exception e) when (e is EndOfStreamException or JsonException or FormatException or ArgumentException)
         {

@@ -12,7 +12,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <remarks>
 /// <para>Adds a vector of float with the sizes 3, S and S, with S the model's image size: the planes of red, green and blue.</para>
 /// <para>An image that cannot be read is an <see cref="InvalidDataException"/>, or a vector of NaN if the model's policy is to skip such
-/// images. Safe for use from many threads. It saves and loads with <c>mlContext.Model</c> like ML.NET's own transformers, and needs
+/// images. ML.NET reads the view on several threads, and then puts the exception inside one of its own. Safe for use from many threads. It saves and loads with <c>mlContext.Model</c> like ML.NET's own transformers, and needs
 /// neither the model nor TorchSharp's native library.</para>
 /// </remarks>
 public sealed class ClipPixelsTransformer : ITransformer

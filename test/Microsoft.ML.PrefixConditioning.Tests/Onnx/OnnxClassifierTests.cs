@@ -70,10 +70,10 @@ public sealed class OnnxClassifierTests
         var (input, outputs) = (run.Session.InputMetadata.Single(), run.Session.OutputMetadata);
 
         Assert.AreEqual("Pixels", input.Key);
-        CollectionAssert.AreEqual(new[] { -1, 3, 16, 16 }, input.Value.Dimensions);
-        CollectionAssert.AreEqual(new[] { "N", "", "", "" }, input.Value.SymbolicDimensions);
-        CollectionAssert.AreEqual(new[] { -1, Names.Length }, outputs["Score"].Dimensions);
-        CollectionAssert.AreEqual(new[] { -1 }, outputs["PredictedLabel"].Dimensions);
+        Assert.AreEqual("-1 3 16 16", string.Join(' ', input.Value.Dimensions));
+        Assert.AreEqual("N", input.Value.SymbolicDimensions[0]);
+        Assert.AreEqual("-1 5", string.Join(' ', outputs["Score"].Dimensions));
+        Assert.AreEqual("-1", string.Join(' ', outputs["PredictedLabel"].Dimensions));
         Assert.HasCount(2, outputs);
     }
 
@@ -97,7 +97,7 @@ public sealed class OnnxClassifierTests
         var error = Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => Write(model, run, Names, (PixelValues)7));
 
         Assert.Contains("7; use a member of PixelValues", error.Message);
-        Assert.IsEmpty(run.Files);
+        Assert.AreEqual("", run.Files);
     }
 
     /// <summary>Writes a classifier; gives what the library computes from pixels.</summary>
@@ -109,7 +109,7 @@ public sealed class OnnxClassifierTests
             ClassNames = names, Embeddings = model.EncodeClasses(names, PromptTemplates.NameOnly, prefix), LogitScale = 20, Prefix = prefix,
             ImageColumnName = "Image", LabelColumnName = "Label", ScoreColumnName = "Score", PredictedLabelColumnName = "PredictedLabel",
         };
-        using var transformer = new PrefixClipTransformer(new MLContext(1), model);
+        var transformer = new PrefixClipTransformer(new MLContext(1), model);   // the model stays the test's own
         var zeroShot = new ZeroShotClassificationTransformer(new MLContext(1), transformer, classifier, ownsModel: false);
         zeroShot.SaveAsOnnx(run.Path, pixels);
         return (values, count) =>

@@ -18,7 +18,8 @@ internal sealed class OnnxRun : IDisposable
 
     public string Path => System.IO.Path.Combine(_folder.FullName, "model.onnx");
 
-    public string[] Files => [.. _folder.EnumerateFiles().Select(f => f.Name).Order(StringComparer.Ordinal)];
+    /// <summary>Names of the folder's files.</summary>
+    public string Files => string.Join(", ", _folder.EnumerateFiles().Select(f => f.Name).Order(StringComparer.Ordinal));
 
     public InferenceSession Session => _session.Value;
 
