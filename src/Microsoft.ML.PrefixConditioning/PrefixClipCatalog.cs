@@ -55,9 +55,10 @@ public static class PrefixClipCatalog
         return new ZeroShotClassificationEstimator(CatalogUtils.GetEnvironment(catalog), model, options);
     }
 
-    /// <summary>Adds the pixels that a model's vision tower sees, for its ONNX form: decoded, resized and cropped exactly as here.</summary>
+    /// <summary>Adds the pixels that a model's vision tower sees, for its ONNX form.</summary>
     /// <param name="catalog">The catalog, <c>mlContext.Transforms</c>.</param>
-    /// <param name="model">The trained model, whose image size, normalisation and image policy are taken; it is not needed afterwards.</param>
+    /// <param name="model">The trained model, whose image size, normalisation and image policy are taken. It is not needed
+    /// afterwards.</param>
     /// <param name="pixels">What the numbers mean; the same as in the exported model.</param>
     /// <param name="outputColumnName">The added column; null for the exported model's input, "Pixels" or "NormalisedPixels".</param>
     /// <param name="imageColumnName">Column with the image; null for the model's image column.</param>
@@ -75,7 +76,8 @@ public static class PrefixClipCatalog
     {
         ArgumentNullException.ThrowIfNull(catalog);
         ArgumentNullException.ThrowIfNull(model);
-        var settings = ClipPixelsSettings.Of(model.Model.Settings, pixels) with { OutputColumnName = outputColumnName ?? PixelColumn.NameOf(pixels) };
+        var settings = ClipPixelsSettings.Of(model.Model.Settings, pixels);
+        if (outputColumnName is not null) settings = settings with { OutputColumnName = outputColumnName };
         if (imageColumnName is not null) settings = settings with { ImageColumnName = imageColumnName };
         ArgumentException.ThrowIfNullOrWhiteSpace(settings.OutputColumnName, nameof(outputColumnName));
         ArgumentException.ThrowIfNullOrWhiteSpace(settings.ImageColumnName, nameof(imageColumnName));

@@ -38,7 +38,7 @@ public sealed class ClipPixelsTests
         var estimator = _mlContext.Transforms.ClipPixels(Tiny.Model, PixelValues.Rgb255, "Seen", "Image");
         IDataView[] views =
         [
-            _mlContext.Data.LoadFromEnumerable([new PathRow { Image = path }]),
+            Paths(path),
             _mlContext.Data.LoadFromEnumerable([new BytesRow { Image = File.ReadAllBytes(path) }]),
             _mlContext.Data.LoadFromEnumerable([new PixelsRow { Image = image }]),
         ];
@@ -69,47 +69,51 @@ public sealed class ClipPixelsTests
     [TestMethod]
     public void Transform_UnreadableImage_NamesIt()
     {
-        var view = _mlContext.Data.LoadFromEnumerable([new PathRow { Image = Tiny.Data.Image(0) }, new PathRow { Image = Tiny.Data.Captions }]);
+        var view = Paths(Tiny.Data.Image(0), Tiny.Data.Captions);
         var added = _mlContext.Transforms.ClipPixels(Tiny.Model, PixelValues.Rgb255).Fit(view).Transform(view);
 
         var error = Assert.Throws<Exception>(() => added.GetColumn<float[]>("Pixels").ToArray());
 
-        var cause = error as InvalidDataException ?? (InvalidDataException)error.InnerException!;   // ML.NET wraps it where it reads on several threads
+        // ML.NET wraps it where it reads on several threads.
+        var cause = error as InvalidDataException ?? (InvalidDataException)error.InnerException!;
         Assert.Contains($"'{Tiny.Data.Captions}' is not an image", cause.Message);
     }
 
     [TestMethod]
     public void Transform_UnreadableImageOfASkippingModel_IsMissing()
     {
-        var view = _mlContext.Data.LoadFromEnumerable([new PathRow { Image = Tiny.Data.Captions }]);
+        var view = Paths(Tiny.Data.Captions);
 
-        var pixels = _mlContext.Transforms.ClipPixels(Tiny.SkippingModel, PixelValues.Rgb255).Fit(view).Transform(view).GetColumn<float[]>("Pixels").Single();
+        var added = _mlContext.Transforms.ClipPixels(Tiny.SkippingModel, PixelValues.Rgb255).Fit(view).Transform(view);
 
-        Assert.IsTrue(pixels.All(float.IsNaN));
+        Assert.IsTrue(added.GetColumn<float[]>("Pixels").Single().All(float.IsNaN));
     }
 
     [TestMethod]
     public void Predict_OneImage_GivesPixels()
     {
-        var view = _mlContext.Data.LoadFromEnumerable([new PathRow { Image = Tiny.Data.Image(0) }]);
+        var view = Paths(Tiny.Data.Image(0));
         var transformer = _mlContext.Transforms.ClipPixels(Tiny.Model, PixelValues.Rgb255).Fit(view);
 
         using var engine = _mlContext.Model.CreatePredictionEngine<PathRow, SeenPixels>(transformer);
 
-        CollectionAssert.AreEqual(transformer.Transform(view).GetColumn<float[]>("Pixels").Single(), engine.Predict(new PathRow { Image = Tiny.Data.Image(0) }).Pixels);
+        var expected = transformer.Transform(view).GetColumn<float[]>("Pixels").Single();
+        CollectionAssert.AreEqual(expected, engine.Predict(new PathRow { Image = Tiny.Data.Image(0) }).Pixels);
     }
 
     [TestMethod]
     public void ClipPixels_WrongColumns_AreErrors()
     {
-        var view = _mlContext.Data.LoadFromEnumerable([new PathRow { Image = Tiny.Data.Image(0) }]);
+        var view = Paths(Tiny.Data.Image(0));
         var missing = _mlContext.Transforms.ClipPixels(Tiny.Model, PixelValues.Rgb255, imageColumnName: "Imgae");
 
         Assert.Contains("There is no column 'Imgae'", Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => missing.Fit(view)).Message);
-        Assert.ThrowsExactly<ArgumentException>(() => _mlContext.Transforms.ClipPixels(Tiny.Model, PixelValues.Rgb255, outputColumnName: " "));
-        Assert.ThrowsExactly<ArgumentException>(() => _mlContext.Transforms.ClipPixels(Tiny.Model, PixelValues.Rgb255, imageColumnName: ""));
+        Assert.ThrowsExactly<ArgumentException>(() => _mlContext.Transforms.ClipPixels(Tiny.Model, PixelValues.Rgb255, " "));
+        Assert.ThrowsExactly<ArgumentException>(() => _mlContext.Transforms.ClipPixels(Tiny.Model, PixelValues.Rgb255, null, ""));
         Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => _mlContext.Transforms.ClipPixels(Tiny.Model, (PixelValues)5));
     }
+
+    private IDataView Paths(params string[] paths) => _mlContext.Data.LoadFromEnumerable(paths.Select(p => new PathRow { Image = p }));
 
     /// <summary>What a prediction engine gives.</summary>
     private sealed class SeenPixels

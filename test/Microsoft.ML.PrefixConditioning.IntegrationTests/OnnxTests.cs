@@ -40,7 +40,7 @@ public sealed class OnnxTests
         classifier.SaveAsOnnx(file.Path);
         var size = Tiny.Architecture.ImageSize;
 
-        var pipeline = _mlContext.Transforms.LoadImages("Loaded", null!, "Image")
+        var pipeline = _mlContext.Transforms.LoadImages("Loaded", imageFolder: "", "Image")
             .Append(_mlContext.Transforms.ResizeImages("Resized", size, size, "Loaded", ImageResizingEstimator.ResizingKind.IsoCrop))
             .Append(_mlContext.Transforms.ExtractPixels("Pixels", "Resized"))
             .Append(_mlContext.Transforms.ApplyOnnxModel(["Score", "PredictedLabel"], ["Pixels"], file.Path));
@@ -92,14 +92,16 @@ public sealed class OnnxTests
     {
         string[] texts = ["something red", "a photo of something blue and green", ""];
         var ids = Tiny.Model.Tokenize(texts);
-        foreach (var prefix in new[] { null, PrefixSelection.For("classification"), PrefixSelection.None, PrefixSelection.Blend(("caption", 1), ("classification", 1)) })
+        var tokens = new DenseTensor<long>(ids.SelectMany(row => row).ToArray(), [3, ids[0].Length]);
+        var blend = PrefixSelection.Blend(("caption", 1), ("classification", 1));
+        foreach (var prefix in new[] { null, PrefixSelection.For("classification"), PrefixSelection.None, blend })
         {
             using var file = new OnnxPath();
             Tiny.Model.SaveTextEncoderAsOnnx(file.Path, prefix);
 
             using var session = new InferenceSession(file.Path);
             using var results = session.Run(
-                [NamedOnnxValue.CreateFromTensor("TokenIds", new DenseTensor<long>(ids.SelectMany(row => row).ToArray(), [3, ids[0].Length]))]);
+                [NamedOnnxValue.CreateFromTensor("TokenIds", tokens)]);
 
             AssertClose(Tiny.Model.EncodeText(texts, prefix), results[0].AsEnumerable<float>().Chunk(24));
         }

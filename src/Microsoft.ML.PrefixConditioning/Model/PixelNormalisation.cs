@@ -6,5 +6,6 @@ namespace Microsoft.ML.PrefixConditioning;
 internal sealed record PixelNormalisation(float[] Mean, float[] StandardDeviation)
 {
     /// <summary>A model's numbers; every model has CLIP's.</summary>
-    public static PixelNormalisation Of(ModelSettings settings) => new([.. ImagePreprocessor.ClipMean], [.. ImagePreprocessor.ClipStandardDeviation]);
+    public static PixelNormalisation Of(ModelSettings settings) =>
+        new([.. ImagePreprocessor.ClipMean], [.. ImagePreprocessor.ClipStandardDeviation]);
 }

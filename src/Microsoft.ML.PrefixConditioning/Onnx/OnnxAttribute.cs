@@ -3,7 +3,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>A setting of a node.</summary>
 internal sealed class OnnxAttribute
 {
-    private const int NameField = 1, FloatField = 2, IntegerField = 3, TensorField = 5, IntegersField = 8, TypeField = 20;   // AttributeProto
+    // AttributeProto, and its AttributeType
+    private const int NameField = 1, FloatField = 2, IntegerField = 3, TensorField = 5, IntegersField = 8, TypeField = 20;
     private const int FloatType = 1, IntegerType = 2, TensorType = 4, IntegersType = 7;
 
     private OnnxAttribute(OnnxMessage message) => Message = message;

@@ -24,8 +24,9 @@ internal static class OnnxExport
         var settings = model.Settings;
         var graph = new OnnxGraph();
         EncodeImages(graph, settings, network, prefix, pixels);
-        graph.Output(ImageEmbedding, OnnxElement.Float, [Images, settings.Architecture.EmbeddingSize], "Image embeddings of length 1.");
-        return new OnnxModelFile(graph, "image_encoder", "Images to embeddings of length 1, whose scalar product is the cosine similarity.",
+        graph.Output(ImageEmbedding, OnnxElement.Float, [Images, settings.Architecture.EmbeddingSize],
+            "Image embeddings of length 1, whose scalar product with others is the cosine similarity.");
+        return new OnnxModelFile(graph, "image_encoder", "Images to embeddings of length 1.",
             [.. ImageMetadata(settings, pixels), Entry("prefix", PrefixJson(prefix, settings))]);
     }
 
@@ -38,7 +39,7 @@ internal static class OnnxExport
         var settings = model.Settings;
         var graph = new OnnxGraph();
         var ids = graph.Input(TokenIds, OnnxElement.Int64, [Texts, Tokens],
-            Invariant($"Token ids of N texts: start token, at most {settings.Architecture.ContextLength - 2} tokens, end token, then zeros."));
+            Invariant($"Start token, at most {settings.Architecture.ContextLength - 2} tokens of text, end token, then zeros."));
         new OnnxTowers(graph, network).Texts(ids, PrefixResolution.Resolve(prefix, settings.DatasetTypes), TextEmbedding);
         graph.Output(TextEmbedding, OnnxElement.Float, [Texts, settings.Architecture.EmbeddingSize], "Text embeddings of length 1.");
         return new OnnxModelFile(graph, "text_encoder", "Token ids to embeddings of length 1, with a test-time prefix folded in.",
@@ -62,11 +63,13 @@ internal static class OnnxExport
         var graph = new OnnxGraph();
         var embeddings = EncodeImages(graph, settings, network, classes.Prefix, pixels);                        // [N, D]
         var matrix = graph.Floats("class_embeddings.scaled", [size, count],
-            () => (tensor(classes.Embeddings, [count, size]) * classes.LogitScale).t(), "unit-length class embeddings times the logit scale, transposed");
+            () => (tensor(classes.Embeddings, [count, size]) * classes.LogitScale).t(),
+            "unit-length class embeddings times the logit scale, transposed");
         var logits = graph.Add("MatMul", "/classes", [embeddings, matrix]);                                     // [N, D] @ [D, C]
         graph.Add("Softmax", "/classes", [logits], output: Score, OnnxAttribute.Of("axis", -1));
         var best = graph.Add("ArgMax", "/classes", [Score], OnnxAttribute.Of("axis", -1), OnnxAttribute.Of("keepdims", 0));   // [N]
-        graph.Add("Gather", "/classes", [graph.Texts("class_names", classes.Names, "in the order of the scores"), best], output: PredictedLabel);
+        var names = graph.Texts("class_names", classes.Names, "in the order of the scores");
+        graph.Add("Gather", "/classes", [names, best], output: PredictedLabel);
         graph.Output(Score, OnnxElement.Float, [Images, count], "Probability of every class, in the order of the metadata's class_names.");
         graph.Output(PredictedLabel, OnnxElement.Text, [Images], "Name of the most probable class.");
         return new OnnxModelFile(graph, "zero_shot_classifier", "Images to the probabilities of classes that are known by name.",
@@ -78,11 +81,13 @@ internal static class OnnxExport
         ]);
     }
 
-    private static string EncodeImages(OnnxGraph graph, ModelSettings settings, ClipModel network, PrefixSelection? prefix, PixelValues pixels)
+    private static string EncodeImages(
+        OnnxGraph graph, ModelSettings settings, ClipModel network, PrefixSelection? prefix, PixelValues pixels)
     {
         var size = settings.Architecture.ImageSize;
         var input = graph.Input(PixelColumn.NameOf(pixels), OnnxElement.Float, [Images, 3, size, size], pixels == PixelValues.Rgb255
-            ? "Red, green and blue planes, 0 to 255." : "Red, green and blue planes, scaled to 0 to 1, then less the mean and over the standard deviation.");
+            ? "Red, green and blue planes, 0 to 255."
+            : "Red, green and blue planes, scaled to 0 to 1, then less the mean and over the standard deviation.");
         if (pixels == PixelValues.Rgb255) input = Normalise(graph, input, PixelNormalisation.Of(settings));
         var type = PrefixResolution.ImageType(network, PrefixResolution.Resolve(prefix, settings.DatasetTypes));
         return new OnnxTowers(graph, network).Images(input, type, ImageEmbedding);
@@ -91,8 +96,9 @@ internal static class OnnxExport
     /// <summary>Pixels of 0 to 255, less the mean and over the standard deviation of such pixels.</summary>
     private static string Normalise(OnnxGraph graph, string pixels, PixelNormalisation normalisation)
     {
-        var mean = graph.Floats("mean", [1, 3, 1, 1], () => tensor(normalisation.Mean, [1, 3, 1, 1]) * 255, "for pixels of 0 to 255");
-        var deviation = graph.Floats("std", [1, 3, 1, 1], () => tensor(normalisation.StandardDeviation, [1, 3, 1, 1]) * 255, "for pixels of 0 to 255");
+        const string Doc = "for pixels of 0 to 255";
+        var mean = graph.Floats("mean", [1, 3, 1, 1], () => tensor(normalisation.Mean, [1, 3, 1, 1]) * 255, Doc);
+        var deviation = graph.Floats("std", [1, 3, 1, 1], () => tensor(normalisation.StandardDeviation, [1, 3, 1, 1]) * 255, Doc);
         return graph.Add("Div", "/normalise", [graph.Add("Sub", "/normalise", [pixels, mean]), deviation]);
     }
 
@@ -105,7 +111,8 @@ internal static class OnnxExport
             Entry("mean", JsonSerializer.Serialize(normalisation.Mean)),
             Entry("std", JsonSerializer.Serialize(normalisation.StandardDeviation)),
             Entry("preprocessing", Invariant(
-                $"RGB; short side resized to {size} with Pillow's bicubic filter (a = -0.5, widened when shrinking); centre {size} x {size} kept; ") +
+                $"RGB; short side resized to {size} with Pillow's bicubic filter (a = -0.5, widened when shrinking); ") +
+                Invariant($"centre {size} x {size} kept; ") +
                 (pixels == PixelValues.Rgb255 ? "values 0 to 255, normalised inside the graph" : "values over 255, less mean, over std")),
             Entry("image_decoding", settings.ImageDecoding == ImageDecoding.Upright
                 ? "EXIF orientation applied, transparency over white" : "EXIF orientation ignored, alpha channel dropped"),

@@ -9,7 +9,7 @@ internal sealed class OnnxGraph
     private const int NodeInput = 1, NodeOutput = 2, NodeName = 3, NodeOperation = 4, NodeAttribute = 5;   // NodeProto
     private const int ValueName = 1, ValueType = 2, ValueDoc = 3;                                          // ValueInfoProto
     private const int TensorType = 1, ElementType = 1, Shape = 2;                                          // TypeProto, its Tensor
-    private const int Dimension = 1, DimensionValue = 1, DimensionName = 2;                                // TensorShapeProto, its Dimension
+    private const int Dimension = 1, DimensionValue = 1, DimensionName = 2;                                // TensorShapeProto
 
     private readonly HashSet<string> _names = new(StringComparer.Ordinal);
     private readonly List<OnnxInitializer> _initializers = [];
@@ -73,14 +73,19 @@ internal sealed class OnnxGraph
     /// <param name="outputs">Number of outputs.</param>
     /// <param name="attributes">Its settings.</param>
     /// <returns>Names of the values that it gives.</returns>
-    public string[] Add(string operation, string place, string[] inputs, int outputs, params OnnxAttribute[] attributes) => AddMany(operation,
-        place, inputs, [.. Enumerable.Range(0, outputs).Select(i => string.Create(CultureInfo.InvariantCulture, $"{place}/{operation}_output_{i}"))], attributes);
+    public string[] Add(string operation, string place, string[] inputs, int outputs, params OnnxAttribute[] attributes)
+    {
+        var names = Enumerable.Range(0, outputs).Select(i => $"{place}/{operation}_output_{i.ToString(CultureInfo.InvariantCulture)}");
+        return AddMany(operation, place, inputs, [.. names], attributes);
+    }
 
     private string[] AddMany(string operation, string place, string[] inputs, string[] outputs, OnnxAttribute[] attributes)
     {
         var name = $"{place}/{operation}";
-        if (!_names.Add(name)) throw new InvalidOperationException($"The graph has two nodes '{name}'; give the second a place of its own.");
-        var node = new OnnxMessage().AddAll(NodeInput, inputs).AddAll(NodeOutput, outputs).Add(NodeName, name).Add(NodeOperation, operation);
+        if (!_names.Add(name))
+            throw new InvalidOperationException($"The graph has two nodes '{name}'; give the second a place of its own.");
+        var node = new OnnxMessage().AddAll(NodeInput, inputs).AddAll(NodeOutput, outputs)
+            .Add(NodeName, name).Add(NodeOperation, operation);
         foreach (var attribute in attributes) node.Add(NodeAttribute, attribute.Message);
         _nodes.Add(node);
         return outputs;

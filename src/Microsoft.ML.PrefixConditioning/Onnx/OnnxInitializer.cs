@@ -17,10 +17,11 @@ internal sealed class OnnxInitializer
     private readonly string[] _texts = [];
     private readonly Action<Stream> _write = _ => { };
 
-    private OnnxInitializer(string name, long[] shape, OnnxElement type, string doc) => (_name, _shape, _type, _doc) = (name, shape, type, doc);
+    private OnnxInitializer(string name, long[] shape, OnnxElement type, string doc) =>
+        (_name, _shape, _type, _doc) = (name, shape, type, doc);
 
-    private OnnxInitializer(string name, long[] shape, OnnxElement type, string doc, long dataLength, Action<Stream> write) : this(name, shape, type, doc) =>
-        (DataLength, _write) = (dataLength, write);
+    private OnnxInitializer(string name, long[] shape, OnnxElement type, string doc, long dataLength, Action<Stream> write)
+        : this(name, shape, type, doc) => (DataLength, _write) = (dataLength, write);
 
     private OnnxInitializer(string name, string[] texts, string doc) : this(name, [texts.Length], OnnxElement.Text, doc) => _texts = texts;
 
@@ -42,7 +43,8 @@ internal sealed class OnnxInitializer
             var values = value();
             if (!values.shape.AsSpan().SequenceEqual(shape) || values.dtype != ScalarType.Float32)
                 throw new InvalidOperationException(
-                    $"The constant '{name}' is {values.dtype} [{string.Join(", ", values.shape)}], expected Float32 [{string.Join(", ", shape)}].");
+                    $"The constant '{name}' is {values.dtype} [{string.Join(", ", values.shape)}], " +
+                    $"expected Float32 [{string.Join(", ", shape)}].");
             Safetensors.WriteData(stream, values);
         });
     }

@@ -2,7 +2,7 @@ using Google.Protobuf;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>A message of the ONNX format: fields by number, in the protocol-buffers encoding. Its length is known before it is written.</summary>
+/// <summary>A message of the ONNX format: fields by number, in the protocol-buffers encoding. Its length is known before writing.</summary>
 /// <remarks>Source: the field numbers that callers give are those of the published schema, <c>onnx.proto</c>.</remarks>
 internal sealed class OnnxMessage
 {
@@ -16,7 +16,8 @@ internal sealed class OnnxMessage
         CodedOutputStream.ComputeInt64Size(value), output => output.WriteInt64(value));
 
     /// <summary>A number in single precision.</summary>
-    public OnnxMessage Add(int field, float value) => Add(field, WireFormat.WireType.Fixed32, sizeof(float), output => output.WriteFloat(value));
+    public OnnxMessage Add(int field, float value) => Add(field, WireFormat.WireType.Fixed32,
+        sizeof(float), output => output.WriteFloat(value));
 
     /// <summary>A text, in UTF-8.</summary>
     public OnnxMessage Add(int field, string value) => Add(field, WireFormat.WireType.LengthDelimited,
@@ -29,7 +30,8 @@ internal sealed class OnnxMessage
     public OnnxMessage AddAll(int field, IEnumerable<long> values) => values.Aggregate(this, (message, value) => message.Add(field, value));
 
     /// <summary>The same field once for every text.</summary>
-    public OnnxMessage AddAll(int field, IEnumerable<string> values) => values.Aggregate(this, (message, value) => message.Add(field, value));
+    public OnnxMessage AddAll(int field, IEnumerable<string> values) =>
+        values.Aggregate(this, (message, value) => message.Add(field, value));
 
     /// <summary>The start of a field whose bytes follow: its tag and their number.</summary>
     public OnnxMessage AddStart(int field, long length) => Add(field, WireFormat.WireType.LengthDelimited,

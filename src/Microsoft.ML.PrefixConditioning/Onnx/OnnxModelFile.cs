@@ -26,9 +26,10 @@ internal sealed class OnnxModelFile(OnnxGraph graph, string name, string doc, IR
     private const long Alignment = 4096;   // readers may map the weights page by page
     private const int SmallestOutside = 1024;   // shapes and the like stay in the model, where shape inference looks for them
 
-    private const int ModelIrVersion = 1, ModelProducer = 2, ModelProducerVersion = 3, ModelDoc = 6, ModelGraph = 7, ModelOpset = 8, ModelMetadata = 14;
-    private const int GraphNode = 1, GraphName = 2, GraphInitializer = 5, GraphDoc = 10, GraphInput = 11, GraphOutput = 12;
-    private const int OpsetVersion = 2, Key = 1, Value = 2;
+    private const int ModelIrVersion = 1, ModelProducer = 2, ModelProducerVersion = 3, ModelDoc = 6;   // ModelProto
+    private const int ModelGraph = 7, ModelOpset = 8, ModelMetadata = 14;
+    private const int GraphNode = 1, GraphName = 2, GraphInitializer = 5, GraphDoc = 10, GraphInput = 11, GraphOutput = 12;   // GraphProto
+    private const int OpsetVersion = 2, Key = 1, Value = 2;   // OperatorSetIdProto, StringStringEntryProto
 
     /// <summary>Writes the model, and beside it its weights if one file would be too large.</summary>
     /// <param name="path">The model's path; an older file is replaced.</param>
@@ -61,7 +62,9 @@ internal sealed class OnnxModelFile(OnnxGraph graph, string name, string doc, IR
         foreach (var initializer in graph.Initializers)
         {
             var outside = !inOneFile && IsOutside(initializer);
-            initializers.Add(outside ? (initializer.Reference(GraphInitializer, dataFile, offset), null) : (initializer.Start(GraphInitializer), initializer));
+            initializers.Add(outside
+                ? (initializer.Reference(GraphInitializer, dataFile, offset), null)
+                : (initializer.Start(GraphInitializer), initializer));
             if (outside) offset = Align(offset + initializer.DataLength);
         }
         var length = head.Length + tail.Length + initializers.Sum(i => i.Start.Length + (i.Data?.DataLength ?? 0));

@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Both towers as nodes: what <see cref="VisionTower"/> and <see cref="TextTower"/> compute, with a prefix folded in.</summary>
-/// <remarks>N images or texts, S image size, G patches, P prefix tokens, L tokens, T = P + L positions, C context length, W width, D embedding
-/// size.</remarks>
+/// <remarks>N images or texts, S image size, G patches, P prefix tokens, L tokens, T = P + L positions, C context length, W width, D
+/// embedding size.</remarks>
 internal sealed class OnnxTowers
 {
     private readonly OnnxGraph _graph;
@@ -35,7 +35,7 @@ internal sealed class OnnxTowers
         // Room for the prefix and the class token; their values come with the positions, which are constant too.
         sequence = _graph.Add("Pad", "/visual", [sequence, _graph.Integers(0, before + 1, 0, 0, 0, 0)]);  // [N, P+1+G, W]
         var positions = _graph.Floats("visual.positional_embedding.folded", [before + 1 + patches, width], () => VisionPositions(prefix),
-            $"visual.positional_embedding, with visual.class_embedding added to its first row{(prefix is null ? "" : ", after the prefix")}");
+            $"{(prefix is null ? "" : $"visual.prefix_embedding[{prefix}], then ")}positions, with the class token in the first");
         sequence = _graph.Add("Add", "/visual", [sequence, positions]);
         sequence = _weights.LayerNorm(sequence, "/visual/ln_pre", "visual.ln_pre");
 
@@ -52,7 +52,7 @@ internal sealed class OnnxTowers
     /// <param name="ids">[N, L] int64 token ids.</param>
     /// <param name="prefixes">Dataset types by index with weights that add up to 1; empty for no prefix.</param>
     /// <param name="output">Name of the result.</param>
-    /// <returns>[N, D], unit length. With several prefixes all passes go through the blocks as one batch, K N rows for K prefixes.</returns>
+    /// <returns>[N, D], unit length. The passes of K prefixes go through the blocks as one batch of K N rows.</returns>
     public string Texts(string ids, IReadOnlyList<(int Type, double Weight)> prefixes, string output)
     {
         if (_shape.PrefixLength == 0) prefixes = [];                                          // all of them are the same then
@@ -92,19 +92,25 @@ internal sealed class OnnxTowers
         var unit = UnitLength(features, "/passes/normalize", output: null);
         unit = _graph.Add("Reshape", "/passes", [unit, _graph.Integers(passes, -1, Sizes.EmbeddingSize)]);        // [K, N, D]
         float[] shares = [.. prefixes.Select(p => (float)p.Weight)];
-        unit = _graph.Add("Mul", "/passes", [unit, _graph.Floats("prefix_weights", [passes, 1, 1], () => tensor(shares, [passes, 1, 1]), "each prefix's share")]);
+        var weights = _graph.Floats("prefix_weights", [passes, 1, 1], () => tensor(shares, [passes, 1, 1]), "each prefix's share");
+        unit = _graph.Add("Mul", "/passes", [unit, weights]);
         var sum = _graph.Add("ReduceSum", "/passes", [unit, _graph.Integers(0)], OnnxAttribute.Of("keepdims", 0));   // [N, D]
         return UnitLength(sum, "/normalize", output);
     }
 
     private string WithPositions(string sequence, string length, int? type, long before)
     {
-        var (name, place) = type is { } index ? ($"positional_embedding.prefix_{index}", $"/positions/prefix_{index}") : ("positional_embedding", "/positions");
-        var table = type is null ? _weights.Get(name) : _graph.Floats(name, [before + Sizes.ContextLength, Sizes.TextWidth],
-            () => cat([_weights["prefix_embedding"].select(0, type.Value), _weights["positional_embedding"]], 0), $"prefix_embedding[{type}], then positional_embedding");
+        var (table, place) = type is { } index ? (PrefixPositions(index, before), $"/positions/prefix_{index}")
+            : (_weights.Get("positional_embedding"), "/positions");
         var positions = _graph.Add("Slice", place, [table, _graph.Integers(0), length, _graph.Integers(0)]);      // [T, W]
         return _graph.Add("Add", place, [sequence, positions]);
     }
+
+    /// <summary>[P + C, W]: a type's prefix, which has no positions added, then the positions of the content.</summary>
+    private string PrefixPositions(int type, long before) => _graph.Floats(
+        $"positional_embedding.prefix_{type}", [before + Sizes.ContextLength, Sizes.TextWidth],
+        () => cat([_weights["prefix_embedding"].select(0, type), _weights["positional_embedding"]], 0),
+        $"prefix_embedding[{type}], then positional_embedding");
 
     /// <summary>[T, T]: minus infinity where a position would look at a later one, else 0.</summary>
     private string CausalMask(string length)
@@ -117,7 +123,8 @@ internal sealed class OnnxTowers
     /// <summary>[K N, 1]: the place of the end token, which has the largest id; its first place counts.</summary>
     private string End(string ids, long before, int passes)
     {
-        var narrow = _graph.Add("Cast", "/end", [ids], OnnxAttribute.Of("to", (long)OnnxElement.Int32));   // ONNX Runtime finds no largest int64
+        // ONNX Runtime looks for the largest of 32-bit integers only.
+        var narrow = _graph.Add("Cast", "/end", [ids], OnnxAttribute.Of("to", (long)OnnxElement.Int32));
         var end = _graph.Add("ArgMax", "/end", [narrow], OnnxAttribute.Of("axis", 1), OnnxAttribute.Of("keepdims", 1));
         if (before > 0) end = _graph.Add("Add", "/end", [end, _graph.Integer(before)]);
         return passes == 1 ? end : _graph.Add("Tile", "/end", [end, _graph.Integers(passes, 1)]);

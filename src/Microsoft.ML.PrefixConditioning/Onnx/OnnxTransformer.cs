@@ -71,11 +71,11 @@ internal sealed class OnnxTransformer(OnnxGraph graph, OnnxWeights weights, stri
     /// <summary>From the mixed values to the block's result: output projection and MLP, each added to what came before.</summary>
     private string Rest(string x, string mixed, string block, string at)
     {
-        x = graph.Add("Add", $"{at}/attn", [x, weights.Linear(mixed, $"{at}/attn/out_proj", $"{block}.attn.out_proj.weight", $"{block}.attn.out_proj.bias")]);
+        x = graph.Add("Add", $"{at}/attn", [x, weights.Linear(mixed, $"{at}/attn/out_proj", $"{block}.attn.out_proj")]);
         var hidden = weights.LayerNorm(x, $"{at}/ln_2", $"{block}.ln_2");
-        hidden = weights.Linear(hidden, $"{at}/mlp/c_fc", $"{block}.mlp.c_fc.weight", $"{block}.mlp.c_fc.bias");
+        hidden = weights.Linear(hidden, $"{at}/mlp/c_fc", $"{block}.mlp.c_fc");
         hidden = sizes.Activation == ClipActivation.Gelu ? Gelu(hidden, $"{at}/mlp/gelu") : QuickGelu(hidden, $"{at}/mlp/gelu");
-        return graph.Add("Add", at, [x, weights.Linear(hidden, $"{at}/mlp/c_proj", $"{block}.mlp.c_proj.weight", $"{block}.mlp.c_proj.bias")]);
+        return graph.Add("Add", at, [x, weights.Linear(hidden, $"{at}/mlp/c_proj", $"{block}.mlp.c_proj")]);
     }
 
     /// <summary>x (1 + erf(x / √2)) / 2, in the order that ONNX Runtime knows as one operation.</summary>

@@ -17,14 +17,13 @@ internal sealed class OnnxWeights(OnnxGraph graph, ClipModel model)
     /// <summary>x -> x W + b, from W and b as weight files have them: [out, in] and [out].</summary>
     /// <param name="x">[..., in].</param>
     /// <param name="place">Where the nodes belong.</param>
-    /// <param name="weight">Name of W.</param>
-    /// <param name="bias">Name of b.</param>
+    /// <param name="name">Name of W and b without their endings.</param>
     /// <returns>[..., out].</returns>
-    public string Linear(string x, string place, string weight, string bias)
+    public string Linear(string x, string place, string name)
     {
-        var shape = _named[weight].shape;
-        return Affine(x, place,
-            graph.Floats($"{weight}.transposed", [shape[1], shape[0]], () => _named[weight].t(), $"{weight}, transposed"), Get(bias));
+        var weight = _named[$"{name}.weight"];
+        var matrix = graph.Floats($"{name}.weight.transposed", [weight.shape[1], weight.shape[0]], () => weight.t());
+        return Affine(x, place, matrix, Get($"{name}.bias"));
     }
 
     /// <summary>x -> x W + b, from a part of the packed matrix of queries, keys and values.</summary>
@@ -32,16 +31,16 @@ internal sealed class OnnxWeights(OnnxGraph graph, ClipModel model)
     /// <param name="place">Where the nodes belong.</param>
     /// <param name="weight">Name of the packed matrix without its ending, such as "transformer.resblocks.0.attn.in_proj".</param>
     /// <param name="part">The part's name, for constants.</param>
-    /// <param name="first">0 with the queries, 1 from the keys on.</param>
-    /// <param name="count">Three with the queries, keys and values; 1 or 2 for a part of them.</param>
+    /// <param name="first">Where the part begins: 0 at the queries, 1 at the keys.</param>
+    /// <param name="count">How many of the three it has.</param>
     /// <param name="queryScale">The queries' factor, which saves a multiplication of every pair of positions.</param>
     /// <returns>[..., count W].</returns>
     public string Projection(string x, string place, string weight, string part, int first, int count, float queryScale)
     {
         var width = _named[$"{weight}_weight"].shape[1];
-        var doc = $"{weight}: {part}{(first == 0 ? ", the queries' part over the square root of a head's width" : "")}";
+        var doc = first == 0 ? "queries are over the square root of a head's width" : "";
         var matrix = graph.Floats($"{weight}_weight.{part}.transposed", [width, count * width],
-            () => Part(_named[$"{weight}_weight"], width, first, count, queryScale).t(), $"{doc}, transposed");
+            () => Part(_named[$"{weight}_weight"], width, first, count, queryScale).t(), doc);
         var bias = graph.Floats($"{weight}_bias.{part}", [count * width],
             () => Part(_named[$"{weight}_bias"], width, first, count, queryScale), doc);
         return Affine(x, place, matrix, bias);

@@ -10,7 +10,8 @@ public sealed class ClipPixelsEstimator : IEstimator<ClipPixelsTransformer>
     private readonly IHostEnvironment _environment;
     private readonly ClipPixelsSettings _settings;
 
-    internal ClipPixelsEstimator(IHostEnvironment environment, ClipPixelsSettings settings) => (_environment, _settings) = (environment, settings);
+    internal ClipPixelsEstimator(IHostEnvironment environment, ClipPixelsSettings settings) =>
+        (_environment, _settings) = (environment, settings);
 
     /// <summary>Makes the transformer; the rows of the view are not read.</summary>
     /// <param name="input">A view with the image column.</param>

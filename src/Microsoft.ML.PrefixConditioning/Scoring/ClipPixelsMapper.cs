@@ -18,8 +18,11 @@ internal sealed class ClipPixelsMapper : IRowMapper
         _preprocessor = new ImagePreprocessor(settings.ImageSize, settings.Normalisation.Mean, settings.Normalisation.StandardDeviation);
     }
 
-    public DataViewSchema.DetachedColumn[] GetOutputColumns() =>
-        [new(_settings.OutputColumnName, new VectorDataViewType(NumberDataViewType.Single, RgbImage.Channels, _settings.ImageSize, _settings.ImageSize))];
+    public DataViewSchema.DetachedColumn[] GetOutputColumns()
+    {
+        var type = new VectorDataViewType(NumberDataViewType.Single, RgbImage.Channels, _settings.ImageSize, _settings.ImageSize);
+        return [new(_settings.OutputColumnName, type)];
+    }
 
     public Func<int, bool> GetDependencies(Func<int, bool> activeOutput) => column => activeOutput(0) && column == _image.Index;
 
@@ -65,6 +68,7 @@ internal sealed class ClipPixelsMapper : IRowMapper
         var cropped = new byte[_preprocessor.Length];
         _preprocessor.CropTest(image, cropped);   // [S, S, 3]
         var plane = pixels.Length / RgbImage.Channels;
-        for (var i = 0; i < cropped.Length; i++) pixels[(i % RgbImage.Channels * plane) + (i / RgbImage.Channels)] = cropped[i];   // [3, S, S]
+        for (var i = 0; i < cropped.Length; i++)
+            pixels[(i % RgbImage.Channels * plane) + (i / RgbImage.Channels)] = cropped[i];   // [3, S, S]
     }
 }

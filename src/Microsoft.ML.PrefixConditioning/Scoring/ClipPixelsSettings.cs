@@ -69,7 +69,7 @@ internal sealed record ClipPixelsSettings
         }
         catch (Exception e) when (e is EndOfStreamException or JsonException or FormatException or ArgumentException)
         {
-            throw new InvalidDataException($"The pixel settings in the model file are damaged: {e.Message} Restore the file from a copy.", e);
+            throw new InvalidDataException($"The pixel settings in the model file are damaged: {e.Message} Restore it from a copy.", e);
         }
     }
 

@@ -8,11 +8,13 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Adds the pixels that a model's vision tower sees: images decoded, resized and cropped as the model's own embeddings have it.</summary>
+/// <summary>Adds the pixels that a model's vision tower sees: images decoded, resized and cropped as for the model's own
+/// embeddings.</summary>
 /// <remarks>
 /// <para>Adds a vector of float with the sizes 3, S and S, with S the model's image size: the planes of red, green and blue.</para>
 /// <para>An image that cannot be read is an <see cref="InvalidDataException"/>, or a vector of NaN if the model's policy is to skip such
-/// images. ML.NET reads the view on several threads, and then puts the exception inside one of its own. Safe for use from many threads. It saves and loads with <c>mlContext.Model</c> like ML.NET's own transformers, and needs
+/// images. ML.NET reads the view on several threads, and then puts the exception inside one of its own.</para>
+/// <para>Safe for use from many threads. It saves and loads with <c>mlContext.Model</c> like ML.NET's own transformers, and needs
 /// neither the model nor TorchSharp's native library.</para>
 /// </remarks>
 public sealed class ClipPixelsTransformer : ITransformer
@@ -23,7 +25,8 @@ public sealed class ClipPixelsTransformer : ITransformer
     private readonly IHostEnvironment _environment;
     private readonly ClipPixelsSettings _settings;
 
-    internal ClipPixelsTransformer(IHostEnvironment environment, ClipPixelsSettings settings) => (_environment, _settings) = (environment, settings);
+    internal ClipPixelsTransformer(IHostEnvironment environment, ClipPixelsSettings settings) =>
+        (_environment, _settings) = (environment, settings);
 
     /// <summary>Pixels per side.</summary>
     public int ImageSize => _settings.ImageSize;
@@ -74,5 +77,7 @@ public sealed class ClipPixelsTransformer : ITransformer
     private static VersionInfo GetVersionInfo() => ModelVersion.Of("CLPIXELS", LoaderSignature);
 
     private RowToRowMapperTransform Over(IDataView input) =>
-        new(_environment, input, new ClipPixelsMapper(_settings, this, input.Schema), schema => new ClipPixelsMapper(_settings, this, schema));
+        new(_environment, input, CreateMapper(input.Schema), CreateMapper);
+
+    private ClipPixelsMapper CreateMapper(DataViewSchema input) => new(_settings, this, input);
 }

@@ -10,8 +10,8 @@ public sealed class OnnxMessageTests
         var inner = new OnnxMessage().Add(1, -1);
         var message = new OnnxMessage().Add(1, 300).Add(2, 1f).Add(3, "é").Add(20, inner).AddAll(4, [1, 2]).AddStart(9, 200);
 
-        Assert.AreEqual(
-            "08AC02" + "150000803F" + "1A02C3A9" + "A2010B" + "08FFFFFFFFFFFFFFFFFF01" + "20012002" + "4AC801", Convert.ToHexString(Bytes(message)));
+        Assert.AreEqual("08AC02" + "150000803F" + "1A02C3A9" + "A2010B" + "08FFFFFFFFFFFFFFFFFF01" + "20012002" + "4AC801",
+            Convert.ToHexString(Bytes(message)));
         Assert.AreEqual(Bytes(message).Length, message.Length);
     }
 

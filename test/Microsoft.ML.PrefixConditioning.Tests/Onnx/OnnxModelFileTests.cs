@@ -13,7 +13,7 @@ public sealed class OnnxModelFileTests
         using var run = new OnnxRun();
         var pixels = OnnxModels.Pixels(2);
 
-        model.Lend(network => OnnxExport.ImageEncoder(model, network, null, PixelValues.Normalised).Write(run.Path, largestSingleFile: 1000));
+        model.Lend(network => OnnxExport.ImageEncoder(model, network, null, PixelValues.Normalised).Write(run.Path, 1000));
 
         Assert.AreEqual("model.onnx, model.onnx.data", run.Files);
         Assert.IsGreaterThan(30_000, new FileInfo(run.Path + ".data").Length);
@@ -27,9 +27,9 @@ public sealed class OnnxModelFileTests
         using OnnxRun run = new(), other = new();
         using var model = OnnxModels.Create();
         var pixels = OnnxModels.Pixels(1);
-        model.Lend(network => OnnxExport.ImageEncoder(model, network, null, PixelValues.Rgb255).Write(run.Path, largestSingleFile: 1000));
+        model.Lend(network => OnnxExport.ImageEncoder(model, network, null, PixelValues.Rgb255).Write(run.Path, 1000));
 
-        model.Lend(network => OnnxExport.ImageEncoder(model, network, null, PixelValues.Normalised).Write(run.Path, largestSingleFile: 1000));
+        model.Lend(network => OnnxExport.ImageEncoder(model, network, null, PixelValues.Normalised).Write(run.Path, 1000));
 
         Assert.AreEqual("model.onnx, model.onnx.data", run.Files);
         var actual = run.Floats("ImageEmbedding", "NormalisedPixels", pixels, 1, 3, 16, 16);

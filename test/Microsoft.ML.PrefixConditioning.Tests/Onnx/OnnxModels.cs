@@ -5,14 +5,16 @@ namespace Microsoft.ML.PrefixConditioning.Tests;
 /// <summary>Untrained models of several layers, with weights large enough that every part of the computation shows in the result.</summary>
 internal static class OnnxModels
 {
-    public static ClipArchitecture Architecture { get; } = SmallModel.Architecture with { VisionLayers = 3, TextLayers = 3, VisionHeads = 4, MlpRatio = 3 };
+    public static ClipArchitecture Architecture { get; } =
+        SmallModel.Architecture with { VisionLayers = 3, TextLayers = 3, VisionHeads = 4, MlpRatio = 3 };
 
-    public static TrainedModel Create(
-        ClipActivation activation = ClipActivation.Gelu, int prefixLength = 2, int imagePrefixLength = 0, ClipArchitecture? architecture = null)
+    public static TrainedModel Create(ClipActivation activation = ClipActivation.Gelu, int prefixLength = 2, int imagePrefixLength = 0,
+        ClipArchitecture? architecture = null)
     {
         var options = new PrefixClipOptions
         {
-            Architecture = (architecture ?? Architecture) with { Activation = activation }, PrefixLength = prefixLength, ImagePrefixLength = imagePrefixLength,
+            Architecture = (architecture ?? Architecture) with { Activation = activation },
+            PrefixLength = prefixLength, ImagePrefixLength = imagePrefixLength,
         };
         var settings = ModelSettings.From(options, options.DatasetTypes, SmallModel.Tokenizer.VocabularySize);
         var model = ClipModel.Create(settings.Shape, CPU, seed: 4);

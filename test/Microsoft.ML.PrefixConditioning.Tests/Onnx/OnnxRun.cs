@@ -27,13 +27,13 @@ internal sealed class OnnxRun : IDisposable
 
     /// <summary>All values of one output.</summary>
     public float[] Floats(string output, string input, float[] values, params int[] shape) =>
-        Run(output, NamedOnnxValue.CreateFromTensor(input, new DenseTensor<float>(values, shape)), value => value.AsEnumerable<float>().ToArray());
+        Run(output, value => value.AsEnumerable<float>(), NamedOnnxValue.CreateFromTensor(input, new DenseTensor<float>(values, shape)));
 
     public float[] Floats(string output, string input, long[] values, params int[] shape) =>
-        Run(output, NamedOnnxValue.CreateFromTensor(input, new DenseTensor<long>(values, shape)), value => value.AsEnumerable<float>().ToArray());
+        Run(output, value => value.AsEnumerable<float>(), NamedOnnxValue.CreateFromTensor(input, new DenseTensor<long>(values, shape)));
 
     public string[] Texts(string output, string input, float[] values, params int[] shape) =>
-        Run(output, NamedOnnxValue.CreateFromTensor(input, new DenseTensor<float>(values, shape)), value => value.AsEnumerable<string>().ToArray());
+        Run(output, value => value.AsEnumerable<string>(), NamedOnnxValue.CreateFromTensor(input, new DenseTensor<float>(values, shape)));
 
     public void Dispose()
     {
@@ -41,9 +41,9 @@ internal sealed class OnnxRun : IDisposable
         _folder.Delete(recursive: true);
     }
 
-    private T Run<T>(string output, NamedOnnxValue input, Func<DisposableNamedOnnxValue, T> read)
+    private T[] Run<T>(string output, Func<DisposableNamedOnnxValue, IEnumerable<T>> read, NamedOnnxValue input)
     {
         using var results = Session.Run([input], [output]);
-        return read(results[0]);
+        return [.. read(results[0])];
     }
 }
