@@ -43,7 +43,7 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
         rows.CheckBatches(_options);
         var tokenizer = CreateTokenizer(rows);                                                // texts to ids
         var settings = ModelSettings.From(_options, rows.Types, tokenizer.VocabularySize);
-        var model = ClipModel.Create(settings.Shape, device, SeededRandom.Derive(_seed, WeightsPurpose).NextUInt64()); // two towers and the prefixes
+        var model = ClipModel.Create(settings.Shape, device, SeededRandom.Derive(_seed, WeightsPurpose).NextUInt64(), _options.FastPaths); // two towers and the prefixes
         try
         {
             var history = ClipTrainer.Run(_host, model, tokenizer, rows, _options, _seed);     // the only long step

@@ -27,12 +27,17 @@ internal sealed record NativeTorchLibraries(IReadOnlyList<string> Directories)
             assembly.Length > 0 ? Path.GetDirectoryName(assembly)! : AppContext.BaseDirectory,
             AppContext.BaseDirectory,
             Path.Combine(AppContext.BaseDirectory, "runtimes", RuntimeFolder, "native"),
+            .. (Environment.GetEnvironmentVariable("LD_LIBRARY_PATH") ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries),
         ];
         return new([.. directories.Select(d => Path.TrimEndingDirectorySeparator(Path.GetFullPath(d))).Distinct(StringComparer.Ordinal)]);
     }
 
     /// <summary>The first file of that name; null when no folder has one.</summary>
     public string? Find(string fileName) => Directories.Select(d => Path.Combine(d, fileName)).FirstOrDefault(File.Exists);
+
+    /// <summary>Whether this process has loaded a library of that name, from wherever.</summary>
+    public static bool IsLoaded(string fileName) =>
+        File.Exists("/proc/self/maps") && File.ReadLines("/proc/self/maps").Any(l => l.EndsWith($"/{fileName}", StringComparison.Ordinal));
 
     private static string RuntimeFolder
     {

@@ -95,21 +95,17 @@ internal static class NativeTorchLoader
     }
 
     /// <summary>Loads libtorch by its full path, so that a copy that lies elsewhere finds it.</summary>
-    /// <param name="libraries">Where to look; a library that no folder has is left to the linker's own search path.</param>
+    /// <param name="libraries">Where to look. The system's own folders are left out: a distribution's libtorch is of another version.</param>
     /// <exception cref="DllNotFoundException">libtorch is missing or cannot be loaded.</exception>
     internal static void LoadLibtorch(NativeTorchLibraries libraries)
     {
         foreach (var name in LibtorchOnLinux)
         {
             var path = libraries.Find(name);
+            if (path is null && !NativeTorchLibraries.IsLoaded(name)) throw NoBackend(libraries, name);
             try
             {
-                // Without a path, the linker takes one that is already loaded, or one from its own search path.
-                NativeLibrary.Load(path ?? name);
-            }
-            catch (DllNotFoundException e) when (path is null)
-            {
-                throw NoBackend(libraries, name, e);
+                NativeLibrary.Load(path ?? name);   // by its name, the one that is loaded already
             }
             catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
             {
@@ -188,7 +184,7 @@ internal static class NativeTorchLoader
         + "or put one on LD_LIBRARY_PATH.",
         cause);
 
-    private static DllNotFoundException NoBackend(NativeTorchLibraries libraries, string missing, Exception cause) => new(
+    private static DllNotFoundException NoBackend(NativeTorchLibraries libraries, string missing, Exception? cause = null) => new(
         $"TorchSharp has no native backend: '{missing}' was not found in {Listed(libraries)}. {Packages}", cause);
 
     private static string Packages =>

@@ -9,28 +9,34 @@ internal sealed class ClipModel : IDisposable
     private const double InitialLogitScale = 2.6592600369327781; // ln(1 / 0.07); CLIP paper, section 2.5
 
     private readonly ModelWeights _weights;
+    private readonly FusedVisionTower? _fusedVision;
+    private readonly FusedTextTower? _fusedText;
 
-    private ClipModel(ModelWeights weights, ClipModelShape shape)
+    private ClipModel(ModelWeights weights, ClipModelShape shape, FastPaths fastPaths)
     {
         _weights = weights;
         Shape = shape;
-        Vision = new VisionTower(weights, shape.Architecture, shape.DatasetTypes, shape.ImagePrefixLength);
-        Text = new TextTower(weights, shape.Architecture, shape.VocabularySize, shape.DatasetTypes, shape.PrefixLength);
+        Vision = new VisionTower(weights, shape.Architecture, shape.DatasetTypes, shape.ImagePrefixLength, fastPaths);
+        Text = new TextTower(weights, shape.Architecture, shape.VocabularySize, shape.DatasetTypes, shape.PrefixLength, fastPaths);
         LogitScale = weights.Constant("logit_scale", InitialLogitScale);
         weights.Seal();
+        if (!fastPaths.HasFlag(FastPaths.FusedTowers) || weights.Device.type != TorchSharp.DeviceType.CPU) return;
+        _fusedVision = new FusedVisionTower(Vision);
+        _fusedText = new FusedTextTower(Text);
     }
 
     /// <summary>A new model with the reference's initial values, drawn from the seed.</summary>
-    public static ClipModel Create(ClipModelShape shape, Device device, ulong seed) => Build(ModelWeights.Initialised(device, seed), shape);
+    public static ClipModel Create(ClipModelShape shape, Device device, ulong seed, FastPaths fastPaths = FastPaths.All) =>
+        Build(ModelWeights.Initialised(device, seed), shape, fastPaths);
 
     /// <summary>A model whose weights are undefined until they are read.</summary>
-    public static ClipModel CreateUnset(ClipModelShape shape, Device device) => Build(ModelWeights.Unset(device), shape);
+    public static ClipModel CreateUnset(ClipModelShape shape, Device device) => Build(ModelWeights.Unset(device), shape, FastPaths.All);
 
-    private static ClipModel Build(ModelWeights weights, ClipModelShape shape)
+    private static ClipModel Build(ModelWeights weights, ClipModelShape shape, FastPaths fastPaths)
     {
         try
         {
-            return new ClipModel(weights, shape);
+            return new ClipModel(weights, shape, fastPaths);
         }
         catch
         {
@@ -61,10 +67,34 @@ internal sealed class ClipModel : IDisposable
     public long ParameterCount => _weights.ParameterCount;
 
     /// <summary>Image embeddings of unit length: [N, 3, S, S] -> [N, D].</summary>
-    public Tensor EncodeImages(Tensor images, Tensor? datasetTypes) => ToUnitLength(() => Vision.Forward(images, datasetTypes));
+    public Tensor EncodeImages(Tensor images, Tensor? datasetTypes) => _fusedVision is { } tower && !is_grad_enabled()
+        ? FusedPass.Encode(tower, InputOf(images, datasetTypes), Vision.Head) : ToUnitLength(() => Vision.Forward(images, datasetTypes));
 
     /// <summary>Text embeddings of unit length: [N, L] -> [N, D].</summary>
-    public Tensor EncodeTexts(Tensor ids, Tensor? datasetTypes) => ToUnitLength(() => Text.Forward(ids, datasetTypes));
+    public Tensor EncodeTexts(Tensor ids, Tensor? datasetTypes) => _fusedText is { } tower && !is_grad_enabled()
+        ? FusedPass.Encode(tower, InputOf(ids, datasetTypes, Text), Text.Head) : ToUnitLength(() => Text.Forward(ids, datasetTypes));
+
+    /// <summary>The same as a pass that can be gone back through.</summary>
+    public ITowerPass BeginImages(Tensor images, Tensor? datasetTypes) => _fusedVision is { } tower
+        ? new FusedPass<VisionInput>(tower, InputOf(images, datasetTypes), Vision.Head) : new GraphPass(EncodeImages(images, datasetTypes));
+
+    /// <summary>The same as a pass that can be gone back through.</summary>
+    public ITowerPass BeginTexts(Tensor ids, Tensor? datasetTypes) => _fusedText is { } tower
+        ? new FusedPass<TextInput>(tower, InputOf(ids, datasetTypes, Text), Text.Head) : new GraphPass(EncodeTexts(ids, datasetTypes));
+
+    private VisionInput InputOf(Tensor images, Tensor? datasetTypes) =>
+        new(images.contiguous(), Vision.Prefixes is null ? null : datasetTypes?.data<long>().ToArray());
+
+    /// <summary>Every text up to its end token, which has the largest id; its first place counts.</summary>
+    private static TextInput InputOf(Tensor ids, Tensor? datasetTypes, TextTower text)
+    {
+        using var scope = NewDisposeScope();
+        var (values, length) = (ids.data<long>().ToArray(), (int)ids.shape[1]);
+        var texts = values.Chunk(length).Select(row => Array.ConvertAll(row[..(Array.IndexOf(row, row.Max()) + 1)], id => (int)id)).ToArray();
+        if (values.Any(id => id < 0 || id >= text.Tokens.shape[0]))
+            throw new ArgumentOutOfRangeException(nameof(ids), $"A token id is {values.Max()}, the vocabulary has {text.Tokens.shape[0]}; use the model's own tokenizer.");
+        return new TextInput(texts, text.Prefixes is null ? null : datasetTypes?.data<long>().ToArray());
+    }
 
     private static Tensor ToUnitLength(Func<Tensor> features)
     {
@@ -73,7 +103,12 @@ internal sealed class ClipModel : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _weights.Dispose();
+    public void Dispose()
+    {
+        _fusedVision?.Dispose();
+        _fusedText?.Dispose();
+        _weights.Dispose();
+    }
 }
 
 /// <summary>The sizes that determine every weight's shape.</summary>

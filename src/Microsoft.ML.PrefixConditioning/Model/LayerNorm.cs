@@ -6,9 +6,13 @@ namespace Microsoft.ML.PrefixConditioning;
 internal sealed class LayerNorm(ModelWeights weights, string name, long width)
 {
     private readonly long[] _shape = [width];
-    private readonly Tensor _gain = weights.Constant($"{name}.weight", 1, width);
-    private readonly Tensor _bias = weights.Constant($"{name}.bias", 0, width);
+
+    /// <summary>[W].</summary>
+    public Tensor Gain { get; } = weights.Constant($"{name}.weight", 1, width);
+
+    /// <summary>[W].</summary>
+    public Tensor Bias { get; } = weights.Constant($"{name}.bias", 0, width);
 
     /// <summary>[..., W] -> [..., W].</summary>
-    public Tensor Forward(Tensor x) => nn.functional.layer_norm(x, _shape, _gain, _bias, eps: 1e-5);
+    public Tensor Forward(Tensor x) => nn.functional.layer_norm(x, _shape, Gain, Bias, eps: 1e-5);
 }

@@ -10,22 +10,35 @@ namespace Microsoft.ML.PrefixConditioning;
 /// </remarks>
 internal sealed class TextTower
 {
-    private readonly Tensor _tokens, _positions, _projection;
+    private readonly Tensor _projection;
     private readonly TransformerBlock[] _blocks;
     private readonly LayerNorm _finalNorm;
-    private readonly PrefixEmbeddings? _prefixes;
+    private readonly FastPaths _fastPaths;
 
-    public TextTower(ModelWeights weights, ClipArchitecture architecture, int vocabularySize, int datasetTypes, int prefixLength)
+    public TextTower(ModelWeights weights, ClipArchitecture architecture, int vocabularySize, int datasetTypes, int prefixLength, FastPaths fastPaths)
     {
+        _fastPaths = fastPaths;
         long width = architecture.TextWidth;
-        _positions = weights.Normal("positional_embedding", 0.01, architecture.ContextLength, width);
+        Positions = weights.Normal("positional_embedding", 0.01, architecture.ContextLength, width);
         _projection = weights.Normal("text_projection", Math.Pow(width, -0.5), width, architecture.EmbeddingSize);
         _blocks = [.. Enumerable.Range(0, architecture.TextLayers).Select(i => new TransformerBlock(
             weights, $"transformer.resblocks.{i}", width, architecture.TextHeads, architecture.MlpRatio, architecture.Activation, architecture.TextLayers))];
-        _tokens = weights.Normal("token_embedding.weight", 0.02, vocabularySize, width);
+        Tokens = weights.Normal("token_embedding.weight", 0.02, vocabularySize, width);
         _finalNorm = new LayerNorm(weights, "ln_final", width);
-        if (prefixLength > 0) _prefixes = new PrefixEmbeddings(weights, "prefix_embedding", datasetTypes, prefixLength, width);
+        if (prefixLength > 0) Prefixes = new PrefixEmbeddings(weights, "prefix_embedding", datasetTypes, prefixLength, width);
     }
+
+    /// <summary>[V, W].</summary>
+    public Tensor Tokens { get; }
+
+    /// <summary>[context length, W].</summary>
+    public Tensor Positions { get; }
+
+    /// <summary>Null without prefix tokens.</summary>
+    public PrefixEmbeddings? Prefixes { get; }
+
+    /// <summary>The blocks in order.</summary>
+    public IReadOnlyList<TransformerBlock> Blocks => _blocks;
 
     /// <summary>Embeddings, not yet of unit length.</summary>
     /// <param name="ids">[N, L] int64 token ids, start to end token, padded with 0; L may be shorter than the context length.</param>
@@ -35,15 +48,25 @@ internal sealed class TextTower
     {
         using var scope = NewDisposeScope();
         long n = ids.shape[0], length = ids.shape[1];
-        var sequence = _tokens.index_select(0, ids.flatten()).view(n, length, -1) + _positions.narrow(0, 0, length); // [N, L, W] + [L, W]
+        var sequence = Tokens.index_select(0, ids.flatten()).view(n, length, -1) + Positions.narrow(0, 0, length); // [N, L, W] + [L, W]
         var end = ids.argmax(1);                                                                        // [N]: the end token has the largest id; its first place counts
-        if (_prefixes is not null && datasetTypes is not null)
+        if (Prefixes is not null && datasetTypes is not null)
         {
-            sequence = _prefixes.Prepend(sequence, datasetTypes);                                       // [N, P+L, W]
-            end = end + _prefixes.Length;
+            sequence = Prefixes.Prepend(sequence, datasetTypes);                                       // [N, P+L, W]
+            end = end + Prefixes.Length;
         }
         foreach (var block in _blocks.AsSpan(0, _blocks.Length - 1)) sequence = block.Forward(sequence, AttentionMask.Causal);
-        var pooled = _blocks[^1].ForwardAt(sequence, end, AttentionMask.Causal);                        // [N, W]
+        var pooled = _fastPaths.HasFlag(FastPaths.PooledLastBlock)
+            ? _blocks[^1].ForwardAt(sequence, end, AttentionMask.Causal)                                // [N, W]
+            : _blocks[^1].Forward(sequence, AttentionMask.Causal).flatten(0, 1)
+                .index_select(0, arange(n, ScalarType.Int64, ids.device) * sequence.shape[1] + end);
+        return Head(pooled).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Pooled tokens to embeddings: [N, W] -> [N, D].</summary>
+    public Tensor Head(Tensor pooled)
+    {
+        using var scope = NewDisposeScope();
         return _finalNorm.Forward(pooled).matmul(_projection).MoveToOuterDisposeScope();                // [N, W] @ [W, D]
     }
 }

@@ -63,7 +63,7 @@ internal sealed class TrainedModel(ClipModel network, ClipTokenizer tokenizer, M
     {
         using var use = _uses.Begin();
         using var scope = NewDisposeScope();
-        using var noGrad = inference_mode();
+        using var noGrad = no_grad();
         var images = PixelBatch.ToTensor(pixels, count, Settings.Architecture.ImageSize, network.Device);
         var types = PrefixResolution.ImageTypes(network, PrefixResolution.Resolve(prefix, Settings.DatasetTypes), count);
         return network.EncodeImages(images, types).cpu().data<float>().ToArray();

@@ -50,6 +50,10 @@ internal sealed class TransformerBlock
         _reduceBias = weights.Uniform($"{name}.mlp.c_proj.bias", Math.Pow(hidden, -0.5), width);
     }
 
+    /// <summary>The block's parts, for another way to compute it.</summary>
+    public BlockWeights Weights => new(
+        (int)_heads, _activation, _attentionNorm, _inWeight, _inBias, _outWeight, _outBias, _mlpNorm, _expandWeight, _expandBias, _reduceWeight, _reduceBias);
+
     /// <summary>[N, L, W] -> [N, L, W].</summary>
     public Tensor Forward(Tensor x, AttentionMask mask)
     {
@@ -98,6 +102,23 @@ internal sealed class TransformerBlock
         return F.linear(hidden, _reduceWeight, _reduceBias);                                          // [..., W]
     }
 }
+
+/// <summary>The parts of one block. W width, M hidden width.</summary>
+/// <param name="Heads">Attention heads.</param>
+/// <param name="Activation">The form of GELU.</param>
+/// <param name="AttentionNorm">Before attention.</param>
+/// <param name="In">[3W, W]: queries, keys, values.</param>
+/// <param name="InBias">[3W].</param>
+/// <param name="Out">[W, W].</param>
+/// <param name="OutBias">[W].</param>
+/// <param name="MlpNorm">Before the MLP.</param>
+/// <param name="Expand">[M, W].</param>
+/// <param name="ExpandBias">[M].</param>
+/// <param name="Reduce">[W, M].</param>
+/// <param name="ReduceBias">[W].</param>
+internal sealed record BlockWeights(
+    int Heads, ClipActivation Activation, LayerNorm AttentionNorm, Tensor In, Tensor InBias, Tensor Out, Tensor OutBias,
+    LayerNorm MlpNorm, Tensor Expand, Tensor ExpandBias, Tensor Reduce, Tensor ReduceBias);
 
 /// <summary>Which positions a position may look at.</summary>
 internal enum AttentionMask

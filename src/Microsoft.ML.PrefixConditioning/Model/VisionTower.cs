@@ -9,27 +9,46 @@ namespace Microsoft.ML.PrefixConditioning;
 /// </remarks>
 internal sealed class VisionTower
 {
-    private readonly Tensor _patches, _classToken, _positions, _projection;
+    private readonly Tensor _projection;
     private readonly long _patchSize;
-    private readonly LayerNorm _firstNorm, _lastNorm;
+    private readonly LayerNorm _lastNorm;
     private readonly TransformerBlock[] _blocks;
-    private readonly PrefixEmbeddings? _prefixes;
+    private readonly FastPaths _fastPaths;
 
-    public VisionTower(ModelWeights weights, ClipArchitecture architecture, int datasetTypes, int prefixLength)
+    public VisionTower(ModelWeights weights, ClipArchitecture architecture, int datasetTypes, int prefixLength, FastPaths fastPaths)
     {
+        _fastPaths = fastPaths;
         long width = architecture.VisionWidth, grid = architecture.ImageSize / architecture.PatchSize;
         _patchSize = architecture.PatchSize;
         var std = Math.Pow(width, -0.5);
-        _classToken = weights.Normal("visual.class_embedding", std, width);
-        _positions = weights.Normal("visual.positional_embedding", std, grid * grid + 1, width);
+        ClassToken = weights.Normal("visual.class_embedding", std, width);
+        Positions = weights.Normal("visual.positional_embedding", std, grid * grid + 1, width);
         _projection = weights.Normal("visual.proj", std, width, architecture.EmbeddingSize);
-        _patches = weights.Uniform("visual.conv1.weight", 1 / Math.Sqrt(3.0 * _patchSize * _patchSize), width, 3, _patchSize, _patchSize);
-        _firstNorm = new LayerNorm(weights, "visual.ln_pre", width);
+        Patches = weights.Uniform("visual.conv1.weight", 1 / Math.Sqrt(3.0 * _patchSize * _patchSize), width, 3, _patchSize, _patchSize);
+        FirstNorm = new LayerNorm(weights, "visual.ln_pre", width);
         _blocks = [.. Enumerable.Range(0, architecture.VisionLayers).Select(i => new TransformerBlock(
             weights, $"visual.transformer.resblocks.{i}", width, architecture.VisionHeads, architecture.MlpRatio, architecture.Activation, textLayers: null))];
         _lastNorm = new LayerNorm(weights, "visual.ln_post", width);
-        if (prefixLength > 0) _prefixes = new PrefixEmbeddings(weights, "visual.prefix_embedding", datasetTypes, prefixLength, width);
+        if (prefixLength > 0) Prefixes = new PrefixEmbeddings(weights, "visual.prefix_embedding", datasetTypes, prefixLength, width);
     }
+
+    /// <summary>[W, 3, p, p].</summary>
+    public Tensor Patches { get; }
+
+    /// <summary>[W].</summary>
+    public Tensor ClassToken { get; }
+
+    /// <summary>[1+G, W].</summary>
+    public Tensor Positions { get; }
+
+    /// <summary>The norm before the blocks.</summary>
+    public LayerNorm FirstNorm { get; }
+
+    /// <summary>Null without prefix tokens.</summary>
+    public PrefixEmbeddings? Prefixes { get; }
+
+    /// <summary>The blocks in order.</summary>
+    public IReadOnlyList<TransformerBlock> Blocks => _blocks;
 
     /// <summary>Embeddings, not yet of unit length.</summary>
     /// <param name="images">[N, 3, S, S] normalised pixels.</param>
@@ -39,18 +58,27 @@ internal sealed class VisionTower
     {
         using var scope = NewDisposeScope();
         var n = images.shape[0];
-        var patches = nn.functional.conv2d(images, _patches, null, strides: [_patchSize, _patchSize])  // [N, W, S/p, S/p]
+        var patches = nn.functional.conv2d(images, Patches, null, strides: [_patchSize, _patchSize])  // [N, W, S/p, S/p]
             .flatten(2).transpose(1, 2);                                                                // [N, G, W]
-        var sequence = cat([_classToken.expand(n, 1, -1), patches], 1) + _positions;                    // [N, 1+G, W]
+        var sequence = cat([ClassToken.expand(n, 1, -1), patches], 1) + Positions;                    // [N, 1+G, W]
         long first = 0;
-        if (_prefixes is not null && datasetTypes is not null)
+        if (Prefixes is not null && datasetTypes is not null)
         {
-            sequence = _prefixes.Prepend(sequence, datasetTypes);                                       // [N, P+1+G, W]
-            first = _prefixes.Length;
+            sequence = Prefixes.Prepend(sequence, datasetTypes);                                       // [N, P+1+G, W]
+            first = Prefixes.Length;
         }
-        sequence = _firstNorm.Forward(sequence);
+        sequence = FirstNorm.Forward(sequence);
         foreach (var block in _blocks.AsSpan(0, _blocks.Length - 1)) sequence = block.Forward(sequence, AttentionMask.None);
-        var pooled = _blocks[^1].ForwardAt(sequence, full([n], first, ScalarType.Int64, images.device), AttentionMask.None);
+        var pooled = _fastPaths.HasFlag(FastPaths.PooledLastBlock)
+            ? _blocks[^1].ForwardAt(sequence, full([n], first, ScalarType.Int64, images.device), AttentionMask.None)
+            : _blocks[^1].Forward(sequence, AttentionMask.None).select(1, first);
+        return Head(pooled).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Pooled tokens to embeddings: [N, W] -> [N, D].</summary>
+    public Tensor Head(Tensor pooled)
+    {
+        using var scope = NewDisposeScope();
         return _lastNorm.Forward(pooled).matmul(_projection).MoveToOuterDisposeScope(); // [N, W] @ [W, D]
     }
 }

@@ -74,6 +74,11 @@ public sealed record PrefixClipOptions
     /// <value>At least 2, at most the rows of the smallest dataset type, and within 2^31 pixel values. Default 128.</value>
     public int BatchSize { get; init; } = 128;
 
+    /// <summary>Rows that pass through the towers at a time. The loss still compares the whole batch, with the same gradients: memory is that of a
+    /// chunk, for one more forward pass ("gradient caching", arXiv 2101.06983).</summary>
+    /// <value>At least 1, or null for the whole batch at once. Default null.</value>
+    public int? ChunkSize { get; init; }
+
     /// <summary>Passes over the data: one epoch is as many steps as full batches fit into the rows.</summary>
     /// <value>At least 1. Default 20.</value>
     public int Epochs { get; init; } = 20;
@@ -142,6 +147,10 @@ public sealed record PrefixClipOptions
     /// <value>Default <see cref="ComputeDevice.Auto"/>.</value>
     public ComputeDevice Device { get; init; } = ComputeDevice.Auto;
 
+    /// <summary>Exact ways to compute a step sooner.</summary>
+    /// <value>Default <see cref="FastPaths.All"/>.</value>
+    public FastPaths FastPaths { get; init; } = FastPaths.All;
+
     /// <summary>Labelled images whose zero-shot accuracy is taken after every epoch: an image column and a label column.</summary>
     /// <value>A view, or null for no validation. Default null.</value>
     public IDataView? ValidationSet { get; init; }
@@ -196,6 +205,8 @@ public sealed record PrefixClipOptions
         if (BatchSize < 2) yield return $"{nameof(BatchSize)} is {BatchSize}; at least 2 are needed, because a row learns from the others of its batch.";
         if (Architecture is { ImageSize: > 0 } sizes && BatchSize > Array.MaxLength / (3L * sizes.ImageSize * sizes.ImageSize))
             yield return $"{nameof(BatchSize)} is {BatchSize}; at {sizes.ImageSize} x {sizes.ImageSize} pixels at most {Array.MaxLength / (3L * sizes.ImageSize * sizes.ImageSize)} images fit into one batch.";
+        if (ChunkSize < 1) yield return $"{nameof(ChunkSize)} is {ChunkSize}; at least 1 is needed, or null for the whole batch at once.";
+        if ((FastPaths & ~FastPaths.All) != 0) yield return $"{nameof(FastPaths)} is {(int)FastPaths}; combine members of {nameof(FastPaths)}.";
         if (Epochs < 1) yield return $"{nameof(Epochs)} is {Epochs}; at least 1 is needed.";
         if (!(LearningRate > 0) || double.IsInfinity(LearningRate)) yield return FormattableString.Invariant($"{nameof(LearningRate)} is {LearningRate}; it must be greater than 0.");
         if (WarmupSteps < 0) yield return $"{nameof(WarmupSteps)} is {WarmupSteps}; 0 or more are allowed.";

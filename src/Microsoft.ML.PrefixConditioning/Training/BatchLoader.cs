@@ -45,7 +45,7 @@ internal sealed class BatchLoader : IDisposable
                 if (step >= _lastStep) break;
                 if (!_buffers.Reader.TryRead(out var pixels)) pixels = new float[rows.Length * _images.Length];
                 _images.Load(rows, step, pixels, _stop.Token);
-                var batch = new TrainingBatch(rows, pixels, _texts.Compose(rows, step), Labels(rows));
+                var batch = new TrainingBatch(rows, pixels, _texts.Compose(rows, step), Labels(rows), Array.ConvertAll(rows, r => (long)_rows.DatasetTypes[r]));
                 await _channel.Writer.WriteAsync(batch, _stop.Token).ConfigureAwait(false);
                 step++;
             }
@@ -80,4 +80,5 @@ internal sealed class BatchLoader : IDisposable
 /// <param name="Pixels">[N, 3, S, S].</param>
 /// <param name="Texts">The distinct texts and which of them each row has.</param>
 /// <param name="Labels">[N], equal for rows of one class; unique for captions.</param>
-internal sealed record TrainingBatch(int[] Rows, float[] Pixels, BatchTexts Texts, long[] Labels);
+/// <param name="DatasetTypes">[N], the index of each row's dataset type.</param>
+internal sealed record TrainingBatch(int[] Rows, float[] Pixels, BatchTexts Texts, long[] Labels, long[] DatasetTypes);

@@ -1,6 +1,8 @@
 using System.Numerics;
+using System.Numerics.Tensors;
 using TorchSharp;
 using static TorchSharp.torch;
+using Tensor = TorchSharp.torch.Tensor;
 
 namespace Microsoft.ML.PrefixConditioning;
 
@@ -8,7 +10,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <remarks>
 /// Source: "Decoupled Weight Decay Regularization" (arXiv 1711.05101) in PyTorch's order of operations; groups of open_clip v3.3.0.
 /// On a processor one fused, vectorised pass reads the gradient and updates weight and both moments in place: a step moves each
-/// value once, where separate tensor operations would move it many times.
+/// value once, where separate tensor operations would move it many times. Gradients stay in memory, as 0, for the next step to add to.
 /// </remarks>
 internal sealed class ClipOptimizer : IDisposable
 {
@@ -20,12 +22,12 @@ internal sealed class ClipOptimizer : IDisposable
     private readonly double _beta1, _beta2, _epsilon, _weightDecay;
     private readonly double? _clipNorm;
 
-    public ClipOptimizer(IReadOnlyList<KeyValuePair<string, Tensor>> weights, double beta1, double beta2, double epsilon, double weightDecay, double? clipNorm)
+    public ClipOptimizer(IReadOnlyList<KeyValuePair<string, Tensor>> weights, double beta1, double beta2, double epsilon, double weightDecay, double? clipNorm, FastPaths fastPaths = FastPaths.All)
     {
         (_beta1, _beta2, _epsilon, _weightDecay, _clipNorm) = (beta1, beta2, epsilon, weightDecay, clipNorm);
         _groups = [.. weights.Select(w => new Group(w.Key, w.Value))];
         _logitScale = weights.First(w => w.Key == "logit_scale").Value;
-        Method = _logitScale.device_type == DeviceType.CPU ? UpdateMethod.Fused : UpdateMethod.Tensors;
+        Method = _logitScale.device_type == DeviceType.CPU && fastPaths.HasFlag(FastPaths.FusedOptimizer) ? UpdateMethod.Fused : UpdateMethod.Tensors;
     }
 
     /// <summary>How a step is computed; both ways also run on a processor, so that both can be tested there.</summary>
@@ -52,42 +54,63 @@ internal sealed class ClipOptimizer : IDisposable
         && !name.Contains("bn", StringComparison.Ordinal) && !name.Contains("ln", StringComparison.Ordinal)
         && !name.Contains("bias", StringComparison.Ordinal) && !name.Contains("logit_scale", StringComparison.Ordinal);
 
-    /// <summary>One step with the gradients that the weights hold; they are released afterwards.</summary>
+    /// <summary>One step with the gradients that the weights hold. Afterwards these are 0, or released where tensor operations did the step.</summary>
     /// <returns>Length of the gradient over all weights before clipping, or null when clipping is off.</returns>
     public double? Step(double learningRate)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         StepCount++;
-        var active = _groups.Select(g => (Group: g, Gradient: g.Weight.grad)).Where(g => g.Gradient is not null).ToArray();
-        double? norm = _clipNorm is null || active.Length == 0 ? null // one number leaves the device, not one per weight
-            : stack(active.Select(a => a.Gradient!.pow(2).sum(ScalarType.Float64))).sum().sqrt().ToDouble();
-        var scale = norm is { } length ? Math.Min(1, _clipNorm!.Value / (length + 1e-6)) : 1; // 1e-6 as in torch's clip_grad_norm_
-        var update = new Update(learningRate, _beta1, _beta2, _epsilon, scale, StepCount);
-        if (Method == UpdateMethod.Fused) StepFused(active!, update);
-        else foreach (var (group, gradient) in active) StepByTensors(group, gradient!, update);
-        foreach (var (group, _) in active) group.Weight.grad = null;
+        var active = _groups.Select(g => (Group: g, Gradient: g.Weight.grad!)).Where(g => g.Gradient is not null).ToArray();
+        double? norm = Method == UpdateMethod.Fused ? StepFused(active, learningRate) : StepByTensors(active, learningRate);
         _logitScale.clamp_(0, MaxLogitScale);
         return norm;
     }
 
-    private unsafe void StepFused((Group Group, Tensor Gradient)[] active, Update update)
+    private unsafe double? StepFused((Group Group, Tensor Gradient)[] active, double learningRate)
     {
         var chunks = new List<Chunk>();
         foreach (var (group, gradient) in active)
         {
             var contiguous = gradient.contiguous();
-            var decay = (float)(1 - update.LearningRate * (group.Decayed ? _weightDecay : 0));
-            fixed (byte* weight = group.Weight.bytes, g = contiguous.bytes, first = group.First.bytes, second = group.Second.bytes)
-                for (long offset = 0, count = group.Weight.numel(); offset < count; offset += ChunkLength)
-                    chunks.Add(new Chunk(
-                        (nint)((float*)weight + offset), (nint)((float*)g + offset), (nint)((float*)first + offset), (nint)((float*)second + offset),
-                        (int)Math.Min(ChunkLength, count - offset), decay));
+            var decay = (float)(1 - learningRate * (group.Decayed ? _weightDecay : 0));
+            float* weight = MatrixBuffer.Pointer(group.Weight), g = MatrixBuffer.Pointer(contiguous);
+            float* first = MatrixBuffer.Pointer(group.First), second = MatrixBuffer.Pointer(group.Second);
+            for (long offset = 0, count = group.Weight.numel(); offset < count; offset += ChunkLength)
+                chunks.Add(new Chunk(
+                    (nint)(weight + offset), (nint)(g + offset), (nint)(first + offset), (nint)(second + offset),
+                    (int)Math.Min(ChunkLength, count - offset), decay));
         }
-        // The memory is libtorch's, not the garbage collector's: it stays where it is after `fixed` ends.
-        Parallel.For(0, chunks.Count, i => chunks[i].Apply(update));
-        GC.KeepAlive(active);
+        double? norm = null;
+        if (_clipNorm is not null)
+        {
+            var squares = new double[chunks.Count];
+            ParallelLoop.Run(chunks.Count, i => squares[i] = chunks[i].GradientSquares());
+            norm = Math.Sqrt(squares.Sum());
+        }
+        var update = CreateUpdate(learningRate, norm);
+        ParallelLoop.Run(chunks.Count, i => chunks[i].Apply(update));
+        // A gradient that was not contiguous was read from a copy; it cannot be used again.
+        foreach (var (group, gradient) in active)
+            if (!gradient.is_contiguous()) group.Weight.grad = null;
+        return norm;
     }
+
+    private double? StepByTensors((Group Group, Tensor Gradient)[] active, double learningRate)
+    {
+        double? norm = _clipNorm is null || active.Length == 0 ? null // one number leaves the device, not one per weight
+            : stack(active.Select(a => a.Gradient.pow(2).sum(ScalarType.Float64))).sum().sqrt().ToDouble();
+        var update = CreateUpdate(learningRate, norm);
+        foreach (var (group, gradient) in active)
+        {
+            StepByTensors(group, gradient, update);
+            group.Weight.grad = null;
+        }
+        return norm;
+    }
+
+    private Update CreateUpdate(double learningRate, double? norm) => new(learningRate, _beta1, _beta2, _epsilon,
+        norm is { } length ? Math.Min(1, _clipNorm!.Value / (length + 1e-6)) : 1, StepCount); // 1e-6 as in torch's clip_grad_norm_
 
     private void StepByTensors(Group group, Tensor gradient, Update update)
     {
@@ -128,6 +151,9 @@ internal sealed class ClipOptimizer : IDisposable
 
     private readonly unsafe record struct Chunk(nint Weight, nint Gradient, nint First, nint Second, int Length, float Decay)
     {
+        public double GradientSquares() => TensorPrimitives.SumOfSquares(new ReadOnlySpan<float>((float*)Gradient, Length));
+
+        /// <summary>Updates weight and moments, and leaves a gradient of 0 for the next step to add to.</summary>
         public void Apply(Update update)
         {
             float* weight = (float*)Weight, gradient = (float*)Gradient, first = (float*)First, second = (float*)Second;
@@ -143,6 +169,7 @@ internal sealed class ClipOptimizer : IDisposable
                 var v = Vector.Load(second + i) * beta2 + keepSecond * g * g;
                 m.Store(first + i);
                 v.Store(second + i);
+                Vector<float>.Zero.Store(gradient + i);
                 (Vector.Load(weight + i) * Decay + step * m / (Vector.SquareRoot(v) / new Vector<float>(root) + new Vector<float>(epsilon))).Store(weight + i);
             }
             for (; i < Length; i++)
@@ -151,6 +178,7 @@ internal sealed class ClipOptimizer : IDisposable
                 first[i] += keepFirst * (g - first[i]);
                 second[i] = second[i] * beta2 + keepSecond * g * g;
                 weight[i] = weight[i] * Decay + step * first[i] / (MathF.Sqrt(second[i]) / root + epsilon);
+                gradient[i] = 0;
             }
         }
     }

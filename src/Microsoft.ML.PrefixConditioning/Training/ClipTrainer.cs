@@ -38,8 +38,9 @@ internal sealed class ClipTrainer
 
         var warmup = _options.WarmupSteps ?? Math.Min(totalSteps / 10, MaxDefaultWarmup);
         var images = new TrainingImages(_rows, _options, seed);
-        var texts = new TrainingTexts(_rows, _tokenizer, _options.Architecture.ContextLength, _options.PromptTemplates, seed);
-        using var optimizer = new ClipOptimizer(_model.Weights, _options.Beta1, _options.Beta2, _options.Epsilon, _options.WeightDecay, _options.GradientClipNorm);
+        var texts = new TrainingTexts(_rows, _tokenizer, _options.Architecture.ContextLength, _options.PromptTemplates, seed, _options.FastPaths);
+        using var optimizer = new ClipOptimizer(_model.Weights, _options.Beta1, _options.Beta2, _options.Epsilon, _options.WeightDecay, _options.GradientClipNorm, _options.FastPaths);
+        var step = new ContrastiveStep(_model, optimizer, _options);
         using var log = new TrainingLog(host, _options, sampler.StepsPerEpoch, totalSteps);
         if (found is { } start)
         {
@@ -59,7 +60,7 @@ internal sealed class ClipTrainer
                     _options.CancellationToken.ThrowIfCancellationRequested();
                     var batch = loader.Next();
                     var rate = LearningRate.At(_options.LearningRateSchedule, log.Steps.Count, _options.LearningRate, warmup, totalSteps);
-                    var loss = Step(batch, optimizer, rate, log.Steps.Count);
+                    var loss = step.Run(batch, rate);
                     loader.Release(batch);
                     var endOfEpoch = (log.Steps.Count + 1) % sampler.StepsPerEpoch == 0;
                     log.Add(loss, rate, endOfEpoch ? validation?.Accuracy(_model, _tokenizer, validationPrefix) : null);
@@ -79,44 +80,12 @@ internal sealed class ClipTrainer
         return log.ToHistory(images.BadCount);
     }
 
-    private double Step(TrainingBatch batch, ClipOptimizer optimizer, double rate, int step)
-    {
-        using var scope = NewDisposeScope();
-        var loss = Loss(batch);
-        loss.backward();                 // before its value is asked for: a GPU then works on without waiting
-        var value = loss.ToDouble();
-        if (!double.IsFinite(value))
-            throw Diverged(FormattableString.Invariant($"The loss of step {step + 1} is {value} at learning rate {rate:g3}; training cannot go on."));
-        optimizer.Step(rate);
-        return value;
-    }
-
     /// <summary>The last step's weights: no further loss would tell that they are no numbers.</summary>
     private void CheckWeights()
     {
         using var scope = NewDisposeScope();
         if (_model.Weights.FirstOrDefault(w => !w.Value.isfinite().all().ToBoolean()).Key is { } name)
-            throw Diverged($"After the last step the weight '{name}' is not finite; the model is of no use.");
-    }
-
-    private InvalidOperationException Diverged(string what) => new(FormattableString.Invariant(
-        $"{what} Lower {nameof(PrefixClipOptions.LearningRate)} (now {_options.LearningRate:g3}), lengthen {nameof(PrefixClipOptions.WarmupSteps)}, or set {nameof(PrefixClipOptions.GradientClipNorm)} to 1."));
-
-    private Tensor Loss(TrainingBatch batch)
-    {
-        using var scope = NewDisposeScope();
-        var device = _model.Device;
-        var pixels = PixelBatch.ToTensor(batch.Pixels, batch.Rows.Length, _options.Architecture.ImageSize, device);       // [N, 3, S, S]
-        var imageTypes = _options.ImagePrefixLength > 0 ? tensor(batch.Rows.Select(r => (long)_rows.DatasetTypes[r]).ToArray(), device: device) : null;
-        var textTypes = _options.PrefixLength > 0 ? tensor(batch.Texts.DatasetTypes, device: device) : null;
-        var images = _model.EncodeImages(pixels, imageTypes);                                                              // [N, D]
-        var texts = _model.EncodeTexts(batch.Texts.Tokens.ToTensor(device), textTypes)                                     // [U, D]
-            .index_select(0, tensor(batch.Texts.TextOfRow, device: device));                                               // [N, D]
-        var scale = _model.LogitScale.exp();
-        var loss = _options.Loss == LossFunction.Clip
-            ? ContrastiveLoss.Clip(images, texts, scale)
-            : ContrastiveLoss.UniCl(images, texts, scale, tensor(batch.Labels, device: device));
-        return loss.MoveToOuterDisposeScope();
+            throw ContrastiveStep.Diverged(_options, $"After the last step the weight '{name}' is not finite; the model is of no use.");
     }
 
     private BatchSampler CreateSampler(ulong seed)

@@ -15,11 +15,12 @@ internal sealed class TrainingTexts
     private readonly int _contextLength;
     private readonly PromptTemplates _templates;
     private readonly ulong _seed;
+    private readonly FastPaths _fastPaths;
     private readonly Dictionary<(int Text, int Template), int[]> _tokens = [];
 
-    public TrainingTexts(TaggedRows rows, ClipTokenizer tokenizer, int contextLength, PromptTemplates templates, ulong seed)
+    public TrainingTexts(TaggedRows rows, ClipTokenizer tokenizer, int contextLength, PromptTemplates templates, ulong seed, FastPaths fastPaths = FastPaths.All)
     {
-        (_rows, _tokenizer, _contextLength, _templates, _seed) = (rows, tokenizer, contextLength, templates, seed);
+        (_rows, _tokenizer, _contextLength, _templates, _seed, _fastPaths) = (rows, tokenizer, contextLength, templates, seed, fastPaths);
         var numbers = new Dictionary<string, int>(StringComparer.Ordinal);
         _textOfRow = new int[rows.Count];
         for (var row = 0; row < rows.Count; row++)
@@ -39,15 +40,15 @@ internal sealed class TrainingTexts
         for (var i = 0; i < batch.Length; i++)
         {
             var key = (Text: _textOfRow[batch[i]], Type: _rows.DatasetTypes[batch[i]]);
-            if (!places.TryGetValue(key, out var place))
+            if (!places.TryGetValue(key, out var place) || !_fastPaths.HasFlag(FastPaths.DistinctTexts))
             {
-                places.Add(key, place = texts.Count);
+                places[key] = place = texts.Count;
                 texts.Add(Tokens(batch[i], key.Text, key.Type, step));
                 types.Add(key.Type);
             }
             textOfRow[i] = place;
         }
-        return new BatchTexts(TokenBatch.Pad(texts), [.. types], textOfRow);
+        return new BatchTexts(TokenBatch.Pad(texts, _fastPaths.HasFlag(FastPaths.TrimmedTexts) ? 0 : _contextLength), [.. types], textOfRow);
     }
 
     private int[] Tokens(int row, int text, int type, int step)

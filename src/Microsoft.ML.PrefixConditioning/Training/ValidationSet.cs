@@ -46,7 +46,7 @@ internal sealed class ValidationSet
     public double Accuracy(ClipModel model, ClipTokenizer tokenizer, IReadOnlyList<(int Type, double Weight)> prefixes)
     {
         using var scope = NewDisposeScope();
-        using var noGrad = inference_mode();
+        using var noGrad = no_grad();
         var classes = ClassEmbeddings.Compute(model, tokenizer, _classNames, _options.PromptTemplates, prefixes);   // [C, D]
         var correct = 0L;
         var buffer = new float[Math.Min(ImagesPerPass, _images.Count) * _preprocessor.Length];

@@ -12,11 +12,12 @@ public sealed class LayerTests
         ["Data"] = ["Interop", "Options"],
         ["Imaging"] = ["Interop", "Options", "Data"],
         ["Text"] = ["Interop", "Options", "Data"],
-        ["Model"] = ["Interop", "Options", "Data", "Imaging", "Text"],
-        ["Training"] = ["Interop", "Options", "Data", "Imaging", "Text", "Model"],
+        ["Compute"] = ["Interop", "Options"],
+        ["Model"] = ["Interop", "Options", "Data", "Imaging", "Text", "Compute"],
+        ["Training"] = ["Interop", "Options", "Data", "Imaging", "Text", "Compute", "Model"],
         ["Onnx"] = ["Interop", "Options", "Data", "Imaging", "Text", "Model"],
-        ["Scoring"] = ["Interop", "Options", "Data", "Imaging", "Text", "Model", "Training", "Onnx"],
-        [""] = ["Interop", "Options", "Data", "Imaging", "Text", "Model", "Training", "Onnx", "Scoring"],
+        ["Scoring"] = ["Interop", "Options", "Data", "Imaging", "Text", "Compute", "Model", "Training", "Onnx"],
+        [""] = ["Interop", "Options", "Data", "Imaging", "Text", "Compute", "Model", "Training", "Onnx", "Scoring"],
     };
 
     [TestMethod]

@@ -60,16 +60,18 @@ public sealed class TrainedModelTests
     [TestMethod]
     public void Encode_ManyThreads_GiveTheSameAndLeakNothing()
     {
-        using var model = SmallModel.CreateTrained();
-        float[] pixels;
-        using (NewDisposeScope()) pixels = SmallModel.Images(2).data<float>().ToArray();
-        var (texts, images) = (model.EncodeTexts(Texts, null), model.EncodeImages(pixels, 2, null));
         var before = LiveTensors.Count();
-        Parallel.For(0, 16, _ =>
+        using (var model = SmallModel.CreateTrained())
         {
-            CollectionAssert.AreEqual(texts, model.EncodeTexts(Texts, null));
-            CollectionAssert.AreEqual(images, model.EncodeImages(pixels, 2, null));
-        });
+            float[] pixels;
+            using (NewDisposeScope()) pixels = SmallModel.Images(2).data<float>().ToArray();
+            var (texts, images) = (model.EncodeTexts(Texts, null), model.EncodeImages(pixels, 2, null));
+            Parallel.For(0, 16, _ =>
+            {
+                CollectionAssert.AreEqual(texts, model.EncodeTexts(Texts, null));
+                CollectionAssert.AreEqual(images, model.EncodeImages(pixels, 2, null));
+            });
+        }
         Assert.AreEqual(before, LiveTensors.Count());
     }
 }

@@ -1,0 +1,192 @@
+using System.Buffers;
+using System.Runtime.Intrinsics;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>Multi-head attention over sequences of any length that lie one after the other, forwards and back.</summary>
+/// <remarks>
+/// L tokens of a sequence, Q queries (L, or 1 where only one position is wanted), H heads, d head size. Every pair of sequence and head
+/// is one piece of work whose operands stay in a core's cache. Biases of the projections are added on the way in.
+/// </remarks>
+internal static unsafe class AttentionKernel
+{
+    private const int MostChunks = 64;
+    private const int Lanes = 8;
+
+    /// <summary>output = softmax(query key' / √d) value.</summary>
+    /// <param name="layout">Which rows belong together.</param>
+    /// <param name="operands">Queries, keys and values.</param>
+    /// <param name="output">[rows of queries, H * d].</param>
+    /// <param name="probabilities">[<see cref="AttentionLayout.ProbabilityCount"/>], written for <see cref="Backward"/>; null where there is none.</param>
+    public static void Forward(AttentionLayout layout, AttentionOperands operands, float* output, float* probabilities)
+    {
+        int size = layout.HeadSize, padded = SmallMatrix.Padded(size), most = SmallMatrix.Padded(layout.LongestSequence), queries = layout.Pooled ? 1 : most;
+        Run(layout, most * (size + padded) + queries * (2 * padded + most), (sequence, head, scratch) =>
+        {
+            int length = layout.Length(sequence), columns = SmallMatrix.Padded(length), m = layout.Queries(sequence);
+            float* keys = scratch, values = keys + most * size, query = values + most * padded, mixed = query + queries * padded;
+            var weights = probabilities is null ? mixed + queries * padded : probabilities + layout.ProbabilityStart(sequence, head);
+            var row = layout.FirstRow(sequence);
+            CopyTransposed(length, columns, size, operands.Key + row * operands.KeyStride + head * size, operands.KeyStride, operands.KeyBias + head * size, keys);
+            CopyIn(length, size, operands.Value + row * operands.KeyStride + head * size, operands.KeyStride, operands.ValueBias + head * size, 1, values, padded);
+            CopyIn(m, size, operands.Query + layout.QueryRow(sequence) * operands.QueryStride + head * size, operands.QueryStride,
+                operands.QueryBias + head * size, 1 / MathF.Sqrt(size), query, padded);
+            SmallMatrix.Multiply(m, columns, size, query, padded, 1, keys, columns, weights, columns);       // [Q, L] = [Q, d] [d, L]
+            for (var i = 0; i < m; i++) Softmax(layout.Causal && !layout.Pooled ? i + 1 : length, columns, weights + i * columns);
+            var target = output + layout.QueryRow(sequence) * layout.Width + head * size;
+            if (padded == size)
+            {
+                SmallMatrix.Multiply(m, padded, length, weights, columns, 1, values, padded, target, layout.Width); // [Q, d] = [Q, L] [L, d]
+                return;
+            }
+            SmallMatrix.Multiply(m, padded, length, weights, columns, 1, values, padded, mixed, padded);
+            CopyOut(m, size, mixed, padded, target, layout.Width);
+        });
+    }
+
+    /// <summary>Gradients of queries, keys and values.</summary>
+    /// <param name="layout">Which rows belong together.</param>
+    /// <param name="operands">As in <see cref="Forward"/>.</param>
+    /// <param name="probabilities">What <see cref="Forward"/> wrote.</param>
+    /// <param name="gradient">[rows of queries, H * d], of the output.</param>
+    /// <param name="queryGradient">As the queries are laid out; written.</param>
+    /// <param name="keyGradient">As the keys are laid out; written.</param>
+    /// <param name="valueGradient">As the values are laid out; written.</param>
+    public static void Backward(AttentionLayout layout, AttentionOperands operands, float* probabilities, float* gradient,
+        float* queryGradient, float* keyGradient, float* valueGradient)
+    {
+        int size = layout.HeadSize, padded = SmallMatrix.Padded(size), most = SmallMatrix.Padded(layout.LongestSequence), queries = layout.Pooled ? 1 : most;
+        Run(layout, most * (size + 2 * padded) + queries * (3 * padded + most), (sequence, head, scratch) =>
+        {
+            int length = layout.Length(sequence), columns = SmallMatrix.Padded(length), m = layout.Queries(sequence);
+            float* values = scratch, keys = values + most * size, result = keys + most * padded;
+            float* query = result + most * padded, outer = query + queries * padded, scores = outer + queries * padded;
+            var weights = probabilities + layout.ProbabilityStart(sequence, head);
+            long row = layout.FirstRow(sequence), queryRow = layout.QueryRow(sequence), column = head * size;
+            var scale = 1 / MathF.Sqrt(size);
+            CopyTransposed(length, columns, size, operands.Value + row * operands.KeyStride + column, operands.KeyStride, operands.ValueBias + column, values);
+            CopyIn(length, size, operands.Key + row * operands.KeyStride + column, operands.KeyStride, operands.KeyBias + column, scale, keys, padded);
+            CopyIn(m, size, operands.Query + queryRow * operands.QueryStride + column, operands.QueryStride, operands.QueryBias + column, scale, query, padded);
+            CopyIn(m, size, gradient + queryRow * layout.Width + column, layout.Width, null, 1, outer, padded);
+            SmallMatrix.Multiply(length, padded, m, weights, 1, columns, outer, padded, result, padded);      // dV = P' dO
+            CopyOut(length, size, result, padded, valueGradient + row * operands.KeyStride + column, operands.KeyStride);
+            SmallMatrix.Multiply(m, columns, size, outer, padded, 1, values, columns, scores, columns);       // dP = dO V'
+            for (var i = 0; i < m; i++) SoftmaxBack(columns, weights + i * columns, scores + i * columns);    // dS
+            SmallMatrix.Multiply(length, padded, m, scores, 1, columns, query, padded, result, padded);       // dK = dS' Q / √d
+            CopyOut(length, size, result, padded, keyGradient + row * operands.KeyStride + column, operands.KeyStride);
+            SmallMatrix.Multiply(m, padded, length, scores, columns, 1, keys, padded, outer, padded);         // dQ = dS K / √d
+            CopyOut(m, size, outer, padded, queryGradient + queryRow * operands.QueryStride + column, operands.QueryStride);
+        });
+    }
+
+    private delegate void HeadAction(int sequence, int head, float* scratch);
+
+    private static void Run(AttentionLayout layout, int scratch, HeadAction action)
+    {
+        var pairs = layout.Sequences * layout.Heads;
+        var chunks = Math.Min(pairs, MostChunks);
+        ParallelLoop.Run(chunks, chunk =>
+        {
+            var memory = ArrayPool<float>.Shared.Rent(scratch + Lanes);
+            fixed (float* start = memory)
+            {
+                var aligned = (float*)(((nint)start + 31) & ~31);
+                for (var pair = (int)((long)pairs * chunk / chunks); pair < (long)pairs * (chunk + 1) / chunks; pair++)
+                    action(pair / layout.Heads, pair % layout.Heads, aligned);
+            }
+            ArrayPool<float>.Shared.Return(memory);
+        });
+    }
+
+    /// <summary>(source + bias) * scale, with zeros up to the padded size.</summary>
+    private static void CopyIn(int rows, int size, float* source, long stride, float* bias, float scale, float* target, int padded)
+    {
+        for (var row = 0; row < rows; row++, source += stride, target += padded)
+        {
+            var i = 0;
+            for (; i <= size - Lanes; i += Lanes)
+            {
+                var value = Vector256.Load(source + i);
+                if (bias is not null) value += Vector256.Load(bias + i);
+                (value * scale).Store(target + i);
+            }
+            for (; i < size; i++) target[i] = (bias is null ? source[i] : source[i] + bias[i]) * scale;
+            for (; i < padded; i++) target[i] = 0;
+        }
+    }
+
+    /// <summary>The transpose of source + bias, [size, columns], with zeros behind the last row of the source.</summary>
+    private static void CopyTransposed(int rows, int columns, int size, float* source, long stride, float* bias, float* target)
+    {
+        var row = 0;
+        for (; row <= rows - 4; row += 4)
+            for (var i = 0; i < size; i++)
+            {
+                var from = source + row * stride + i;
+                (Vector128.Create(from[0], from[stride], from[2 * stride], from[3 * stride]) + Vector128.Create(bias[i])).Store(target + (long)i * columns + row);
+            }
+        for (; row < columns; row++)
+            for (var i = 0; i < size; i++) target[(long)i * columns + row] = row < rows ? source[row * stride + i] + bias[i] : 0;
+    }
+
+    private static void CopyOut(int rows, int size, float* source, int padded, float* target, long stride)
+    {
+        for (var row = 0; row < rows; row++)
+            new ReadOnlySpan<float>(source + (long)row * padded, size).CopyTo(new Span<float>(target + row * stride, size));
+    }
+
+    /// <summary>Softmax over the first visible of the columns; the others become 0.</summary>
+    private static void Softmax(int visible, int columns, float* row)
+    {
+        for (var i = visible; i < columns; i++) row[i] = float.NegativeInfinity;
+        var most = Vector256.Load(row);
+        for (var i = Lanes; i < columns; i += Lanes) most = Vector256.MaxNative(most, Vector256.Load(row + i));
+        var largest = most[0];
+        for (var i = 1; i < Lanes; i++) largest = MathF.Max(largest, most[i]);
+        var sum = Vector256<float>.Zero;
+        for (var i = 0; i < columns; i += Lanes)
+        {
+            var value = VectorMath.ExpOfNegative(Vector256.Load(row + i) - Vector256.Create(largest));
+            value.Store(row + i);
+            sum += value;
+        }
+        for (var i = visible; i < columns; i++) row[i] = 0;   // they gave the sum, which is 1 or more, not even 1e-36
+        var factor = Vector256.Create(1 / Vector256.Sum(sum));
+        for (var i = 0; i < columns; i += Lanes) (Vector256.Load(row + i) * factor).Store(row + i);
+    }
+
+    /// <summary>gradient = p (gradient - sum(p gradient)).</summary>
+    private static void SoftmaxBack(int columns, float* p, float* gradient)
+    {
+        var sum = Vector256<float>.Zero;
+        for (var i = 0; i < columns; i += Lanes) sum = Vector256.FusedMultiplyAdd(Vector256.Load(p + i), Vector256.Load(gradient + i), sum);
+        var mean = Vector256.Create(Vector256.Sum(sum));
+        for (var i = 0; i < columns; i += Lanes) ((Vector256.Load(gradient + i) - mean) * Vector256.Load(p + i)).Store(gradient + i);
+    }
+}
+
+/// <summary>Where queries, keys and values are. Head h takes columns h * d to (h + 1) * d of each.</summary>
+internal readonly unsafe struct AttentionOperands
+{
+    /// <summary>[rows of queries, <see cref="QueryStride"/>].</summary>
+    public required float* Query { get; init; }
+
+    /// <summary>[rows, <see cref="KeyStride"/>].</summary>
+    public required float* Key { get; init; }
+
+    /// <summary>[rows, <see cref="KeyStride"/>].</summary>
+    public required float* Value { get; init; }
+
+    /// <summary>[H * d].</summary>
+    public required float* QueryBias { get; init; }
+
+    /// <summary>[H * d].</summary>
+    public required float* KeyBias { get; init; }
+
+    /// <summary>[H * d].</summary>
+    public required float* ValueBias { get; init; }
+
+    public required long QueryStride { get; init; }
+
+    public required long KeyStride { get; init; }
+}

@@ -1,0 +1,218 @@
+using System.Runtime.Intrinsics;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>The parts of a transformer block that work row by row, each one pass over its operands. T rows, W columns.</summary>
+internal static unsafe class RowKernels
+{
+    private const float Epsilon = 1e-5f; // open_clip's layer norm
+    private const int Lanes = 8;
+
+    /// <summary>sum = x + y + bias where y is given, and normed = norm(sum) * gain + shift.</summary>
+    /// <param name="rows">T.</param>
+    /// <param name="width">W.</param>
+    /// <param name="x">[T, W].</param>
+    /// <param name="y">[T, W], or null for nothing to add.</param>
+    /// <param name="bias">[W], added with y.</param>
+    /// <param name="sum">[T, W], written where y is given; may be x.</param>
+    /// <param name="norm">Gain and shift of the layer norm.</param>
+    /// <param name="normed">[T, W], or null where only the sum is wanted.</param>
+    /// <param name="statistics">[T, 2], mean and reciprocal deviation of each row; null where nobody asks later.</param>
+    public static void AddAndNormalise(long rows, int width, float* x, float* y, float* bias, float* sum, NormWeights norm, float* normed, float* statistics) =>
+        RowChunks.Run(rows, (begin, end) =>
+        {
+            for (var row = begin; row < end; row++)
+            {
+                var at = row * width;
+                var input = x + at;
+                if (y is not null)
+                {
+                    Add(width, input, y + at, bias, sum + at);
+                    input = sum + at;
+                }
+                if (normed is null) continue;
+                var (mean, scale) = Statistics(width, input);
+                Normalise(width, input, mean, scale, norm, normed + at);
+                if (statistics is null) continue;
+                statistics[2 * row] = mean;
+                statistics[2 * row + 1] = scale;
+            }
+        });
+
+    /// <summary>The layer norm again, from the statistics of its first time.</summary>
+    public static void Normalise(long rows, int width, float* x, float* statistics, NormWeights norm, float* normed) =>
+        RowChunks.Run(rows, (begin, end) =>
+        {
+            for (var row = begin; row < end; row++)
+                Normalise(width, x + row * width, statistics[2 * row], statistics[2 * row + 1], norm, normed + row * width);
+        });
+
+    /// <summary>Goes back through a layer norm: adds to the gradient of its input, its gain and its shift.</summary>
+    /// <param name="rows">T.</param>
+    /// <param name="width">W.</param>
+    /// <param name="x">[T, W], the input of the norm.</param>
+    /// <param name="statistics">[T, 2], as they were then.</param>
+    /// <param name="norm">Gain and shift.</param>
+    /// <param name="gradient">[T, W], of the output.</param>
+    /// <param name="inputGradient">[T, W]; added to, or set where <paramref name="overwrite"/> is true.</param>
+    /// <param name="overwrite">Whether the input has no gradient yet.</param>
+    public static void NormaliseBack(long rows, int width, float* x, float* statistics, NormWeights norm, float* gradient, float* inputGradient, bool overwrite)
+    {
+        var sums = new float[2 * width]; // gain, shift
+        fixed (float* total = sums)
+        {
+            RowChunks.Sum(rows, 2 * width, total, (begin, end, parts) =>
+            {
+                for (var row = begin; row < end; row++)
+                    NormaliseBack(width, x + row * width, statistics[2 * row], statistics[2 * row + 1], norm.Gain, gradient + row * width, inputGradient + row * width, overwrite, parts);
+            });
+            for (var i = 0; i < width; i++)
+            {
+                norm.GainGradient[i] += total[i];
+                norm.ShiftGradient[i] += total[width + i];
+            }
+        }
+    }
+
+    /// <summary>Activation of hidden + bias.</summary>
+    /// <param name="rows">T.</param>
+    /// <param name="width">Columns.</param>
+    /// <param name="hidden">[T, M]; becomes the derivative at hidden + bias where <paramref name="keepDerivative"/> is true.</param>
+    /// <param name="bias">[M].</param>
+    /// <param name="activation">Which form.</param>
+    /// <param name="result">[T, M]; may be <paramref name="hidden"/> where no derivative is kept.</param>
+    /// <param name="keepDerivative">Whether the gradient will be asked for.</param>
+    public static void Activate(long rows, int width, float* hidden, float* bias, ClipActivation activation, float* result, bool keepDerivative) =>
+        RowChunks.Run(rows, (begin, end) =>
+        {
+            for (var row = begin; row < end; row++)
+            {
+                float* h = hidden + row * width, r = result + row * width;
+                var i = 0;
+                for (; i <= width - Lanes; i += Lanes)
+                {
+                    var x = Vector256.Load(h + i) + Vector256.Load(bias + i);
+                    var value = activation == ClipActivation.Gelu ? VectorMath.Gelu(x, out var derivative) : VectorMath.QuickGelu(x, out derivative);
+                    value.Store(r + i);
+                    if (keepDerivative) derivative.Store(h + i);
+                }
+                for (; i < width; i++)
+                {
+                    var x = Vector256.CreateScalar(h[i] + bias[i]);
+                    var value = activation == ClipActivation.Gelu ? VectorMath.Gelu(x, out var derivative) : VectorMath.QuickGelu(x, out derivative);
+                    r[i] = value.ToScalar();
+                    if (keepDerivative) h[i] = derivative.ToScalar();
+                }
+            }
+        });
+
+    /// <summary>gradient *= factor, and the columns' sums are added to the bias's gradient.</summary>
+    /// <param name="rows">T.</param>
+    /// <param name="width">Columns.</param>
+    /// <param name="gradient">[T, W].</param>
+    /// <param name="factor">[T, W], or null for 1.</param>
+    /// <param name="biasGradient">[W], added to.</param>
+    public static void MultiplyAndSum(long rows, int width, float* gradient, float* factor, float* biasGradient) =>
+        RowChunks.Sum(rows, width, biasGradient, (begin, end, sums) =>
+        {
+            for (var row = begin; row < end; row++)
+            {
+                var g = gradient + row * width;
+                var f = factor is null ? null : factor + row * width;
+                var i = 0;
+                for (; i <= width - Lanes; i += Lanes)
+                {
+                    var value = Vector256.Load(g + i);
+                    if (f is not null)
+                    {
+                        value *= Vector256.Load(f + i);
+                        value.Store(g + i);
+                    }
+                    (Vector256.Load(sums + i) + value).Store(sums + i);
+                }
+                for (; i < width; i++)
+                {
+                    if (f is not null) g[i] *= f[i];
+                    sums[i] += g[i];
+                }
+            }
+        });
+
+    private static void Add(int width, float* x, float* y, float* bias, float* sum)
+    {
+        var i = 0;
+        for (; i <= width - Lanes; i += Lanes) (Vector256.Load(x + i) + (Vector256.Load(y + i) + Vector256.Load(bias + i))).Store(sum + i);
+        for (; i < width; i++) sum[i] = x[i] + (y[i] + bias[i]);
+    }
+
+    private static (float Mean, float Scale) Statistics(int width, float* x)
+    {
+        var sum = Vector256<float>.Zero;
+        var i = 0;
+        for (; i <= width - Lanes; i += Lanes) sum += Vector256.Load(x + i);
+        var total = Vector256.Sum(sum);
+        for (; i < width; i++) total += x[i];
+        var mean = total / width;
+        var squares = Vector256<float>.Zero;
+        for (i = 0; i <= width - Lanes; i += Lanes)
+        {
+            var difference = Vector256.Load(x + i) - Vector256.Create(mean);
+            squares = Vector256.FusedMultiplyAdd(difference, difference, squares);
+        }
+        var variance = Vector256.Sum(squares);
+        for (; i < width; i++) variance += (x[i] - mean) * (x[i] - mean);
+        return (mean, 1 / MathF.Sqrt(variance / width + Epsilon));
+    }
+
+    private static void Normalise(int width, float* x, float mean, float scale, NormWeights norm, float* normed)
+    {
+        var i = 0;
+        for (; i <= width - Lanes; i += Lanes)
+            Vector256.FusedMultiplyAdd((Vector256.Load(x + i) - Vector256.Create(mean)) * scale, Vector256.Load(norm.Gain + i), Vector256.Load(norm.Shift + i)).Store(normed + i);
+        for (; i < width; i++) normed[i] = (x[i] - mean) * scale * norm.Gain[i] + norm.Shift[i];
+    }
+
+    private static void NormaliseBack(int width, float* x, float mean, float scale, float* gain, float* gradient, float* inputGradient, bool overwrite, float* sums)
+    {
+        Vector256<float> sum = default, product = default;
+        float tailSum = 0, tailProduct = 0;
+        var i = 0;
+        for (; i <= width - Lanes; i += Lanes)
+        {
+            var unit = (Vector256.Load(x + i) - Vector256.Create(mean)) * scale;
+            var g = Vector256.Load(gradient + i);
+            Vector256.FusedMultiplyAdd(g, unit, Vector256.Load(sums + i)).Store(sums + i);
+            (Vector256.Load(sums + width + i) + g).Store(sums + width + i);
+            g *= Vector256.Load(gain + i);
+            sum += g;
+            product = Vector256.FusedMultiplyAdd(g, unit, product);
+        }
+        for (; i < width; i++)
+        {
+            var unit = (x[i] - mean) * scale;
+            sums[i] += gradient[i] * unit;
+            sums[width + i] += gradient[i];
+            tailSum += gradient[i] * gain[i];
+            tailProduct += gradient[i] * gain[i] * unit;
+        }
+        var meanGradient = (Vector256.Sum(sum) + tailSum) / width;
+        var meanProduct = (Vector256.Sum(product) + tailProduct) / width;
+        for (i = 0; i <= width - Lanes; i += Lanes)
+        {
+            var unit = (Vector256.Load(x + i) - Vector256.Create(mean)) * scale;
+            var value = (Vector256.Load(gradient + i) * Vector256.Load(gain + i) - Vector256.Create(meanGradient) - unit * meanProduct) * scale;
+            (overwrite ? value : value + Vector256.Load(inputGradient + i)).Store(inputGradient + i);
+        }
+        for (; i < width; i++)
+        {
+            var value = (gradient[i] * gain[i] - meanGradient - (x[i] - mean) * scale * meanProduct) * scale;
+            inputGradient[i] = overwrite ? value : value + inputGradient[i];
+        }
+    }
+}
+
+/// <summary>Where a layer norm's weights and their gradients are, each of W values; without gradients these are null.</summary>
+internal readonly unsafe struct NormWeights(float* gain, float* shift, float* gainGradient = null, float* shiftGradient = null)
+{
+    public readonly float* Gain = gain, Shift = shift, GainGradient = gainGradient, ShiftGradient = shiftGradient;
+}

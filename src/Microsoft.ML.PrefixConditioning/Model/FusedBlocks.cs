@@ -1,0 +1,105 @@
+using System.Collections.Concurrent;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>A tower's blocks on a processor: token rows of all sequences to one row per sequence, and back.</summary>
+internal sealed unsafe class FusedBlocks : IDisposable
+{
+    private const long MostKeptValues = 1L << 27;   // half a gigabyte: larger memory is given back after use
+
+    private readonly FusedBlock[] _blocks;
+    private readonly int _heads, _width;
+    private readonly bool _causal;
+    private readonly ConcurrentBag<TowerMemory> _unused = [];
+    private bool _disposed;
+
+    public FusedBlocks(IReadOnlyList<TransformerBlock> blocks, AttentionMask mask)
+    {
+        _blocks = [.. blocks.Select(b => new FusedBlock(b.Weights))];
+        (_heads, _width) = (blocks[0].Weights.Heads, (int)blocks[0].Weights.Out.shape[0]);
+        _causal = mask == AttentionMask.Causal;
+    }
+
+    /// <summary>Memory for one pass; give it back with <see cref="Return"/>.</summary>
+    public TowerMemory Rent() => _unused.TryTake(out var memory) ? memory : new TowerMemory(_blocks.Length);
+
+    /// <summary>Keeps memory for a later pass.</summary>
+    /// <param name="memory">What <see cref="Rent"/> gave.</param>
+    /// <param name="trained">Memory of a training pass is kept whatever its size: the next step needs it again.</param>
+    public void Return(TowerMemory memory, bool trained)
+    {
+        if (_disposed || (!trained && (memory.Capacity > MostKeptValues || _unused.Count >= Environment.ProcessorCount))) memory.Dispose();
+        else _unused.Add(memory);
+    }
+
+    /// <summary>The blocks' result at one row of each sequence.</summary>
+    /// <param name="memory">Holds intermediate results, and the result.</param>
+    /// <param name="x">[T, W].</param>
+    /// <param name="lengths">[N], tokens of each sequence.</param>
+    /// <param name="queryRows">[N], the rows that are wanted; with a causal mask the last of each sequence.</param>
+    /// <param name="keep">Whether <see cref="Backward"/> follows.</param>
+    /// <returns>[N, W].</returns>
+    public MatrixBuffer Forward(TowerMemory memory, MatrixBuffer x, int[] lengths, long[] queryRows, bool keep)
+    {
+        memory.QueryRows = queryRows;
+        memory.Whole = new AttentionLayout(lengths, _heads, _width, _causal, pooled: false);
+        memory.Last = new AttentionLayout(lengths, _heads, _width, _causal, pooled: true);
+        for (var i = 0; i < _blocks.Length; i++)
+            x = _blocks[i].Forward(x, i == _blocks.Length - 1 ? memory.Last : memory.Whole, queryRows, memory.Blocks[keep ? i : 0], memory.Scratch, keep);
+        return x;
+    }
+
+    /// <summary>Adds to the gradients of all blocks' weights.</summary>
+    /// <param name="memory">Of <see cref="Forward"/>.</param>
+    /// <param name="gradient">[N, W], of the result.</param>
+    /// <returns>[T, W], the gradient of the input.</returns>
+    public MatrixBuffer Backward(TowerMemory memory, Tensor gradient)
+    {
+        var pooled = memory.PooledGradient.Resize(gradient.shape[0], _width);
+        pooled.Tensor.copy_(gradient);
+        var tokens = memory.Gradient.Resize(memory.Whole!.Rows, _width);
+        for (var i = _blocks.Length - 1; i >= 0; i--)
+            if (i == _blocks.Length - 1) _blocks[i].Backward(memory.Last!, memory.QueryRows, memory.Blocks[i], memory.Scratch, pooled, tokens);
+            else _blocks[i].Backward(memory.Whole, memory.QueryRows, memory.Blocks[i], memory.Scratch, tokens, tokens);
+        return tokens;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _disposed = true;
+        foreach (var block in _blocks) block.Dispose();
+        while (_unused.TryTake(out var memory)) memory.Dispose();
+    }
+}
+
+/// <summary>Intermediate results of one pass through a tower.</summary>
+internal sealed class TowerMemory(int blocks) : IDisposable
+{
+    public BlockMemory[] Blocks { get; } = [.. Enumerable.Range(0, blocks).Select(_ => new BlockMemory())];
+    public BlockScratch Scratch { get; } = new();
+    public MatrixBuffer Columns { get; } = new();           // pixels of every patch, in the vision tower
+    public MatrixBuffer Patches { get; } = new();           // their embeddings, and the gradient of these
+    public MatrixBuffer Embedded { get; } = new();          // the first block's input, in the vision tower before its first norm
+    public MatrixBuffer Normed { get; } = new();            // and after it
+    public MatrixBuffer Statistics { get; } = new();        // of that norm
+    public MatrixBuffer Gradient { get; } = new();
+    public MatrixBuffer PooledGradient { get; } = new();
+    public AttentionLayout? Whole { get; set; }
+    public AttentionLayout? Last { get; set; }
+    public long[] QueryRows { get; set; } = [];
+
+    private MatrixBuffer[] Own => [Columns, Patches, Embedded, Normed, Statistics, Gradient, PooledGradient];
+
+    /// <summary>Number of values that it holds.</summary>
+    public long Capacity => Blocks.Sum(b => b.Capacity) + Scratch.Capacity + Own.Sum(b => b.Capacity);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var block in Blocks) block.Dispose();
+        Scratch.Dispose();
+        foreach (var buffer in Own) buffer.Dispose();
+    }
+}

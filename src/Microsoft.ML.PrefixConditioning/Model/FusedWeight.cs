@@ -1,0 +1,72 @@
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>One weight in the processor's memory with its gradient, as the fused computation uses it.</summary>
+internal sealed unsafe class FusedWeight : IDisposable
+{
+    private readonly Tensor _weight;
+    private Tensor? _gradient;
+
+    /// <param name="weight">Contiguous; stays where it is for as long as this lives.</param>
+    public FusedWeight(Tensor weight)
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        _weight = weight;
+        Data = MatrixBuffer.Pointer(weight);
+        Rows = weight.shape[0];
+        Matrix = (weight.dim() == 1 ? weight.view(1, -1) : weight.view(Rows, -1)).detach().DetachFromDisposeScope();
+        Transposed = Matrix.t().DetachFromDisposeScope();
+    }
+
+    /// <summary>First value.</summary>
+    public float* Data { get; }
+
+    /// <summary>Length of the first axis.</summary>
+    public long Rows { get; }
+
+    /// <summary>The weight as a matrix [first axis, all others].</summary>
+    public Tensor Matrix { get; }
+
+    /// <summary>The matrix's transpose.</summary>
+    public Tensor Transposed { get; }
+
+    /// <summary>First value of the gradient, after <see cref="BeginBackward"/>.</summary>
+    public float* Gradient { get; private set; }
+
+    /// <summary>Finds the weight's gradient, or gives it one of zeros; everything that follows adds to it.</summary>
+    public void BeginBackward()
+    {
+        _gradient?.Dispose();
+        _gradient = null;
+        var gradient = _weight.grad;
+        if (gradient is null || gradient.IsInvalid)
+        {
+            gradient = zeros_like(Matrix).view(_weight.shape);
+            _weight.grad = gradient;
+        }
+        Gradient = MatrixBuffer.Pointer(gradient);
+        _gradient = gradient.view(Matrix.shape).DetachFromDisposeScope();
+        gradient.Dispose();
+    }
+
+    /// <summary>gradient += left' right, for rows of the weight from one on.</summary>
+    /// <param name="left">[T, rows].</param>
+    /// <param name="right">[T, columns].</param>
+    /// <param name="firstRow">First row of the weight that is meant.</param>
+    public void AddProduct(Tensor left, Tensor right, long firstRow = 0)
+    {
+        using var transposed = left.t();
+        using var rows = _gradient!.narrow(0, firstRow, left.shape[1]);
+        rows.addmm_(transposed, right, beta: 1, alpha: 1);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Matrix.Dispose();
+        Transposed.Dispose();
+        _gradient?.Dispose();
+    }
+}

@@ -1,0 +1,60 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>One training step: a batch's loss, its gradients, the optimiser's update.</summary>
+/// <remarks>
+/// The loss looks at the embeddings alone, so both towers end at embeddings whose gradients are then sent back through them. With
+/// <see cref="PrefixClipOptions.ChunkSize"/> the towers see the batch in chunks: once for the embeddings of all, and once more for the
+/// way back, so that intermediate results of one chunk only are in memory ("Scaling Deep Contrastive Learning Batch Size under Memory
+/// Limited Setup", arXiv 2101.06983). N rows, U distinct texts, D embedding size, S image size.
+/// </remarks>
+internal sealed class ContrastiveStep(ClipModel model, ClipOptimizer optimizer, PrefixClipOptions options)
+{
+    /// <summary>Trains on one batch.</summary>
+    /// <returns>The loss before the update.</returns>
+    /// <exception cref="InvalidOperationException">The loss is not a number.</exception>
+    public double Run(TrainingBatch batch, double learningRate)
+    {
+        var loss = Backward(batch);
+        if (!double.IsFinite(loss))
+            throw Diverged(options, FormattableString.Invariant(
+                $"The loss of step {optimizer.StepCount + 1} is {loss} at learning rate {learningRate:g3}; training cannot go on."));
+        optimizer.Step(learningRate);
+        return loss;
+    }
+
+    /// <summary>What to say when training has led nowhere.</summary>
+    public static InvalidOperationException Diverged(PrefixClipOptions options, string what) => new(FormattableString.Invariant(
+        $"{what} Lower {nameof(PrefixClipOptions.LearningRate)} (now {options.LearningRate:g3}), lengthen {nameof(PrefixClipOptions.WarmupSteps)}, or set {nameof(PrefixClipOptions.GradientClipNorm)} to 1."));
+
+    /// <summary>Adds a batch's gradients to the weights.</summary>
+    /// <returns>The loss.</returns>
+    internal double Backward(TrainingBatch batch)
+    {
+        using var scope = NewDisposeScope();
+        var pixels = PixelBatch.ToTensor(batch.Pixels, batch.Rows.Length, options.Architecture.ImageSize, model.Device);  // [N, 3, S, S]
+        var imageTypes = options.ImagePrefixLength > 0 ? tensor(batch.DatasetTypes, device: model.Device) : null;
+        var tokens = batch.Texts.Tokens.ToTensor(model.Device);                                                           // [U, L]
+        var textTypes = options.PrefixLength > 0 ? tensor(batch.Texts.DatasetTypes, device: model.Device) : null;
+        using var images = new ChunkedPass(pixels, imageTypes, options.ChunkSize, model.EncodeImages, model.BeginImages);
+        using var texts = new ChunkedPass(tokens, textTypes, options.ChunkSize, model.EncodeTexts, model.BeginTexts);
+
+        var imageEmbeddings = images.Embeddings.detach().requires_grad_(true);                                            // [N, D]
+        var textEmbeddings = texts.Embeddings.detach().requires_grad_(true);                                              // [U, D]
+        var loss = Loss(imageEmbeddings, textEmbeddings.index_select(0, tensor(batch.Texts.TextOfRow, device: model.Device)), batch);
+        loss.backward();
+        images.Backward(imageEmbeddings.grad!);
+        texts.Backward(textEmbeddings.grad!);
+        return loss.ToDouble();
+    }
+
+    private Tensor Loss(Tensor images, Tensor texts, TrainingBatch batch)
+    {
+        var scale = model.LogitScale.exp();
+        return options.Loss == LossFunction.Clip
+            ? ContrastiveLoss.Clip(images, texts, scale)
+            : ContrastiveLoss.UniCl(images, texts, scale, tensor(batch.Labels, device: model.Device));
+    }
+}

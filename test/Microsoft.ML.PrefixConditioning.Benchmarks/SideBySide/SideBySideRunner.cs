@@ -1,0 +1,36 @@
+namespace Microsoft.ML.PrefixConditioning.Benchmarks;
+
+/// <summary>Runs the comparison and prints one line per measure: name, our figure, other figure, ratio, bar, ok or short.</summary>
+internal static class SideBySideRunner
+{
+    /// <returns>0 when every bar was reached.</returns>
+    public static int Run(int pairs, string? openClip, string python, string? captions, string? only)
+    {
+        NativeTorchLoader.EnsureLoaded();
+        using var peer = openClip is null ? null : new OpenClipPeer(python, openClip);
+        var texts = captions is null ? Captions.Photographs : [.. File.ReadLines(captions).Where(l => l.Length > 0)];
+        var vocabulary = openClip is null ? null : Path.Combine(openClip, "src", "open_clip", "bpe_simple_vocab_16e6.txt.gz");
+        var tokenizer = vocabulary is null ? ClipTokenizer.Learn([.. texts, .. Captions.ClassNames], 4096) : ClipTokenizer.FromFile(vocabulary);
+        var settings = new SideBySideSettings(pairs, peer, tokenizer, texts);
+        Console.Error.WriteLine($"Compared with {peer?.Description ?? "the plain way"}; medians of {pairs} pairs.");
+        var training = new TrainingMeasures(settings);
+        (string Name, Func<Measure> Take)[] measures =
+        [
+            ("train-small-captions", training.SmallOnCaptions),
+            ("train-small-classes", training.SmallOnClassNames),
+            ("train-vit-b-32", training.LargeOnCaptions),
+            ("loss-trajectory", training.LossTrajectory),
+            ("arithmetic", training.Arithmetic),
+        ];
+        var chosen = measures.Where(m => only is null || m.Name.Contains(only, StringComparison.OrdinalIgnoreCase)).ToArray();
+        if (chosen.Length == 0) throw new ArgumentException($"No measure has '{only}' in its name. There are: {string.Join(", ", measures.Select(m => m.Name))}.");
+        var reached = true;
+        foreach (var (_, take) in chosen)
+        {
+            var measure = take();
+            reached &= measure.IsReached;
+            Console.WriteLine(measure);
+        }
+        return reached ? 0 : 1;
+    }
+}
