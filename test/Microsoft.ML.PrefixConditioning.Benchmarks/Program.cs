@@ -1,4 +1,7 @@
 using System.CommandLine;
+using System.Globalization;
+using BenchmarkDotNet.Running;
+using Microsoft.ML.PrefixConditioning;
 using Microsoft.ML.PrefixConditioning.Benchmarks;
 
 var openClip = new Option<DirectoryInfo?>("--open-clip") { Description = "Folder of an open_clip checkout to compare with; without it, the plain way of this package." };
@@ -9,4 +12,32 @@ var pairs = new Option<int>("--pairs") { Description = "Pairs of runs per measur
 var sideBySide = new Command("side-by-side", "Compares with open_clip, or with the plain way, one line a measure.") { openClip, python, captions, only, pairs };
 sideBySide.SetAction(result => SideBySideRunner.Run(result.GetValue(pairs), result.GetValue(openClip)?.FullName, result.GetValue(python)!,
     result.GetValue(captions)?.FullName, result.GetValue(only)));
-return new RootCommand("Benchmarks of Microsoft.ML.PrefixConditioning.") { sideBySide }.Parse(args).Invoke();
+
+var rest = new Argument<string[]>("arguments") { Description = "Arguments of BenchmarkDotNet, such as --filter '*'." };
+var micro = new Command("micro", "Times single parts with BenchmarkDotNet.") { rest };
+micro.TreatUnmatchedTokensAsErrors = false;
+micro.SetAction(result =>
+{
+    NativeTorchLoader.EnsureLoaded();
+    BenchmarkSwitcher.FromAssembly(typeof(Measure).Assembly).Run([.. result.GetValue(rest) ?? [], .. result.UnmatchedTokens]);
+});
+
+// What the comparison starts in processes of their own.
+var values = new Argument<string[]>("values");
+var memory = new Command("measure-memory") { values };
+memory.Hidden = true;
+memory.SetAction(result =>
+{
+    var v = result.GetValue(values)!;
+    int Number(int i) => int.Parse(v[i], CultureInfo.InvariantCulture);
+    Print(MemoryMeasures.MeasurePeak(v[0], Number(1), (FastPaths)Number(2), Number(3) == 0 ? null : Number(3)));
+});
+var start = new Command("measure-start") { values };
+start.Hidden = true;
+start.SetAction(result => Print(ScoringMeasures.LoadAndScore(result.GetValue(values)![0], result.GetValue(values)![1])));
+var nothing = new Command("measure-nothing") { Hidden = true };
+nothing.SetAction(_ => Print(0));
+
+return new RootCommand("Benchmarks of Microsoft.ML.PrefixConditioning.") { sideBySide, micro, memory, start, nothing }.Parse(args).Invoke();
+
+static void Print(double value) => Console.WriteLine(value.ToString(CultureInfo.InvariantCulture));

@@ -21,6 +21,10 @@ internal sealed record TokenBatch(long[] Ids, int Count, int Length)
         return new TokenBatch(ids, texts.Count, length);
     }
 
+    /// <summary>Some of the texts.</summary>
+    public TokenBatch Part(int first, int count) =>
+        count == Count ? this : new TokenBatch(Ids.AsSpan(first * Length, count * Length).ToArray(), count, Length);
+
     /// <summary>[N, L] int64 on a device.</summary>
     public Tensor ToTensor(Device device) => tensor(Ids, [Count, Length], device: device);
 }

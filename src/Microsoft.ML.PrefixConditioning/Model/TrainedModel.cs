@@ -9,6 +9,7 @@ internal sealed class TrainedModel(ClipModel network, ClipTokenizer tokenizer, M
     : IDisposable
 {
     private readonly UseCount _uses = new("model", network.Dispose);
+    private readonly ClassEmbeddingCache _classes = new();
 
     public ClipTokenizer Tokenizer { get; } = tokenizer;
     public ModelSettings Settings { get; } = settings;
@@ -41,9 +42,13 @@ internal sealed class TrainedModel(ClipModel network, ClipTokenizer tokenizer, M
     public void ThrowIfDisposed() => _uses.Begin().Dispose();
 
     /// <summary>Class embeddings with the selected prefix: [C, D] row by row.</summary>
-    public float[] EncodeClasses(IReadOnlyList<string> classNames, PromptTemplates templates, PrefixSelection? prefix) =>
-        Values(() => ClassEmbeddings.Compute(network, Tokenizer, classNames, templates,
-            PrefixResolution.Resolve(prefix, Settings.DatasetTypes)));
+    /// <remarks>The last few results are kept: a classifier that is made again for the same classes costs nothing.</remarks>
+    public float[] EncodeClasses(IReadOnlyList<string> classNames, PromptTemplates templates, PrefixSelection? prefix)
+    {
+        var prefixes = PrefixResolution.Resolve(prefix, Settings.DatasetTypes);
+        return _classes.GetOrAdd(classNames, templates, prefixes, () =>
+            Values(() => ClassEmbeddings.Compute(network, Tokenizer, classNames, templates, prefixes)));
+    }
 
     /// <summary>Text embeddings with the selected prefix: [U, D] row by row, unit length.</summary>
     public float[] EncodeTexts(IReadOnlyList<string> texts, PrefixSelection? prefix)

@@ -2,34 +2,30 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>A pass through a tower in chunks: one chunk's intermediate results are in memory at a time.</summary>
+/// <summary>A pass through a tower in chunks: one chunk's input and intermediate results are in memory at a time.</summary>
 /// <remarks>A batch of one chunk is encoded once. A larger one is encoded twice: its gradients are known only when all embeddings are.</remarks>
 internal sealed class ChunkedPass : IDisposable
 {
-    private readonly Tensor _input;
-    private readonly Tensor? _datasetTypes;
-    private readonly long _chunkSize;
-    private readonly Func<Tensor, Tensor?, ITowerPass> _begin;
+    private readonly int _count, _chunkSize;
+    private readonly Func<int, int, ITowerPass> _begin;
     private readonly ITowerPass? _whole;
 
-    /// <param name="input">[N, ...], rows to encode.</param>
-    /// <param name="datasetTypes">[N], or null for no prefix.</param>
+    /// <param name="count">N, rows to encode.</param>
     /// <param name="chunkSize">Rows of a chunk at most; null for all rows.</param>
-    /// <param name="encode">Encodes without a way back.</param>
+    /// <param name="encode">Encodes without a way back, from a first row on, so many rows.</param>
     /// <param name="begin">Encodes with one.</param>
-    public ChunkedPass(Tensor input, Tensor? datasetTypes, int? chunkSize, Func<Tensor, Tensor?, Tensor> encode, Func<Tensor, Tensor?, ITowerPass> begin)
+    public ChunkedPass(int count, int? chunkSize, Func<int, int, Tensor> encode, Func<int, int, ITowerPass> begin)
     {
-        (_input, _datasetTypes, _begin) = (input, datasetTypes, begin);
-        _chunkSize = chunkSize ?? input.shape[0];
-        if (_chunkSize >= input.shape[0])
+        (_count, _chunkSize, _begin) = (count, chunkSize ?? count, begin);
+        if (_chunkSize >= count)
         {
-            _whole = begin(input, datasetTypes);
+            _whole = begin(0, count);
             Embeddings = _whole.Embeddings;
             return;
         }
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        Embeddings = cat([.. Chunks().Select(chunk => encode(chunk.Input, chunk.Types))], 0).DetachFromDisposeScope();
+        Embeddings = cat([.. Chunks().Select(c => Encoded(encode, c.First, c.Count))], 0).DetachFromDisposeScope();
     }
 
     /// <summary>[N, D].</summary>
@@ -44,23 +40,23 @@ internal sealed class ChunkedPass : IDisposable
             _whole.Backward(gradient);
             return;
         }
-        using var scope = NewDisposeScope();
-        long first = 0;
-        foreach (var (input, types) in Chunks())
+        foreach (var (first, count) in Chunks())
         {
-            using var pass = _begin(input, types);
-            pass.Backward(gradient.narrow(0, first, input.shape[0]));
-            first += input.shape[0];
+            using var scope = NewDisposeScope();   // a chunk's input goes with it
+            using var pass = _begin(first, count);
+            pass.Backward(gradient.narrow(0, first, count));
         }
     }
 
-    private IEnumerable<(Tensor Input, Tensor? Types)> Chunks()
+    private static Tensor Encoded(Func<int, int, Tensor> encode, int first, int count)
     {
-        for (long first = 0; first < _input.shape[0]; first += _chunkSize)
-        {
-            var count = Math.Min(_chunkSize, _input.shape[0] - first);
-            yield return (_input.narrow(0, first, count), _datasetTypes?.narrow(0, first, count));
-        }
+        using var scope = NewDisposeScope();
+        return encode(first, count).MoveToOuterDisposeScope();
+    }
+
+    private IEnumerable<(int First, int Count)> Chunks()
+    {
+        for (var first = 0; first < _count; first += _chunkSize) yield return (first, Math.Min(_chunkSize, _count - first));
     }
 
     /// <inheritdoc/>

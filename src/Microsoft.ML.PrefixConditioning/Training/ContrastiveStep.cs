@@ -34,12 +34,12 @@ internal sealed class ContrastiveStep(ClipModel model, ClipOptimizer optimizer, 
     internal double Backward(TrainingBatch batch)
     {
         using var scope = NewDisposeScope();
-        var pixels = PixelBatch.ToTensor(batch.Pixels, batch.Rows.Length, options.Architecture.ImageSize, model.Device);  // [N, 3, S, S]
-        var imageTypes = options.ImagePrefixLength > 0 ? tensor(batch.DatasetTypes, device: model.Device) : null;
-        var tokens = batch.Texts.Tokens.ToTensor(model.Device);                                                           // [U, L]
-        var textTypes = options.PrefixLength > 0 ? tensor(batch.Texts.DatasetTypes, device: model.Device) : null;
-        using var images = new ChunkedPass(pixels, imageTypes, options.ChunkSize, model.EncodeImages, model.BeginImages);
-        using var texts = new ChunkedPass(tokens, textTypes, options.ChunkSize, model.EncodeTexts, model.BeginTexts);
+        using var images = new ChunkedPass(batch.Rows.Length, options.ChunkSize,
+            (first, count) => model.EncodeImages(Pixels(batch, first, count), ImageTypes(batch, first, count)),
+            (first, count) => model.BeginImages(Pixels(batch, first, count), ImageTypes(batch, first, count)));
+        using var texts = new ChunkedPass(batch.Texts.Tokens.Count, options.ChunkSize,
+            (first, count) => model.EncodeTexts(Tokens(batch, first, count), TextTypes(batch, first, count)),
+            (first, count) => model.BeginTexts(Tokens(batch, first, count), TextTypes(batch, first, count)));
 
         var imageEmbeddings = images.Embeddings.detach().requires_grad_(true);                                            // [N, D]
         var textEmbeddings = texts.Embeddings.detach().requires_grad_(true);                                              // [U, D]
@@ -49,6 +49,22 @@ internal sealed class ContrastiveStep(ClipModel model, ClipOptimizer optimizer, 
         texts.Backward(textEmbeddings.grad!);
         return loss.ToDouble();
     }
+
+    /// <summary>[count, 3, S, S].</summary>
+    private Tensor Pixels(TrainingBatch batch, int first, int count)
+    {
+        var (size, length) = (options.Architecture.ImageSize, 3 * options.Architecture.ImageSize * options.Architecture.ImageSize);
+        return PixelBatch.ToTensor(batch.Pixels.AsSpan(first * length, count * length), count, size, model.Device);
+    }
+
+    /// <summary>[count, L].</summary>
+    private Tensor Tokens(TrainingBatch batch, int first, int count) => batch.Texts.Tokens.Part(first, count).ToTensor(model.Device);
+
+    private Tensor? ImageTypes(TrainingBatch batch, int first, int count) =>
+        options.ImagePrefixLength > 0 ? tensor(batch.DatasetTypes.AsSpan(first, count).ToArray(), device: model.Device) : null;
+
+    private Tensor? TextTypes(TrainingBatch batch, int first, int count) =>
+        options.PrefixLength > 0 ? tensor(batch.Texts.DatasetTypes.AsSpan(first, count).ToArray(), device: model.Device) : null;
 
     private Tensor Loss(Tensor images, Tensor texts, TrainingBatch batch)
     {

@@ -14,6 +14,8 @@ internal static class SideBySideRunner
         var settings = new SideBySideSettings(pairs, peer, tokenizer, texts);
         Console.Error.WriteLine($"Compared with {peer?.Description ?? "the plain way"}; medians of {pairs} pairs.");
         var training = new TrainingMeasures(settings);
+        var memory = new MemoryMeasures(settings);
+        using var scoring = new ScoringMeasures(settings);
         (string Name, Func<Measure> Take)[] measures =
         [
             ("train-small-captions", training.SmallOnCaptions),
@@ -21,6 +23,16 @@ internal static class SideBySideRunner
             ("train-vit-b-32", training.LargeOnCaptions),
             ("loss-trajectory", training.LossTrajectory),
             ("arithmetic", training.Arithmetic),
+            ("memory-small", MemoryMeasures.Peak),
+            ("memory-vit-b-32", MemoryMeasures.PeakLarge),
+            ("cached-memory", MemoryMeasures.CachedPeak),
+            ("cached-gradients", memory.CachedGradients),
+            ("score-files-small", scoring.SmallFromFiles),
+            ("score-files-vit-b-32", scoring.LargeFromFiles),
+            ("pipeline-overhead", scoring.PipelineOverhead),
+            ("class-embeddings", scoring.TextClassifier),
+            ("class-embeddings-again", scoring.CachedClassifier),
+            ("start-up", scoring.StartUp),
         ];
         var chosen = measures.Where(m => only is null || m.Name.Contains(only, StringComparison.OrdinalIgnoreCase)).ToArray();
         if (chosen.Length == 0) throw new ArgumentException($"No measure has '{only}' in its name. There are: {string.Join(", ", measures.Select(m => m.Name))}.");

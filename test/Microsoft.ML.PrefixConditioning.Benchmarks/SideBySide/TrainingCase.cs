@@ -38,6 +38,9 @@ internal sealed class TrainingCase : IDisposable
     /// <summary>One step; its loss.</summary>
     public double Step(TrainingBatch batch) => _step.Run(batch, LearningRate);
 
+    /// <summary>The gradients of one batch, without an update; its loss.</summary>
+    public double Backward() => _step.Backward(Batch);
+
     /// <summary>Random pixels, and the texts as the fast paths want them.</summary>
     public static TrainingBatch CreateBatch(PrefixClipOptions options, IReadOnlyList<int[]> texts, int seed)
     {

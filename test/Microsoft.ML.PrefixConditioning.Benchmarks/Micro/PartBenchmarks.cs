@@ -1,0 +1,84 @@
+using BenchmarkDotNet.Attributes;
+using BenchmarkDotNet.Configs;
+using BenchmarkDotNet.Jobs;
+using BenchmarkDotNet.Toolchains.InProcess.Emit;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.PrefixConditioning.Benchmarks;
+
+/// <summary>Runs in this process: libtorch is loaded once, and no project is built for it.</summary>
+internal sealed class InProcess : ManualConfig
+{
+    public InProcess() => AddJob(Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance));
+}
+
+/// <summary>A transformer block of the small vision tower, batch 128, forwards and back.</summary>
+[Config(typeof(InProcess))]
+public sealed class BlockBenchmarks : IDisposable
+{
+    private TrainingCase? _training;
+
+    [ParamsAllValues]
+    public bool Fused { get; set; }
+
+    [GlobalSetup]
+    public void Prepare()
+    {
+        var settings = new SideBySideSettings(1, null, ClipTokenizer.Learn(Captions.Photographs, 4096), Captions.Photographs);
+        var options = new PrefixClipOptions
+        {
+            Architecture = ClipArchitecture.Small with { VisionLayers = 2, TextLayers = 1 }, BatchSize = 128, PrefixLength = 0,
+            FastPaths = Fused ? FastPaths.All : FastPaths.All & ~FastPaths.FusedTowers,
+        };
+        _training = new TrainingCase(options, settings.CaptionTexts(options));
+    }
+
+    [Benchmark]
+    public double Backward() => _training!.Backward();
+
+    [GlobalCleanup]
+    public void Dispose() => _training?.Dispose();
+}
+
+/// <summary>AdamW over ten million values.</summary>
+[Config(typeof(InProcess))]
+public sealed class OptimizerBenchmarks : IDisposable
+{
+    private Tensor? _weight, _scale;
+    private ClipOptimizer? _optimizer;
+
+    [Params(FastPaths.All, FastPaths.None)]
+    public FastPaths FastPaths { get; set; }
+
+    [GlobalSetup]
+    public void Prepare()
+    {
+        (_weight, _scale) = (randn(10_000, 1000).requires_grad_(true), zeros(1).requires_grad_(true));
+        _optimizer = new ClipOptimizer([new("weight", _weight), new("logit_scale", _scale)], 0.9, 0.98, 1e-6, 0.2, null, FastPaths);
+    }
+
+    [Benchmark]
+    public void Step()
+    {
+        if (_weight!.grad is null) _weight.grad = ones_like(_weight);
+        _optimizer!.Step(1e-4);
+    }
+
+    [GlobalCleanup]
+    public void Dispose()
+    {
+        _optimizer?.Dispose();
+        _weight?.Dispose();
+        _scale?.Dispose();
+    }
+}
+
+/// <summary>Texts to token ids.</summary>
+[Config(typeof(InProcess))]
+public class TokenizerBenchmarks
+{
+    private readonly ClipTokenizer _tokenizer = ClipTokenizer.Learn(Captions.Photographs, 4096);
+
+    [Benchmark]
+    public int Encode() => Captions.Photographs.Sum(text => _tokenizer.Encode(text, 77).Length);
+}

@@ -1,0 +1,181 @@
+using System.Globalization;
+using Microsoft.ML.Data;
+using Microsoft.ML.Transforms.Image;
+using SkiaSharp;
+using static TorchSharp.torch;
+
+namespace Microsoft.ML.PrefixConditioning.Benchmarks;
+
+/// <summary>Scoring in ML.NET's pipelines against its parts.</summary>
+internal sealed class ScoringMeasures(SideBySideSettings settings) : IDisposable
+{
+    private const int PassSize = 64;
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("prefix-conditioning-benchmarks-").FullName;
+    private readonly MLContext _context = new(seed: 1);
+
+    public Measure SmallFromFiles() => FromFiles("score JPEG files with small, images/s, against the slower part alone", ClipArchitecture.Small, 512, 0.9);
+
+    public Measure LargeFromFiles() => FromFiles("score JPEG files with ViT-B/32, images/s, against the slower part alone", ClipArchitecture.ViTB32, 64, 0.9);
+
+    /// <summary>Transform over rows with images in memory, against the tower on ready batches.</summary>
+    public Measure PipelineOverhead()
+    {
+        const int Rows = 10_000;
+        using var transformer = CreateModel(ClipArchitecture.Tiny);
+        using var image = MLImage.CreateFromPixels(48, 48, MLPixelFormat.Rgba32, [.. Enumerable.Range(0, 48 * 48 * 4).Select(i => (byte)(i * 7))]);
+        var view = _context.Data.LoadFromEnumerable(Enumerable.Repeat(new ImageRow { Image = image }, Rows));
+        var pixels = new float[PassSize * 3 * 48 * 48];
+        var (ours, other, speedup) = Pairs.Run(settings.Pairs, () => Pairs.Time(() => Read(transformer.Transform(view))), () => Pairs.Time(() => Forward(transformer, pixels, Rows)));
+        var encoder = new EmbeddingEncoder(transformer.Model, prefix: null);
+        var images = Enumerable.Repeat(ImageReference.FromImage(image), PassSize).ToArray();
+        var preparing = Pairs.Time(() =>
+        {
+            for (var first = 0; first < Rows; first += PassSize) encoder.Prepare(images, i => $"image {i}");
+        });
+        Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  preparing the images alone: {Rows / preparing:0} images/s"));
+        return new Measure("Transform over 10,000 rows, images/s, overhead over the tower on ready batches", Rows / ours, Rows / other, 1 / speedup - 1, 0.05, Bound.AtMost);
+    }
+
+    /// <summary>1,000 classes in 7 templates, against the text tower in training's forward pass.</summary>
+    public Measure TextClassifier()
+    {
+        const int Classes = 1000, Templates = 7, Batch = 128;
+        var names = Enumerable.Range(0, Classes).Select(i => $"{Captions.ClassNames[i % 64]} and {Captions.ClassNames[i / 64]}").ToArray();
+        var templates = PromptTemplates.Of([.. Enumerable.Range(0, Templates).Select(i => $"a photo number {i} of a {{}}.")]);
+        var tokens = names.SelectMany(n => Enumerable.Range(0, Templates).Select(t => settings.Tokenizer.Encode(templates.Fill(t, n), 77))).ToArray();
+        using var model = ClipModel.Create(new ClipModelShape(ClipArchitecture.Small, TrainingCase.VocabularySize, 2, 1, 0), CPU, 1);
+        var (ours, other, speedup) = Pairs.Run(settings.Pairs,
+            () => Pairs.Time(() => ClassEmbeddings.FromTokens(model, tokens, Templates, [(0, 1.0)]).Dispose()),
+            () => Pairs.Time(() =>
+            {
+                foreach (var batch in tokens.Chunk(Batch))
+                {
+                    using var scope = NewDisposeScope();
+                    using var pass = model.BeginTexts(TokenBatch.Pad(batch).ToTensor(CPU), zeros([batch.Length], ScalarType.Int64));
+                }
+            }));
+        return new Measure("class embeddings, texts/s, against training's forward pass", tokens.Length / ours, tokens.Length / other, speedup, 1);
+    }
+
+    /// <summary>The same classes asked for again.</summary>
+    public Measure CachedClassifier()
+    {
+        using var transformer = CreateModel(ClipArchitecture.Tiny);
+        var view = _context.Data.LoadFromEnumerable(new[] { new FileRow { Image = "none" } });
+        double Fit() => Pairs.Time(() => _context.Transforms.ZeroShotClassification(transformer, Captions.ClassNames).Fit(view));
+        var first = Fit();
+        var again = Pairs.Median(Enumerable.Range(0, settings.Pairs).Select(_ => Fit()));
+        return new Measure("a classifier for the same classes again, seconds", again, first, first / again, 10);
+    }
+
+    /// <summary>A new process that loads a saved Tiny model and scores one image.</summary>
+    public Measure StartUp()
+    {
+        var (model, image) = (Path.Combine(_folder, "tiny.zip"), Jpegs(1)[0]);
+        using (var transformer = CreateModel(ClipArchitecture.Tiny))
+        {
+            var view = _context.Data.LoadFromEnumerable(new[] { new FileRow { Image = image } });
+            using var zeroShot = _context.Transforms.ZeroShotClassification(transformer, Captions.ClassNames).Fit(view);
+            _context.Model.Save(zeroShot, view.Schema, model);
+        }
+        var seconds = Enumerable.Range(0, settings.Pairs).Select(_ => Pairs.Time(() => ChildProcess.Number("measure-start", model, image))).ToArray();
+        var runtime = Enumerable.Range(0, settings.Pairs).Select(_ => Pairs.Time(() => ChildProcess.Number("measure-nothing"))).ToArray();
+        return new Measure("a new process loads Tiny and scores one image, seconds, beside one that does nothing", Pairs.Median(seconds), Pairs.Median(runtime), Pairs.Median(seconds), 2.5, Bound.AtMost);
+    }
+
+    /// <summary>What the child process does: the probability of the best class.</summary>
+    public static double LoadAndScore(string model, string image)
+    {
+        var context = new MLContext();
+        var zeroShot = context.Model.Load(model, out _);
+        var scored = zeroShot.Transform(context.Data.LoadFromEnumerable(new[] { new FileRow { Image = image } }));
+        return scored.GetColumn<float[]>("Score").First().Max();
+    }
+
+    private Measure FromFiles(string name, ClipArchitecture architecture, int count, double bar)
+    {
+        using var transformer = CreateModel(architecture);
+        var files = Jpegs(count);
+        var view = _context.Data.LoadFromEnumerable(files.Select(f => new FileRow { Image = f }));
+        var encoder = new EmbeddingEncoder(transformer.Model, prefix: null);
+        var pixels = new float[PassSize * 3 * architecture.ImageSize * architecture.ImageSize];
+        double Decode() => Pairs.Time(() =>
+        {
+            foreach (var pass in files.Select(ImageReference.FromLocator).Chunk(PassSize)) encoder.Prepare(pass, i => $"image {i}");
+        });
+        double decode = double.MaxValue, forward = double.MaxValue;
+        var (ours, slower, speedup) = Pairs.Run(settings.Pairs, () => Pairs.Time(() => Read(transformer.Transform(view))), () =>
+        {
+            (decode, forward) = (Decode(), Pairs.Time(() => Forward(transformer, pixels, count)));
+            return Math.Max(decode, forward);
+        });
+        Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"  alone: decoding {count / decode:0} images/s, forward {count / forward:0} images/s; on shared cores both together at most {count / (decode + forward):0} images/s"));
+        return new Measure(name, count / ours, count / slower, speedup, bar);
+    }
+
+    private static void Read(IDataView view)
+    {
+        var column = view.Schema["ImageEmbedding"];
+        using var cursor = view.GetRowCursor([column]);
+        var getter = cursor.GetGetter<VBuffer<float>>(column);
+        VBuffer<float> embedding = default;
+        while (cursor.MoveNext()) getter(ref embedding);
+    }
+
+    private static void Forward(PrefixClipTransformer transformer, float[] pixels, int count)
+    {
+        var image = pixels.Length / PassSize;
+        for (var first = 0; first < count; first += PassSize)
+        {
+            var pass = Math.Min(PassSize, count - first);
+            transformer.Model.EncodeImages(pixels.AsSpan(0, pass * image), pass, null);
+        }
+    }
+
+    private PrefixClipTransformer CreateModel(ClipArchitecture architecture)
+    {
+        var options = new PrefixClipOptions { Architecture = architecture };
+        var tokenizer = ClipTokenizer.Learn([.. Captions.Photographs, .. Captions.ClassNames], options.VocabularySize);
+        var model = ModelSettings.From(options, options.DatasetTypes, tokenizer.VocabularySize);
+        return new PrefixClipTransformer(_context, new TrainedModel(ClipModel.Create(model.Shape, CPU, 1), tokenizer, model, new TrainingHistory([], [], 0)));
+    }
+
+    /// <summary>Pictures of 640 x 480 with edges and gradients, as photographs have them.</summary>
+    private string[] Jpegs(int count)
+    {
+        var files = Enumerable.Range(0, count).Select(i => Path.Combine(_folder, $"{i}.jpg")).ToArray();
+        Parallel.For(0, count, i =>
+        {
+            if (File.Exists(files[i])) return;
+            var random = new Random(i);
+            using var bitmap = new SKBitmap(640, 480);
+            using var canvas = new SKCanvas(bitmap);
+            using var paint = new SKPaint();
+            for (var shape = 0; shape < 60; shape++)
+            {
+                paint.Shader = SKShader.CreateLinearGradient(new SKPoint(0, 0), new SKPoint(640, 480),
+                    [new SKColor((uint)random.Next() | 0xFF000000), new SKColor((uint)random.Next() | 0xFF000000)], SKShaderTileMode.Mirror);
+                canvas.DrawOval(random.Next(640), random.Next(480), random.Next(20, 200), random.Next(20, 200), paint);
+            }
+            using var data = bitmap.Encode(SKEncodedImageFormat.Jpeg, 90);
+            File.WriteAllBytes(files[i], data.ToArray());
+        });
+        return files;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private sealed class FileRow
+    {
+        public string Image { get; set; } = "";
+    }
+
+    private sealed class ImageRow
+    {
+        [ImageType(48, 48)]
+        public MLImage? Image { get; set; }
+    }
+}
