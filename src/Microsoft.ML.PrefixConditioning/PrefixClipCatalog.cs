@@ -80,4 +80,33 @@ public static class PrefixClipCatalog
         ArgumentNullException.ThrowIfNull(catalog);
         return new ZeroShotClassificationEstimator(CatalogUtils.GetEnvironment(catalog), model, options);
     }
+
+    /// <summary>Adds the pixels that a model's vision tower sees, for its ONNX form.</summary>
+    /// <param name="catalog">The catalog, <c>mlContext.Transforms</c>.</param>
+    /// <param name="model">The trained model, whose image size, normalisation and image policy are taken. It is not needed
+    /// afterwards.</param>
+    /// <param name="pixels">What the numbers mean; the same as in the exported model.</param>
+    /// <param name="outputColumnName">The added column; null for the exported model's input, "Pixels" or "NormalisedPixels".</param>
+    /// <param name="imageColumnName">Column with the image; null for the model's image column.</param>
+    /// <returns>An estimator; its <c>Fit</c> needs no data. What it makes runs without TorchSharp's native library.</returns>
+    /// <exception cref="ArgumentException">The pixels are no member of the enumeration, or a column's name is empty.</exception>
+    /// <example>
+    /// <code>
+    /// classifier.SaveAsOnnx("classifier.onnx");
+    /// var pipeline = mlContext.Transforms.ClipPixels(model, PixelValues.Rgb255)
+    ///     .Append(mlContext.Transforms.ApplyOnnxModel(["Score", "PredictedLabel"], ["Pixels"], "classifier.onnx"));
+    /// </code>
+    /// </example>
+    public static ClipPixelsEstimator ClipPixels(this TransformsCatalog catalog, PrefixClipTransformer model, PixelValues pixels,
+        string? outputColumnName = null, string? imageColumnName = null)
+    {
+        ArgumentNullException.ThrowIfNull(catalog);
+        ArgumentNullException.ThrowIfNull(model);
+        var settings = ClipPixelsSettings.Of(model.Model.Settings, pixels);
+        if (outputColumnName is not null) settings = settings with { OutputColumnName = outputColumnName };
+        if (imageColumnName is not null) settings = settings with { ImageColumnName = imageColumnName };
+        ArgumentException.ThrowIfNullOrWhiteSpace(settings.OutputColumnName, nameof(outputColumnName));
+        ArgumentException.ThrowIfNullOrWhiteSpace(settings.ImageColumnName, nameof(imageColumnName));
+        return new ClipPixelsEstimator(CatalogUtils.GetEnvironment(catalog), settings);
+    }
 }

@@ -17,10 +17,13 @@ internal static class PrefixResolution
     public static PrefixSelection Default(IReadOnlyList<DatasetType> types) => PrefixSelection.For(
         (types.FirstOrDefault(t => t.Name == DatasetType.Caption.Name) ?? types.FirstOrDefault(t => t.Texts == TextKind.Caption) ?? types[0]).Name);
 
-    /// <summary>[N] int64 for the vision tower's prefixes: the type with the largest weight; null where the model or selection has none.</summary>
+    /// <summary>[N] int64 for the vision tower's prefixes; null where the model or selection has none.</summary>
     public static Tensor? ImageTypes(ClipModel model, IReadOnlyList<(int Type, double Weight)> prefixes, long count) =>
-        model.Shape.ImagePrefixLength == 0 || prefixes.Count == 0 ? null
-            : full([count], prefixes.MaxBy(p => p.Weight).Type, ScalarType.Int64, model.Device);
+        ImageType(model, prefixes) is { } type ? full([count], type, ScalarType.Int64, model.Device) : null;
+
+    /// <summary>The type whose image prefix is used, the one with the largest weight; null where the model or selection has none.</summary>
+    public static int? ImageType(ClipModel model, IReadOnlyList<(int Type, double Weight)> prefixes) =>
+        model.Shape.ImagePrefixLength == 0 || prefixes.Count == 0 ? null : prefixes.MaxBy(p => p.Weight).Type;
 
     private static int IndexOf(string name, IReadOnlyList<DatasetType> types)
     {

@@ -38,6 +38,14 @@ internal sealed class TrainedModel(ClipModel network, ClipTokenizer tokenizer, M
         ClipExport.Write(folder, layout, network, Tokenizer, Settings);
     }
 
+    /// <summary>Lends the network, which is not freed meanwhile.</summary>
+    /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
+    public void Lend(Action<ClipModel> borrow)
+    {
+        using var use = _uses.Begin();
+        borrow(network);
+    }
+
     /// <summary>Does nothing for a model that can be used.</summary>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public void ThrowIfDisposed() => _uses.Begin().Dispose();

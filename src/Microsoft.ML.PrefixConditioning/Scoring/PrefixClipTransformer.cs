@@ -74,10 +74,7 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
     /// <exception cref="ArgumentException">A text is null, or the prefix names a type that the model was not trained on.</exception>
     public float[][] EncodeText(IReadOnlyList<string> texts, PrefixSelection? prefix = null)
     {
-        ArgumentNullException.ThrowIfNull(texts);
-        for (var i = 0; i < texts.Count; i++)
-            if (texts[i] is null)
-                throw new ArgumentException($"The text at index {i} is null; pass an empty text for no words.", nameof(texts));
+        RequireTexts(texts);
         return Rows(Model.EncodeTexts(texts, prefix));
     }
 
@@ -122,6 +119,14 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
         return [.. all];
     }
 
+    private static void RequireTexts(IReadOnlyList<string> texts)
+    {
+        ArgumentNullException.ThrowIfNull(texts);
+        for (var i = 0; i < texts.Count; i++)
+            if (texts[i] is null)
+                throw new ArgumentException($"The text at index {i} is null; pass an empty text for no words.", nameof(texts));
+    }
+
     private float[][] Rows(float[] values) => [.. values.Chunk(Architecture.EmbeddingSize)];
 
     /// <summary>Writes the model as files that open_clip or Hugging Face's transformers read: weights, configuration and vocabulary.</summary>
@@ -143,6 +148,47 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
             throw new ArgumentException("Hugging Face's CLIPModel has no ResNet tower; save this model in open_clip's layout.", nameof(layout));
         Model.Export(folder, layout);
     }
+
+    /// <summary>Token ids of texts, as the exported text encoder takes them.</summary>
+    /// <param name="texts">U texts; longer ones are cut to the architecture's context length.</param>
+    /// <returns>U rows of equal length: start token, text, end token, then zeros up to the longest text. None for no texts.</returns>
+    /// <exception cref="ArgumentException">A text is null.</exception>
+    public long[][] Tokenize(IReadOnlyList<string> texts)
+    {
+        RequireTexts(texts);
+        if (texts.Count == 0) return [];
+        var batch = TokenBatch.Pad([.. texts.Select(t => Model.Tokenizer.Encode(t, Architecture.ContextLength))]);
+        return [.. batch.Ids.Chunk(batch.Length)];
+    }
+
+    /// <summary>Writes the vision tower as an ONNX model: pixels to embeddings of length 1.</summary>
+    /// <param name="path">The file; an older one is replaced. Above 2 GB the weights go to a second file beside it, with ".data" behind the
+    /// name.</param>
+    /// <param name="prefix">Matters only for models with image prefixes: the one that is folded in, of a blend the one with the largest
+    /// weight; null for the caption prefix, which the image embeddings of this transformer have.</param>
+    /// <param name="pixels">What the input holds. It is called <c>NormalisedPixels</c> or, for 0 to 255, <c>Pixels</c>.</param>
+    /// <remarks>
+    /// Input: [N, 3, S, S] float, with S the architecture's image size. Output: <c>ImageEmbedding</c>, [N, D] float. Opset 17. Images are
+    /// best prepared with <see cref="PrefixClipCatalog.ClipPixels"/>. Inputs, outputs and metadata are described in docs/onnx.md.
+    /// </remarks>
+    /// <exception cref="ArgumentException">The path is empty, or the prefix names a type that the model was not trained on.</exception>
+    /// <exception cref="IOException">The file cannot be written; an older one is still whole.</exception>
+    /// <exception cref="NotSupportedException">The vision tower is a ResNet.</exception>
+    public void SaveImageEncoderAsOnnx(string path, PrefixSelection? prefix = null, PixelValues pixels = PixelValues.Normalised) =>
+        Model.Lend(network => OnnxExport.ImageEncoder(_model, network, prefix, pixels).Write(path));
+
+    /// <summary>Writes the text tower as an ONNX model: token ids to embeddings of length 1, with a prefix folded in.</summary>
+    /// <param name="path"><inheritdoc cref="SaveImageEncoderAsOnnx" path="/param[@name='path']"/></param>
+    /// <param name="prefix">The prefix that all texts get; null for the caption prefix.</param>
+    /// <remarks>
+    /// Input: <c>TokenIds</c>, [N, L] int64, as <see cref="Tokenize"/> gives them, L at most the context length. Output:
+    /// <c>TextEmbedding</c>, [N, D] float. Opset 17. A blend of K prefixes runs the tower on K N rows, so that it takes K times as long; the
+    /// file is not larger but for the prefixes themselves.
+    /// </remarks>
+    /// <exception cref="ArgumentException">The path is empty, or the prefix names a type that the model was not trained on.</exception>
+    /// <exception cref="IOException">The file cannot be written; an older one is still whole.</exception>
+    public void SaveTextEncoderAsOnnx(string path, PrefixSelection? prefix = null) =>
+        Model.Lend(network => OnnxExport.TextEncoder(_model, network, prefix).Write(path));
 
     /// <inheritdoc/>
     public IDataView Transform(IDataView input)

@@ -61,6 +61,27 @@ public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposabl
         ClassEmbeddingFile.Write(path, _classifier);
     }
 
+    /// <summary>Writes the whole classifier as an ONNX model: pixels to probabilities and the name of the most probable class.</summary>
+    /// <param name="path">The file; an older one is replaced. Above 2 GB the weights go to a second file beside it, with ".data" behind the
+    /// name.</param>
+    /// <param name="pixels">What the input holds. It is called <c>Pixels</c> or, if normalised, <c>NormalisedPixels</c>.</param>
+    /// <remarks>
+    /// <para>Input: [N, 3, S, S] float, with S the architecture's image size. Outputs: <c>Score</c>, [N, C] float, and <c>PredictedLabel</c>,
+    /// [N] text. Opset 17. The class names stand in the metadata, as JSON under <c>class_names</c>.</para>
+    /// <para>It runs in ML.NET's <c>ApplyOnnxModel</c>. Images that <see cref="PrefixClipCatalog.ClipPixels"/> prepared get the labels of
+    /// this transformer; ML.NET's own <c>ResizeImages</c> shrinks differently, so that near decisions may fall otherwise. See
+    /// docs/onnx.md.</para>
+    /// </remarks>
+    /// <exception cref="ArgumentException">The path is empty.</exception>
+    /// <exception cref="IOException">The file cannot be written; an older one is still whole.</exception>
+    /// <exception cref="NotSupportedException">The vision tower is a ResNet.</exception>
+    public void SaveAsOnnx(string path, PixelValues pixels = PixelValues.Rgb255)
+    {
+        var model = _model.Model;
+        var classes = new OnnxClasses(_classifier.ClassNames, _classifier.Embeddings, _classifier.LogitScale, _classifier.Prefix);
+        model.Lend(network => OnnxExport.Classifier(model, network, classes, pixels).Write(path));
+    }
+
     /// <inheritdoc/>
     public IDataView Transform(IDataView input)
     {

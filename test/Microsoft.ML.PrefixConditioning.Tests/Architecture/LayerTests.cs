@@ -15,8 +15,9 @@ public sealed class LayerTests
         ["Compute"] = ["Interop", "Options"],
         ["Model"] = ["Interop", "Options", "Data", "Imaging", "Text", "Compute"],
         ["Training"] = ["Interop", "Options", "Data", "Imaging", "Text", "Compute", "Model"],
-        ["Scoring"] = ["Interop", "Options", "Data", "Imaging", "Text", "Compute", "Model", "Training"],
-        [""] = ["Interop", "Options", "Data", "Imaging", "Text", "Compute", "Model", "Training", "Scoring"],
+        ["Onnx"] = ["Interop", "Options", "Data", "Imaging", "Text", "Model"],
+        ["Scoring"] = ["Interop", "Options", "Data", "Imaging", "Text", "Compute", "Model", "Training", "Onnx"],
+        [""] = ["Interop", "Options", "Data", "Imaging", "Text", "Compute", "Model", "Training", "Onnx", "Scoring"],
     };
 
     [TestMethod]

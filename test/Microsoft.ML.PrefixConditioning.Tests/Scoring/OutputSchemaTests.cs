@@ -61,6 +61,27 @@ public sealed class OutputSchemaTests
     }
 
     [TestMethod]
+    public void ClipPixels_EveryInput_PromisesWhatItGives()
+    {
+        foreach (var input in Inputs())
+            foreach (var pixels in Enum.GetValues<PixelValues>())
+            {
+                var estimator = _mlContext.Transforms.ClipPixels(_model, pixels);
+                AssertAgree(estimator.GetOutputSchema(Shape(input.Schema)), estimator.Fit(input).GetOutputSchema(input.Schema));
+            }
+    }
+
+    [TestMethod]
+    public void ClipPixels_NoImageColumn_SaysSo()
+    {
+        var estimator = _mlContext.Transforms.ClipPixels(_model, PixelValues.Rgb255, imageColumnName: "Imgae");
+
+        var error = Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => estimator.GetOutputSchema(Shape(Inputs()[0].Schema)));
+
+        Assert.Contains("There is no image column 'Imgae'", error.Message);
+    }
+
+    [TestMethod]
     public void GetDependencies_AddedColumns_NameWhatTheyAreComputedFrom()
     {
         var input = Inputs()[0];

@@ -1,0 +1,83 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.PrefixConditioning;
+using Microsoft.ML.Runtime;
+
+[assembly: LoadableClass(ClipPixelsTransformer.Summary, typeof(ClipPixelsTransformer), null, typeof(SignatureLoadModel),
+    "CLIP pixels transformer", ClipPixelsTransformer.LoaderSignature)]
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>Adds the pixels that a model's vision tower sees: images decoded, resized and cropped as for the model's own
+/// embeddings.</summary>
+/// <remarks>
+/// <para>Adds a vector of float with the sizes 3, S and S, with S the model's image size: the planes of red, green and blue.</para>
+/// <para>An image that cannot be read is an <see cref="InvalidDataException"/>, or a vector of NaN if the model's policy is to skip such
+/// images. ML.NET reads the view on several threads, and then puts the exception inside one of its own.</para>
+/// <para>Safe for use from many threads. It saves and loads with <c>mlContext.Model</c> like ML.NET's own transformers, and needs
+/// neither the model nor TorchSharp's native library.</para>
+/// </remarks>
+public sealed class ClipPixelsTransformer : ITransformer
+{
+    internal const string LoaderSignature = "ClipPixels";
+    internal const string Summary = "Adds the pixels that a CLIP model's vision tower sees.";
+
+    private readonly IHostEnvironment _environment;
+    private readonly ClipPixelsSettings _settings;
+
+    internal ClipPixelsTransformer(IHostEnvironment environment, ClipPixelsSettings settings) =>
+        (_environment, _settings) = (environment, settings);
+
+    /// <summary>Pixels per side.</summary>
+    public int ImageSize => _settings.ImageSize;
+
+    /// <summary>What the numbers mean.</summary>
+    public PixelValues Pixels => _settings.Pixels;
+
+    /// <inheritdoc/>
+    public IDataView Transform(IDataView input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        return Over(input);
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentOutOfRangeException">The image column is missing or has the wrong type.</exception>
+    public DataViewSchema GetOutputSchema(DataViewSchema inputSchema)
+    {
+        ArgumentNullException.ThrowIfNull(inputSchema);
+        return Over(new EmptyDataView(_environment, inputSchema)).OutputSchema;
+    }
+
+    /// <inheritdoc/>
+    public IRowToRowMapper GetRowToRowMapper(DataViewSchema inputSchema)
+    {
+        ArgumentNullException.ThrowIfNull(inputSchema);
+        return Over(new EmptyDataView(_environment, inputSchema));
+    }
+
+    bool ITransformer.IsRowToRowMapper => true;
+
+    // ClipPixelsSettings' layout.
+    void ICanSaveModel.Save(ModelSaveContext ctx)
+    {
+        ArgumentNullException.ThrowIfNull(ctx);
+        ctx.CheckAtModel();
+        ctx.SetVersionInfo(GetVersionInfo());
+        _settings.Write(ctx.Writer);
+    }
+
+    // Called by ML.NET's loader, which finds it by its name and parameters.
+    private static ClipPixelsTransformer Create(IHostEnvironment env, ModelLoadContext ctx) => LoadFault.Report(env, () =>
+    {
+        ctx.CheckAtModel(GetVersionInfo());
+        return new ClipPixelsTransformer(env, ClipPixelsSettings.Read(ctx.Reader));
+    });
+
+    private static VersionInfo GetVersionInfo() => ModelVersion.Of("CLPIXELS", LoaderSignature);
+
+    private RowToRowMapperTransform Over(IDataView input) =>
+        new(_environment, input, CreateMapper(input.Schema), CreateMapper);
+
+    private ClipPixelsMapper CreateMapper(DataViewSchema input) => new(_settings, this, input);
+}
