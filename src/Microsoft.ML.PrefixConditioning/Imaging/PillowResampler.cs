@@ -55,6 +55,11 @@ internal sealed class PillowResampler
             }
             for (var y = 0; y < vertical.Count; y++)
             {
+                if (vertical.IsCopy)
+                {
+                    buffer.AsSpan((int)(vertical.First + y - firstRow) * rowBytes, rowBytes).CopyTo(destination[(y * rowBytes)..]);
+                    continue;
+                }
                 var from = narrowed + ((long)(columnWeights.Starts[y] - firstRow) * rowBytes);
                 var weights = columnWeights.Values.AsSpan(y * columnWeights.Stride, columnWeights.Lengths[y]);
                 ResampleKernels.SumRows(_kernel, from, rowBytes, weights, result + ((long)y * rowBytes));

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using Microsoft.ML.Data;
 using SkiaSharp;
@@ -38,7 +39,7 @@ internal static class PixelConversion
         var image = turned ? new RgbImage(height, width) : new RgbImage(width, height);
         if (origin is SKEncodedOrigin.TopLeft && alpha == AlphaMeaning.Opaque)
         {
-            DropAlpha(pixels, image.Pixels);
+            DropAlpha(pixels, image.Pixels, swap: false);
             return image;
         }
         // The orientation as steps through the stored pixels: where the first one is, and how far the next to the right and below are.
@@ -84,6 +85,11 @@ internal static class PixelConversion
     public static RgbImage FromMLImage(ReadOnlySpan<byte> pixels, int width, int height, MLPixelFormat format, ImageDecoding mode)
     {
         var image = new RgbImage(width, height);
+        if (IsOpaque(pixels))   // whatever the colours mean, they stay as they are
+        {
+            DropAlpha(pixels, image.Pixels, format == MLPixelFormat.Bgra32);
+            return image;
+        }
         var destination = image.Pixels;
         var (red, blue) = format == MLPixelFormat.Bgra32 ? (2, 0) : (0, 2);
         var alpha = AlphaOf(pixels);
@@ -106,6 +112,14 @@ internal static class PixelConversion
         _ => colour,
     };
 
+    private static bool IsOpaque(ReadOnlySpan<byte> pixels)
+    {
+        var opacity = BitConverter.IsLittleEndian ? 0xFF000000 : 0x000000FF;
+        foreach (var pixel in MemoryMarshal.Cast<byte, uint>(pixels))
+            if ((pixel & opacity) != opacity) return false;
+        return true;
+    }
+
     private static AlphaMeaning AlphaOf(ReadOnlySpan<byte> pixels)
     {
         for (var at = 0; at < pixels.Length; at += SourceBytes)
@@ -119,12 +133,17 @@ internal static class PixelConversion
     private static byte OverWhite(byte colour, byte opacity) =>
         (byte)(((colour * opacity) + (byte.MaxValue * (byte.MaxValue - opacity)) + (byte.MaxValue / 2)) / byte.MaxValue);
 
-    private static void DropAlpha(ReadOnlySpan<byte> pixels, Span<byte> destination)
+    /// <param name="pixels">[N, 4].</param>
+    /// <param name="destination">[N, 3].</param>
+    /// <param name="swap">Whether the first and third colour change places.</param>
+    private static void DropAlpha(ReadOnlySpan<byte> pixels, Span<byte> destination, bool swap)
     {
         var at = 0;
         if (Vector128.IsHardwareAccelerated)
         {
-            var keep = Vector128.Create((byte)0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 255, 255, 255, 255);
+            var keep = swap
+                ? Vector128.Create((byte)2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, 255, 255, 255, 255)
+                : Vector128.Create((byte)0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 255, 255, 255, 255);
             // Four pixels at a time; the last four bytes of each store are overwritten by the next one.
             while (destination.Length >= Vector128<byte>.Count)
             {
@@ -134,6 +153,7 @@ internal static class PixelConversion
             }
         }
         for (; destination.Length > 0; destination = destination[RgbImage.Channels..], at += SourceBytes)
-            pixels.Slice(at, RgbImage.Channels).CopyTo(destination);
+            (destination[0], destination[1], destination[2]) = swap
+                ? (pixels[at + 2], pixels[at + 1], pixels[at]) : (pixels[at], pixels[at + 1], pixels[at + 2]);
     }
 }

@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Images and texts of several rows to embeddings. Safe for use from many threads.</summary>
@@ -16,7 +18,7 @@ internal sealed class EmbeddingEncoder(TrainedModel model, PrefixSelection? pref
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public PreparedImages Prepare(ReadOnlyMemory<ImageReference> images, Func<int, string> place, CancellationToken cancellation = default)
     {
-        var pixels = new float[images.Length * _preprocessor.Length];
+        var pixels = ArrayPool<float>.Shared.Rent(images.Length * _preprocessor.Length);   // PreparedImages gives it back
         var faults = new InvalidDataException?[images.Length];
         ParallelLoop.Run(images.Length, i =>
             Prepare(images.Span[i], pixels.AsSpan(i * _preprocessor.Length, _preprocessor.Length), ref faults[i], place, i), cancellation);

@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Images of several rows that are ready for the network.</summary>
@@ -31,7 +33,8 @@ internal sealed class PreparedImages(float[] pixels, int[] readable, InvalidData
             for (var i = 0; i < readable.Length; i++)
                 encoded.AsSpan(i * encoder.EmbeddingSize, encoder.EmbeddingSize).CopyTo(all.AsSpan(readable[i] * encoder.EmbeddingSize));
         }
-        _pixels = [];   // several megabytes that are not needed again
+        if (_pixels.Length > 0) ArrayPool<float>.Shared.Return(_pixels);   // several megabytes that are not needed again
+        _pixels = [];
         return all;
     }
 }
