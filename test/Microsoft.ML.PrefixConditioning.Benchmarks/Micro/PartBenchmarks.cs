@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using BenchmarkDotNet.Attributes;
 using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Jobs;
@@ -14,7 +15,8 @@ internal sealed class InProcess : ManualConfig
 
 /// <summary>A transformer block of the small vision tower, batch 128, forwards and back.</summary>
 [Config(typeof(InProcess))]
-public sealed class BlockBenchmarks : IDisposable
+[SuppressMessage("Design", "CA1001", Justification = "BenchmarkDotNet calls the method that frees them.")]
+public class BlockBenchmarks
 {
     private TrainingCase? _training;
 
@@ -37,12 +39,13 @@ public sealed class BlockBenchmarks : IDisposable
     public double Backward() => _training!.Backward();
 
     [GlobalCleanup]
-    public void Dispose() => _training?.Dispose();
+    public void Free() => _training?.Dispose();
 }
 
 /// <summary>AdamW over ten million values.</summary>
 [Config(typeof(InProcess))]
-public sealed class OptimizerBenchmarks : IDisposable
+[SuppressMessage("Design", "CA1001", Justification = "BenchmarkDotNet calls the method that frees them.")]
+public class OptimizerBenchmarks
 {
     private Tensor? _weight, _scale;
     private ClipOptimizer? _optimizer;
@@ -65,7 +68,7 @@ public sealed class OptimizerBenchmarks : IDisposable
     }
 
     [GlobalCleanup]
-    public void Dispose()
+    public void Free()
     {
         _optimizer?.Dispose();
         _weight?.Dispose();

@@ -32,6 +32,18 @@ internal sealed class TrainingMeasures(SideBySideSettings settings)
     private static Measure FromTimes(string name, PrefixClipOptions options, (double Ours, double Other, double Speedup) times, double bar) =>
         new(name, options.BatchSize / times.Ours, options.BatchSize / times.Other, times.Speedup, bar);
 
+    /// <summary>The small model with one more fast path against without it.</summary>
+    /// <param name="name">What the path does.</param>
+    /// <param name="before">The paths that both have.</param>
+    /// <param name="added">The path that one of them has.</param>
+    /// <param name="texts">Token ids of every row.</param>
+    public Measure Step(string name, FastPaths before, FastPaths added, Func<PrefixClipOptions, IReadOnlyList<int[]>> texts)
+    {
+        using var ours = new TrainingCase(Small with { FastPaths = before | added }, texts(Small));
+        using var other = new TrainingCase(Small with { FastPaths = before }, texts(Small));
+        return FromTimes($"step: {name}, images/s", Small, Pairs.Run(settings.Pairs, ours.Step, other.Step), 1);
+    }
+
     /// <summary>Largest relative difference of the loss over 50 steps on changing batches, with prefixes.</summary>
     public Measure LossTrajectory()
     {
