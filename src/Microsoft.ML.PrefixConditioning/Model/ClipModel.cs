@@ -68,6 +68,14 @@ internal sealed class ClipModel : IDisposable
     /// <summary>Number of learned values.</summary>
     public long ParameterCount => _weights.ParameterCount;
 
+    /// <summary>Frees what only training needs: gradients, and the intermediate results of a step.</summary>
+    public void EndTraining()
+    {
+        foreach (var (_, weight) in Weights) weight.grad = null;
+        _fusedVision?.Blocks.FreeMemory();
+        _fusedText?.Blocks.FreeMemory();
+    }
+
     /// <summary>Image embeddings of unit length: [N, 3, S, S] -> [N, D].</summary>
     public Tensor EncodeImages(Tensor images, Tensor? datasetTypes) => _fusedVision is { } tower && !is_grad_enabled()
         ? FusedPass.Encode(tower, InputOf(images, datasetTypes)) : ToUnitLength(() => Vision.Forward(images, datasetTypes));

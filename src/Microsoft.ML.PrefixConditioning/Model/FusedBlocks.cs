@@ -30,11 +30,10 @@ internal sealed unsafe class FusedBlocks : IDisposable
     }
 
     /// <summary>Keeps memory for a later pass.</summary>
-    /// <param name="memory">What <see cref="Rent"/> gave.</param>
-    /// <param name="trained">Memory of a training pass is kept whatever its size: the next step needs it again.</param>
-    public void Return(TowerMemory memory, bool trained)
+    /// <param name="memory">What <see cref="Rent"/> gave. That of a training pass is kept whatever its size: the next step needs it again.</param>
+    public void Return(TowerMemory memory)
     {
-        if (_disposed || (!trained && (memory.Capacity > MostKeptValues || _unused.Count >= Environment.ProcessorCount))) memory.Dispose();
+        if (_disposed || (!memory.IsForTraining && (memory.Capacity > MostKeptValues || _unused.Count >= Environment.ProcessorCount))) memory.Dispose();
         else _unused.Add(memory);
     }
 
@@ -48,6 +47,7 @@ internal sealed unsafe class FusedBlocks : IDisposable
     public MatrixBuffer Forward(TowerMemory memory, MatrixBuffer x, int[] lengths, long[] queryRows, bool keep)
     {
         memory.QueryRows = queryRows;
+        memory.IsForTraining |= keep;
         memory.Whole = new AttentionLayout(lengths, _heads, _width, _causal, pooled: false);
         memory.Last = new AttentionLayout(lengths, _heads, _width, _causal, pooled: true);
         for (var i = 0; i < _blocks.Length; i++)
@@ -76,12 +76,18 @@ internal sealed unsafe class FusedBlocks : IDisposable
         return inputIsTrained ? tokens : null;
     }
 
+    /// <summary>Frees the memory that is kept for later passes.</summary>
+    public void FreeMemory()
+    {
+        while (_unused.TryTake(out var memory)) memory.Dispose();
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
         _disposed = true;
         foreach (var block in _blocks) block.Dispose();
-        while (_unused.TryTake(out var memory)) memory.Dispose();
+        FreeMemory();
     }
 }
 
@@ -100,6 +106,9 @@ internal sealed class TowerMemory(int blocks) : IDisposable
     public AttentionLayout? Whole { get; set; }
     public AttentionLayout? Last { get; set; }
     public long[] QueryRows { get; set; } = [];
+
+    /// <summary>Whether a pass went on to its way back.</summary>
+    public bool IsForTraining { get; set; }
 
     private MatrixBuffer[] Own => [Columns, Patches, Embedded, Normed, Statistics, Gradient, PooledGradient];
 

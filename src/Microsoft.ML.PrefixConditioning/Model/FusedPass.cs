@@ -49,7 +49,7 @@ internal sealed class FusedPass<TInput> : ITowerPass
     {
         Embeddings.Dispose();
         _pooled.Dispose();
-        _tower.Blocks.Return(_memory, trained: true);
+        _tower.Blocks.Return(_memory);
     }
 }
 
@@ -68,7 +68,7 @@ internal static class FusedPass
         }
         finally
         {
-            tower.Blocks.Return(memory, trained: false);
+            tower.Blocks.Return(memory);
         }
     }
 }

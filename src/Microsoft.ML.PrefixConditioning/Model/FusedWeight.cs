@@ -38,10 +38,9 @@ internal sealed unsafe class FusedWeight : IDisposable
     /// <summary>First value of the gradient, after <see cref="BeginBackward"/>; null for a frozen weight.</summary>
     public float* Gradient { get; private set; }
 
-    /// <summary>Finds the weight's gradient, or gives it one of zeros; everything that follows adds to it.</summary>
+    /// <summary>Finds the weight's gradient, or gives it one of zeros; everything up to the end of the dispose scope adds to it.</summary>
     public void BeginBackward()
     {
-        _gradient?.Dispose();
         _gradient = null;
         Gradient = null;
         if (!IsTrained) return;
@@ -52,8 +51,7 @@ internal sealed unsafe class FusedWeight : IDisposable
             _weight.grad = gradient;
         }
         Gradient = MatrixBuffer.Pointer(gradient);
-        _gradient = gradient.view(Matrix.shape).DetachFromDisposeScope();
-        gradient.Dispose();
+        _gradient = gradient.view(Matrix.shape);
     }
 
     /// <summary>gradient += left' right, for rows of the weight from one on.</summary>
@@ -73,6 +71,5 @@ internal sealed unsafe class FusedWeight : IDisposable
     {
         Matrix.Dispose();
         Transposed.Dispose();
-        _gradient?.Dispose();
     }
 }

@@ -76,6 +76,7 @@ internal sealed class ClipTrainer
                 throw;
             }
         }
+        _model.EndTraining();
         CheckWeights();
         if (images.BadCount > 0)
             log.Warning($"{images.BadCount} of {_rows.Count} images could not be read and were left out.");

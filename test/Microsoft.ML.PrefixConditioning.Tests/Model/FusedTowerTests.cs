@@ -77,6 +77,26 @@ public sealed class FusedTowerTests
     }
 
     [TestMethod]
+    public void EndTraining_AfterSteps_LeavesTheWeightsAlone()
+    {
+        var before = LiveTensors.Count();
+        using (var model = ClipModel.Create(new ClipModelShape(Even, 50, 2, 1, 1), CPU, 7))
+        {
+            var untouched = LiveTensors.Count();
+            using (NewDisposeScope())
+            {
+                var (images, ids, types) = Batch(model.Shape, 5, 8);
+                Gradients(model, images, ids, types);
+                Gradients(model, images, ids, types, clear: false);
+            }
+            model.EndTraining();
+            Assert.AreEqual(untouched, LiveTensors.Count());
+            foreach (var (name, weight) in model.Weights) Assert.IsNull(weight.grad, name);
+        }
+        Assert.AreEqual(before, LiveTensors.Count());
+    }
+
+    [TestMethod]
     public void EncodeTexts_IdOutsideTheVocabulary_IsAnError()
     {
         using var scope = NewDisposeScope();
