@@ -2,7 +2,7 @@ using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.PrefixConditioning;
 
-namespace Quickstart;
+namespace Samples;
 
 /// <summary>Labelled images to test on, and how well a model classifies them from class names alone.</summary>
 /// <param name="Name">Short name for tables.</param>

@@ -1,4 +1,4 @@
-namespace Quickstart;
+namespace Samples;
 
 /// <summary>What each set of pictures shows.</summary>
 /// <remarks>

@@ -1,42 +1,38 @@
 using System.Globalization;
 using System.Text;
 
-namespace Quickstart;
+namespace Samples;
 
-/// <summary>Draws the sample's data: labelled pictures, captioned pictures, and test sets near to and far from the labelled ones.</summary>
+/// <summary>Draws data for samples: labelled pictures, captioned pictures, and test sets near to and far from the labelled ones.</summary>
 /// <remarks>
 /// What it imitates is the finding behind prefix conditioning: labels come with a narrow kind of picture and only a name,
 /// captions with all kinds of pictures and whole sentences. The same seed always draws the same files.
 /// </remarks>
 internal static class DrawnDataset
 {
-    private const int LabelledPerClass = 200;      // 16 classes: 3200 pictures
-    private const int CaptionedPictures = 9600;
-    private const int TestPicturesPerClass = 15;   // 16 classes: 240 pictures in a test set
-    private const int UnseenPicturesPerClass = 24; // 10 classes: 240 pictures
-
     // Change it with anything that changes a picture, so that older folders are drawn again.
-    private const int Version = 6;
+    private const int Version = 7;
     private const string StampName = "drawn.txt";
 
     private static readonly string[] Folders = ["classification", "captions", "test"];
 
-    /// <summary>Draws everything into a folder, or returns at once when it was drawn there before with this seed.</summary>
+    /// <summary>Draws everything into a folder, or returns at once when the same was drawn there before.</summary>
     /// <param name="folder">Created if missing; an older drawing in it is replaced.</param>
     /// <param name="seed">Any number.</param>
+    /// <param name="sizes">How many pictures.</param>
     /// <param name="progress">Called with the share that is done, 0 to 1, rising; never from two threads at once.</param>
     /// <exception cref="IOException">The folder holds something else under one of the names that are needed.</exception>
-    public static DrawnDatasetPaths Write(string folder, int seed, Action<double>? progress = null)
+    public static DrawnDatasetPaths Write(string folder, int seed, DrawnDatasetSizes sizes, Action<double>? progress = null)
     {
         var paths = PathsIn(folder);
-        var complete = string.Create(CultureInfo.InvariantCulture, $"Drawn by the Quickstart sample: version {Version}, seed {seed}");
+        var complete = string.Create(CultureInfo.InvariantCulture, $"Drawn by this repository's samples: version {Version}, seed {seed}, {sizes}");
         var stamp = Path.Combine(folder, StampName);
         if (File.Exists(stamp) && File.ReadAllText(stamp) == complete) return paths;
 
         Clear(folder, stamp);
         // An interrupted drawing leaves this stamp, and is drawn again.
-        File.WriteAllText(stamp, "Being drawn by the Quickstart sample; incomplete");
-        Draw(paths, seed, progress);
+        File.WriteAllText(stamp, "Being drawn; incomplete");
+        Draw(paths, seed, sizes, progress);
         File.WriteAllText(stamp, complete);
         return paths;
     }
@@ -72,18 +68,18 @@ internal static class DrawnDataset
         Directory.CreateDirectory(folder);
     }
 
-    private static void Draw(DrawnDatasetPaths paths, int seed, Action<double>? progress)
+    private static void Draw(DrawnDatasetPaths paths, int seed, DrawnDatasetSizes sizes, Action<double>? progress)
     {
-        var captions = new string[CaptionedPictures];
+        var captions = new string[sizes.Captioned];
         var jobs = new List<Job>();
-        AddFolder(jobs, paths.Classification, DrawnObject.Labelled, LabelledPerClass, Scenes.Labelled);
-        AddFolder(jobs, paths.Tests[0].Folder, DrawnObject.Labelled, TestPicturesPerClass, Scenes.Labelled);
-        AddFolder(jobs, paths.Tests[1].Folder, DrawnObject.Labelled, TestPicturesPerClass, Scenes.Recoloured);
-        AddFolder(jobs, paths.Tests[2].Folder, DrawnObject.Labelled, TestPicturesPerClass, Scenes.MadeByHand);
-        AddFolder(jobs, paths.Tests[3].Folder, DrawnObject.Labelled, TestPicturesPerClass, Scenes.Cluttered);
-        AddFolder(jobs, paths.Tests[4].Folder, DrawnObject.CaptionOnly, UnseenPicturesPerClass, Scenes.AnyStyle);
+        AddFolder(jobs, paths.Classification, DrawnObject.Labelled, sizes.LabelledPerClass, Scenes.Labelled);
+        AddFolder(jobs, paths.Tests[0].Folder, DrawnObject.Labelled, sizes.TestPerClass, Scenes.Labelled);
+        AddFolder(jobs, paths.Tests[1].Folder, DrawnObject.Labelled, sizes.TestPerClass, Scenes.Recoloured);
+        AddFolder(jobs, paths.Tests[2].Folder, DrawnObject.Labelled, sizes.TestPerClass, Scenes.MadeByHand);
+        AddFolder(jobs, paths.Tests[3].Folder, DrawnObject.Labelled, sizes.TestPerClass, Scenes.Cluttered);
+        AddFolder(jobs, paths.Tests[4].Folder, DrawnObject.CaptionOnly, sizes.UnseenPerClass, Scenes.AnyStyle);
         Directory.CreateDirectory(paths.CaptionImages);
-        for (var index = 0; index < CaptionedPictures; index++)
+        for (var index = 0; index < sizes.Captioned; index++)
         {
             var row = index;
             jobs.Add(new Job(
@@ -130,6 +126,13 @@ internal static class DrawnDataset
 
     private readonly record struct Job(string Path, Action<Picture, SplitMix> Draw);
 }
+
+/// <summary>How many pictures to draw.</summary>
+/// <param name="LabelledPerClass">Labelled pictures for each of 16 classes.</param>
+/// <param name="Captioned">Captioned pictures.</param>
+/// <param name="TestPerClass">Pictures for each of 16 classes in each of four test sets.</param>
+/// <param name="UnseenPerClass">Pictures for each of the ten classes that only captions name.</param>
+internal sealed record DrawnDatasetSizes(int LabelledPerClass, int Captioned, int TestPerClass, int UnseenPerClass);
 
 /// <summary>Where the drawn data lies.</summary>
 /// <param name="Classification">Folder with one folder of pictures per class.</param>

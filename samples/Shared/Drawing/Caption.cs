@@ -1,4 +1,4 @@
-namespace Quickstart;
+namespace Samples;
 
 /// <summary>Some equal things in a caption: "a big red apple", "two kites".</summary>
 /// <param name="Thing">Which thing.</param>

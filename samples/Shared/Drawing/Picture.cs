@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using SkiaSharp;
 
-namespace Quickstart;
+namespace Samples;
 
 /// <summary>One picture while it is drawn: backdrop first, then things, then what a style does to the whole.</summary>
 internal sealed class Picture : IDisposable

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Quickstart;
+namespace Samples;
 
 /// <summary>Writes accuracies as plain text in aligned columns.</summary>
 internal static class ConsoleTable

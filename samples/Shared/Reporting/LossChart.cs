@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 
-namespace Quickstart;
+namespace Samples;
 
 /// <summary>Draws training losses as an SVG line chart: every step faintly, and a running mean on top.</summary>
 internal static class LossChart

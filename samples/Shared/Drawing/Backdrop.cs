@@ -1,6 +1,6 @@
 using SkiaSharp;
 
-namespace Quickstart;
+namespace Samples;
 
 /// <summary>What stands behind the things of a picture.</summary>
 /// <param name="Phrase">How a caption says it, such as "under a cloudy sky".</param>

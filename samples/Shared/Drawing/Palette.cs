@@ -1,6 +1,6 @@
 using SkiaSharp;
 
-namespace Quickstart;
+namespace Samples;
 
 /// <summary>The colours that things and backgrounds can have, by the name that captions use for them.</summary>
 internal static class Palette

@@ -1,6 +1,6 @@
-using static Quickstart.Ink;
+using static Samples.Ink;
 
-namespace Quickstart;
+namespace Samples;
 
 /// <summary>How things that drive, swim or fly are drawn, each time with slightly different proportions.</summary>
 internal static class Vehicles

@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Quickstart;
+namespace Samples;
 
 /// <summary>Writes what a run found as one HTML file that needs nothing else: no script, no network, no other file.</summary>
 internal static class Report

@@ -1,4 +1,4 @@
-namespace Quickstart;
+namespace Samples;
 
 /// <summary>A small random generator whose numbers are the same on every machine and in every version of .NET.</summary>
 /// <remarks>Source: SplitMix64, in Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014.</remarks>

@@ -1,6 +1,6 @@
 using SkiaSharp;
 
-namespace Quickstart;
+namespace Samples;
 
 /// <summary>How a thing is drawn.</summary>
 internal enum Style

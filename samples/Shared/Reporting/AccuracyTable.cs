@@ -1,4 +1,4 @@
-namespace Quickstart;
+namespace Samples;
 
 /// <summary>Zero-shot accuracies: one row per model and test-time prefix, one column per test set.</summary>
 internal sealed record AccuracyTable(IReadOnlyList<AccuracyColumn> Columns, IReadOnlyList<AccuracyRow> Rows)

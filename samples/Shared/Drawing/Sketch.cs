@@ -1,6 +1,6 @@
 using SkiaSharp;
 
-namespace Quickstart;
+namespace Samples;
 
 /// <summary>The role that a colour plays in a thing: the style decides what it looks like.</summary>
 internal enum Ink

@@ -1,6 +1,6 @@
-using static Quickstart.Ink;
+using static Samples.Ink;
 
-namespace Quickstart;
+namespace Samples;
 
 /// <summary>How plants and animals are drawn, each time with slightly different proportions.</summary>
 internal static class LivingThings

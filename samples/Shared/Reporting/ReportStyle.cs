@@ -1,4 +1,4 @@
-namespace Quickstart;
+namespace Samples;
 
 /// <summary>The report's style sheet: for light and dark screens, narrow windows and paper.</summary>
 internal static class ReportStyle

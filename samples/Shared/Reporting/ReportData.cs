@@ -1,4 +1,4 @@
-namespace Quickstart;
+namespace Samples;
 
 /// <summary>Everything that a report shows, as plain values.</summary>
 /// <param name="Title">Heading of the page.</param>

@@ -1,6 +1,6 @@
 using SkiaSharp;
 
-namespace Quickstart;
+namespace Samples;
 
 /// <summary>A thing that can be drawn, and is a class of the data set.</summary>
 /// <param name="Name">Class name, singular.</param>

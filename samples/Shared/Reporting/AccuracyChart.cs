@@ -1,4 +1,4 @@
-namespace Quickstart;
+namespace Samples;
 
 /// <summary>Draws accuracies as SVG bars: one small chart per test set, one bar per model and prefix.</summary>
 internal static class AccuracyChart

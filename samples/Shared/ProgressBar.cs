@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Quickstart;
+namespace Samples;
 
 /// <summary>Shows how far a long step is: one line that is rewritten, or a line per tenth where output goes to a file.</summary>
 internal sealed class ProgressBar

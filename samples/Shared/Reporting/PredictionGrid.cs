@@ -1,4 +1,4 @@
-namespace Quickstart;
+namespace Samples;
 
 /// <summary>Shows pictures with what they are and what the model says. The pictures are part of the page.</summary>
 internal static class PredictionGrid
