@@ -12,7 +12,7 @@ internal static class DrawnClip
     private const int PublishedPictures = 6400;
     private const int PublishedEpochs = 4;
 
-    /// <summary>Trains a plain CLIP on captioned drawings, saves it as others publish theirs, and draws data to fine-tune it with.</summary>
+    /// <summary>Trains a plain CLIP on drawings with captions, saves it as others publish theirs, and draws data to fine-tune it.</summary>
     /// <returns>The arguments with the paths of both.</returns>
     public static FineTuneArguments Make(MLContext mlContext, FineTuneArguments arguments)
     {
@@ -28,6 +28,7 @@ internal static class DrawnClip
         {
             Clip = clip, Labelled = yours.Classification, Captions = yours.CaptionTable, Images = yours.CaptionImages,
             Tests = [.. yours.Tests.Select(test => test.Folder)],
+            Descriptions = yours.Tests.ToDictionary(test => test.Folder, test => test.Description),
             // A model of this size, trained for a minute, still has much to learn.
             LearningRate = arguments.LearningRate ?? (arguments.Train == "all" ? 3e-4 : null),
         };
@@ -54,6 +55,7 @@ internal static class DrawnClip
             Progress = new TrainingBar(new ProgressBar("Training a model to publish")),
         }).Fit(mlContext.Data.LoadImageCaptions(pictures.CaptionTable, pictures.CaptionImages));
         model.SaveSafetensors(folder);
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"A small CLIP model of {model.ParameterCount:N0} parameters was saved to {folder}."));
+        var parameters = model.ParameterCount.ToString("N0", CultureInfo.InvariantCulture);
+        Console.WriteLine($"A small CLIP model of {parameters} parameters was saved to {folder}.");
     }
 }

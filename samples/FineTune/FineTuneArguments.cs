@@ -25,6 +25,9 @@ internal sealed record FineTuneArguments
     /// <summary>Folders of class-name folders to test on; the first one's classes are those of the exported classifier.</summary>
     public IReadOnlyList<string> Tests { get; init; } = [];
 
+    /// <summary>One sentence about each test set, by its folder; empty for the user's own.</summary>
+    public IReadOnlyDictionary<string, string> Descriptions { get; init; } = new Dictionary<string, string>();
+
     /// <summary>Where models and report are written.</summary>
     public string Output { get; init; } = "finetune-out";
 
@@ -63,7 +66,7 @@ internal sealed record FineTuneArguments
         _ => TrainableParts.All,
     };
 
-    /// <summary>Rate of the weights that the model came with, and the prefixes' rate over it. New prefixes learn from nothing: they need a higher one.</summary>
+    /// <summary>Rate of the weights that the model came with, and the prefixes' rate over it: new prefixes need a higher one.</summary>
     public (double Rate, double PrefixFactor) Rates
     {
         get
@@ -77,8 +80,11 @@ internal sealed record FineTuneArguments
     public IEnumerable<(string Key, string Value)> Facts =>
     [
         ("Published model", Path.GetFullPath(Clip!)),
-        ("What learned", Train switch { "prefixes" => "the prefixes alone", "projections" => "projections, prefixes and logit scale", _ => "the whole model" }),
-        ("Learning rate", string.Create(CultureInfo.InvariantCulture, $"{Rates.Rate:g}, prefixes {Rates.Rate * Rates.PrefixFactor:g}")),
+        ("What learned", Train switch
+        {
+            "prefixes" => "the prefixes alone", "projections" => "projections, prefixes and logit scale", _ => "the whole model",
+        }),
+        ("Learning rate", string.Create(CultureInfo.InvariantCulture, $"{Rates.Rate:g3}, prefixes {Rates.Rate * Rates.PrefixFactor:g3}")),
         ("Batches", string.Create(CultureInfo.InvariantCulture, $"{BatchSize} rows of one dataset type, {Epochs} epochs, seed {Seed}")),
     ];
 
@@ -86,35 +92,49 @@ internal sealed record FineTuneArguments
     /// <returns>The exit code.</returns>
     public static int Run(string[] args, Action<FineTuneArguments> run)
     {
-        var clip = new Option<string?>("--clip") { Description = "Folder (or file) of a published CLIP model: weights, configuration, vocabulary." };
+        var clip = new Option<string?>("--clip") { Description = "Folder of a published CLIP model." };
         var labelled = new Option<string?>("--labelled") { Description = "Folder with one folder of images per class." };
         var captions = new Option<string?>("--captions") { Description = "TSV or CSV file with an image and a caption per row." };
-        var images = new Option<string?>("--images") { Description = "Folder that the caption file's image names are relative to." };
-        var tests = new Option<string[]>("--test") { Description = "Folders with one folder of images per class, to test on; the exported classifier knows the first one's classes.", AllowMultipleArgumentsPerToken = true };
-        var output = new Option<string>("--out") { Description = "Folder for models and report.", DefaultValueFactory = _ => "finetune-out" };
+        var images = new Option<string?>("--images") { Description = "Folder that the captions' image names are relative to." };
+        var tests = new Option<string[]>("--test")
+        {
+            Description = "Folders with one folder of images per class, to test on; the exported classifier has the first one's classes.",
+            AllowMultipleArgumentsPerToken = true,
+        };
+        var output = new Option<string>("--out") { Description = "Where to write.", DefaultValueFactory = _ => "finetune-out" };
         var train = new Option<string>("--train") { Description = "What learns.", DefaultValueFactory = _ => "all" };
         var epochs = new Option<int>("--epochs") { Description = "Passes over the data.", DefaultValueFactory = _ => 3 };
-        var batch = new Option<int>("--batch-size") { Description = "Rows per step; at most the rows of the smaller dataset type.", DefaultValueFactory = _ => 32 };
-        var rate = new Option<double?>("--learning-rate") { Description = "Peak learning rate; without it 1e-5 for all, 1e-4 for projections, 1e-3 for prefixes." };
-        var prefix = new Option<string>("--prefix") { Description = "Test-time prefix of the exported classifier.", DefaultValueFactory = _ => "caption" };
+        var batch = new Option<int>("--batch-size") { Description = "Rows per step.", DefaultValueFactory = _ => 32 };
+        var rate = new Option<double?>("--learning-rate")
+        {
+            Description = "Peak learning rate; without it 1e-5 for all, 1e-4 for projections, 1e-3 for prefixes.",
+        };
+        var prefix = new Option<string>("--prefix") { Description = "Of the exported classifier.", DefaultValueFactory = _ => "caption" };
         var seed = new Option<int>("--seed") { Description = "Seed of drawn data and training.", DefaultValueFactory = _ => 1 };
         train.AcceptOnlyFromAmong("all", "prefixes", "projections");
         prefix.AcceptOnlyFromAmong([.. Prefixes.Keys]);
-        var command = new RootCommand("Fine-tunes a published CLIP model with prefixes on labels and captions, scores it, and exports it as ONNX. Without a model and data it makes its own.")
+        var command = new RootCommand(
+            "Fine-tunes a published CLIP model with prefixes on labels and captions, scores it, and exports it as ONNX. "
+            + "Without a model and data it makes its own.")
         {
             clip, labelled, captions, images, tests, output, train, epochs, batch, rate, prefix, seed,
         };
         command.Validators.Add(result =>
         {
-            var given = new[] { clip, labelled, captions }.Count(o => result.GetValue(o) is not null) + (result.GetValue(tests) is { Length: > 0 } ? 1 : 0);
+            var given = new[] { clip, labelled, captions }.Count(option => result.GetValue(option) is not null);
+            if (result.GetValue(tests) is { Length: > 0 }) given++;
             if (given is > 0 and < 4)
-                result.AddError("Fine-tuning needs all of --clip, --labelled, --captions and --test; without any of them the sample makes its own model and data.");
+                result.AddError(
+                    "Fine-tuning needs all of --clip, --labelled, --captions and --test; "
+                    + "without any of them the sample makes its own model and data.");
         });
         command.SetAction(parsed => UserErrors.Report(() => run(new FineTuneArguments
         {
-            Clip = parsed.GetValue(clip), Labelled = parsed.GetValue(labelled), Captions = parsed.GetValue(captions), Images = parsed.GetValue(images),
-            Tests = parsed.GetValue(tests) ?? [], Output = parsed.GetValue(output)!, Train = parsed.GetValue(train)!, Epochs = parsed.GetValue(epochs),
-            BatchSize = parsed.GetValue(batch), LearningRate = parsed.GetValue(rate), Prefix = parsed.GetValue(prefix)!, Seed = parsed.GetValue(seed),
+            Clip = parsed.GetValue(clip), Labelled = parsed.GetValue(labelled),
+            Captions = parsed.GetValue(captions), Images = parsed.GetValue(images),
+            Tests = parsed.GetValue(tests) ?? [], Output = parsed.GetValue(output)!,
+            Train = parsed.GetValue(train)!, Epochs = parsed.GetValue(epochs), BatchSize = parsed.GetValue(batch),
+            LearningRate = parsed.GetValue(rate), Prefix = parsed.GetValue(prefix)!, Seed = parsed.GetValue(seed),
         })));
         return command.Parse(args).Invoke();
     }

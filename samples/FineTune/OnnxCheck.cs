@@ -9,11 +9,13 @@ internal static class OnnxCheck
 {
     /// <summary>In how many images the ONNX file gives the label that the classifier gives.</summary>
     /// <returns>Equal labels, and images.</returns>
-    public static (int Equal, int Images) Run(MLContext mlContext, ZeroShotClassificationTransformer classifier, string path, IDataView images)
+    public static (int Equal, int Images) Run(
+        MLContext mlContext, ZeroShotClassificationTransformer classifier, string path, IDataView images)
     {
         var pipeline = mlContext.Transforms.ClipPixels(classifier.Model, PixelValues.Rgb255)
             .Append(mlContext.Transforms.ApplyOnnxModel(["Score", "PredictedLabel"], ["Pixels"], path));
-        var onnx = pipeline.Fit(images).Transform(images).GetColumn<ReadOnlyMemory<char>[]>("PredictedLabel").Select(label => label[0].ToString());
+        var scored = pipeline.Fit(images).Transform(images);
+        var onnx = scored.GetColumn<ReadOnlyMemory<char>[]>("PredictedLabel").Select(name => name[0].ToString());
         var own = classifier.Transform(images).GetColumn<uint>("PredictedLabel").Select(key => classifier.ClassNames[(int)key - 1]);
         bool[] equal = [.. onnx.Zip(own, (a, b) => a == b)];
         return (equal.Count(e => e), equal.Length);

@@ -29,7 +29,7 @@ return FineTuneArguments.Run(args, arguments =>
         [.. tests.Select(test => new AccuracyColumn(test.Name, test.Description, 1.0 / test.ClassNames.Count))],
         [
             new AccuracyRow("published", "none", [.. before.Select(accuracy => (double?)accuracy)]),
-            .. prefixes.Select((prefix, i) => new AccuracyRow("fine-tuned", prefix.ToString(), [.. after.Select(test => (double?)test[i])])),
+            .. prefixes.Select((prefix, i) => new AccuracyRow("fine-tuned", prefix.ToString(), [.. after.Select(a => (double?)a[i])])),
         ]);
     Console.WriteLine();
     ConsoleTable.Write(Console.Out, table);
@@ -54,8 +54,13 @@ static (IDataView Train, IReadOnlyList<TestSet> Tests) LoadData(MLContext mlCont
 {
     var labelled = mlContext.Data.LoadImageFolder(arguments.Labelled!);
     var captioned = mlContext.Data.LoadImageCaptions(arguments.Captions!, arguments.Images);
-    TestSet[] tests = [.. arguments.Tests.Select(folder => TestSet.Load(mlContext, folder, $"Images of {folder}."))];
-    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{labelled.GetRowCount()} labelled images, {captioned.GetRowCount()} captions, {tests.Length} test sets."));
+    TestSet[] tests =
+    [
+        .. arguments.Tests.Select(folder =>
+            TestSet.Load(mlContext, folder, arguments.Descriptions.GetValueOrDefault(folder, $"Images of {folder}."))),
+    ];
+    Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+        $"{labelled.GetRowCount()} labelled images, {captioned.GetRowCount()} captions, {tests.Length} test set(s)."));
     return (mlContext.Data.UnifyDatasets(labelled, captioned), tests);
 }
 
@@ -85,7 +90,8 @@ static IReadOnlyList<(string Name, string Path)> Save(
     mlContext.Model.Save(model, schema, In("clip.zip"));
     model.SaveSafetensors(In("clip"));
     classifier.SaveClassEmbeddings(In("class-embeddings.safetensors"));
-    List<(string, string)> files = [("ML.NET model", In("clip.zip")), ("Weights", In("clip")), ("Class embeddings", In("class-embeddings.safetensors"))];
+    List<(string, string)> files =
+        [("ML.NET model", In("clip.zip")), ("Weights", In("clip")), ("Class embeddings", In("class-embeddings.safetensors"))];
     if (model.Architecture.ResNet is not null) return files;   // there is no ONNX export of ResNets
     classifier.SaveAsOnnx(In(OnnxName));
     return [.. files, ("ONNX classifier", In(OnnxName))];
@@ -95,17 +101,19 @@ static string CheckOnnx(MLContext mlContext, ZeroShotClassificationTransformer c
 {
     if (classifier.Model.Architecture.ResNet is not null) return "No ONNX file: models with a ResNet cannot be exported.";
     var (equal, images) = OnnxCheck.Run(mlContext, classifier, path, test.Images);
-    return string.Create(CultureInfo.InvariantCulture, $"ONNX Runtime gives the same label in {equal} of {images} images of \"{test.Name}\".");
+    return $"ONNX Runtime gives the same label in {equal} of {images} images of \"{test.Name}\".";
 }
 
 static ReportData Describe(
     MLContext mlContext, FineTuneArguments arguments, IReadOnlyList<TestSet> tests, PrefixClipTransformer model,
     AccuracyTable table, PrefixSelection exported, string onnx, IReadOnlyList<(string Name, string Path)> files) => new(
         "Fine-tuning with prefix conditioning",
-        "A published CLIP model was trained further on labels and captions together, with a learned prefix for each dataset type. It classifies images from class names alone, before and after.",
+        "A published CLIP model was trained further on labels and captions together, with a learned prefix for each dataset type. "
+            + "It classifies images from class names alone, before and after.",
         [
             .. arguments.Facts,
-            ("Towers", $"{model.Architecture.ImageSize} x {model.Architecture.ImageSize} pixels, {model.ParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters"),
+            ("Towers", string.Create(CultureInfo.InvariantCulture,
+                $"{model.Architecture.ImageSize} x {model.Architecture.ImageSize} pixels, {model.ParameterCount:N0} parameters")),
             ("Dataset types", string.Join(", ", model.DatasetTypes.Select(type => type.Name))),
             ("Exported prefix", exported.ToString()),
             ("ONNX file", onnx),

@@ -6,5 +6,6 @@ namespace Samples;
 internal sealed class TrainingBar(ProgressBar bar) : IProgress<TrainingProgress>
 {
     public void Report(TrainingProgress value) => bar.ShowTraining(
-        value.Step, value.TotalSteps, value.Epoch, value.TotalEpochs, value.Loss, value.LearningRate, value.ImagesPerSecond, value.TimeLeft);
+        value.Step, value.TotalSteps, value.Epoch, value.TotalEpochs,
+        value.Loss, value.LearningRate, value.ImagesPerSecond, value.TimeLeft);
 }

@@ -25,7 +25,8 @@ internal static class DrawnDataset
     public static DrawnDatasetPaths Write(string folder, int seed, DrawnDatasetSizes sizes, Action<double>? progress = null)
     {
         var paths = PathsIn(folder);
-        var complete = string.Create(CultureInfo.InvariantCulture, $"Drawn by this repository's samples: version {Version}, seed {seed}, {sizes}");
+        var complete = string.Create(CultureInfo.InvariantCulture,
+            $"Drawn by this repository's samples: version {Version}, seed {seed}, {sizes}");
         var stamp = Path.Combine(folder, StampName);
         if (File.Exists(stamp) && File.ReadAllText(stamp) == complete) return paths;
 
