@@ -25,7 +25,7 @@ internal static class DocumentExamples
         // <docs/onnx.md 2>
         var pipeline = mlContext.Transforms.ClipPixels(model, PixelValues.Rgb255)
             .Append(mlContext.Transforms.ApplyOnnxModel(["Score", "PredictedLabel"], ["Pixels"], "classifier.onnx"));
-        ITransformer onnx = pipeline.Fit(test);
+        var onnx = pipeline.Fit(test);
         IDataView scored = onnx.Transform(test);
         mlContext.Model.Save(onnx, test.Schema, "onnx-pipeline.zip");
         // </docs/onnx.md>
