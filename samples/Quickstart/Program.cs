@@ -3,6 +3,7 @@ using System.Globalization;
 using Microsoft.ML;
 using Microsoft.ML.PrefixConditioning;
 using Quickstart;
+using Samples;
 
 return QuickstartArguments.Run(args, arguments =>
 {
@@ -49,7 +50,8 @@ static (IDataView Train, IReadOnlyList<TestSet> Tests) LoadData(MLContext mlCont
     if (arguments.Classification is null)
     {
         var bar = new ProgressBar("Drawing data");
-        var drawn = DrawnDataset.Write(Path.Combine(arguments.Output, "data"), arguments.Seed, share => bar.Show(share));
+        var sizes = new DrawnDatasetSizes(LabelledPerClass: 200, Captioned: 9600, TestPerClass: 15, UnseenPerClass: 24);
+        var drawn = DrawnDataset.Write(Path.Combine(arguments.Output, "data"), arguments.Seed, sizes, share => bar.Show(share));
         labelled = mlContext.Data.LoadImageFolder(drawn.Classification);
         captioned = mlContext.Data.LoadImageCaptions(drawn.CaptionTable, drawn.CaptionImages);
         tests = [.. drawn.Tests.Select(t => TestSet.Load(mlContext, t.Folder, t.Description))];
@@ -79,8 +81,7 @@ static PrefixClipTransformer Train(MLContext mlContext, IDataView train, Quickst
         MinCropScale = 0.7,
         HorizontalFlipProbability = 0.5,
         Seed = arguments.Seed,
-        Progress = new Callback<TrainingProgress>(p => bar.ShowTraining(
-            p.Step, p.TotalSteps, p.Epoch, p.TotalEpochs, p.Loss, p.LearningRate, p.ImagesPerSecond, p.TimeLeft)),
+        Progress = new TrainingBar(bar),
     });
     return clip.Fit(train);
 }
@@ -117,10 +118,4 @@ static ReportData Describe(
         [Curve("without prefixes", plain), Curve("with prefixes", conditioned)],
         [.. tests.Select(test => test.Examples(mlContext, conditioned, PrefixSelection.Caption, count: 16))],
         [("Model", Path.GetFullPath(modelPath))]);
-}
-
-/// <summary>Reports on the calling thread, so that lines come in order.</summary>
-internal sealed class Callback<T>(Action<T> report) : IProgress<T>
-{
-    public void Report(T value) => report(value);
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Samples;
 
 namespace Quickstart;
 
@@ -50,27 +51,12 @@ internal sealed record QuickstartArguments
             var given = new[] { result.GetValue(classification), result.GetValue(captions) }.Count(v => v is not null) + (result.GetValue(tests) is { Length: > 0 } ? 1 : 0);
             if (given is 1 or 2) result.AddError("Your own data needs all of --classification, --captions and --test; without any of them the sample draws its own.");
         });
-        command.SetAction(parsed => Report(() => run(new QuickstartArguments
+        command.SetAction(parsed => UserErrors.Report(() => run(new QuickstartArguments
         {
             Classification = parsed.GetValue(classification), Captions = parsed.GetValue(captions), Images = parsed.GetValue(images),
             Tests = parsed.GetValue(tests) ?? [], Output = parsed.GetValue(output)!, Epochs = parsed.GetValue(epochs),
             BatchSize = parsed.GetValue(batch), Seed = parsed.GetValue(seed),
         })));
         return command.Parse(args).Invoke();
-    }
-
-    /// <summary>Wrong paths and unusable data are the user's to mend: the message alone says how.</summary>
-    private static int Report(Action run)
-    {
-        try
-        {
-            run();
-            return 0;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or InvalidDataException)
-        {
-            Console.Error.WriteLine(e.Message);
-            return 1;
-        }
     }
 }

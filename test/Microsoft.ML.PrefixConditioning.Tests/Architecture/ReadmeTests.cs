@@ -12,8 +12,8 @@ public sealed class ReadmeTests
     [TestMethod]
     public void Readme_EveryExample_IsCompiledAgainstThePackage()
     {
-        var blocks = Regex.Matches(Readme, @"```csharp\n(.*?)```", RegexOptions.Singleline).Select(m => CodeLines(m.Groups[1].Value)).ToArray();
-        var compiled = CompiledExamples();
+        var blocks = CompiledExamples.InDocument(Readme);
+        var compiled = CompiledExamples.Compiled("ReadmeExamples.cs", "readme");
 
         Assert.IsGreaterThan(0, blocks.Length);
         Assert.HasCount(blocks.Length, compiled, "test/PackageConsumer/ReadmeExamples.cs must hold as many marked examples as README.");
@@ -120,20 +120,4 @@ public sealed class ReadmeTests
 
     private static IEnumerable<string> Documents() =>
         [Repository.Path("README.md"), Repository.Path("CONTRIBUTING.md"), Repository.Path("CHANGELOG.md"), .. Directory.GetFiles(Repository.Path("docs"), "*.md", SearchOption.AllDirectories)];
-
-    /// <summary>The marked examples in order; parts with the same number belong together.</summary>
-    private static string[] CompiledExamples()
-    {
-        var code = File.ReadAllText(Repository.Path("test/PackageConsumer/ReadmeExamples.cs"));
-        return
-        [
-            .. Regex.Matches(code, @"// <readme (\d+)>\n(.*?)// </readme>", RegexOptions.Singleline)
-                .GroupBy(m => int.Parse(m.Groups[1].Value, CultureInfo.InvariantCulture)).OrderBy(g => g.Key)
-                .Select(g => CodeLines(string.Concat(g.Select(m => m.Groups[2].Value)))),
-        ];
-    }
-
-    /// <summary>Lines without their indentation, empty ones and using directives, which stand at the top of a file.</summary>
-    private static string CodeLines(string code) => string.Join('\n',
-        code.Split('\n').Select(l => l.Trim()).Where(l => l.Length > 0 && !l.StartsWith("using Microsoft.", StringComparison.Ordinal)));
 }

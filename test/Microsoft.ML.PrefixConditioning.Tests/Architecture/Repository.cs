@@ -5,7 +5,7 @@ namespace Microsoft.ML.PrefixConditioning.Tests;
 /// <summary>The files of the repository that the tests were built from.</summary>
 internal static class Repository
 {
-    private static readonly string[] NotSources = ["bin", "obj", ".git", ".vs", "TestResults", "BenchmarkDotNet.Artifacts", "quickstart-out", "artifacts"];
+    private static readonly string[] NotSources = ["bin", "obj", ".git", ".vs", "TestResults", "BenchmarkDotNet.Artifacts", "quickstart-out", "finetune-out", "artifacts"];
     private static readonly string[] TextExtensions =
         [".cs", ".csproj", ".props", ".targets", ".sln", ".md", ".txt", ".json", ".config", ".editorconfig", ".gitignore", ""];
 

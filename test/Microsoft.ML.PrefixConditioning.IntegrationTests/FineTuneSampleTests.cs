@@ -1,0 +1,42 @@
+using System.Reflection;
+
+namespace Microsoft.ML.PrefixConditioning.IntegrationTests;
+
+/// <summary>samples/FineTune on the tests' own small model and pictures, by its command line.</summary>
+[TestClass]
+public sealed class FineTuneSampleTests
+{
+    [TestMethod]
+    public void Main_PublishedFolderAndData_WritesEveryFile()
+    {
+        var published = Path.Combine(Tiny.Data.Folder, "published");
+        var output = Path.Combine(Tiny.Data.Folder, "fine-tuned");
+        Tiny.Model.SaveSafetensors(published);
+
+        Assert.AreEqual(0, Run(
+            "--clip", published, "--labelled", Tiny.Data.Labelled, "--captions", Tiny.Data.Captions, "--images", Tiny.Data.Captioned,
+            "--test", Tiny.Data.Labelled, "--out", output, "--epochs", "1", "--batch-size", "8", "--train", "prefixes"));
+
+        foreach (var file in new[] { "clip.zip", "clip/open_clip_model.safetensors", "class-embeddings.safetensors", "classifier.onnx" })
+            Assert.IsTrue(File.Exists(Path.Combine(output, file)), file);
+        var report = File.ReadAllText(Path.Combine(output, "report.html"));
+        Assert.Contains("the prefixes alone", report);
+        Assert.Contains($"the same label in 24 of 24 images", report);
+        Assert.Contains("<svg", report);
+        var mlContext = new MLContext();
+        using var tuned = mlContext.Transforms.LoadClip(Path.Combine(output, "clip"));
+        CollectionAssert.AreEqual(
+            Tiny.Model.EncodeText(["something red"], PrefixSelection.None)[0], tuned.EncodeText(["something red"], PrefixSelection.None)[0]);
+        CollectionAssert.AreNotEqual(Tiny.Model.EncodeText(["something red"])[0], tuned.EncodeText(["something red"])[0]);
+    }
+
+    [TestMethod]
+    public void Main_FolderThatIsMissing_EndsWithOne() => Assert.AreEqual(1, Run(
+        "--clip", Path.Combine(Tiny.Data.Folder, "no-such-model"), "--labelled", Tiny.Data.Labelled, "--captions", Tiny.Data.Captions,
+        "--test", Tiny.Data.Labelled, "--out", Path.Combine(Tiny.Data.Folder, "nothing")));
+
+    [TestMethod]
+    public void Main_ModelWithoutData_EndsWithOne() => Assert.AreEqual(1, Run("--clip", Tiny.Data.Folder));
+
+    private static int Run(params string[] arguments) => (int)Assembly.Load("FineTune").EntryPoint!.Invoke(null, [arguments])!;
+}

@@ -1,0 +1,83 @@
+using Microsoft.ML;
+using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
+using Microsoft.ML.PrefixConditioning;
+using Microsoft.ML.Transforms.Image;
+
+namespace PackageConsumer.Documents;
+
+/// <summary>The examples of docs/*.md, compiled against the package. A test compares the lines between the marks with the documents'.</summary>
+internal static class DocumentExamples
+{
+    public static void Export(MLContext mlContext, IDataView test)
+    {
+        // <docs/onnx.md 1>
+        using var model = (PrefixClipTransformer)mlContext.Model.Load("clip.zip", out _);
+        var classifier = mlContext.Transforms.ZeroShotClassification(model, ["red apple", "grinning face"]).Fit(test);
+        classifier.SaveAsOnnx("classifier.onnx");
+        model.SaveImageEncoderAsOnnx("image.onnx");
+        model.SaveTextEncoderAsOnnx("text.onnx", PrefixSelection.For("classification"));
+        // </docs/onnx.md>
+    }
+
+    public static IDataView ApplyOnnx(MLContext mlContext, PrefixClipTransformer model, IDataView test)
+    {
+        // <docs/onnx.md 2>
+        var pipeline = mlContext.Transforms.ClipPixels(model, PixelValues.Rgb255)
+            .Append(mlContext.Transforms.ApplyOnnxModel(["Score", "PredictedLabel"], ["Pixels"], "classifier.onnx"));
+        var onnx = pipeline.Fit(test);
+        IDataView scored = onnx.Transform(test);
+        mlContext.Model.Save(onnx, test.Schema, "onnx-pipeline.zip");
+        // </docs/onnx.md>
+        return scored;
+    }
+
+    public static IEstimator<ITransformer> ApplyOnnxAlone(MLContext mlContext)
+    {
+        // <docs/onnx.md 3>
+        var pipeline = mlContext.Transforms.LoadImages("Loaded", imageFolder: "", "Image")
+            .Append(mlContext.Transforms.ResizeImages("Resized", 48, 48, "Loaded", ImageResizingEstimator.ResizingKind.IsoCrop))  // 48: S
+            .Append(mlContext.Transforms.ExtractPixels("Pixels", "Resized"))
+            .Append(mlContext.Transforms.ApplyOnnxModel(["Score", "PredictedLabel"], ["Pixels"], "classifier.onnx"));
+        // </docs/onnx.md>
+        return pipeline;
+    }
+
+    public static float[] OnnxRuntimeAlone(PrefixClipTransformer model)
+    {
+        // <docs/onnx.md 5>
+        using var session = new InferenceSession("text.onnx");
+        long[][] ids = model.Tokenize(["a picture of the red apple.", "a picture of the grinning face."]);
+        var tensor = new DenseTensor<long>(ids.SelectMany(row => row).ToArray(), [ids.Length, ids[0].Length]);
+        using var results = session.Run([NamedOnnxValue.CreateFromTensor("TokenIds", tensor)]);
+        float[] embeddings = results[0].AsEnumerable<float>().ToArray();   // [N, D] row by row
+        // </docs/onnx.md>
+        return embeddings;
+    }
+
+    public static void FineTune(MLContext mlContext, IDataView train, IDataView test)
+    {
+        // <docs/pretrained.md 1>
+        var fineTuning = mlContext.Transforms.PrefixClip(new PrefixClipOptions
+        {
+            InitialWeights = "clip-vit-base-patch32/",   // weights, configuration and vocabulary, as published
+            LearningRate = 1e-5,
+            PrefixLearningRateFactor = 100,              // the prefixes are new
+            Epochs = 3,
+        });
+        using PrefixClipTransformer model = fineTuning.Fit(train);   // labelled and captioned images together
+        var classifier = mlContext.Transforms.ZeroShotClassification(model, ["red apple", "grinning face"]).Fit(test);
+        classifier.SaveAsOnnx("classifier.onnx");                       // for ApplyOnnxModel and ONNX Runtime
+        classifier.SaveClassEmbeddings("class-embeddings.safetensors"); // for programs that know no prefixes
+        model.SaveSafetensors("clip-fine-tuned/");                      // for open_clip, and for LoadClip
+        // </docs/pretrained.md>
+    }
+}
+
+// <docs/onnx.md 4>
+public sealed class Prediction
+{
+    public float[] Score { get; set; } = [];
+    public string[] PredictedLabel { get; set; } = [];   // one name
+}
+// </docs/onnx.md>
