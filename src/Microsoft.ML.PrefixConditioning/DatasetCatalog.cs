@@ -215,8 +215,8 @@ public static class DatasetCatalog
 
     /// <summary>The same number of randomly chosen rows of every class: k shots, for training on few examples.</summary>
     /// <remarks>
-    /// Labels are read once, here; rows are read when they are needed, in the input's order, and cannot be shuffled. Rows without a label are
-    /// left out. The same seed and rows give the same choice.
+    /// Labels are read once, here; rows are read when they are needed, in the input's order, and cannot be shuffled. Rows without a label
+    /// are left out. The same seed and rows give the same choice.
     /// </remarks>
     /// <param name="catalog">The data catalog.</param>
     /// <param name="input">A view whose rows come in the same order each time.</param>
@@ -224,7 +224,8 @@ public static class DatasetCatalog
     /// <param name="labelColumnName">Column with the class: text, or key with text key values. Default "Label".</param>
     /// <param name="seed">Any number; null to draw it from the <see cref="MLContext"/>. Default null.</param>
     /// <returns>A view of the chosen rows with all of the input's columns.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">The label column is missing or has the wrong type, or the count is below 1.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The label column is missing or has the wrong type, or the count is below
+    /// 1.</exception>
     /// <exception cref="InvalidDataException">No row has a label, or a class has fewer rows than are asked for.</exception>
     /// <example>
     /// <code>

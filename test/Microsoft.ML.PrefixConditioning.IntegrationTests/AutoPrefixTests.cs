@@ -52,7 +52,8 @@ public sealed class AutoPrefixTests
         using var loaded = (ZeroShotClassificationTransformer)Reload(chosen);
         Assert.AreEqual(chosen.Prefix, loaded.Prefix);
         Assert.AreSequenceEqual(Scores(chosen), Scores(loaded));
-        var again = _mlContext.MulticlassClassification.RankPrefixes(Unlabelled(), loaded.Model, Options, PrefixCriterion.TrainingSimilarity);
+        var again = _mlContext.MulticlassClassification.RankPrefixes(
+            Unlabelled(), loaded.Model, Options, PrefixCriterion.TrainingSimilarity);
         Assert.AreSequenceEqual(Rank(Unlabelled(), PrefixCriterion.TrainingSimilarity), again, "The summaries are saved too.");
     }
 
@@ -86,13 +87,15 @@ public sealed class AutoPrefixTests
         var none = _mlContext.Data.LoadFromEnumerable<PathRow>([]);
         var error = Assert.ThrowsExactly<InvalidDataException>(() => Auto(PrefixCriterion.MutualInformation).Fit(none));
         Assert.StartsWith("The view has no rows, and PrefixSelection.Auto chooses the prefix from images.", error.Message);
-        Assert.AreEqual(PrefixSelection.Caption, _mlContext.Transforms.ZeroShotClassification(Tiny.Model, TinyData.ClassNames).Fit(none).Prefix);
+        var named = _mlContext.Transforms.ZeroShotClassification(Tiny.Model, TinyData.ClassNames).Fit(none);
+        Assert.AreEqual(PrefixSelection.Caption, named.Prefix);
     }
 
     [TestMethod]
     public void Fit_UnreadableImage_FollowsTheModelsPolicy()
     {
-        var rows = _mlContext.Data.LoadFromEnumerable(Tiny.Data.Images.Take(3).Append(("gone.png", "")).Select(i => new PathRow { Image = i.Item1 }));
+        var paths = Tiny.Data.Images.Take(3).Select(i => i.Path).Append("gone.png");
+        var rows = _mlContext.Data.LoadFromEnumerable(paths.Select(path => new PathRow { Image = path }));
         var error = Assert.ThrowsExactly<InvalidDataException>(() => Auto(PrefixCriterion.MutualInformation).Fit(rows));
         Assert.StartsWith("Row 4: The image 'gone.png' cannot be read", error.Message);
         Assert.AreSequenceEqual(
@@ -101,7 +104,7 @@ public sealed class AutoPrefixTests
     }
 
     [TestMethod]
-    public void Auto_Elsewhere_SaysWhereItBelongs() => Assert.StartsWith("The prefix is auto (TrainingSimilarity), which is chosen from images by",
+    public void Auto_Elsewhere_SaysWhereItBelongs() => Assert.StartsWith("The prefix is auto (TrainingSimilarity), which is chosen from",
         Assert.ThrowsExactly<ArgumentException>(() => Tiny.Model.EncodeText(["red"], PrefixSelection.Auto)).Message);
 
     private static ZeroShotClassificationOptions Options { get; } = new() { ClassNames = TinyData.ClassNames };

@@ -35,20 +35,24 @@ public sealed class PrefixComparisonTests
     [TestMethod]
     public void ComparePrefixes_UnevenClasses_MetricsAreByHand()
     {
-        // Six red and two green images, the first green one labelled blue.
-        var rows = Tiny.Data.Images.Where(i => i.ClassName == "red").Take(6).Append(Tiny.Data.Images.First(i => i.ClassName == "green"))
-            .Append((Tiny.Data.Images.Last(i => i.ClassName == "green").Path, "blue"));
-        var view = _mlContext.Data.LoadFromEnumerable(rows.Select(r => new PathRow { Image = r.Path, Label = r.ClassName }));
-        var metrics = _mlContext.MulticlassClassification.ComparePrefixes(view, Tiny.Model, TinyData.ClassNames, topK: 2)[PrefixSelection.Caption];
+        // Six red and two green images, one of the green ones labelled blue.
+        string[] green = [.. Tiny.Data.Images.Where(i => i.ClassName == "green").Select(i => i.Path)];
+        var red = Tiny.Data.Images.Where(i => i.ClassName == "red").Take(6).Select(i => i.Path);
+        PathRow[] rows = [.. red.Select(path => new PathRow { Image = path, Label = "red" }),
+            new() { Image = green[0], Label = "green" }, new() { Image = green[1], Label = "blue" }];
+        var view = _mlContext.Data.LoadFromEnumerable(rows);
+        var metrics = _mlContext.MulticlassClassification.ComparePrefixes(view, Tiny.Model, TinyData.ClassNames, topK: 2)
+            [PrefixSelection.Caption];
 
         var scores = _mlContext.Transforms.ZeroShotClassification(Tiny.Model, TinyData.ClassNames).Fit(view).Transform(view)
             .GetColumn<float[]>("Score").ToArray();
-        int[] truth = [.. rows.Select(r => TinyData.ClassNames.ToList().IndexOf(r.ClassName))];
+        int[] truth = [.. rows.Select(r => TinyData.ClassNames.ToList().IndexOf(r.Label!))];
         int Rank(int row) => scores[row].Count(s => s > scores[row][truth[row]]);
         var right = truth.Select((_, row) => Rank(row) == 0 ? 1.0 : 0).ToArray();
         Assert.AreEqual(right.Average(), metrics.MicroAccuracy, 1e-12);
         Assert.AreEqual(truth.Select((_, row) => Rank(row) < 2 ? 1.0 : 0).Average(), metrics.TopKAccuracy, 1e-12);
-        Assert.AreEqual(truth.Select((t, row) => (t, row)).GroupBy(p => p.t, p => right[p.row]).Average(g => g.Average()), metrics.MacroAccuracy, 1e-12);
+        var perClass = truth.Select((t, row) => (t, row)).GroupBy(p => p.t, p => right[p.row]).Select(g => g.Average());
+        Assert.AreEqual(perClass.Average(), metrics.MacroAccuracy, 1e-12);
         Assert.AreEqual(truth.Select((t, row) => -Math.Log(scores[row][t])).Average(), metrics.LogLoss, 1e-4);
         Assert.AreEqual(8, metrics.ConfusionMatrix.Counts.Sum(r => r.Sum()));
         Assert.AreEqual(6, metrics.ConfusionMatrix.Counts[TinyData.ClassNames.ToList().IndexOf("red")].Sum());
@@ -83,21 +87,23 @@ public sealed class PrefixComparisonTests
     [TestMethod]
     public void ComparePrefixes_UnknownLabel_NamesTheRowAndTheNearestClass()
     {
-        var rows = _mlContext.Data.LoadFromEnumerable(new[] { "red", "gren" }.Select(l => new PathRow { Image = Tiny.Data.Image(0), Label = l }));
+        PathRow[] labelled = [new() { Image = Tiny.Data.Image(0), Label = "red" }, new() { Image = Tiny.Data.Image(0), Label = "gren" }];
+        var rows = _mlContext.Data.LoadFromEnumerable(labelled);
         var error = Assert.ThrowsExactly<InvalidDataException>(
             () => _mlContext.MulticlassClassification.ComparePrefixes(rows, Tiny.Model, TinyData.ClassNames));
-        Assert.AreEqual("Row 2: the label 'gren' in column 'Label' is not among the class names 'red', 'green', 'blue'. Did you mean 'green'? Add " +
-            "it to them, correct it, or remove the row.", error.Message);
+        Assert.AreEqual("Row 2: the label 'gren' in column 'Label' is not among the class names 'red', 'green', 'blue'. Did you mean " +
+            "'green'? Add it to them, correct it, or remove the row.", error.Message);
     }
 
     [TestMethod]
     public void ComparePrefixes_NothingToScore_SaysWhy()
     {
-        var rows = _mlContext.Data.LoadFromEnumerable(new[] { new PathRow { Image = "gone.png", Label = "red" }, new PathRow { Image = "gone.png" } });
+        PathRow[] gone = [new() { Image = "gone.png", Label = "red" }, new() { Image = "gone.png" }];
+        var rows = _mlContext.Data.LoadFromEnumerable(gone);
         var error = Assert.ThrowsExactly<InvalidDataException>(
             () => _mlContext.MulticlassClassification.ComparePrefixes(rows, Tiny.Model, TinyData.ClassNames));
-        Assert.AreEqual("No row can be scored: of 2 rows 1 have no label in column 'Label' and 1 no image that can be read. Pass rows that have " +
-            "both.", error.Message);
+        Assert.AreEqual("No row can be scored: of 2 rows 1 have no label in column 'Label' and 1 no image that can be read. Pass rows " +
+            "that have both.", error.Message);
     }
 
     [TestMethod]
@@ -116,7 +122,8 @@ public sealed class PrefixComparisonTests
         var test = Tiny.Data.Test(_mlContext);
         PrefixComparison Compare(PrefixSelection? blend = null, int topK = 5, string label = "Label") =>
             _mlContext.MulticlassClassification.ComparePrefixes(test, Tiny.Model,
-                new ZeroShotClassificationOptions { ClassNames = TinyData.ClassNames, LabelColumnName = label }, blend is null ? null : [blend], topK);
+                new ZeroShotClassificationOptions { ClassNames = TinyData.ClassNames, LabelColumnName = label },
+                blend is null ? null : [blend], topK);
         Assert.Contains("sketch", Assert.ThrowsExactly<ArgumentException>(() => Compare(PrefixSelection.For("sketch"))).Message);
         Assert.Contains("auto", Assert.ThrowsExactly<ArgumentException>(() => Compare(PrefixSelection.Auto)).Message);
         Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => Compare(topK: 0));
@@ -128,7 +135,8 @@ public sealed class PrefixComparisonTests
     [TestMethod]
     public void ToString_Table_HasALinePerPrefix()
     {
-        var table = _mlContext.MulticlassClassification.ComparePrefixes(Tiny.Data.Test(_mlContext), Tiny.Model, TinyData.ClassNames, topK: 2).ToString();
+        var table = _mlContext.MulticlassClassification.ComparePrefixes(
+            Tiny.Data.Test(_mlContext), Tiny.Model, TinyData.ClassNames, topK: 2).ToString();
         var lines = table.Split('\n').Select(l => l.TrimEnd()).ToArray();
         Assert.HasCount(5, lines);
         Assert.AreEqual("prefix          top-1  top-2  per class  log-loss", lines[0]);

@@ -31,7 +31,8 @@ internal sealed class PerClassSample : IDataView
         var byClass = RowsByClass(source, labelColumn);
         if (byClass.Count == 0)
             throw new InvalidDataException($"No row has a label in column '{labelColumn}'; pass labelled rows.");
-        string[] small = [.. byClass.Where(c => c.Value.Count < count).Select(c => $"{c.Key} ({c.Value.Count})").Order(StringComparer.Ordinal)];
+        string[] small = [.. byClass.Where(c => c.Value.Count < count).Select(c => $"{c.Key} ({c.Value.Count})")
+            .Order(StringComparer.Ordinal)];
         if (small.Length > 0)
             throw new InvalidDataException(
                 $"{count} row(s) of every class are asked for, and {small.Length} of {byClass.Count} class(es) have fewer: " +

@@ -12,8 +12,8 @@ internal static class PrefixResolution
         selection ??= Default(types);
         if (selection.Criterion is not null)
             throw new ArgumentException(
-                $"The prefix is {selection}, which is chosen from images by the Fit of ZeroShotClassification and nowhere else. Name a prefix " +
-                "here, such as the one that a fitted classifier's Prefix says.");
+                $"The prefix is {selection}, which is chosen from images by the Fit of ZeroShotClassification and nowhere else. Name " +
+                "a prefix here, such as the one that a fitted classifier's Prefix says.");
         return [.. selection.Weights.Select(w => (IndexOf(w.DatasetType, types), w.Weight))];
     }
 

@@ -80,9 +80,11 @@ public sealed class PrefixSelection : IEquatable<PrefixSelection>
     public override bool Equals(object? obj) => Equals(obj as PrefixSelection);
 
     /// <inheritdoc/>
-    public override int GetHashCode() => Criterion is { } criterion ? (int)criterion + 1 : Weights.Count == 0 ? 0 : Weights[0].GetHashCode();
+    public override int GetHashCode() =>
+        Criterion is { } criterion ? (int)criterion + 1 : Weights.Count == 0 ? 0 : Weights[0].GetHashCode();
 
-    /// <summary>A short name for reports: "caption", "none", "0.75 caption + 0.25 classification", or "auto (TrainingSimilarity)".</summary>
+    /// <summary>A short name for reports: "caption", "none", "0.75 caption + 0.25 classification", or "auto
+    /// (TrainingSimilarity)".</summary>
     public override string ToString() => Weights.Count switch
     {
         0 when Criterion is { } criterion => $"auto ({criterion})",

@@ -27,9 +27,9 @@ internal sealed class AutoPrefix
     {
         if (criterion == PrefixCriterion.TrainingSimilarity && model.Summaries is null)
             throw new ArgumentException(
-                $"{nameof(PrefixCriterion)}.{nameof(PrefixCriterion.TrainingSimilarity)} needs summaries of the training images' embeddings, " +
-                "which this model has not: an older version of the package saved it, or it comes from published weights. Choose another " +
-                "criterion, or train the model with this version.");
+                $"{nameof(PrefixCriterion)}.{nameof(PrefixCriterion.TrainingSimilarity)} needs summaries of the training images' " +
+                "embeddings, which this model has not: an older version of the package saved it, or it comes from published weights. " +
+                "Choose another criterion, or train the model with this version.");
     }
 
     /// <summary>Scores all candidates.</summary>
@@ -57,11 +57,12 @@ internal sealed class AutoPrefix
                 : $"None of the {images.Rows} images that were looked at can be read, so PrefixSelection.Auto has nothing to choose the " +
                     "prefix from. Pass images that can be read, or name a prefix.");
         var choice = new AutoPrefix(model, classes, images, options, criterion);
-        return [.. candidates.Select(c => new PrefixScore(c, choice.Score(c))).OrderByDescending(s => s.Score)];   // keeps the order of equals
+        // The sort keeps the order of equals.
+        return [.. candidates.Select(c => new PrefixScore(c, choice.Score(c))).OrderByDescending(s => s.Score)];
     }
 
-    /// <summary>Every type, the default one first, and its blends with each other one. No prefix at all is none of them: the model was never
-    /// trained so.</summary>
+    /// <summary>Every type, the default one first, and its blends with each other one. No prefix at all is none of them: the model was
+    /// never trained so.</summary>
     internal static IReadOnlyList<PrefixSelection> Candidates(IReadOnlyList<DatasetType> types, PrefixCriterion criterion)
     {
         var first = PrefixResolution.Default(types);
@@ -107,7 +108,8 @@ internal sealed class AutoPrefix
     {
         if (_model.Summaries is null) return [];
         var (mean, classes) = (Mixture(All(_model.Settings.DatasetTypes)).Mean, _classes.Embeddings(candidate));
-        return [.. Enumerable.Range(0, _classes.Count).Select(c => _scale * mean.Select((m, d) => m * classes[(c * mean.Length) + d]).Sum())];
+        double Dot(int c) => mean.Select((m, d) => m * classes[(c * mean.Length) + d]).Sum();
+        return [.. Enumerable.Range(0, _classes.Count).Select(c => _scale * Dot(c))];
     }
 
     private EmbeddingSummary Mixture(PrefixSelection prefix) => EmbeddingSummary.Mix(

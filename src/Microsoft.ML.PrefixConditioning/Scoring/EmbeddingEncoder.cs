@@ -19,7 +19,8 @@ internal sealed class EmbeddingEncoder(TrainedModel model, PrefixSelection? pref
     /// <param name="place">What messages say of an image's place, from its index among these.</param>
     /// <param name="cancellation">Stops between two images.</param>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    public PreparedImages Prepare(ReadOnlyMemory<ImageReference> images, Func<int, string> place, CancellationToken cancellation = default) =>
+    public PreparedImages Prepare(
+        ReadOnlyMemory<ImageReference> images, Func<int, string> place, CancellationToken cancellation = default) =>
         Prepare(images, (image, pixels, _) => _preprocessor.ApplyTest(image, pixels), place, cancellation);
 
     /// <summary>The same for randomly cropped and mirrored views of the images.</summary>

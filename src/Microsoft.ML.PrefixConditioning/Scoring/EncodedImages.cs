@@ -43,7 +43,8 @@ internal sealed class EncodedImages
 
     /// <summary>Reads the view's images, or embeddings that the model gave before.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or has the wrong type.</exception>
-    /// <exception cref="InvalidDataException">A label is none of the classes, or an image cannot be read and the policy is to fail.</exception>
+    /// <exception cref="InvalidDataException">A label is none of the classes, or an image cannot be read and the policy is to
+    /// fail.</exception>
     public static EncodedImages Read(TrainedModel model, IDataView view, ImageRequest request)
     {
         var image = ZeroShotColumns.RequireImage(view.Schema, request.ImageColumnName, model.Settings);
@@ -86,8 +87,8 @@ internal sealed class EncodedImages
         if (_request.Views > 0)
             throw new ArgumentException(
                 $"Column '{_request.ImageColumnName}' has embeddings, of which no random views can be made; {nameof(PrefixCriterion)}." +
-                $"{nameof(PrefixCriterion.Consistency)} needs the images. Set {nameof(ZeroShotClassificationOptions.ImageColumnName)} to them, " +
-                "or choose another criterion.");
+                $"{nameof(PrefixCriterion.Consistency)} needs the images. Set {nameof(ZeroShotClassificationOptions.ImageColumnName)} " +
+                "to them, or choose another criterion.");
         VBuffer<float> value = default;
         foreach (var row in ChosenRows(cursor, total))
         {
@@ -100,8 +101,8 @@ internal sealed class EncodedImages
     }
 
     /// <summary>The rows to look at, counted from 1: all of them, or of a large view a sample that is the same every time.</summary>
-    /// <remarks>Source: Knuth, The Art of Computer Programming, volume 2, algorithm 3.4.2 S. A view may be sorted by class, so its first rows
-    /// would not do.</remarks>
+    /// <remarks>Source: Knuth, The Art of Computer Programming, volume 2, algorithm 3.4.2 S. A view may be sorted by class, so its first
+    /// rows would not do.</remarks>
     private IEnumerable<long> ChosenRows(DataViewRowCursor cursor, long total)
     {
         var random = SeededRandom.Derive(0, SamplePurpose);
@@ -138,7 +139,8 @@ internal sealed class EncodedImages
         var label = text.ToString();
         return _request.ClassNames.Contains(label) ? label : throw new InvalidDataException(
             $"{RowBatchReader.RowName(row)}: the label '{label}' in column '{_request.LabelColumnName}' is not among the class names " +
-            $"{NearName.List(_request.ClassNames)}.{NearName.Question(label, _request.ClassNames)} Add it to them, correct it, or remove the row.");
+            $"{NearName.List(_request.ClassNames)}.{NearName.Question(label, _request.ClassNames)} Add it to them, correct it, or remove " +
+            "the row.");
     }
 
     private void Encode(List<(ImageReference Image, string Label, long Row)> pass)

@@ -54,7 +54,7 @@ public sealed class PrefixComparison
 /// <summary>The metrics of one prefix.</summary>
 /// <param name="Prefix">A prefix, none, or a blend.</param>
 /// <param name="Metrics">
-/// ML.NET's own: <c>MicroAccuracy</c> is top-1, <c>TopKAccuracy</c> top-k, <c>MacroAccuracy</c> the mean per-class accuracy over the classes that
-/// have rows, then <c>LogLoss</c> (natural logarithm) and <c>ConfusionMatrix</c>.
+/// ML.NET's own: <c>MicroAccuracy</c> is top-1, <c>TopKAccuracy</c> top-k, <c>MacroAccuracy</c> the mean per-class accuracy over the
+/// classes that have rows, then <c>LogLoss</c> (natural logarithm) and <c>ConfusionMatrix</c>.
 /// </param>
 public readonly record struct PrefixMetrics(PrefixSelection Prefix, MulticlassClassificationMetrics Metrics);

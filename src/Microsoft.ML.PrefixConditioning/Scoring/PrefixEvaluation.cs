@@ -27,11 +27,15 @@ internal static class PrefixEvaluation
         });
         if (images.Count == 0)
             throw new InvalidDataException(
-                $"No row can be scored: of {images.Rows} rows {images.MissingLabels} have no label in column '{options.LabelColumnName}' and " +
-                $"{images.UnreadableImages} no image that can be read. Pass rows that have both.");
-        var metrics = prefixes.Select(prefix => new PrefixMetrics(prefix, catalog.Evaluate(
-            Scored(environment, model, classes.Classifier(prefix, EmbeddingColumn), images.Embeddings(classes.ImagePrefix(prefix)), images.Labels),
-            options.LabelColumnName, options.ScoreColumnName, options.PredictedLabelColumnName, Math.Min(topK, classes.Count))));
+                $"No row can be scored: of {images.Rows} rows {images.MissingLabels} have no label in column " +
+                $"'{options.LabelColumnName}' and {images.UnreadableImages} no image that can be read. Pass rows that have both.");
+        var metrics = prefixes.Select(prefix =>
+        {
+            var embeddings = images.Embeddings(classes.ImagePrefix(prefix));
+            var scored = Scored(environment, model, classes.Classifier(prefix, EmbeddingColumn), embeddings, images.Labels);
+            return new PrefixMetrics(prefix, catalog.Evaluate(scored, options.LabelColumnName, options.ScoreColumnName,
+                options.PredictedLabelColumnName, Math.Min(topK, classes.Count)));
+        });
         return new PrefixComparison([.. metrics], images.Count, images.MissingLabels, images.UnreadableImages);
     }
 

@@ -32,8 +32,8 @@ public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassif
     /// never, and images up to <see cref="ZeroShotClassificationOptions.MaxAutoImages"/>.</summary>
     /// <param name="input">A view with the image column.</param>
     /// <exception cref="ArgumentOutOfRangeException">The image column is missing or has the wrong type.</exception>
-    /// <exception cref="InvalidDataException">A prefix is to be chosen, and there are no images, or one cannot be read and the model's policy is
-    /// to fail.</exception>
+    /// <exception cref="InvalidDataException">A prefix is to be chosen, and there are no images, or one cannot be read and the model's
+    /// policy is to fail.</exception>
     /// <exception cref="ArgumentException">A prefix is to be chosen by views of images, and the column has embeddings.</exception>
     /// <returns>The classifier. It shares the model, which must not be disposed before it.</returns>
     public ZeroShotClassificationTransformer Fit(IDataView input)

@@ -10,7 +10,7 @@ internal static class EvaluationExamples
         // <evaluation 1>
         var half = PrefixSelection.Blend(("caption", 1), ("classification", 1));
         PrefixComparison comparison = mlContext.MulticlassClassification.ComparePrefixes(test, model, classNames, [half]);
-        MulticlassClassificationMetrics metrics = comparison[half];   // MicroAccuracy, TopKAccuracy, MacroAccuracy, LogLoss, ConfusionMatrix
+        MulticlassClassificationMetrics metrics = comparison[half];   // MicroAccuracy, TopKAccuracy, MacroAccuracy, LogLoss, ...
         string table = comparison.ToString();
         // </evaluation>
         Assert.AreEqual(5, metrics.TopKPredictionCount);
@@ -27,7 +27,8 @@ internal static class EvaluationExamples
         return chosen;
     }
 
-    public static IReadOnlyList<PrefixScore> Rank(MLContext mlContext, PrefixClipTransformer model, IDataView unlabelled, string[] classNames)
+    public static IReadOnlyList<PrefixScore> Rank(
+        MLContext mlContext, PrefixClipTransformer model, IDataView unlabelled, string[] classNames)
     {
         // <evaluation 3>
         var options = new ZeroShotClassificationOptions { ClassNames = classNames, MaxAutoImages = 500 };

@@ -45,15 +45,16 @@ public sealed class PerClassSampleTests
         Assert.IsFalse(sample.CanShuffle);
         CollectionAssert.AreEquivalent(sample.GetColumn<int>("Number").ToArray(),
             _mlContext.Data.ShuffleRows(sample, seed: 3).GetColumn<int>("Number").ToArray());
-        CollectionAssert.AreEqual(sample.GetColumn<int>("Number").ToArray(), _mlContext.Data.Cache(sample).GetColumn<int>("Number").ToArray());
+        CollectionAssert.AreEqual(sample.GetColumn<int>("Number").ToArray(),
+            _mlContext.Data.Cache(sample).GetColumn<int>("Number").ToArray());
     }
 
     [TestMethod]
     public void TakeRowsPerClass_ClassWithFewerRows_NamesIt()
     {
         var error = Assert.ThrowsExactly<InvalidDataException>(() => _mlContext.Data.TakeRowsPerClass(View(), 10));
-        Assert.AreEqual("10 row(s) of every class are asked for, and 1 of 3 class(es) have fewer: 'c (9)'. Ask for at most 9, or leave these " +
-            "classes out.", error.Message);
+        Assert.AreEqual("10 row(s) of every class are asked for, and 1 of 3 class(es) have fewer: 'c (9)'. Ask for at most 9, or " +
+            "leave these classes out.", error.Message);
     }
 
     [TestMethod]
@@ -74,7 +75,8 @@ public sealed class PerClassSampleTests
 
     private static string LabelOf(int number) => number == 13 ? "" : number % 4 == 0 ? "a" : number % 4 == 1 && number != 1 ? "c" : "b";
 
-    private IDataView View() => _mlContext.Data.LoadFromEnumerable(Enumerable.Range(0, 44).Select(i => new Row { Number = i, Label = LabelOf(i) }));
+    private IDataView View() =>
+        _mlContext.Data.LoadFromEnumerable(Enumerable.Range(0, 44).Select(i => new Row { Number = i, Label = LabelOf(i) }));
 
     private sealed class Row
     {

@@ -75,7 +75,8 @@ public sealed class ModelFileTests
     {
         var saved = WithSummaries();
         var part = saved.Part("summaries.bin");
-        Assert.StartsWith("The part 'summaries.bin' of the model file cannot be read: ", saved.WithPart("summaries.bin", part[..^1]).Fault());
+        Assert.StartsWith("The part 'summaries.bin' of the model file cannot be read: ",
+            saved.WithPart("summaries.bin", part[..^1]).Fault());
         part[0] = 3;
         Assert.AreEqual("The part 'summaries.bin' of the model file cannot be read: It has summaries of 3 dataset types, the model has 2.",
             saved.WithPart("summaries.bin", part).Fault());
@@ -175,7 +176,10 @@ public sealed class ModelFileTests
         EmbeddingSummary Summary(long count) =>
             new(count, [.. Enumerable.Repeat(0.25, 8)], [.. Enumerable.Repeat(0.5, 8)]);
         TrainedModel? model = null;
-        plain.Lend(network => model = new TrainedModel(network, plain.Tokenizer, plain.Settings, plain.History) { Summaries = [Summary(4), Summary(5)] });
+        plain.Lend(network => model = new TrainedModel(network, plain.Tokenizer, plain.Settings, plain.History)
+        {
+            Summaries = [Summary(4), Summary(5)],
+        });
         using var transformer = new PrefixClipTransformer(new MLContext(1), model!);
         return new SavedModel(transformer);
     }

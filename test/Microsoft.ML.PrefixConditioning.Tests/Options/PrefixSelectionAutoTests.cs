@@ -33,8 +33,8 @@ public sealed class PrefixSelectionAutoTests
     public void Resolve_Auto_SaysWhereItBelongs()
     {
         var error = Assert.ThrowsExactly<ArgumentException>(() => PrefixResolution.Resolve(PrefixSelection.Auto, [DatasetType.Caption]));
-        Assert.AreEqual("The prefix is auto (TrainingSimilarity), which is chosen from images by the Fit of ZeroShotClassification and nowhere " +
-            "else. Name a prefix here, such as the one that a fitted classifier's Prefix says.", error.Message);
+        Assert.AreEqual("The prefix is auto (TrainingSimilarity), which is chosen from images by the Fit of ZeroShotClassification " +
+            "and nowhere else. Name a prefix here, such as the one that a fitted classifier's Prefix says.", error.Message);
     }
 
     [TestMethod]

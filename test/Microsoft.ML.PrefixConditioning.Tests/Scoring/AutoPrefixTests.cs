@@ -38,7 +38,8 @@ public sealed class AutoPrefixTests
     {
         float[] near = [1, 0, 0, 0, 0, 0, 0, 0], far = [0, 1, 0, 0, 0, 0, 0, 0];
         using var model = WithSummaries(EmbeddingSummary.Of([near]), EmbeddingSummary.Of([far]));
-        PrefixSelection Best(params float[][] images) => AutoPrefix.Rank(model, View(images), Options, PrefixCriterion.TrainingSimilarity)[0].Prefix;
+        PrefixSelection Best(params float[][] images) =>
+            AutoPrefix.Rank(model, View(images), Options, PrefixCriterion.TrainingSimilarity)[0].Prefix;
         Assert.AreEqual(Caption, Best(near, near));
         Assert.AreEqual(Classification, Best(far, far));
         Assert.AreEqual(PrefixSelection.Blend(("caption", 1), ("classification", 1)), Best(near, far));
@@ -52,9 +53,9 @@ public sealed class AutoPrefixTests
         using var model = SmallModel.CreateTrained();
         var error = Assert.ThrowsExactly<ArgumentException>(
             () => AutoPrefix.Rank(model, View([1, 0, 0, 0, 0, 0, 0, 0]), Options, PrefixCriterion.TrainingSimilarity));
-        Assert.AreEqual("PrefixCriterion.TrainingSimilarity needs summaries of the training images' embeddings, which this model has not: an " +
-            "older version of the package saved it, or it comes from published weights. Choose another criterion, or train the model with this " +
-            "version.", error.Message);
+        Assert.AreEqual("PrefixCriterion.TrainingSimilarity needs summaries of the training images' embeddings, which this model has " +
+            "not: an older version of the package saved it, or it comes from published weights. Choose another criterion, or train " +
+            "the model with this version.", error.Message);
         using var transformer = new PrefixClipTransformer(_mlContext, model);
         Assert.ThrowsExactly<ArgumentException>(() => _mlContext.Transforms.ZeroShotClassification(
             transformer, ClassNames, PrefixSelection.AutoBy(PrefixCriterion.TrainingSimilarity)), "An error now, not in Fit.");
@@ -80,9 +81,11 @@ public sealed class AutoPrefixTests
     public void Rank_OtherOrderOfRowsAndClasses_GivesTheSameScores()
     {
         using var model = SmallModel.CreateTrained();
-        var images = Enumerable.Range(1, 9).Select(i => Enumerable.Range(0, D).Select(d => (float)Math.Sin(i * (d + 1))).ToArray()).ToArray();
+        float[][] images = [.. Enumerable.Range(1, 9).Select(i =>
+            Enumerable.Range(0, D).Select(d => (float)Math.Sin(i * (d + 1))).ToArray())];
         var reversed = Options with { ClassNames = [.. ClassNames.Reverse()] };
-        foreach (var criterion in new[] { PrefixCriterion.MutualInformation, PrefixCriterion.CorrectedConfidence, PrefixCriterion.Agreement })
+        PrefixCriterion[] criteria = [PrefixCriterion.MutualInformation, PrefixCriterion.CorrectedConfidence, PrefixCriterion.Agreement];
+        foreach (var criterion in criteria)
         {
             var expected = AutoPrefix.Rank(model, View(images), Options, criterion).ToDictionary(s => s.Prefix, s => s.Score);
             foreach (var (prefix, score) in AutoPrefix.Rank(model, View([.. images.Reverse()]), reversed, criterion))
@@ -123,9 +126,10 @@ public sealed class AutoPrefixTests
     public void Rank_NoRows_SaysWhatToPass()
     {
         using var model = SmallModel.CreateTrained();
-        var error = Assert.ThrowsExactly<InvalidDataException>(() => AutoPrefix.Rank(model, View(), Options, PrefixCriterion.MutualInformation));
-        Assert.AreEqual("The view has no rows, and PrefixSelection.Auto chooses the prefix from images. Pass images of the kind that will be " +
-            "classified, which need no labels, or name a prefix.", error.Message);
+        var error = Assert.ThrowsExactly<InvalidDataException>(
+            () => AutoPrefix.Rank(model, View(), Options, PrefixCriterion.MutualInformation));
+        Assert.AreEqual("The view has no rows, and PrefixSelection.Auto chooses the prefix from images. Pass images of the kind that " +
+            "will be classified, which need no labels, or name a prefix.", error.Message);
     }
 
     [TestMethod]
@@ -144,8 +148,8 @@ public sealed class AutoPrefixTests
         using var model = SmallModel.CreateTrained();
         var error = Assert.ThrowsExactly<ArgumentException>(
             () => AutoPrefix.Rank(model, View([1, 0, 0, 0, 0, 0, 0, 0]), Options, PrefixCriterion.Consistency));
-        Assert.AreEqual("Column 'E' has embeddings, of which no random views can be made; PrefixCriterion.Consistency needs the images. Set " +
-            "ImageColumnName to them, or choose another criterion.", error.Message);
+        Assert.AreEqual("Column 'E' has embeddings, of which no random views can be made; PrefixCriterion.Consistency needs the " +
+            "images. Set ImageColumnName to them, or choose another criterion.", error.Message);
     }
 
     [TestMethod]
@@ -204,7 +208,8 @@ public sealed class AutoPrefixTests
         return new TrainedModel(network, SmallModel.Tokenizer, settings, TrainingHistory.Empty) { Summaries = summaries };
     }
 
-    private IDataView View(params float[][] embeddings) => _mlContext.Data.LoadFromEnumerable(embeddings.Select(e => new EmbeddingRow { E = e }));
+    private IDataView View(params float[][] embeddings) =>
+        _mlContext.Data.LoadFromEnumerable(embeddings.Select(e => new EmbeddingRow { E = e }));
 
     private sealed class EmbeddingRow
     {

@@ -18,7 +18,8 @@ public sealed class PrefixCriteriaTests
     }
 
     [TestMethod]
-    public void MutualInformation_AllRowsAlike_IsZero() => Assert.AreEqual(0, MutualInformation([[2, 0, -1], [2, 0, -1], [2, 0, -1]]), Tolerance);
+    public void MutualInformation_AllRowsAlike_IsZero() =>
+        Assert.AreEqual(0, MutualInformation([[2, 0, -1], [2, 0, -1], [2, 0, -1]]), Tolerance);
 
     [TestMethod]
     public void MutualInformation_CertainRowsOfEveryClass_IsTheLogarithmOfTheirNumber() =>
@@ -59,12 +60,14 @@ public sealed class PrefixCriteriaTests
             Assert.AreEqual(MutualInformation(Mixed), MutualInformation(other), Tolerance);
             Assert.AreEqual(CorrectedConfidence(Mixed, []), CorrectedConfidence(other, []), Tolerance);
         }
-        Assert.AreEqual(CorrectedConfidence(Mixed, training), CorrectedConfidence(classes, [.. classOrder.Select(c => training[c])]), Tolerance);
+        Assert.AreEqual(CorrectedConfidence(Mixed, training),
+            CorrectedConfidence(classes, [.. classOrder.Select(c => training[c])]), Tolerance);
     }
 
     private static Action<int, Span<float>> Rows(float[][] logits) => (row, target) => logits[row].CopyTo(target);
 
-    private static double MutualInformation(float[][] logits) => PrefixCriteria.MutualInformation(logits.Length, logits[0].Length, Rows(logits));
+    private static double MutualInformation(float[][] logits) =>
+        PrefixCriteria.MutualInformation(logits.Length, logits[0].Length, Rows(logits));
 
     private static double CorrectedConfidence(float[][] logits, double[] trainingMean) =>
         PrefixCriteria.CorrectedConfidence(logits.Length, logits[0].Length, Rows(logits), trainingMean);
