@@ -14,23 +14,23 @@ internal static class TrainingSummaries
     /// <summary>One summary per dataset type, from images as in scoring, with their type's own image prefix.</summary>
     /// <returns>Null where not one of a type's images can be read.</returns>
     /// <exception cref="OperationCanceledException">The options' token was cancelled.</exception>
-    public static IReadOnlyList<EmbeddingSummary>? Of(ClipModel model, TaggedRows rows, PrefixClipOptions options, ulong seed)
+    public static IReadOnlyList<EmbeddingSummary>? Of(ClipModel model, TaggedRows rows, PrefixClipOptions options)
     {
         var summaries = new List<EmbeddingSummary>();
         for (var type = 0; type < rows.Types.Count; type++)
         {
-            var embeddings = Embeddings(model, rows, Order(rows, type, seed), options);
+            var embeddings = Embeddings(model, rows, Order(rows, type), options);
             if (embeddings.Count == 0) return null;
             summaries.Add(EmbeddingSummary.Of(embeddings));
         }
         return summaries;
     }
 
-    /// <summary>A type's rows in random order.</summary>
-    private static int[] Order(TaggedRows rows, int type, ulong seed)
+    /// <summary>A type's rows in random order: the same for every seed, and so for a run that goes on from a checkpoint.</summary>
+    private static int[] Order(TaggedRows rows, int type)
     {
         int[] order = [.. Enumerable.Range(0, rows.Count).Where(row => rows.DatasetTypes[row] == type)];
-        var random = SeededRandom.Derive(seed, SamplePurpose, (ulong)type);
+        var random = SeededRandom.Derive(0, SamplePurpose, (ulong)type);
         random.Shuffle(order.AsSpan());
         return order;
     }
