@@ -1,3 +1,4 @@
+using Microsoft.ML.Data;
 using Microsoft.ML.PrefixConditioning;
 
 namespace Microsoft.ML;
@@ -210,5 +211,35 @@ public static class DatasetCatalog
         ArgumentNullException.ThrowIfNull(input);
         // A data catalog does not give access to the transforms; nothing here depends on the context.
         return DatasetTypeTag.Create(new MLContext().Transforms, datasetType, outputColumnName).Fit(input).Transform(input);
+    }
+
+    /// <summary>The same number of randomly chosen rows of every class: k shots, for training on few examples.</summary>
+    /// <remarks>
+    /// Labels are read once, here; rows are read when they are needed, in the input's order, and cannot be shuffled. Rows without a label
+    /// are left out. The same seed and rows give the same choice.
+    /// </remarks>
+    /// <param name="catalog">The data catalog.</param>
+    /// <param name="input">A view whose rows come in the same order each time.</param>
+    /// <param name="count">Rows per class, k. At least 1.</param>
+    /// <param name="labelColumnName">Column with the class: text, or key with text key values. Default "Label".</param>
+    /// <param name="seed">Any number; null to draw it from the <see cref="MLContext"/>. Default null.</param>
+    /// <returns>A view of the chosen rows with all of the input's columns.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The label column is missing or has the wrong type, or the count is below
+    /// 1.</exception>
+    /// <exception cref="InvalidDataException">No row has a label, or a class has fewer rows than are asked for.</exception>
+    /// <example>
+    /// <code>
+    /// IDataView fourShots = mlContext.Data.TakeRowsPerClass(labelled, count: 4, seed: 1);
+    /// </code>
+    /// </example>
+    public static IDataView TakeRowsPerClass(
+        this DataOperationsCatalog catalog, IDataView input, int count, string labelColumnName = "Label", int? seed = null)
+    {
+        ArgumentNullException.ThrowIfNull(catalog);
+        ArgumentNullException.ThrowIfNull(input);
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        ArgumentException.ThrowIfNullOrWhiteSpace(labelColumnName);
+        seed ??= CatalogUtils.GetEnvironment(catalog).Register(nameof(TakeRowsPerClass)).Rand.Next();
+        return PerClassSample.Draw(input, count, labelColumnName, seed.Value);
     }
 }

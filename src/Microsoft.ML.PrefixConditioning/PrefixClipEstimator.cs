@@ -52,7 +52,8 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
         {
             if (start is not null) options = StartingModel.Identify(options, model);
             var history = ClipTrainer.Run(_host, model, tokenizer, rows, options, _seed);      // the only long step
-            return new PrefixClipTransformer(_host, new TrainedModel(model, tokenizer, settings, history));
+            var summaries = TrainingSummaries.Of(model, rows, options);                        // where each type's images lie
+            return new PrefixClipTransformer(_host, new TrainedModel(model, tokenizer, settings, history) { Summaries = summaries });
         }
         catch
         {

@@ -6,31 +6,33 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <remarks>
 /// Main stream: i32 format version, i32 number of parts, then per part its name and the SHA-256 of its bytes.
 /// Parts, each a binary stream of its own: settings (JSON), vocabulary, weights (safetensors), history.
-/// Version 2 added the mean and standard deviation of pixels to the settings.
+/// Version 2 added the mean and standard deviation of pixels to the settings; version 3 an optional part, summaries of the training images'
+/// embeddings.
 /// A file of a newer version, a missing part and a changed byte are each refused with an error that says so.
 /// </remarks>
 internal static class ModelFile
 {
     /// <summary>Version that this code writes, and the newest that it reads.</summary>
-    public const int FormatVersion = 2;
+    public const int FormatVersion = 3;
 
     private const string SettingsPart = "settings.json", VocabularyPart = "vocabulary.bin";
-    private const string WeightsPart = "weights.safetensors", HistoryPart = "history.bin";
+    private const string WeightsPart = "weights.safetensors", SummariesPart = "summaries.bin", HistoryPart = "history.bin";
     private const string Damaged = "The file was changed or damaged: restore it from a copy.";
     private const int MaxParts = 16;   // more than any version writes; a damaged count must not read on and on
 
     /// <summary>Writes a model.</summary>
     public static void Write(ModelSaveContext context, TrainedModel model)
     {
-        var parts = new (string Name, Action<Stream> Write)[]
+        var parts = new List<(string Name, Action<Stream> Write)>
         {
             (SettingsPart, stream => stream.Write(model.Settings.ToJson())),
             (VocabularyPart, model.Tokenizer.Save),
             (WeightsPart, model.WriteWeights),
-            (HistoryPart, stream => WriteHistory(stream, model.History)),
         };
+        if (model.Summaries is { } summaries) parts.Add((SummariesPart, stream => EmbeddingSummary.Write(stream, summaries)));
+        parts.Add((HistoryPart, stream => WriteHistory(stream, model.History)));
         context.Writer.Write(FormatVersion);
-        context.Writer.Write(parts.Length);
+        context.Writer.Write(parts.Count);
         foreach (var (name, write) in parts)
         {
             byte[] hash = [];
@@ -53,6 +55,8 @@ internal static class ModelFile
         var settings = Parse(SettingsPart, ReadSmallPart(context, hashes, SettingsPart), json => ModelSettings.FromJson(json.ToArray()));
         var tokenizer = Parse(VocabularyPart, ReadSmallPart(context, hashes, VocabularyPart), ClipTokenizer.Load);
         var history = Parse(HistoryPart, ReadSmallPart(context, hashes, HistoryPart), ReadHistory);
+        var summaries = !hashes.ContainsKey(SummariesPart) ? null : Parse(SummariesPart, ReadSmallPart(context, hashes, SummariesPart),
+            stream => EmbeddingSummary.Read(stream, settings.DatasetTypes.Count, settings.Architecture.EmbeddingSize));
         if (settings.VocabularySize != tokenizer.VocabularySize)
             throw new InvalidDataException(
                 $"The model's settings name {settings.VocabularySize} tokens, its vocabulary has {tokenizer.VocabularySize}. {Damaged}");
@@ -62,7 +66,7 @@ internal static class ModelFile
             network = ClipModel.CreateUnset(settings.Shape, device);
             var weights = network.Weights.ToDictionary(w => w.Key, w => w.Value);
             ReadPart(context, hashes, WeightsPart, stream => Safetensors.ReadInto(stream, weights));
-            return new TrainedModel(network, tokenizer, settings, history);
+            return new TrainedModel(network, tokenizer, settings, history) { Summaries = summaries };
         }
         catch
         {

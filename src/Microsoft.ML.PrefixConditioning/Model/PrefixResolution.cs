@@ -6,10 +6,14 @@ namespace Microsoft.ML.PrefixConditioning;
 internal static class PrefixResolution
 {
     /// <summary>The selected types by index; null selects the caption type, or the first where there is none.</summary>
-    /// <exception cref="ArgumentException">The selection names a type that the model was not trained on.</exception>
+    /// <exception cref="ArgumentException">The selection names a type that the model was not trained on, or none yet.</exception>
     public static IReadOnlyList<(int Type, double Weight)> Resolve(PrefixSelection? selection, IReadOnlyList<DatasetType> types)
     {
         selection ??= Default(types);
+        if (selection.Criterion is not null)
+            throw new ArgumentException(
+                $"The prefix is {selection}, which is chosen from images by the Fit of ZeroShotClassification and nowhere else. Name " +
+                "a prefix here, such as the one that a fitted classifier's Prefix says.");
         return [.. selection.Weights.Select(w => (IndexOf(w.DatasetType, types), w.Weight))];
     }
 

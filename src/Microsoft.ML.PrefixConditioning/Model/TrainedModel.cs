@@ -15,6 +15,10 @@ internal sealed class TrainedModel(ClipModel network, ClipTokenizer tokenizer, M
     public ModelSettings Settings { get; } = settings;
     public TrainingHistory History { get; } = history;
 
+    /// <summary>Where the training images' embeddings lie, per dataset type; null for a model of an older version, or not trained
+    /// here.</summary>
+    public IReadOnlyList<EmbeddingSummary>? Summaries { get; init; }
+
     /// <summary>The factor between cosine and logit, exp of the learned scale.</summary>
     public double LogitScale { get; } = Math.Exp(network.LogitScale.ToDouble());
 

@@ -7,13 +7,29 @@ namespace Microsoft.ML.PrefixConditioning;
 /// </remarks>
 public sealed class PrefixSelection : IEquatable<PrefixSelection>
 {
-    private PrefixSelection(PrefixWeight[] weights) => Weights = Array.AsReadOnly(weights);
+    private PrefixSelection(PrefixWeight[] weights, PrefixCriterion? criterion = null) =>
+        (Weights, Criterion) = (Array.AsReadOnly(weights), criterion);
 
     /// <summary>The caption prefix: the one to start with.</summary>
     public static PrefixSelection Caption { get; } = For(DatasetType.Caption.Name);
 
     /// <summary>No prefix: the texts are encoded as a plain CLIP model would.</summary>
     public static PrefixSelection None { get; } = new([]);
+
+    /// <summary><c>Fit</c> of zero-shot classification chooses the prefix, or a blend, from unlabelled images, by
+    /// <see cref="PrefixCriterion.TrainingSimilarity"/>.</summary>
+    public static PrefixSelection Auto { get; } = AutoBy(PrefixCriterion.TrainingSimilarity);
+
+    /// <summary><c>Fit</c> of zero-shot classification chooses the prefix, or a blend, from unlabelled images.</summary>
+    /// <param name="criterion">By what.</param>
+    /// <remarks>
+    /// The candidates are every dataset type, and blends of the caption type with each other one by quarters. What was chosen is the fitted
+    /// classifier's <see cref="ZeroShotClassificationTransformer.Prefix"/>, and is saved with it.
+    /// </remarks>
+    /// <exception cref="ArgumentException">The criterion is no member of the enumeration.</exception>
+    public static PrefixSelection AutoBy(PrefixCriterion criterion) => Enum.IsDefined(criterion)
+        ? new PrefixSelection([], criterion)
+        : throw new ArgumentException($"The criterion is {(int)criterion}; use a member of {nameof(PrefixCriterion)}.", nameof(criterion));
 
     /// <summary>The prefix of one dataset type.</summary>
     /// <param name="datasetType">Name of a dataset type that the model was trained on, such as "caption".</param>
@@ -49,21 +65,29 @@ public sealed class PrefixSelection : IEquatable<PrefixSelection>
         return new PrefixSelection([.. shares.Select(s => new PrefixWeight(s.DatasetType, s.Weight))]);
     }
 
-    /// <summary>The selected types with weights that add up to 1; empty for <see cref="None"/>.</summary>
+    /// <summary>The selected types with weights that add up to 1; empty for <see cref="None"/>, and where <c>Fit</c> chooses.</summary>
     public IReadOnlyList<PrefixWeight> Weights { get; }
 
-    /// <summary>Equal when both select the same types with the same weights in the same order.</summary>
-    public bool Equals(PrefixSelection? other) => other is not null && Weights.SequenceEqual(other.Weights);
+    /// <summary>By what <c>Fit</c> chooses; null for a selection that is made already.</summary>
+    public PrefixCriterion? Criterion { get; }
+
+    /// <summary>Equal when both select the same types with the same weights in the same order, or both leave it to <c>Fit</c> in the same
+    /// way.</summary>
+    public bool Equals(PrefixSelection? other) =>
+        other is not null && Criterion == other.Criterion && Weights.SequenceEqual(other.Weights);
 
     /// <inheritdoc/>
     public override bool Equals(object? obj) => Equals(obj as PrefixSelection);
 
     /// <inheritdoc/>
-    public override int GetHashCode() => Weights.Count == 0 ? 0 : Weights[0].GetHashCode();
+    public override int GetHashCode() =>
+        Criterion is { } criterion ? (int)criterion + 1 : Weights.Count == 0 ? 0 : Weights[0].GetHashCode();
 
-    /// <summary>A short name for reports: "caption", "none", or "0.75 caption + 0.25 classification".</summary>
+    /// <summary>A short name for reports: "caption", "none", "0.75 caption + 0.25 classification", or "auto
+    /// (TrainingSimilarity)".</summary>
     public override string ToString() => Weights.Count switch
     {
+        0 when Criterion is { } criterion => $"auto ({criterion})",
         0 => "none",
         1 => Weights[0].DatasetType,
         _ => string.Join(" + ", Weights.Select(w => FormattableString.Invariant($"{w.Weight:0.##} {w.DatasetType}"))),

@@ -8,8 +8,16 @@ public sealed record ZeroShotClassificationOptions
     public IReadOnlyList<string> ClassNames { get; init; } = [];
 
     /// <summary>The test-time prefix that the class names get.</summary>
-    /// <value>A selection, or null for the caption prefix. Default null (arXiv 2206.01125, section 4.3).</value>
+    /// <value>
+    /// A selection, or null for the caption prefix; <see cref="PrefixSelection.Auto"/> lets <c>Fit</c> choose from its images, which need
+    /// no labels. Default null (arXiv 2206.01125, section 4.3).
+    /// </value>
     public PrefixSelection? Prefix { get; init; }
+
+    /// <summary>Images that <c>Fit</c> reads at most to choose a prefix; of a larger view, that many are drawn, always the same
+    /// ones.</summary>
+    /// <value>At least 1. Default 1000. Without meaning for a prefix that is named.</value>
+    public int MaxAutoImages { get; init; } = 1000;
 
     /// <summary>Sentences that wrap the class names; the embeddings of all are averaged.</summary>
     /// <value>Templates, or null for those that the model was trained with. Default null.</value>
@@ -59,6 +67,9 @@ public sealed record ZeroShotClassificationOptions
         }
         if (LogitScale is { } scale && !(scale > 0 && float.IsFinite((float)scale)))
             yield return FormattableString.Invariant($"{nameof(LogitScale)} is {scale}; it must be greater than 0, or null for the model's own.");
+        if (MaxAutoImages < 1)
+            yield return FormattableString.Invariant(
+                $"{nameof(MaxAutoImages)} is {MaxAutoImages}; at least one image is needed to choose a prefix by.");
         if (ImageColumnName is { } image && string.IsNullOrWhiteSpace(image)) yield return $"{nameof(ImageColumnName)} is empty; give the name of a column, or null for the model's.";
         foreach (var (property, name) in new[] { (nameof(LabelColumnName), LabelColumnName), (nameof(ScoreColumnName), ScoreColumnName), (nameof(PredictedLabelColumnName), PredictedLabelColumnName) })
             if (string.IsNullOrWhiteSpace(name)) yield return $"{property} is empty; give the name of a column.";

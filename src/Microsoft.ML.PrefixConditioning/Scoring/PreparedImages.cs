@@ -11,6 +11,9 @@ internal sealed class PreparedImages(float[] pixels, int[] readable, InvalidData
     private float[] _pixels = pixels;
     private float[]? _embeddings;
 
+    /// <summary>Whether an image could be read, whatever the model's policy.</summary>
+    public bool IsReadable(int index) => Array.BinarySearch(readable, index) >= 0;
+
     /// <summary>An image's embedding, [D]. The first call runs the network for all of them.</summary>
     /// <param name="index">Which of the images.</param>
     /// <param name="encoder">The encoder that prepared them.</param>

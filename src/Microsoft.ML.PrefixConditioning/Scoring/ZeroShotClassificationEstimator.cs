@@ -19,35 +19,51 @@ public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassif
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
-        PrefixResolution.Resolve(options.Prefix, model.DatasetTypes);   // an unknown type is an error now, not in Fit
+        // An unknown type is an error now, not in Fit.
+        if (options.Prefix?.Criterion is { } criterion) AutoPrefix.Check(model.Model, criterion);
+        else PrefixResolution.Resolve(options.Prefix, model.DatasetTypes);
         _host = environment.Register(nameof(ZeroShotClassificationEstimator));
         (_model, _options) = (model, options);
     }
 
     private string ImageColumnName => _options.ImageColumnName ?? _model.Model.Settings.ImageColumnName;
 
-    /// <summary>Encodes the class names; the rows of the view are not read.</summary>
+    /// <summary>Encodes the class names. The rows of the view are read only to choose a prefix (<see cref="PrefixSelection.Auto"/>): labels
+    /// never, and images up to <see cref="ZeroShotClassificationOptions.MaxAutoImages"/>.</summary>
     /// <param name="input">A view with the image column.</param>
     /// <exception cref="ArgumentOutOfRangeException">The image column is missing or has the wrong type.</exception>
+    /// <exception cref="InvalidDataException">A prefix is to be chosen, and there are no images, or one cannot be read and the model's
+    /// policy is to fail.</exception>
+    /// <exception cref="ArgumentException">A prefix is to be chosen by views of images, and the column has embeddings.</exception>
     /// <returns>The classifier. It shares the model, which must not be disposed before it.</returns>
     public ZeroShotClassificationTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
         var model = _model.Model;
         ZeroShotColumns.RequireImage(input.Schema, ImageColumnName, model.Settings);   // an error now, not at the first row
+        var prefix = _options.Prefix?.Criterion is { } criterion ? Choose(input, criterion) : _options.Prefix;
         var classifier = new ZeroShotClassifier
         {
             ClassNames = [.. _options.ClassNames],
             Embeddings = model.EncodeClasses(
-                _options.ClassNames, _options.PromptTemplates ?? PromptTemplates.Of([.. model.Settings.Templates]), _options.Prefix),
+                _options.ClassNames, _options.PromptTemplates ?? PromptTemplates.Of([.. model.Settings.Templates]), prefix),
             LogitScale = (float)(_options.LogitScale ?? model.LogitScale),
-            Prefix = _options.Prefix ?? PrefixResolution.Default(model.Settings.DatasetTypes),
+            Prefix = prefix ?? PrefixResolution.Default(model.Settings.DatasetTypes),
             ImageColumnName = ImageColumnName,
             LabelColumnName = _options.LabelColumnName,
             ScoreColumnName = _options.ScoreColumnName,
             PredictedLabelColumnName = _options.PredictedLabelColumnName,
         };
         return new ZeroShotClassificationTransformer(_host, _model, classifier, ownsModel: false);
+    }
+
+    private PrefixSelection Choose(IDataView input, PrefixCriterion criterion)
+    {
+        var ranking = AutoPrefix.Rank(_model.Model, input, _options, criterion);
+        using var channel = _host.Start("Choosing a prefix");
+        channel.Info(MessageSensitivity.None, "{0}", $"Prefix '{ranking[0].Prefix}' by {criterion}: " +
+            string.Join(", ", ranking.Select(s => FormattableString.Invariant($"{s.Prefix} {s.Score:0.0000}"))));
+        return ranking[0].Prefix;
     }
 
     /// <summary>The columns that the classifier adds, from those of the input.</summary>

@@ -35,11 +35,11 @@ public sealed class ModelFileTests
     }
 
     [TestMethod]
-    [DataRow(3)]
+    [DataRow(4)]
     [DataRow(0)]
     [DataRow(-1)]
     public void Read_OtherFormatVersion_SaysWhichAreRead(int version) => Assert.AreEqual(
-        $"The model has format version {version}; this version of the package reads 1 to 2. Update Microsoft.ML.PrefixConditioning to load it.",
+        $"The model has format version {version}; this version of the package reads 1 to 3. Update Microsoft.ML.PrefixConditioning to load it.",
         _saved.WithVersion(version).Fault());
 
     [TestMethod]
@@ -50,6 +50,36 @@ public sealed class ModelFileTests
         using var loaded = (PrefixClipTransformer)_saved.WithPart("settings.json", Encoding.UTF8.GetBytes(json.ToJsonString())).WithVersion(1).Load(out _);
         Assert.AreEqual(ImageNormalisation.Clip, loaded.Model.Settings.Normalisation);
         CollectionAssert.AreEqual(_model.EncodeText(["a red thing"])[0], loaded.EncodeText(["a red thing"])[0]);
+    }
+
+    [TestMethod]
+    public void Read_FileOfVersion2_HasNoSummaries()
+    {
+        using var loaded = (PrefixClipTransformer)_saved.WithVersion(2).Load(out _);
+        Assert.IsNull(loaded.Model.Summaries);
+        CollectionAssert.AreEqual(_model.EncodeText(["a red thing"])[0], loaded.EncodeText(["a red thing"])[0]);
+    }
+
+    [TestMethod]
+    public void Read_ModelWithSummaries_HasThem()
+    {
+        using var loaded = (PrefixClipTransformer)WithSummaries().Load(out _);
+        Assert.AreEqual(5, loaded.Model.Summaries![1].Count);
+        Assert.AreEqual(0.25, loaded.Model.Summaries[1].Mean[7]);
+        Assert.AreEqual(0.5, loaded.Model.Summaries[0].Variance[0]);
+        CollectionAssert.AreEqual(WithSummaries().Part("summaries.bin"), new SavedModel(loaded).Part("summaries.bin"));
+    }
+
+    [TestMethod]
+    public void Read_DamagedSummaries_NamesThePart()
+    {
+        var saved = WithSummaries();
+        var part = saved.Part("summaries.bin");
+        Assert.StartsWith("The part 'summaries.bin' of the model file cannot be read: ",
+            saved.WithPart("summaries.bin", part[..^1]).Fault());
+        part[0] = 3;
+        Assert.AreEqual("The part 'summaries.bin' of the model file cannot be read: It has summaries of 3 dataset types, the model has 2.",
+            saved.WithPart("summaries.bin", part).Fault());
     }
 
     [TestMethod]
@@ -139,6 +169,20 @@ public sealed class ModelFileTests
         Assert.DoesNotContain("Version=", text);
         return header;
     });
+
+    private static SavedModel WithSummaries()
+    {
+        var plain = ScoringModel.Create();
+        EmbeddingSummary Summary(long count) =>
+            new(count, [.. Enumerable.Repeat(0.25, 8)], [.. Enumerable.Repeat(0.5, 8)]);
+        TrainedModel? model = null;
+        plain.Lend(network => model = new TrainedModel(network, plain.Tokenizer, plain.Settings, plain.History)
+        {
+            Summaries = [Summary(4), Summary(5)],
+        });
+        using var transformer = new PrefixClipTransformer(new MLContext(1), model!);
+        return new SavedModel(transformer);
+    }
 
     private SavedModel WithSettings(string text, string replacement)
     {

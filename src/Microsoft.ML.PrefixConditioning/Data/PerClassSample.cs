@@ -1,0 +1,109 @@
+using System.Runtime.InteropServices;
+using Microsoft.ML.Data;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>The same number of randomly chosen rows of every class, as a view.</summary>
+internal sealed class PerClassSample : IDataView
+{
+    private const ulong SamplePurpose = 14;
+
+    private readonly IDataView _source;
+    private readonly HashSet<long> _rows;   // positions in the source, from 0
+
+    private PerClassSample(IDataView source, HashSet<long> rows) => (_source, _rows) = (source, rows);
+
+    /// <inheritdoc/>
+    /// <remarks>A shuffled source would have other rows at the chosen places.</remarks>
+    public bool CanShuffle => false;
+
+    /// <inheritdoc/>
+    public DataViewSchema Schema => _source.Schema;
+
+    /// <inheritdoc/>
+    public long? GetRowCount() => _rows.Count;
+
+    /// <summary>Reads the labels and chooses.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The label column is missing or has the wrong type.</exception>
+    /// <exception cref="InvalidDataException">There is no row with a label, or a class has fewer rows than are asked for.</exception>
+    public static PerClassSample Draw(IDataView source, int count, string labelColumn, int seed)
+    {
+        var byClass = RowsByClass(source, labelColumn);
+        if (byClass.Count == 0)
+            throw new InvalidDataException($"No row has a label in column '{labelColumn}'; pass labelled rows.");
+        string[] small = [.. byClass.Where(c => c.Value.Count < count).Select(c => $"{c.Key} ({c.Value.Count})")
+            .Order(StringComparer.Ordinal)];
+        if (small.Length > 0)
+            throw new InvalidDataException(
+                $"{count} row(s) of every class are asked for, and {small.Length} of {byClass.Count} class(es) have fewer: " +
+                $"{NearName.List(small)}. Ask for at most {byClass.Min(c => c.Value.Count)}, or leave these classes out.");
+        var chosen = new HashSet<long>();
+        // In the classes' ordinal order, so that the order of rows of different classes changes nothing.
+        foreach (var (place, name) in byClass.Keys.Order(StringComparer.Ordinal).Index())
+        {
+            var random = SeededRandom.Derive((ulong)seed, SamplePurpose, (ulong)place);
+            random.Shuffle(CollectionsMarshal.AsSpan(byClass[name]));
+            chosen.UnionWith(byClass[name].Take(count));
+        }
+        return new PerClassSample(source, chosen);
+    }
+
+    /// <inheritdoc/>
+    public DataViewRowCursor GetRowCursor(IEnumerable<DataViewSchema.Column> columnsNeeded, Random? rand = null) =>
+        new Cursor(_source.GetRowCursor(columnsNeeded), _rows);
+
+    /// <inheritdoc/>
+    public DataViewRowCursor[] GetRowCursorSet(IEnumerable<DataViewSchema.Column> columnsNeeded, int n, Random? rand = null) =>
+        [GetRowCursor(columnsNeeded, rand)];
+
+    private static Dictionary<string, List<long>> RowsByClass(IDataView source, string labelColumn)
+    {
+        var column = ColumnReader.RequireTextOrKey(source.Schema, labelColumn, "labelColumnName");
+        var byClass = new Dictionary<string, List<long>>(StringComparer.Ordinal);
+        var classes = byClass.GetAlternateLookup<ReadOnlySpan<char>>();
+        using var cursor = source.GetRowCursor([column]);
+        var getter = ColumnReader.TextGetter(cursor, column);
+        ReadOnlyMemory<char> label = default;
+        for (var row = 0L; cursor.MoveNext(); row++)
+        {
+            getter(ref label);
+            if (label.Span.IsWhiteSpace()) continue;
+            if (!classes.TryGetValue(label.Span, out var rows)) byClass.Add(label.ToString(), rows = []);
+            rows.Add(row);
+        }
+        return byClass;
+    }
+
+    private sealed class Cursor(DataViewRowCursor source, HashSet<long> rows) : DataViewRowCursor
+    {
+        private long _sourceRow = -1, _position = -1;
+
+        public override DataViewSchema Schema => source.Schema;
+        public override long Position => _position;
+        public override long Batch => source.Batch;
+
+        public override bool MoveNext()
+        {
+            while (source.MoveNext())
+            {
+                if (!rows.Contains(++_sourceRow)) continue;
+                _position++;
+                return true;
+            }
+            _position = -1;
+            return false;
+        }
+
+        public override bool IsColumnActive(DataViewSchema.Column column) => source.IsColumnActive(column);
+
+        public override ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column) => source.GetGetter<TValue>(column);
+
+        public override ValueGetter<DataViewRowId> GetIdGetter() => source.GetIdGetter();
+
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing) source.Dispose();
+            base.Dispose(disposing);
+        }
+    }
+}

@@ -1,0 +1,192 @@
+using Microsoft.ML.Data;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>The embeddings of a view's images, read and encoded once, and their labels where they are asked for.</summary>
+internal sealed class EncodedImages
+{
+    private const int ImagesPerPass = 64;
+    private const ulong SamplePurpose = 13;
+
+    private readonly TrainedModel _model;
+    private readonly ImageRequest _request;
+    private readonly List<float[]>[][] _embeddings;   // by image prefix, then by view; view 0 is the image itself
+    private readonly EmbeddingEncoder[] _encoders;
+
+    private EncodedImages(TrainedModel model, ImageRequest request)
+    {
+        (_model, _request) = (model, request);
+        _encoders = [.. request.ImagePrefixes.Select(p => new EmbeddingEncoder(model, p))];
+        _embeddings = [.. _encoders.Select(_ => Enumerable.Range(0, 1 + request.Views).Select(_ => new List<float[]>()).ToArray())];
+    }
+
+    /// <summary>N, the images that could be read and, where labels are asked for, have one.</summary>
+    public int Count => _embeddings[0][0].Count;
+
+    /// <summary>[N] labels; empty where they are not asked for.</summary>
+    public List<string> Labels { get; } = [];
+
+    /// <summary>Rows that were looked at.</summary>
+    public long Rows { get; private set; }
+
+    /// <summary>Rows without a label, where one is asked for.</summary>
+    public long MissingLabels { get; private set; }
+
+    /// <summary>Rows with a label, where one is asked for, whose image cannot be read.</summary>
+    public long UnreadableImages { get; private set; }
+
+    /// <summary>[N] embeddings of length D.</summary>
+    /// <param name="imagePrefix">One of the request's.</param>
+    /// <param name="view">0 for the images themselves, else one of their random views.</param>
+    public IReadOnlyList<float[]> Embeddings(PrefixSelection imagePrefix, int view = 0) =>
+        _embeddings[_request.ImagePrefixes.ToList().IndexOf(imagePrefix)][view];
+
+    /// <summary>Reads the view's images, or embeddings that the model gave before.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A column is missing or has the wrong type.</exception>
+    /// <exception cref="InvalidDataException">A label is none of the classes, or an image cannot be read and the policy is to
+    /// fail.</exception>
+    public static EncodedImages Read(TrainedModel model, IDataView view, ImageRequest request)
+    {
+        var image = ZeroShotColumns.RequireImage(view.Schema, request.ImageColumnName, model.Settings);
+        List<DataViewSchema.Column> columns = [image];
+        DataViewSchema.Column? label = request.LabelColumnName is not { } name ? null
+            : ColumnReader.RequireTextOrKey(view.Schema, name, nameof(ZeroShotClassificationOptions.LabelColumnName));
+        if (label is { } found) columns.Add(found);
+        var images = new EncodedImages(model, request);
+        var total = request.MaxRows == long.MaxValue ? 0 : view.GetRowCount() ?? CountRows(view);
+        using var cursor = view.GetRowCursor(columns);
+        var labelGetter = label is { } column ? ColumnReader.TextGetter(cursor, column) : null;
+        if (ColumnReader.IsImageColumn(image.Type)) images.ReadImages(cursor, ColumnReader.ImageGetter(cursor, image), labelGetter, total);
+        else images.ReadEmbeddings(cursor, cursor.GetGetter<VBuffer<float>>(image), labelGetter, total);
+        return images;
+    }
+
+    private void ReadImages(
+        DataViewRowCursor cursor, ValueGetter<ImageReference> getter, ValueGetter<ReadOnlyMemory<char>>? labelGetter, long total)
+    {
+        var pass = new List<(ImageReference Image, string Label, long Row)>();
+        long bytes = 0;
+        foreach (var row in ChosenRows(cursor, total))
+        {
+            if (ReadLabel(labelGetter, row) is not { } label) continue;
+            ImageReference image = default;
+            getter(ref image);
+            pass.Add((image, label, row));
+            bytes += image.Encoded?.Length ?? image.Pixels?.Length ?? 0;
+            if (pass.Count < ImagesPerPass && bytes < RowBatchReader.MaxImageBytes) continue;
+            Encode(pass);
+            pass.Clear();
+            bytes = 0;
+        }
+        Encode(pass);
+    }
+
+    private void ReadEmbeddings(
+        DataViewRowCursor cursor, ValueGetter<VBuffer<float>> getter, ValueGetter<ReadOnlyMemory<char>>? labelGetter, long total)
+    {
+        if (_request.Views > 0)
+            throw new ArgumentException(
+                $"Column '{_request.ImageColumnName}' has embeddings, of which no random views can be made; {nameof(PrefixCriterion)}." +
+                $"{nameof(PrefixCriterion.Consistency)} needs the images. Set {nameof(ZeroShotClassificationOptions.ImageColumnName)} " +
+                "to them, or choose another criterion.");
+        VBuffer<float> value = default;
+        foreach (var row in ChosenRows(cursor, total))
+        {
+            if (ReadLabel(labelGetter, row) is not { } label) continue;
+            getter(ref value);
+            float[] embedding = [.. value.DenseValues()];
+            if (Array.TrueForAll(embedding, float.IsFinite)) Add(label, (_, _) => embedding);
+            else UnreadableImages++;   // what the model gives for an image that it could not read
+        }
+    }
+
+    /// <summary>The rows to look at, counted from 1: all of them, or of a large view a sample that is the same every time.</summary>
+    /// <remarks>Source: Knuth, The Art of Computer Programming, volume 2, algorithm 3.4.2 S. A view may be sorted by class, so its first
+    /// rows would not do.</remarks>
+    private IEnumerable<long> ChosenRows(DataViewRowCursor cursor, long total)
+    {
+        var random = SeededRandom.Derive(0, SamplePurpose);
+        var left = _request.MaxRows;
+        for (var row = 1L; left > 0 && cursor.MoveNext(); row++)
+        {
+            var remaining = total - row + 1;
+            if (left < remaining && random.NextDouble() * remaining >= left) continue;
+            left--;
+            Rows++;
+            yield return row;
+        }
+    }
+
+    private static long CountRows(IDataView view)
+    {
+        using var cursor = view.GetRowCursor([]);
+        var count = 0L;
+        while (cursor.MoveNext()) count++;
+        return count;
+    }
+
+    /// <summary>The row's label; empty where none is asked for, null where it is missing.</summary>
+    private string? ReadLabel(ValueGetter<ReadOnlyMemory<char>>? getter, long row)
+    {
+        if (getter is null) return "";
+        ReadOnlyMemory<char> text = default;
+        getter(ref text);
+        if (text.Span.IsWhiteSpace())
+        {
+            MissingLabels++;
+            return null;
+        }
+        var label = text.ToString();
+        return _request.ClassNames.Contains(label) ? label : throw new InvalidDataException(
+            $"{RowBatchReader.RowName(row)}: the label '{label}' in column '{_request.LabelColumnName}' is not among the class names " +
+            $"{NearName.List(_request.ClassNames)}.{NearName.Question(label, _request.ClassNames)} Add it to them, correct it, or remove " +
+            "the row.");
+    }
+
+    private void Encode(List<(ImageReference Image, string Label, long Row)> pass)
+    {
+        if (pass.Count == 0) return;
+        ImageReference[] images = [.. pass.Select(p => p.Image)];
+        string Place(int i) => RowBatchReader.RowName(pass[i].Row);
+        var prepared = _encoders.Select(encoder => Enumerable.Range(0, 1 + _request.Views).Select(view => view == 0
+            ? encoder.Prepare(images, Place) : encoder.PrepareView(images, Place, pass[0].Row, view)).ToArray()).ToArray();
+        for (var i = 0; i < pass.Count; i++)
+        {
+            var place = i;
+            if (_request.BadImages == BadImagePolicy.Skip && !prepared[0][0].IsReadable(i)) UnreadableImages++;
+            else Add(pass[i].Label, (prefix, view) => prepared[prefix][view].Embedding(place, _encoders[prefix]).ToArray());
+        }
+    }
+
+    private void Add(string label, Func<int, int, float[]> embedding)
+    {
+        for (var prefix = 0; prefix < _embeddings.Length; prefix++)
+            for (var view = 0; view < _embeddings[prefix].Length; view++) _embeddings[prefix][view].Add(embedding(prefix, view));
+        if (_request.LabelColumnName is not null) Labels.Add(label);
+    }
+}
+
+/// <summary>What is to be read of a view.</summary>
+internal sealed record ImageRequest
+{
+    /// <summary>Column with images, or with embeddings of the model.</summary>
+    public required string ImageColumnName { get; init; }
+
+    /// <summary>The prefixes that images are to be encoded with, all different.</summary>
+    public required IReadOnlyList<PrefixSelection> ImagePrefixes { get; init; }
+
+    /// <summary>Whether an image that cannot be read is an error.</summary>
+    public required BadImagePolicy BadImages { get; init; }
+
+    /// <summary>Column with labels; null where none are needed.</summary>
+    public string? LabelColumnName { get; init; }
+
+    /// <summary>The labels that there may be.</summary>
+    public IReadOnlySet<string> ClassNames { get; init; } = new HashSet<string>();
+
+    /// <summary>Rows to look at, at most.</summary>
+    public long MaxRows { get; init; } = long.MaxValue;
+
+    /// <summary>Random views of every image besides the image itself.</summary>
+    public int Views { get; init; }
+}

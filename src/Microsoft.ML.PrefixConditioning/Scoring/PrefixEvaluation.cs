@@ -1,0 +1,50 @@
+using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>Scores one labelled view with several prefixes; images are encoded once.</summary>
+internal static class PrefixEvaluation
+{
+    private const string EmbeddingColumn = "ImageEmbedding";
+
+    /// <summary>Scores the view with each of the model's prefixes, none, and further selections.</summary>
+    public static PrefixComparison Run(
+        IHostEnvironment environment, MulticlassClassificationCatalog catalog, IDataView data, PrefixClipTransformer model,
+        ZeroShotClassificationOptions options, IEnumerable<PrefixSelection> further, int topK)
+    {
+        var classes = new PrefixedClasses(model.Model, options);
+        PrefixSelection[] prefixes = [.. model.DatasetTypes.Select(t => PrefixSelection.For(t.Name))
+            .Append(PrefixSelection.None).Concat(further).Distinct()];
+        foreach (var prefix in prefixes) PrefixResolution.Resolve(prefix, model.DatasetTypes);   // an error before the long step
+        var images = EncodedImages.Read(model.Model, data, new ImageRequest
+        {
+            ImageColumnName = options.ImageColumnName ?? model.Model.Settings.ImageColumnName,
+            LabelColumnName = options.LabelColumnName,
+            ClassNames = options.ClassNames.ToHashSet(StringComparer.Ordinal),
+            ImagePrefixes = [.. prefixes.Select(classes.ImagePrefix).Distinct()],
+            BadImages = BadImagePolicy.Skip,
+        });
+        if (images.Count == 0)
+            throw new InvalidDataException(
+                $"No row can be scored: of {images.Rows} rows {images.MissingLabels} have no label in column " +
+                $"'{options.LabelColumnName}' and {images.UnreadableImages} no image that can be read. Pass rows that have both.");
+        var metrics = prefixes.Select(prefix =>
+        {
+            var embeddings = images.Embeddings(classes.ImagePrefix(prefix));
+            var scored = Scored(environment, model, classes.Classifier(prefix, EmbeddingColumn), embeddings, images.Labels);
+            return new PrefixMetrics(prefix, catalog.Evaluate(scored, options.LabelColumnName, options.ScoreColumnName,
+                options.PredictedLabelColumnName, Math.Min(topK, classes.Count)));
+        });
+        return new PrefixComparison([.. metrics], images.Count, images.MissingLabels, images.UnreadableImages);
+    }
+
+    private static IDataView Scored(IHostEnvironment environment, PrefixClipTransformer model, ZeroShotClassifier classifier,
+        IReadOnlyList<float[]> embeddings, IReadOnlyList<string> labels)
+    {
+        var builder = new ArrayDataViewBuilder(environment);
+        builder.AddColumn(EmbeddingColumn, NumberDataViewType.Single, [.. embeddings]);
+        builder.AddColumn(classifier.LabelColumnName, [.. labels]);
+        return new ZeroShotClassificationTransformer(environment, model, classifier, ownsModel: false).Transform(builder.GetDataView());
+    }
+}

@@ -1,0 +1,59 @@
+using System.Numerics.Tensors;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>The class embeddings of one set of classes with any prefix: every single prefix passes the text tower once, blends are made of
+/// them.</summary>
+internal sealed class PrefixedClasses(TrainedModel model, ZeroShotClassificationOptions options)
+{
+    private readonly Dictionary<PrefixSelection, float[]> _single = [];
+    private readonly PromptTemplates _templates = options.PromptTemplates ?? PromptTemplates.Of([.. model.Settings.Templates]);
+
+    /// <summary>C.</summary>
+    public int Count { get; } = options.ClassNames.Count;
+
+    /// <summary>[C, D] row by row, unit length.</summary>
+    /// <exception cref="ArgumentException">The selection names a type that the model was not trained on, or none yet.</exception>
+    public float[] Embeddings(PrefixSelection prefix)
+    {
+        PrefixResolution.Resolve(prefix, model.Settings.DatasetTypes);
+        return prefix.Weights.Count <= 1 ? Single(prefix) : Blend(prefix);
+    }
+
+    /// <summary>The classifier with a prefix.</summary>
+    /// <param name="prefix">A selection that is made.</param>
+    /// <param name="imageColumn">Column with images or their embeddings.</param>
+    public ZeroShotClassifier Classifier(PrefixSelection prefix, string imageColumn) => new()
+    {
+        ClassNames = [.. options.ClassNames], Embeddings = Embeddings(prefix), Prefix = prefix,
+        LogitScale = (float)(options.LogitScale ?? model.LogitScale),
+        ImageColumnName = imageColumn, LabelColumnName = options.LabelColumnName,
+        ScoreColumnName = options.ScoreColumnName, PredictedLabelColumnName = options.PredictedLabelColumnName,
+    };
+
+    /// <summary>Which prefix the images get with a selection: of a blend the type with the largest weight; none where the vision tower has
+    /// no prefixes.</summary>
+    public PrefixSelection ImagePrefix(PrefixSelection prefix) => model.Settings.ImagePrefixLength == 0 || prefix.Weights.Count == 0
+        ? PrefixSelection.None : PrefixSelection.For(prefix.Weights.MaxBy(w => w.Weight).DatasetType);
+
+    private float[] Single(PrefixSelection prefix)
+    {
+        if (!_single.TryGetValue(prefix, out var embeddings))
+            _single.Add(prefix, embeddings = model.EncodeClasses(options.ClassNames, _templates, prefix));
+        return embeddings;
+    }
+
+    /// <summary>As <see cref="ClassEmbeddings"/> does it: the weighted mean, made unit length again.</summary>
+    private float[] Blend(PrefixSelection prefix)
+    {
+        var blend = new float[Count * model.Settings.Architecture.EmbeddingSize];
+        foreach (var (type, weight) in prefix.Weights)
+            TensorPrimitives.MultiplyAdd(Single(PrefixSelection.For(type)), (float)weight, blend, blend);
+        for (var c = 0; c < Count; c++)
+        {
+            var row = blend.AsSpan(c * blend.Length / Count, blend.Length / Count);
+            TensorPrimitives.Divide(row, Math.Max(TensorPrimitives.Norm(row), 1e-12f), row);   // libtorch's own guard for opposite prefixes
+        }
+        return blend;
+    }
+}

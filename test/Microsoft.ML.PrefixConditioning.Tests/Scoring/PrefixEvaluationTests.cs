@@ -1,0 +1,49 @@
+using Microsoft.ML.Data;
+
+namespace Microsoft.ML.PrefixConditioning.Tests;
+
+/// <summary>How a labelled view is read when prefixes are compared.</summary>
+[TestClass]
+public sealed class PrefixEvaluationTests
+{
+    [TestMethod]
+    [DataRow(0)]
+    [DataRow(2)]
+    public void ComparePrefixes_WithAndWithoutImagePrefixes_EqualsEveryClassifier(int imagePrefixLength)
+    {
+        using var data = new DrawnData(labelled: 24, captioned: 1);
+        using var model = new PrefixClipTransformer(data.Context, SmallModel.CreateTrained(imagePrefixLength: imagePrefixLength));
+        var classNames = data.Labelled.GetColumn<string>("Label").Distinct().ToArray();
+        var watched = new WatchedView(data.Labelled);
+        var blend = PrefixSelection.Blend(("caption", 1), ("classification", 3));
+
+        var comparison = data.Context.MulticlassClassification.ComparePrefixes(
+            watched, model, classNames, [blend, PrefixSelection.Caption]);
+
+        Assert.AreEqual("1 24", $"{watched.Opened} {watched.RowsRead}", "The view is read once, whatever the number of prefixes.");
+        Assert.HasCount(4, comparison.Prefixes, "A prefix that is given twice is compared once.");
+        foreach (var (prefix, metrics) in comparison.Prefixes)
+        {
+            var scored = data.Context.Transforms.ZeroShotClassification(model, classNames, prefix).Fit(data.Labelled)
+                .Transform(data.Labelled);
+            var expected = data.Context.MulticlassClassification.Evaluate(scored, topKPredictionCount: 5);
+            Assert.AreEqual(expected.LogLoss, metrics.LogLoss, 1e-4, $"{prefix}");
+            Assert.AreEqual(expected.MicroAccuracy, metrics.MicroAccuracy, 1e-12, $"{prefix}");
+        }
+        Assert.AreEqual(4, comparison.Prefixes.Select(p => p.Metrics.LogLoss).Distinct().Count(), "Every prefix is another classifier.");
+    }
+
+    [TestMethod]
+    public void RankPrefixes_ImagePrefixes_ScoresEachTypeOnItsOwnEmbeddings()
+    {
+        using var data = new DrawnData();
+        using var model = data.Fit(DrawnData.Options with { Epochs = 1, ImagePrefixLength = 2 });
+        var captioned = data.Context.Data.LoadFromEnumerable(data.Rows.Where(r => r.DatasetType == "caption"));
+        var options = new ZeroShotClassificationOptions { ClassNames = ["red square", "blue disc"] };
+
+        var ranking = data.Context.MulticlassClassification.RankPrefixes(captioned, model, options);
+
+        Assert.AreEqual(PrefixSelection.Caption, ranking[0].Prefix);
+        Assert.AreEqual(0, ranking[0].Score, 1e-6, "The images that the summary was taken from, with the prefix that they had then.");
+    }
+}
