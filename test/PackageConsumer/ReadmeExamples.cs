@@ -43,6 +43,22 @@ internal static class ReadmeExamples
         return probabilities;
     }
 
+    public static void FromPublished(MLContext mlContext, IDataView train)
+    {
+        // <readme 4>
+        // A published CLIP: weights, configuration and vocabulary in one folder. Its weights are where training starts.
+        var fineTune = mlContext.Transforms.PrefixClip(new PrefixClipOptions
+        {
+            InitialWeights = "clip-vit-base-patch32/", LearningRate = 1e-5, Epochs = 5, BatchSize = 64,
+        });
+        using PrefixClipTransformer tuned = fineTune.Fit(train);
+        var classifier = mlContext.Transforms.ZeroShotClassification(tuned, ["red apple", "grinning face"]).Fit(train);
+        classifier.SaveAsOnnx("classifier.onnx");                  // images in, probabilities out: ApplyOnnxModel runs it without libtorch
+        tuned.SaveSafetensors("tuned/", ClipLayout.HuggingFace);   // or OpenClip
+        classifier.SaveClassEmbeddings("classes.npy");             // for programs that know no prefixes
+        // </readme>
+    }
+
     public static IDataView OwnPictures(MLContext mlContext, IDataView labelled, IEnumerable<Picture> pictures)
     {
         // <readme 3>
@@ -54,7 +70,7 @@ internal static class ReadmeExamples
 
     public static IEstimator<ITransformer> NearPrefix(MLContext mlContext, PrefixClipTransformer model)
     {
-        // <readme 4>
+        // <readme 5>
         var near = mlContext.Transforms.ZeroShotClassification(model, ["red apple", "grinning face"], PrefixSelection.For("classification"));
         // </readme>
         return near;
