@@ -26,7 +26,10 @@ internal static class DrawnClip
             new DrawnDatasetSizes(LabelledPerClass: 50, Captioned: 1600, TestPerClass: 15, UnseenPerClass: 24));
         return arguments with
         {
-            Clip = clip, Labelled = yours.Classification, Captions = yours.CaptionTable, Images = yours.CaptionImages,
+            Clip = clip,
+            Labelled = yours.Classification,
+            Captions = yours.CaptionTable,
+            Images = yours.CaptionImages,
             Tests = [.. yours.Tests.Select(test => test.Folder)],
             Descriptions = yours.Tests.ToDictionary(test => test.Folder, test => test.Description),
             // A model of this size, trained for a minute, still has much to learn.
