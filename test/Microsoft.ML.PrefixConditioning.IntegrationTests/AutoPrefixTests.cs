@@ -61,11 +61,9 @@ public sealed class AutoPrefixTests
     public void Append_AutoInAPipeline_FitsSavesAndPredicts()
     {
         var images = _mlContext.Data.LoadFromEnumerable(Tiny.Data.Images.Select(i => new PathRow { Image = i.Path }));
+        var options = Options with { Prefix = PrefixSelection.Auto, ImageColumnName = "Picture" };
         var chain = _mlContext.Transforms.CopyColumns("Picture", "Image")
-            .Append(_mlContext.Transforms.ZeroShotClassification(Tiny.Model, Options with
-            {
-                Prefix = PrefixSelection.Auto, ImageColumnName = "Picture",
-            }))
+            .Append(_mlContext.Transforms.ZeroShotClassification(Tiny.Model, options))
             .Append(_mlContext.Transforms.Conversion.MapKeyToValue("Name", "PredictedLabel"));
         var fitted = chain.Fit(images);
         var expected = fitted.Transform(images).GetColumn<string>("Name").First();
