@@ -16,13 +16,17 @@ internal sealed class ClipModel : IDisposable
     {
         _weights = weights;
         Shape = shape;
-        Vision = shape.Architecture.ResNet is null
-            ? new VisionTower(weights, shape.Architecture, shape.DatasetTypes, shape.ImagePrefixLength, fastPaths) : new ResNetTower(weights, shape.Architecture);
+        Vision = shape.Architecture switch
+        {
+            { ResNet: not null } => new ResNetTower(weights, shape.Architecture),
+            { Swin: not null } => new SwinTower(weights, shape.Architecture),
+            _ => new VisionTower(weights, shape.Architecture, shape.DatasetTypes, shape.ImagePrefixLength, fastPaths),
+        };
         Text = new TextTower(weights, shape.Architecture, shape.VocabularySize, shape.DatasetTypes, shape.PrefixLength, fastPaths);
         LogitScale = weights.Constant("logit_scale", InitialLogitScale);
         weights.Seal();
         if (!fastPaths.HasFlag(FastPaths.FusedTowers) || weights.Device.type != TorchSharp.DeviceType.CPU) return;
-        _fusedVision = Vision is VisionTower vision ? new FusedVisionTower(vision) : null;   // a ResNet is libtorch's alone
+        _fusedVision = Vision is VisionTower vision ? new FusedVisionTower(vision) : null;   // a ResNet and a Swin are libtorch's alone
         _fusedText = new FusedTextTower(Text);
     }
 

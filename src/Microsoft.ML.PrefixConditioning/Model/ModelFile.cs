@@ -6,13 +6,14 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <remarks>
 /// Main stream: i32 format version, i32 number of parts, then per part its name and the SHA-256 of its bytes.
 /// Parts, each a binary stream of its own: settings (JSON), vocabulary, weights (safetensors), history.
-/// Version 2 added the mean and standard deviation of pixels to the settings.
+/// Version 2 added the mean and standard deviation of pixels to the settings, version 3 a Swin's stages; a model without them is written
+/// as version 2, so that older versions of the package read it.
 /// A file of a newer version, a missing part and a changed byte are each refused with an error that says so.
 /// </remarks>
 internal static class ModelFile
 {
-    /// <summary>Version that this code writes, and the newest that it reads.</summary>
-    public const int FormatVersion = 2;
+    /// <summary>The newest version that this code writes and reads.</summary>
+    public const int FormatVersion = 3;
 
     private const string SettingsPart = "settings.json", VocabularyPart = "vocabulary.bin";
     private const string WeightsPart = "weights.safetensors", HistoryPart = "history.bin";
@@ -29,7 +30,7 @@ internal static class ModelFile
             (WeightsPart, model.WriteWeights),
             (HistoryPart, stream => WriteHistory(stream, model.History)),
         };
-        context.Writer.Write(FormatVersion);
+        context.Writer.Write(model.Settings.Architecture.Swin is null ? 2 : FormatVersion);
         context.Writer.Write(parts.Length);
         foreach (var (name, write) in parts)
         {
