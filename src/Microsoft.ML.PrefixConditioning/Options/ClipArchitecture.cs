@@ -4,8 +4,9 @@ namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Sizes of the two towers. Start from a preset and change what you need: <c>ClipArchitecture.Tiny with { ImageSize = 64 }</c>.</summary>
 /// <remarks>
-/// Both towers are pre-norm transformers as open_clip v3.3.0 builds them, unless <see cref="ResNet"/> or <see cref="Swin"/> is set. The presets ViT-B/32, ViT-B/16 and ViT-L/14 are the
-/// CLIP paper's (arXiv 2103.00020, table 20), ViT-H/14 is open_clip's; Tiny and Small are sized for training on a processor.
+/// Both towers are pre-norm transformers as open_clip v3.3.0 builds them, unless <see cref="ResNet"/> or <see cref="Swin"/> is set. The
+/// presets ViT-B/32, ViT-B/16 and ViT-L/14 are the CLIP paper's (arXiv 2103.00020, table 20), ViT-H/14 is open_clip's; Tiny, Small and
+/// SmallSwin are sized for training on a processor.
 /// </remarks>
 public sealed record ClipArchitecture
 {
