@@ -29,10 +29,11 @@ internal sealed unsafe class MatrixBuffer : IDisposable
         if (_view is { } view && view.shape[0] == rows && view.shape[1] == columns) return this;
         _view?.Dispose();
         _view = null;
-        if (rows * columns > Capacity)
+        if (_memory is null || rows * columns > Capacity)
         {
             _memory?.Dispose();
             _memory = null;
+            Data = null;   // if there is no memory left, nothing may point at the old
             _memory = empty(rows * columns, ScalarType.Float32).DetachFromDisposeScope();
             Data = Pointer(_memory);
             LargePages.Advise((nint)Data, rows * columns * sizeof(float));

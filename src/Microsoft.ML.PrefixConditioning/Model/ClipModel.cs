@@ -16,14 +16,19 @@ internal sealed class ClipModel : IDisposable
     {
         _weights = weights;
         Shape = shape;
-        Vision = shape.Architecture.ResNet is null
-            ? new VisionTower(weights, shape.Architecture, shape.DatasetTypes, shape.ImagePrefixLength, fastPaths) : new ResNetTower(weights, shape.Architecture);
+        Vision = shape.Architecture switch
+        {
+            { ResNet: not null } => new ResNetTower(weights, shape.Architecture),
+            { Swin: not null } => new SwinTower(weights, shape.Architecture),
+            _ => new VisionTower(weights, shape.Architecture, shape.DatasetTypes, shape.ImagePrefixLength, fastPaths),
+        };
         Text = new TextTower(weights, shape.Architecture, shape.VocabularySize, shape.DatasetTypes, shape.PrefixLength, fastPaths);
         LogitScale = weights.Constant("logit_scale", InitialLogitScale);
         weights.Seal();
         if (!fastPaths.HasFlag(FastPaths.FusedTowers) || weights.Device.type != TorchSharp.DeviceType.CPU) return;
-        _fusedVision = Vision is VisionTower vision ? new FusedVisionTower(vision) : null;   // a ResNet is libtorch's alone
-        _fusedText = new FusedTextTower(Text);
+        if (Vision is VisionTower vision && vision.Positions.shape[0] + shape.ImagePrefixLength <= FusedBlocks.LongestSequence)
+            _fusedVision = new FusedVisionTower(vision);   // a ResNet and a Swin are libtorch's alone
+        if (shape.Architecture.ContextLength + shape.PrefixLength <= FusedBlocks.LongestSequence) _fusedText = new FusedTextTower(Text);
     }
 
     /// <summary>A new model with the reference's initial values, drawn from the seed.</summary>
@@ -92,8 +97,21 @@ internal sealed class ClipModel : IDisposable
     public ITowerPass BeginTexts(Tensor ids, Tensor? datasetTypes) => _fusedText is { } tower
         ? new FusedPass<TextInput>(tower, TextInputOf(ids, datasetTypes)) : new GraphPass(EncodeTexts(ids, datasetTypes));
 
-    private VisionInput InputOf(Tensor images, Tensor? datasetTypes) =>
-        new(images.contiguous(), Shape.ImagePrefixLength == 0 ? null : datasetTypes?.data<long>().ToArray());
+    // The fused towers read memory by address: what does not fit the weights must not get there.
+    private VisionInput InputOf(Tensor images, Tensor? datasetTypes)
+    {
+        var size = Shape.Architecture.ImageSize;
+        return images.shape is [_, 3, var height, var width] && height == size && width == size
+            ? new(images.contiguous(), Shape.ImagePrefixLength == 0 ? null : TypesOf(datasetTypes)) : throw new ArgumentException(
+                $"Images are [{string.Join(", ", images.shape)}]; this model takes [N, 3, {size}, {size}].", nameof(images));
+    }
+
+    private long[]? TypesOf(Tensor? datasetTypes)
+    {
+        var types = datasetTypes?.data<long>().ToArray();
+        return types is null || types.All(t => t >= 0 && t < Shape.DatasetTypes) ? types : throw new ArgumentOutOfRangeException(
+            nameof(datasetTypes), $"A dataset type is {types.First(t => t < 0 || t >= Shape.DatasetTypes)}; this model has {Shape.DatasetTypes}, counted from 0.");
+    }
 
     /// <summary>Every text up to its end token, which has the largest id; its first place counts.</summary>
     private TextInput TextInputOf(Tensor ids, Tensor? datasetTypes)
@@ -103,7 +121,9 @@ internal sealed class ClipModel : IDisposable
         var texts = values.Chunk(length).Select(row => Array.ConvertAll(row[..(Array.IndexOf(row, row.Max()) + 1)], id => (int)id)).ToArray();
         if (values.Any(id => id < 0 || id >= Text.Tokens.shape[0]))
             throw new ArgumentOutOfRangeException(nameof(ids), $"A token id is {values.Max()}, the vocabulary has {Text.Tokens.shape[0]}; use the model's own tokenizer.");
-        return new TextInput(texts, Text.Prefixes is null ? null : datasetTypes?.data<long>().ToArray());
+        if (texts.FirstOrDefault(t => t.Length > Shape.Architecture.ContextLength) is { } text)
+            throw new ArgumentException($"A text has {text.Length} tokens; this model takes at most {Shape.Architecture.ContextLength}.", nameof(ids));
+        return new TextInput(texts, Text.Prefixes is null ? null : TypesOf(datasetTypes));
     }
 
     private static Tensor ToUnitLength(Func<Tensor> features)

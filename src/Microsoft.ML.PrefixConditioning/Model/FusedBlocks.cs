@@ -6,6 +6,9 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>A tower's blocks on a processor: token rows of all sequences to one row per sequence, and back.</summary>
 internal sealed unsafe class FusedBlocks : IDisposable
 {
+    /// <summary>Tokens of a sequence at most. Beyond, the scores of one head would not fit into an array; libtorch goes on there.</summary>
+    public const long LongestSequence = 8192;
+
     private const long MostKeptValues = 1L << 27;   // half a gigabyte: larger memory is given back after use
 
     private readonly FusedBlock[] _blocks;

@@ -9,6 +9,7 @@ internal sealed class FusedPass<TInput> : ITowerPass
     private readonly TInput _input;
     private readonly TowerMemory _memory;
     private readonly Tensor _pooled;
+    private bool _disposed;
 
     /// <param name="tower">The tower.</param>
     /// <param name="input">What is encoded; tensors in it must live as long as the pass.</param>
@@ -25,6 +26,7 @@ internal sealed class FusedPass<TInput> : ITowerPass
         }
         catch
         {
+            _pooled?.Dispose();
             _memory.Dispose();
             throw;
         }
@@ -47,6 +49,8 @@ internal sealed class FusedPass<TInput> : ITowerPass
     /// <inheritdoc/>
     public void Dispose()
     {
+        if (_disposed) return;   // memory that is given back twice would go to two passes
+        _disposed = true;
         Embeddings.Dispose();
         _pooled.Dispose();
         _tower.Blocks.Return(_memory);

@@ -6,8 +6,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <remarks>
 /// Main stream: i32 format version, i32 number of parts, then per part its name and the SHA-256 of its bytes.
 /// Parts, each a binary stream of its own: settings (JSON), vocabulary, weights (safetensors), history.
-/// Version 2 added the mean and standard deviation of pixels to the settings; version 3 an optional part, summaries of the training images'
-/// embeddings.
+/// Version 2 added the mean and standard deviation of pixels to the settings; version 3 a Swin's stages, and an optional part, summaries
+/// of the training images' embeddings.
 /// A file of a newer version, a missing part and a changed byte are each refused with an error that says so.
 /// </remarks>
 internal static class ModelFile

@@ -1,14 +1,17 @@
+using System.Text.Json.Serialization;
+
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Sizes of the two towers. Start from a preset and change what you need: <c>ClipArchitecture.Tiny with { ImageSize = 64 }</c>.</summary>
 /// <remarks>
-/// Both towers are pre-norm transformers as open_clip v3.3.0 builds them. The presets ViT-B/32, ViT-B/16 and ViT-L/14 are the
-/// CLIP paper's (arXiv 2103.00020, table 20), ViT-H/14 is open_clip's; Tiny and Small are sized for training on a processor.
+/// Both towers are pre-norm transformers as open_clip v3.3.0 builds them, unless <see cref="ResNet"/> or <see cref="Swin"/> is set. The
+/// presets ViT-B/32, ViT-B/16 and ViT-L/14 are the CLIP paper's (arXiv 2103.00020, table 20), ViT-H/14 is open_clip's; Tiny, Small and
+/// SmallSwin are sized for training on a processor.
 /// </remarks>
 public sealed record ClipArchitecture
 {
     // Far above every published model; they keep the sizes that follow from these within 64 bits, also for a file from anywhere.
-    private const int MaxLength = 4096, MaxWidth = 16384, MaxLayers = 256;
+    internal const int MaxLength = 4096, MaxWidth = 16384, MaxLayers = 256;
 
     /// <summary>Side of the square input image.</summary>
     /// <value>Pixels; a multiple of <see cref="PatchSize"/>, at most 4096. Default 224.</value>
@@ -66,6 +69,15 @@ public sealed record ClipArchitecture
     /// </value>
     public ResNetStages? ResNet { get; init; }
 
+    /// <summary>Blocks of the stages of a Swin transformer as the vision tower; then the other sizes have their meaning there.</summary>
+    /// <value>
+    /// Null for a vision transformer. With a Swin, <see cref="VisionWidth"/> and <see cref="VisionHeads"/> are those of the first stage, which
+    /// double from stage to stage, and <see cref="VisionLayers"/> is the number of blocks of all stages. Its blocks always use the exact GELU;
+    /// <see cref="Activation"/> is the text tower's. Default null. A saved model with one has format version 3.
+    /// </value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public SwinStages? Swin { get; init; }
+
     /// <summary>About 2 M parameters at 48 x 48 pixels: trains in a minute or two on two processor cores.</summary>
     public static ClipArchitecture Tiny { get; } = new()
     {
@@ -106,6 +118,24 @@ public sealed record ClipArchitecture
         ResNet = new ResNetStages(3, 4, 6, 3), VisionWidth = 64, VisionLayers = 4, VisionHeads = 32, EmbeddingSize = 1024, Activation = ClipActivation.QuickGelu,
     };
 
+    /// <summary>
+    /// Swin-T with CLIP's text tower, the model of the prefix-conditioning paper: 91 M parameters with CLIP's vocabulary, 224 x 224 pixels.
+    /// </summary>
+    /// <remarks>
+    /// Source: arXiv 2103.14030, table 7, and UniCL's configuration of Swin-T (arXiv 2204.03610), but for its stochastic depth of 0.2, which
+    /// this package does not have.
+    /// </remarks>
+    public static ClipArchitecture SwinT { get; } = new()
+    {
+        PatchSize = 4, VisionWidth = 96, VisionLayers = 12, VisionHeads = 3, Swin = new SwinStages(2, 2, 6, 2),
+    };
+
+    /// <summary><see cref="Small"/> with a Swin of three stages as its vision tower; much smaller than the published Swin-S.</summary>
+    public static ClipArchitecture SmallSwin { get; } = Small with
+    {
+        PatchSize = 4, VisionWidth = 48, VisionLayers = 6, VisionHeads = 3, Swin = new SwinStages(2, 2, 2) { WindowSize = 4 },
+    };
+
     /// <summary>Every fault of these sizes, in a user's words; empty when they fit together.</summary>
     internal IEnumerable<string> Faults()
     {
@@ -121,6 +151,7 @@ public sealed record ClipArchitecture
         if (ResNet is { } stages && (stages.ToArray().Any(n => n is < 1 or > MaxLayers) || VisionLayers != 4 || PatchSize != 32 || VisionWidth % 2 != 0))
             yield return $"{nameof(ResNet)} is {stages} with {nameof(VisionLayers)} {VisionLayers}, {nameof(PatchSize)} {PatchSize} and {nameof(VisionWidth)} {VisionWidth}; " +
                 $"a stage has 1 to {MaxLayers} blocks, there are 4 layers, the patch size is 32 and the width even.";
+        foreach (var fault in Swin?.Faults(this) ?? []) yield return fault;
         foreach (var (name, value, most) in new[]
         {
             (nameof(ImageSize), ImageSize, MaxLength), (nameof(ContextLength), ContextLength, MaxLength),

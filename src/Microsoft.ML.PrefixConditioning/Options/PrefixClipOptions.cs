@@ -254,6 +254,7 @@ public sealed record PrefixClipOptions
         if (Architecture.ResNet is not null && InitialWeights is null)
             yield return $"{nameof(Architecture)} has a ResNet, whose batch normalisation keeps its statistics: it can only start from {nameof(InitialWeights)}.";
         if (Architecture.ResNet is not null && ImagePrefixLength != 0) yield return $"{nameof(ImagePrefixLength)} is {ImagePrefixLength}; a ResNet takes no prefix, so it must be 0.";
+        if (Architecture.Swin is not null && ImagePrefixLength != 0) yield return $"{nameof(ImagePrefixLength)} is {ImagePrefixLength}; a Swin takes no prefix, so it must be 0.";
         foreach (var fault in FreezingFaults()) yield return fault;
         foreach (var fault in DatasetTypeFaults()) yield return fault;
         foreach (var (property, length) in new[] { (nameof(PrefixLength), PrefixLength), (nameof(ImagePrefixLength), ImagePrefixLength) })

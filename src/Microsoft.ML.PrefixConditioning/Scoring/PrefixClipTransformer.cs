@@ -139,6 +139,7 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
     /// </remarks>
     /// <exception cref="ArgumentException">The folder's name is empty, or the layout is none.</exception>
     /// <exception cref="IOException">A file cannot be written.</exception>
+    /// <exception cref="NotSupportedException">The vision tower is a Swin.</exception>
     /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
     public void SaveSafetensors(string folder, ClipLayout layout = ClipLayout.OpenClip)
     {
@@ -146,6 +147,9 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
         if (!Enum.IsDefined(layout)) throw new ArgumentException($"The layout is {(int)layout}; use a member of {nameof(ClipLayout)}.", nameof(layout));
         if (layout == ClipLayout.HuggingFace && Architecture.ResNet is not null)
             throw new ArgumentException("Hugging Face's CLIPModel has no ResNet tower; save this model in open_clip's layout.", nameof(layout));
+        if (Architecture.Swin is not null)
+            throw new NotSupportedException(
+                "Models with a Swin vision tower have no place in open_clip's or Hugging Face's layout; save this one with mlContext.Model.Save.");
         Model.Export(folder, layout);
     }
 
@@ -173,7 +177,7 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
     /// </remarks>
     /// <exception cref="ArgumentException">The path is empty, or the prefix names a type that the model was not trained on.</exception>
     /// <exception cref="IOException">The file cannot be written; an older one is still whole.</exception>
-    /// <exception cref="NotSupportedException">The vision tower is a ResNet.</exception>
+    /// <exception cref="NotSupportedException">The vision tower is a ResNet or a Swin.</exception>
     public void SaveImageEncoderAsOnnx(string path, PrefixSelection? prefix = null, PixelValues pixels = PixelValues.Normalised) =>
         Model.Lend(network => OnnxExport.ImageEncoder(_model, network, prefix, pixels).Write(path));
 

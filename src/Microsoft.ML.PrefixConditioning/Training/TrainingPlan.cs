@@ -6,13 +6,14 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>Which weights a run trains, and how fast each learns.</summary>
 /// <remarks>
 /// A tower of L blocks has the layers 0 (embeddings, first norm), 1 to L (blocks) and L + 1 (last norm). With layer decay d, layer i learns
-/// with the rate times d^(L + 1 - i). A ResNet's layers are its stem (0), its four stages and the attention pooling. Projections, prefixes
-/// and the logit scale belong to no layer and have the whole rate, prefixes times their own factor. Source: ELECTRA (arXiv 2003.10555), in
+/// with the rate times d^(L + 1 - i). A ResNet's layers are its stem (0), its four stages and the attention pooling; a Swin's blocks are
+/// counted through all stages, and what merges patches after a stage belongs to its last block. Projections, prefixes and the logit scale
+/// belong to no layer and have the whole rate, prefixes times their own factor. Source: ELECTRA (arXiv 2003.10555), in
 /// the form of BEiT (arXiv 2106.08254).
 /// </remarks>
 internal static class TrainingPlan
 {
-    private static readonly string[] LastParts = ["visual.ln_post.", "visual.attnpool.", "ln_final."];
+    private static readonly string[] LastParts = ["visual.ln_post.", "visual.attnpool.", "visual.norm.", "ln_final."];
 
     /// <summary>The weights to train; the others are cut off from gradients.</summary>
     /// <exception cref="ArgumentException">The options freeze everything.</exception>
@@ -37,7 +38,7 @@ internal static class TrainingPlan
         if (!options.TrainableParts.HasFlag(part) || ModelWeights.IsStatistic(name)) return false;
         return part switch
         {
-            TrainableParts.Vision => IsAbove(LayerOf(name, options.Architecture.VisionLayers), options.FrozenVisionLayers),
+            TrainableParts.Vision => IsAbove(VisionLayerOf(name, options.Architecture), options.FrozenVisionLayers),
             TrainableParts.Text => IsAbove(LayerOf(name, options.Architecture.TextLayers), options.FrozenTextLayers),
             _ => true,
         };
@@ -47,8 +48,7 @@ internal static class TrainingPlan
     public static double RateFactor(string name, PrefixClipOptions options) => PartOf(name) switch
     {
         TrainableParts.Prefixes => options.PrefixLearningRateFactor,
-        TrainableParts.Vision => Decay(options.LayerDecay, LayerOf(name, options.Architecture.VisionLayers),
-            options.Architecture.VisionLayers),
+        TrainableParts.Vision => Decay(options.LayerDecay, VisionLayerOf(name, options.Architecture), options.Architecture.VisionLayers),
         TrainableParts.Text => Decay(options.LayerDecay, LayerOf(name, options.Architecture.TextLayers), options.Architecture.TextLayers),
         _ => 1,
     };
@@ -57,7 +57,7 @@ internal static class TrainingPlan
     public static TrainableParts PartOf(string name) => name switch
     {
         "logit_scale" => TrainableParts.LogitScale,
-        "visual.proj" or "text_projection" or "visual.attnpool.c_proj.weight" or "visual.attnpool.c_proj.bias" =>
+        "visual.proj" or "visual.head.weight" or "text_projection" or "visual.attnpool.c_proj.weight" or "visual.attnpool.c_proj.bias" =>
             TrainableParts.Projections,
         ArchitectureInference.TextPrefixName or ArchitectureInference.ImagePrefixName => TrainableParts.Prefixes,
         _ when name.StartsWith("visual.", StringComparison.Ordinal) => TrainableParts.Vision,
@@ -67,6 +67,17 @@ internal static class TrainingPlan
     private static bool IsAbove(int layer, int frozen) => frozen == 0 || layer > frozen;
 
     private static double Decay(double decay, int layer, int layers) => Math.Pow(decay, layers + 1 - layer);
+
+    /// <summary>Layer of a weight of the vision tower, 0 to L + 1.</summary>
+    private static int VisionLayerOf(string name, ClipArchitecture architecture)
+    {
+        const string Features = "visual.features.";   // 0 the patches; then by turns a stage, and what merges patches after it
+        if (architecture.Swin is null || !name.StartsWith(Features, StringComparison.Ordinal)) return LayerOf(name, architecture.VisionLayers);
+        var parts = name[Features.Length..].Split('.');
+        var feature = int.Parse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture);
+        var earlier = architecture.Swin.ToArray().Take(feature / 2).Sum();
+        return feature % 2 == 0 ? earlier : earlier + 1 + int.Parse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture);
+    }
 
     /// <summary>Layer of a tower's weight, 0 to L + 1.</summary>
     private static int LayerOf(string name, int layers)

@@ -106,7 +106,7 @@ public sealed class FusedTowerTests
         Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => model.EncodeTexts(tensor(new long[,] { { -1, 49 } }), null));
     }
 
-    private static (Tensor Images, Tensor Ids, Tensor Types) Batch(ClipModelShape shape, int count, int length)
+    internal static (Tensor Images, Tensor Ids, Tensor Types) Batch(ClipModelShape shape, int count, int length)
     {
         var random = new Random(count);
         var size = shape.Architecture.ImageSize;
@@ -122,7 +122,7 @@ public sealed class FusedTowerTests
         return (tensor(pixels, [count, 3, size, size]), tensor(ids, [count, length]), tensor(types));
     }
 
-    private static (Tensor Images, Tensor Texts, Dictionary<string, Tensor> Gradients) Gradients(ClipModel model, Tensor images, Tensor ids, Tensor types, bool clear = true)
+    internal static (Tensor Images, Tensor Texts, Dictionary<string, Tensor> Gradients) Gradients(ClipModel model, Tensor images, Tensor ids, Tensor types, bool clear = true)
     {
         if (clear)
             foreach (var (_, weight) in model.Weights) weight.grad = null;
@@ -135,7 +135,7 @@ public sealed class FusedTowerTests
         return (image.detach().clone(), text.detach().clone(), model.Weights.Where(w => w.Value.grad is not null).ToDictionary(w => w.Key, w => w.Value.grad!.clone()));
     }
 
-    private static void AreClose(Tensor expected, Tensor actual, string what)
+    internal static void AreClose(Tensor expected, Tensor actual, string what)
     {
         var scale = Math.Max(1e-3, expected.abs().max().ToDouble());
         Assert.IsLessThan(2e-5 * scale, (expected - actual).abs().max().ToDouble(), what);

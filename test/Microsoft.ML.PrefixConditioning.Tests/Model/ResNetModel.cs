@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using static TorchSharp.torch;
 
@@ -36,16 +35,12 @@ internal static class ResNetModel
 
     private static float[] Values(string name, long[] shape)
     {
-        var seed = 0xcbf29ce484222325UL;
-        foreach (var b in Encoding.UTF8.GetBytes(name)) seed = (seed ^ b) * 0x100000001b3UL;
         var values = new float[shape.Aggregate(1L, (a, b) => a * b)];
         var scale = Math.Sqrt((shape.Length == 4 ? 24.0 : 12.0) / Math.Max(1, shape.Skip(1).Aggregate(1L, (a, b) => a * b)));
+        var uniform = NamedNumbers.Uniform(name, values.Length);
         for (var i = 0; i < values.Length; i++)
         {
-            var z = seed + (ulong)(i + 1) * 0x9E3779B97F4A7C15UL;
-            z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9UL;
-            z = (z ^ (z >> 27)) * 0x94D049BB133111EBUL;
-            var u = ((z ^ (z >> 31)) >> 40) / 16777216.0 - 0.5;
+            var u = uniform[i];
             values[i] = (float)(name switch
             {
                 "images" => u * 4,

@@ -1,0 +1,64 @@
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>Swin transformer: images to embeddings.</summary>
+/// <remarks>
+/// Source: "Swin Transformer" (arXiv 2103.14030), figure 3, as built by torchvision 0.14 (<c>SwinTransformer</c>), whose names and initial
+/// values the weights have; its classes' layer is the projection here, without a bias, as in UniCL (arXiv 2204.03610). N images, S image
+/// size, p patch size, W width of the first stage, C = 2^(stages - 1) W width of the last, D embedding size.
+/// </remarks>
+internal sealed class SwinTower : IVisionTower
+{
+    private readonly long _patchSize, _window;
+    private readonly long[] _relativePositions;
+    private readonly (Tensor Weight, Tensor Bias) _patches;
+    private readonly LayerNorm _patchNorm, _lastNorm;
+    private readonly (SwinBlock[] Blocks, SwinMerging? Merging)[] _stages;
+    private readonly Tensor _projection;
+
+    public SwinTower(ModelWeights weights, ClipArchitecture architecture)
+    {
+        var swin = architecture.Swin!;
+        (_patchSize, _window, _relativePositions) = (architecture.PatchSize, swin.WindowSize, SwinWindows.RelativePositions(swin.WindowSize));
+        long width = architecture.VisionWidth, heads = architecture.VisionHeads;
+        var bound = 1 / Math.Sqrt(3.0 * _patchSize * _patchSize);   // torch's default for a convolution
+        _patches = (weights.Uniform("visual.features.0.0.weight", bound, width, 3, _patchSize, _patchSize),
+            weights.Uniform("visual.features.0.0.bias", bound, width));
+        _patchNorm = new LayerNorm(weights, "visual.features.0.2", width);
+        var blocks = swin.ToArray();
+        _stages = new (SwinBlock[], SwinMerging?)[blocks.Length];
+        for (var stage = 0; stage < blocks.Length; stage++, width *= 2, heads *= 2)
+        {
+            var stageBlocks = new SwinBlock[blocks[stage]];
+            for (var i = 0; i < stageBlocks.Length; i++)
+                stageBlocks[i] = new SwinBlock(
+                    weights, $"visual.features.{2 * stage + 1}.{i}", width, heads, _window, shifted: i % 2 == 1, architecture.MlpRatio);
+            if (stage == blocks.Length - 1) _stages[stage] = (stageBlocks, null);
+            else _stages[stage] = (stageBlocks, new SwinMerging(weights, $"visual.features.{2 * stage + 2}", width));
+        }
+        _lastNorm = new LayerNorm(weights, "visual.norm", width / 2);
+        _projection = weights.Normal("visual.head.weight", 0.02, architecture.EmbeddingSize, width / 2);
+    }
+
+    /// <summary>Embeddings, not yet of unit length.</summary>
+    /// <param name="images">[N, 3, S, S] normalised pixels.</param>
+    /// <param name="datasetTypes">Not used: this tower has no prefixes.</param>
+    /// <returns>[N, D].</returns>
+    public Tensor Forward(Tensor images, Tensor? datasetTypes)
+    {
+        using var scope = NewDisposeScope();
+        var relativePositions = tensor(_relativePositions, device: images.device);
+        var x = F.conv2d(images, _patches.Weight, _patches.Bias, strides: [_patchSize, _patchSize]);     // [N, W, S/p, S/p]
+        x = _patchNorm.Forward(x.permute(0, 2, 3, 1));                                                   // [N, S/p, S/p, W]
+        foreach (var (blocks, merging) in _stages)
+        {
+            var windows = new SwinWindows(x.shape[1], _window);
+            var mask = windows.Shift > 0 && blocks.Length > 1 ? windows.Mask(x.device) : null;
+            foreach (var block in blocks) x = block.Forward(x, windows, relativePositions, mask);
+            if (merging is not null) x = merging.Forward(x);
+        }
+        return F.linear(_lastNorm.Forward(x).mean([1, 2]), _projection).MoveToOuterDisposeScope();       // [N, C] -> [N, D]
+    }
+}

@@ -1,0 +1,47 @@
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>Blocks of the stages of a Swin transformer, and its windows; Swin-T has 2, 2, 6 and 2 blocks.</summary>
+/// <param name="First">Blocks of the first stage, whose positions are the patches.</param>
+/// <param name="Second">
+/// Blocks of the second stage, at half the height and width, with twice the width and heads; 0 leaves it and those after it out.
+/// </param>
+/// <param name="Third">Blocks of the third stage, at a quarter.</param>
+/// <param name="Fourth">Blocks of the fourth stage, at an eighth.</param>
+/// <remarks>Source: "Swin Transformer" (arXiv 2103.14030), section 3.1 and figure 3.</remarks>
+public sealed record SwinStages(int First, int Second = 0, int Third = 0, int Fourth = 0)
+{
+    private const int MaxWindow = 32;   // 1,024 positions look at each other then
+
+    /// <summary>Side of the square windows inside which positions look at each other; every second block shifts them by half.</summary>
+    /// <value>
+    /// Positions, 1 to 32. Where it does not divide a stage's side, that is padded with zeros; where the stage is not larger, nothing is
+    /// shifted. Default 7 (arXiv 2103.14030, section 3.3).
+    /// </value>
+    public int WindowSize { get; init; } = 7;
+
+    /// <summary>Blocks of each stage that there is.</summary>
+    internal int[] ToArray() => [.. new[] { First, Second, Third, Fourth }.TakeWhile(n => n > 0)];
+
+    /// <summary>Every fault of these stages in an architecture.</summary>
+    internal IEnumerable<string> Faults(ClipArchitecture architecture)
+    {
+        int[] blocks = [First, Second, Third, Fourth];
+        if (architecture.ResNet is not null)
+            yield return $"{nameof(ClipArchitecture.ResNet)} and {nameof(ClipArchitecture.Swin)} are both set; a vision tower is one of them.";
+        if (WindowSize is < 1 or > MaxWindow)
+            yield return $"{nameof(ClipArchitecture.Swin)}.{nameof(WindowSize)} is {WindowSize}; 1 to {MaxWindow} are allowed.";
+        if (First < 1 || blocks.Any(n => n is < 0 or > ClipArchitecture.MaxLayers) || blocks.SkipWhile(n => n > 0).Any(n => n > 0))
+        {
+            yield return $"{nameof(ClipArchitecture.Swin)} has stages of {string.Join(", ", blocks)} blocks; the first has 1 to " +
+                $"{ClipArchitecture.MaxLayers}, each other one at most as many, and none comes after one of 0.";
+            yield break;
+        }
+        var stages = ToArray();
+        if (architecture.VisionLayers != stages.Sum())
+            yield return $"{nameof(ClipArchitecture.VisionLayers)} is {architecture.VisionLayers}; the stages of " +
+                $"{nameof(ClipArchitecture.Swin)} have {stages.Sum()} blocks together, and it must be that.";
+        if ((long)architecture.VisionWidth << (stages.Length - 1) is var last and > ClipArchitecture.MaxWidth)
+            yield return $"{nameof(ClipArchitecture.VisionWidth)} is {architecture.VisionWidth}, which makes the last stage of " +
+                $"{nameof(ClipArchitecture.Swin)} {last} wide; at most {ClipArchitecture.MaxWidth} is allowed there.";
+    }
+}
