@@ -133,7 +133,11 @@ public sealed record ClipArchitecture
     /// <summary><see cref="Small"/> with a Swin of three stages as its vision tower; much smaller than the published Swin-S.</summary>
     public static ClipArchitecture SmallSwin { get; } = Small with
     {
-        PatchSize = 4, VisionWidth = 48, VisionLayers = 6, VisionHeads = 3, Swin = new SwinStages(2, 2, 2) { WindowSize = 4 },
+        PatchSize = 4,
+        VisionWidth = 48,
+        VisionLayers = 6,
+        VisionHeads = 3,
+        Swin = new SwinStages(2, 2, 2) { WindowSize = 4 },
     };
 
     /// <summary>Every fault of these sizes, in a user's words; empty when they fit together.</summary>

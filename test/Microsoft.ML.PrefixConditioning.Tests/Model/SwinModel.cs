@@ -9,18 +9,33 @@ internal static class SwinModel
     public static ClipArchitecture Golden(string name) => name == "even"
         ? SmallModel.Architecture with
         {
-            ImageSize = 32, PatchSize = 4, VisionWidth = 8, VisionHeads = 2, VisionLayers = 4, EmbeddingSize = 6, Swin = new SwinStages(2, 2) { WindowSize = 4 },
+            ImageSize = 32,
+            PatchSize = 4,
+            VisionWidth = 8,
+            VisionHeads = 2,
+            VisionLayers = 4,
+            EmbeddingSize = 6,
+            Swin = new SwinStages(2, 2) { WindowSize = 4 },
         }
         : SmallModel.Architecture with
         {
-            ImageSize = 40, PatchSize = 4, VisionWidth = 4, VisionHeads = 1, VisionLayers = 7, EmbeddingSize = 6,
+            ImageSize = 40,
+            PatchSize = 4,
+            VisionWidth = 4,
+            VisionHeads = 1,
+            VisionLayers = 7,
+            EmbeddingSize = 6,
             Swin = new SwinStages(2, 2, 2, 1) { WindowSize = 3 },
         };
 
     /// <summary>A Swin for the drawings of 16 x 16 pixels: two stages of 8 x 8 and 4 x 4 positions.</summary>
     public static ClipArchitecture Architecture { get; } = SmallModel.Architecture with
     {
-        PatchSize = 2, VisionWidth = 8, VisionHeads = 2, VisionLayers = 4, Swin = new SwinStages(2, 2) { WindowSize = 4 },
+        PatchSize = 2,
+        VisionWidth = 8,
+        VisionHeads = 2,
+        VisionLayers = 4,
+        Swin = new SwinStages(2, 2) { WindowSize = 4 },
     };
 
     /// <summary>A model whose vision tower has the reference's weights.</summary>
