@@ -48,22 +48,6 @@ internal sealed class Picture : IDisposable
         }
     }
 
-    /// <summary>Soft coloured patches under coarse noise.</summary>
-    public void Texture()
-    {
-        var first = Palette.Mix(Palette.Named(_random.Pick(Palette.Vivid), _random), SKColors.White, 0.35f);
-        var second = Palette.Mix(Palette.Named(_random.Pick(Palette.Vivid), _random), SKColors.White, 0.35f);
-        _canvas.Clear(first);
-        using var blur = SKMaskFilter.CreateBlur(SKBlurStyle.Normal, 4);
-        using var brush = new SKPaint { MaskFilter = blur };
-        for (var patch = 0; patch < 7; patch++)
-        {
-            brush.Color = Palette.Mix(first, second, _random.Between(0, 1));
-            _canvas.DrawCircle(_random.Between(0, Size), _random.Between(0, Size), _random.Between(6, 16), brush);
-        }
-        Grain(26);
-    }
-
     /// <summary>Changes the whole picture, for the styles that do.</summary>
     public void Finish(Style style)
     {

@@ -57,7 +57,7 @@ internal static class ClipExport
         var a = settings.Architecture;
         if (layout == ClipLayout.OpenClip)
         {
-            yield return ("open_clip_config.json", Object(json =>
+            yield return ("open_clip_config.json", JsonFile.Write(Json, json =>
             {
                 json.WriteStartObject("model_cfg");
                 json.WriteNumber("embed_dim", a.EmbeddingSize);
@@ -96,7 +96,7 @@ internal static class ClipExport
             }));
             yield break;
         }
-        yield return ("config.json", Object(json =>
+        yield return ("config.json", JsonFile.Write(Json, json =>
         {
             json.WriteStartArray("architectures");
             json.WriteStringValue("CLIPModel");
@@ -120,7 +120,7 @@ internal static class ClipExport
             json.WriteNumber("num_channels", 3);
             json.WriteEndObject();
         }));
-        yield return ("preprocessor_config.json", Object(json =>
+        yield return ("preprocessor_config.json", JsonFile.Write(Json, json =>
         {
             json.WriteString("image_processor_type", "CLIPImageProcessor");
             foreach (var step in ImageSteps) json.WriteBoolean(step, true);
@@ -160,17 +160,5 @@ internal static class ClipExport
         json.WriteStartArray(name);
         foreach (var colour in colours.ToArray()) json.WriteNumberValue(colour);
         json.WriteEndArray();
-    }
-
-    private static byte[] Object(Action<Utf8JsonWriter> write)
-    {
-        using var stream = new MemoryStream();
-        using (var json = new Utf8JsonWriter(stream, Json))
-        {
-            json.WriteStartObject();
-            write(json);
-            json.WriteEndObject();
-        }
-        return stream.ToArray();
     }
 }

@@ -118,9 +118,11 @@ internal sealed class ClipModel : IDisposable
     {
         using var scope = NewDisposeScope();
         var (values, length) = (ids.data<long>().ToArray(), (int)ids.shape[1]);
+        var vocabulary = Text.Tokens.shape[0];
+        foreach (var id in values)
+            if (id < 0 || id >= vocabulary)
+                throw new ArgumentOutOfRangeException(nameof(ids), $"A token id is {id}, the vocabulary has {vocabulary}; use the model's own tokenizer.");
         var texts = values.Chunk(length).Select(row => Array.ConvertAll(row[..(Array.IndexOf(row, row.Max()) + 1)], id => (int)id)).ToArray();
-        if (values.Any(id => id < 0 || id >= Text.Tokens.shape[0]))
-            throw new ArgumentOutOfRangeException(nameof(ids), $"A token id is {values.Max()}, the vocabulary has {Text.Tokens.shape[0]}; use the model's own tokenizer.");
         if (texts.FirstOrDefault(t => t.Length > Shape.Architecture.ContextLength) is { } text)
             throw new ArgumentException($"A text has {text.Length} tokens; this model takes at most {Shape.Architecture.ContextLength}.", nameof(ids));
         return new TextInput(texts, Text.Prefixes is null ? null : TypesOf(datasetTypes));

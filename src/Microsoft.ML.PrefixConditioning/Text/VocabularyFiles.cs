@@ -16,7 +16,7 @@ internal static class VocabularyFiles
     /// <param name="contextLength">Longest text in tokens.</param>
     public static IEnumerable<(string Name, byte[] Content)> Of(BpeMerges merges, int contextLength) =>
     [
-        ("vocab.json", Object(json =>
+        ("vocab.json", JsonFile.Write(Json, json =>
         {
             for (var i = 0; i < merges.Symbols.Count; i++) json.WriteNumber(merges.Symbols[i], i);
             json.WriteNumber(StartText, merges.Symbols.Count);
@@ -24,7 +24,7 @@ internal static class VocabularyFiles
         })),
         ("merges.txt", Encoding.UTF8.GetBytes(
             "#version: 0.2\n" + string.Concat(merges.Pairs.Select(p => $"{merges.Symbols[p.Left]} {merges.Symbols[p.Right]}\n")))),
-        ("tokenizer_config.json", Object(json =>
+        ("tokenizer_config.json", JsonFile.Write(Json, json =>
         {
             json.WriteString("tokenizer_class", "CLIPTokenizer");
             json.WriteNumber("model_max_length", contextLength);
@@ -33,7 +33,7 @@ internal static class VocabularyFiles
             json.WriteString("errors", "replace");
             WriteSpecialTokens(json);
         })),
-        ("special_tokens_map.json", Object(WriteSpecialTokens)),
+        ("special_tokens_map.json", JsonFile.Write(Json, WriteSpecialTokens)),
     ];
 
     private static void WriteSpecialTokens(Utf8JsonWriter json)
@@ -42,17 +42,5 @@ internal static class VocabularyFiles
         json.WriteString("eos_token", EndText);
         json.WriteString("pad_token", EndText);
         json.WriteString("unk_token", EndText);
-    }
-
-    private static byte[] Object(Action<Utf8JsonWriter> write)
-    {
-        using var stream = new MemoryStream();
-        using (var json = new Utf8JsonWriter(stream, Json))
-        {
-            json.WriteStartObject();
-            write(json);
-            json.WriteEndObject();
-        }
-        return stream.ToArray();
     }
 }

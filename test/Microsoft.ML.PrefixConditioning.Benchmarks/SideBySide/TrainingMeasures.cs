@@ -88,15 +88,14 @@ internal sealed class TrainingMeasures(SideBySideSettings settings)
         double grid = a.ImageSize / a.PatchSize, patches = training.Options.BatchSize * grid * grid;
         var images = Enumerable.Repeat(grid * grid + 1, training.Options.BatchSize).ToArray();
         var embedding = 2 * 2 * patches * 3 * a.PatchSize * a.PatchSize * a.VisionWidth; // forwards, and back to the weights only
-        return embedding + Blocks(images, a.VisionWidth, a.VisionLayers, a.MlpRatio, causal: false) + Blocks(lengths, a.TextWidth, a.TextLayers, a.MlpRatio, causal: true);
+        return embedding + Blocks(images, a.VisionWidth, a.VisionLayers, a.MlpRatio) + Blocks(lengths, a.TextWidth, a.TextLayers, a.MlpRatio);
     }
 
-    private static double Blocks(double[] lengths, double width, int layers, double ratio, bool causal)
+    private static double Blocks(double[] lengths, double width, int layers, double ratio)
     {
         // Multiply-adds per token: queries, keys, values and output 4 W², MLP 2 r W²; the last block has keys and values for all tokens, the rest for one.
         double tokens = lengths.Sum(), rest = (2 + 2 * ratio) * width * width;
-        _ = causal;   // the products of attention are done in full, the mask is put on afterwards
-        var attention = lengths.Sum(l => 2 * l * l) * width;
+        var attention = lengths.Sum(l => 2 * l * l) * width;   // in full: a mask is put on afterwards
         var whole = (layers - 1) * (tokens * (2 * width * width + rest) + attention);
         var last = tokens * 2 * width * width + lengths.Length * rest + 2 * tokens * width;
         return 3 * 2 * (whole + last); // forwards once, back twice

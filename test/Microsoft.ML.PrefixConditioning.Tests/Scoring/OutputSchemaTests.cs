@@ -6,17 +6,8 @@ namespace Microsoft.ML.PrefixConditioning.Tests;
 
 /// <summary>What the estimators say of their output before training, against what their transformers give.</summary>
 [TestClass]
-public sealed class OutputSchemaTests
+public sealed class OutputSchemaTests : ScoringTests
 {
-    private readonly MLContext _mlContext = new(seed: 1);
-    private PrefixClipTransformer _model = null!;
-
-    [TestInitialize]
-    public void MakeModel() => _model = ScoringModel.Transformer();
-
-    [TestCleanup]
-    public void DisposeModel() => _model.Dispose();
-
     [TestMethod]
     public void GetOutputSchema_PrefixClip_AgreesWithTheTransformer()
     {

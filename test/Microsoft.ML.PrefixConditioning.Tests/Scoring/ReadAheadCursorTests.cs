@@ -4,17 +4,8 @@ using Microsoft.ML.Data;
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
 [TestClass]
-public sealed class ReadAheadCursorTests
+public sealed class ReadAheadCursorTests : ScoringTests
 {
-    private readonly MLContext _mlContext = new(seed: 1);
-    private PrefixClipTransformer _model = null!;
-
-    [TestInitialize]
-    public void MakeModel() => _model = ScoringModel.Transformer();
-
-    [TestCleanup]
-    public void DisposeModel() => _model.Dispose();
-
     [TestMethod]
     public void Read_ColumnsOfAllTypes_PassThroughUnchanged()
     {

@@ -4,17 +4,8 @@ namespace Microsoft.ML.PrefixConditioning.Tests;
 
 /// <summary>Cursors that meet faults, are left early, or used in the wrong way.</summary>
 [TestClass]
-public sealed class ReadAheadFaultTests
+public sealed class ReadAheadFaultTests : ScoringTests
 {
-    private readonly MLContext _mlContext = new(seed: 1);
-    private PrefixClipTransformer _model = null!;
-
-    [TestInitialize]
-    public void MakeModel() => _model = ScoringModel.Transformer();
-
-    [TestCleanup]
-    public void DisposeModel() => _model.Dispose();
-
     [TestMethod]
     public void Dispose_MidWay_EndsTheBackgroundWorkFirst()
     {
