@@ -64,7 +64,7 @@ internal sealed class ContrastiveStep(ClipModel model, ClipOptimizer optimizer, 
         options.ImagePrefixLength > 0 ? tensor(batch.DatasetTypes.AsSpan(first, count).ToArray(), device: model.Device) : null;
 
     private Tensor? TextTypes(TrainingBatch batch, int first, int count) =>
-        options.PrefixLength > 0 ? tensor(batch.Texts.DatasetTypes.AsSpan(first, count).ToArray(), device: model.Device) : null;
+        model.Shape.ConditionsTexts ? tensor(batch.Texts.DatasetTypes.AsSpan(first, count).ToArray(), device: model.Device) : null;
 
     private Tensor Loss(Tensor images, Tensor texts, TrainingBatch batch)
     {
