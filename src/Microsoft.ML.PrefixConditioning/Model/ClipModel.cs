@@ -82,16 +82,20 @@ internal sealed class ClipModel : IDisposable
     }
 
     /// <summary>Image embeddings of unit length: [N, 3, S, S] -> [N, D].</summary>
-    public Tensor EncodeImages(Tensor images, Tensor? datasetTypes) => _fusedVision is { } tower && !is_grad_enabled()
-        ? FusedPass.Encode(tower, InputOf(images, datasetTypes)) : ToUnitLength(() => Vision.Forward(images, datasetTypes));
+    /// <param name="images">[N, 3, S, S] normalised pixels.</param>
+    /// <param name="datasetTypes">[N] int64, or null for no prefix.</param>
+    /// <param name="branchFactors">In the training of a Swin: what its residual branches are multiplied by; null for 1.</param>
+    public Tensor EncodeImages(Tensor images, Tensor? datasetTypes, Tensor? branchFactors = null) =>
+        _fusedVision is { } tower && !is_grad_enabled() ? FusedPass.Encode(tower, InputOf(images, datasetTypes))
+            : ToUnitLength(() => Vision is SwinTower swin ? swin.Forward(images, datasetTypes, branchFactors) : Vision.Forward(images, datasetTypes));
 
     /// <summary>Text embeddings of unit length: [N, L] -> [N, D].</summary>
     public Tensor EncodeTexts(Tensor ids, Tensor? datasetTypes) => _fusedText is { } tower && !is_grad_enabled()
         ? FusedPass.Encode(tower, TextInputOf(ids, datasetTypes)) : ToUnitLength(() => Text.Forward(ids, datasetTypes));
 
     /// <summary>The same as a pass that can be gone back through.</summary>
-    public ITowerPass BeginImages(Tensor images, Tensor? datasetTypes) => _fusedVision is { } tower
-        ? new FusedPass<VisionInput>(tower, InputOf(images, datasetTypes)) : new GraphPass(EncodeImages(images, datasetTypes));
+    public ITowerPass BeginImages(Tensor images, Tensor? datasetTypes, Tensor? branchFactors = null) => _fusedVision is { } tower
+        ? new FusedPass<VisionInput>(tower, InputOf(images, datasetTypes)) : new GraphPass(EncodeImages(images, datasetTypes, branchFactors));
 
     /// <summary>The same as a pass that can be gone back through.</summary>
     public ITowerPass BeginTexts(Tensor ids, Tensor? datasetTypes) => _fusedText is { } tower

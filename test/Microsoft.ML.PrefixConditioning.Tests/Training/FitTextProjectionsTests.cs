@@ -15,7 +15,9 @@ public sealed class FitTextProjectionsTests
     public void Fit_SeparateProjections_StartsLikeASharedOneAndThenDiffers(int prefixLength)
     {
         using var data = new DrawnData();
-        using var separate = data.Fit(Options with { PrefixLength = prefixLength });
+        var live = new Dictionary<int, long>();
+        using var separate = data.Fit(Options with { PrefixLength = prefixLength, Progress = new Reports(r => live[r.Step] = Tensor.TotalCount) });
+        Assert.AreEqual(live[3], live[8], "nothing leaks");
         using var shared = data.Fit(Options with { PrefixLength = prefixLength, SeparateTextProjections = false });
         Assert.AreEqual(shared.History.Steps[0].Loss, separate.History.Steps[0].Loss, 1e-5);
         var matrices = DrawnData.Weights(separate)["text_projections"].Chunk(16 * 8 * sizeof(float)).ToArray();
@@ -34,7 +36,9 @@ public sealed class FitTextProjectionsTests
         using var data = new DrawnData();
         using var model = data.Fit(Options with
         {
-            DatasetTypeWeights = new Dictionary<string, double> { ["caption"] = 1e9, ["classification"] = 1 }, WeightDecay = 0, FastPaths = fastPaths,
+            DatasetTypeWeights = new Dictionary<string, double> { ["caption"] = 1e9, ["classification"] = 1 },
+            WeightDecay = 0,
+            FastPaths = fastPaths,
         });
         using var initial = ClipModel.Create(model.Model.Settings.Shape, CPU, SeededRandom.Derive(7, 5).NextUInt64());
         var before = initial.Weights.Single(w => w.Key == "text_projections").Value.bytes.ToArray().Chunk(16 * 8 * sizeof(float)).ToArray();
