@@ -1,6 +1,0 @@
-namespace PaperStudy;
-
-internal static class StudyFiles
-{
-    public static void Write(StudyResults results, string folder) => _ = (results, folder);
-}
