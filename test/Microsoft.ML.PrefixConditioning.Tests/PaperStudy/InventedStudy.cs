@@ -7,6 +7,8 @@ internal static class InventedStudy
 {
     public const string Captions = "captions only", Mixed = "both, mixed batches", Prefixes = "both, prefixes";
 
+    private static readonly string[] Losses = ["CLIP", "UniCL"];
+
     private static readonly TestSetInfo[] TestSets =
     [
         Set("near", TestRole.Near, 0, 20), Set("other-photos", TestRole.Near, 0, 20), Set("outline", TestRole.Shifted, 2, 20),
@@ -39,10 +41,10 @@ internal static class InventedStudy
 
     /// <summary>A study with three models, two losses and all that a report shows.</summary>
     public static StudyResults Whole(int seeds) => new(
-        "Invented study", "All numbers are invented.", [("Towers", "small"), ("Batch", "64")], TestSets, Models, ["CLIP", "UniCL"],
+        "Invented study", "All numbers are invented.", [("Towers", "small"), ("Batch", "64")], TestSets, Models, Losses,
         [.. Enumerable.Range(1, seeds)],
         [new Comparison(Prefixes, "caption", [new ModelAndPrefix(Captions, "none"), new ModelAndPrefix(Mixed, "none")])],
-        [.. from seed in Enumerable.Range(1, seeds) from loss in new[] { "CLIP", "UniCL" } from model in Models select Invent(model.Name, loss, seed)]);
+        [.. from seed in Enumerable.Range(1, seeds) from loss in Losses from model in Models select Invent(model.Name, loss, seed)]);
 
     private static CellResult Invent(string model, string loss, int seed)
     {

@@ -55,8 +55,9 @@ public sealed class RegretTests
     [TestMethod]
     public void All_CriteriaAndPrefixes_AreCriteriaThenTypesThenNoneThenBlends()
     {
-        CollectionAssert.AreEqual(
-            new[] { "A", "always caption", "always classification", "always none", "always half + half" }, Policies().Select(p => p.Name).ToArray());
+        Assert.AreEqual(
+            "A; always caption; always classification; always none; always half + half",
+            string.Join("; ", Policies().Select(p => p.Name)));
         Assert.AreEqual(1, Policies().Count(p => !p.IsFixed));
     }
 
