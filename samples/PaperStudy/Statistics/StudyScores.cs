@@ -1,0 +1,68 @@
+namespace PaperStudy;
+
+/// <summary>Finds the scores of finished cells by what they are of.</summary>
+internal sealed class StudyScores
+{
+    /// <summary>Name of the choice of no prefix.</summary>
+    public const string NoPrefix = "none";
+
+    private readonly Dictionary<(string Loss, string Model, string Prefix, string TestSet, string Split), SortedDictionary<int, PrefixScores>> _scores = [];
+
+    public StudyScores(StudyResults results)
+    {
+        Results = results;
+        foreach (var cell in results.Cells)
+            foreach (var score in cell.Scores)
+            {
+                var key = (cell.Loss, cell.Model, score.Prefix, score.TestSet, score.Split);
+                if (!_scores.TryGetValue(key, out var bySeed)) _scores.Add(key, bySeed = []);
+                bySeed[cell.Seed] = score;
+            }
+    }
+
+    /// <summary>The study.</summary>
+    public StudyResults Results { get; }
+
+    /// <summary>The finished cells of one model and loss, by seed.</summary>
+    public IReadOnlyList<CellResult> Cells(string loss, string model) =>
+        [.. Results.Cells.Where(cell => cell.Loss == loss && cell.Model == model).OrderBy(cell => cell.Seed)];
+
+    /// <summary>The models that have a finished cell with a loss.</summary>
+    public IReadOnlyList<ModelInfo> Models(string loss) =>
+        [.. Results.Models.Where(model => Results.Cells.Any(cell => cell.Loss == loss && cell.Model == model.Name))];
+
+    /// <summary>The test-time prefixes of a model: single ones, then none, then blends.</summary>
+    public IReadOnlyList<(string Prefix, bool IsBlend)> Prefixes(string loss, string model) =>
+        [.. Cells(loss, model).SelectMany(cell => cell.Scores).Select(score => (score.Prefix, score.IsBlend)).Distinct()
+            .OrderBy(prefix => prefix.IsBlend ? 2 : prefix.Prefix == NoPrefix ? 1 : 0)];
+
+    /// <summary>The test-time prefixes that are one dataset type each.</summary>
+    public IReadOnlyList<string> Types(string loss, string model) =>
+        [.. Prefixes(loss, model).Where(prefix => !prefix.IsBlend && prefix.Prefix != NoPrefix).Select(prefix => prefix.Prefix)];
+
+    /// <summary>The prefix of the captions: "caption" where the model has it, else the one of the main table; null if that is no type.</summary>
+    public string? CaptionPrefix(string loss, ModelInfo model)
+    {
+        var types = Types(loss, model.Name);
+        return types.Contains("caption") ? "caption" : types.FirstOrDefault(type => type == model.ReportedPrefix);
+    }
+
+    /// <summary>The values of a column by seed; only of seeds that have a value for each of its test sets.</summary>
+    /// <param name="loss">"CLIP" or "UniCL".</param>
+    /// <param name="model">Name of the model.</param>
+    /// <param name="prefix">Test-time prefix.</param>
+    /// <param name="column">One test set, or several to take the mean of.</param>
+    /// <param name="metric">Which accuracy.</param>
+    public IReadOnlyDictionary<int, double> BySeed(string loss, string model, string prefix, ScoreColumn column, Func<PrefixScores, double> metric)
+    {
+        var sets = column.TestSets.Select(set => _scores.GetValueOrDefault((loss, model, prefix, set.Name, column.Split))).ToArray();
+        var values = new SortedDictionary<int, double>();
+        if (sets.Length == 0 || sets[0] is not { } first) return values;
+        foreach (var seed in first.Keys)
+        {
+            var ofSeed = sets.Select(set => set?.GetValueOrDefault(seed) is { } score ? metric(score) : double.NaN).ToArray();
+            if (ofSeed.All(double.IsFinite)) values.Add(seed, ofSeed.Average());
+        }
+        return values;
+    }
+}

@@ -1,0 +1,49 @@
+using System.Globalization;
+
+namespace PaperStudy;
+
+/// <summary>Writes figures as texts: accuracies as percentages and differences as points of percent, with one decimal.</summary>
+internal static class Figures
+{
+    /// <summary>An accuracy with half its interval, such as "61.2" and "± 1.3".</summary>
+    public static TableCell Percent(Estimate? accuracy, CellMark mark = CellMark.None) =>
+        accuracy is null ? TableCell.Empty : new TableCell(Number(100 * accuracy.Mean), PlusMinus(accuracy), mark);
+
+    /// <summary>A difference with its interval, such as "+1.2" and "(0.3 to 2.1)"; marked where the interval excludes zero.</summary>
+    public static TableCell Points(Estimate? difference) => difference is null ? TableCell.Empty : new TableCell(
+        Signed(difference.Mean), Interval(difference),
+        !difference.ExcludesZero ? CellMark.None : difference.Mean > 0 ? CellMark.Better : CellMark.Worse);
+
+    /// <summary>A number with one decimal, never "-0.0".</summary>
+    public static string Number(double value) => Rounded(value).ToString("0.0", CultureInfo.InvariantCulture);
+
+    /// <summary>A difference of accuracies in points, with its sign.</summary>
+    public static string Signed(double difference) => Rounded(100 * difference).ToString("+0.0;-0.0;0.0", CultureInfo.InvariantCulture);
+
+    /// <summary>The interval in points, such as "(0.3 to 2.1)"; empty for one seed.</summary>
+    public static string Interval(Estimate difference) =>
+        difference.Low is { } low && difference.High is { } high ? $"({Number(100 * low)} to {Number(100 * high)})" : "";
+
+    /// <summary>Half the interval in points, such as "± 1.3"; empty for one seed.</summary>
+    public static string PlusMinus(Estimate accuracy) => accuracy.Half is { } half ? $"± {Number(100 * half)}" : "";
+
+    /// <summary>A whole number.</summary>
+    public static string Whole(double value) => Math.Round(value).ToString("N0", CultureInfo.InvariantCulture);
+
+    /// <summary>A number with its noun, such as "1 seed" and "5 seeds".</summary>
+    public static string Counted(int count, string noun) =>
+        string.Create(CultureInfo.InvariantCulture, $"{count} {noun}{(count == 1 ? "" : "s")}");
+
+    /// <summary>How many seeds the rows of a table have, and what the figures behind them are.</summary>
+    /// <param name="most">The most seeds that a figure has.</param>
+    /// <param name="interval">How the interval is shown, such as "± is half the interval".</param>
+    public static string SeedNote(int most, string interval) => most switch
+    {
+        0 => "Nothing is measured yet.",
+        1 => "One seed only: there is no interval, and differences may be chance.",
+        _ => $"Means over seeds; {interval} (95 %, Student's t, degrees of freedom: seeds - 1).",
+    };
+
+    // Adding zero turns -0 into 0.
+    private static double Rounded(double value) => Math.Round(value, 1, MidpointRounding.AwayFromZero) + 0.0;
+}

@@ -1,0 +1,146 @@
+using System.Xml.Linq;
+using PaperStudy;
+
+namespace Microsoft.ML.PrefixConditioning.Tests;
+
+/// <summary>The files of whole, unfinished and odd studies.</summary>
+[TestClass]
+public sealed class StudyFilesTests
+{
+    private static readonly string[] Names = ["choices.csv", "report.html", "results.csv", "summary.md"];
+
+    public TestContext TestContext { get; set; } = null!;
+
+    private string Folder => Path.Combine(TestContext.TestRunDirectory ?? Path.GetTempPath(), $"study-{TestContext.TestName}-{Environment.ProcessId}");
+
+    [TestCleanup]
+    public void Clean()
+    {
+        if (Directory.Exists(Folder)) Directory.Delete(Folder, recursive: true);
+    }
+
+    [TestMethod]
+    public void Write_Twice_LeavesTheFilesOnly()
+    {
+        StudyFiles.Write(InventedStudy.Whole(seeds: 2), Folder);
+        StudyFiles.Write(InventedStudy.Whole(seeds: 3), Folder);
+
+        CollectionAssert.AreEqual(Names, Directory.GetFiles(Folder).Select(Path.GetFileName).Order(StringComparer.Ordinal).ToArray());
+        Assert.Contains("seeds 1, 2, 3", Read("summary.md"));
+    }
+
+    [TestMethod]
+    public void Write_WholeStudy_ShowsEveryPart()
+    {
+        StudyFiles.Write(InventedStudy.Whole(seeds: 3), Folder);
+
+        var (page, summary) = (Read("report.html"), Read("summary.md"));
+        foreach (var loss in new[] { "CLIP", "UniCL" })
+        {
+            Assert.Contains($"- {loss}: \"both, prefixes\" (caption) against the better of the two", summary);
+            foreach (var title in new[] { $"{loss}: accuracy by model", $"{loss}, both, prefixes: accuracy by test-time prefix", $"{loss}, both, prefixes: prefixes chosen without labels" })
+                Assert.Contains($"## {title}\n", summary);
+            foreach (var title in new[] { $"{loss}: top-5 accuracy", $"{loss}, both, prefixes: caption prefix minus other prefixes", $"{loss}: top-1 accuracy on the validation split" })
+                Assert.Contains($"<h3>{title}</h3>", page);
+        }
+        Assert.DoesNotContain("<script", page);
+        Assert.DoesNotContain("http", page);
+        // 3 seeds x 2 losses x (2 x 1 + 4) prefixes x (6 test + 5 validation) splits, and the heading.
+        Assert.HasCount(3 * 2 * 6 * 11 + 1, Read("results.csv").TrimEnd().Split("\r\n"));
+        Assert.HasCount(3 * 2 * 2 * 11 + 1, Read("choices.csv").TrimEnd().Split("\r\n"));
+    }
+
+    [TestMethod]
+    public void Write_WholeStudy_IsWellFormedPage()
+    {
+        StudyFiles.Write(InventedStudy.Whole(seeds: 2), Folder);
+
+        // Void elements apart, our markup closes what it opens.
+        var page = Read("report.html").Replace("<!DOCTYPE html>", "", StringComparison.Ordinal)
+            .Replace("<meta charset=\"utf-8\">", "", StringComparison.Ordinal).Replace("initial-scale=1\">", "initial-scale=1\"/>", StringComparison.Ordinal);
+        Assert.AreEqual("html", XElement.Parse(page).Name.LocalName);
+    }
+
+    [TestMethod]
+    [DataRow(0)]
+    [DataRow(1)]
+    [DataRow(2)]
+    [DataRow(5)]
+    [DataRow(7)]
+    public void Write_UnfinishedStudy_ShowsWhatThereIs(int cells)
+    {
+        var whole = InventedStudy.Whole(seeds: 2);
+
+        StudyFiles.Write(whole with { Cells = [.. whole.Cells.Take(cells)] }, Folder);
+
+        foreach (var name in Names) Assert.DoesNotContain("NaN", Read(name));
+        Assert.Contains(cells == 0 ? "Nothing is finished yet." : "Not there:", Read("summary.md"));
+        Assert.Contains(cells == 0 ? "Nothing is finished yet." : "Not there:", Read("report.html"));
+    }
+
+    [TestMethod]
+    public void Write_OneSeed_SaysThatThereIsNoInterval()
+    {
+        StudyFiles.Write(InventedStudy.Whole(seeds: 1), Folder);
+
+        var summary = Read("summary.md");
+        Assert.Contains("One seed only: there is no interval", summary);
+        Assert.Contains("no claim from 1 seed (3 are needed)", summary);
+        Assert.DoesNotContain("Student", summary);
+        Assert.DoesNotContain("▲", summary[summary.LastIndexOf("| minus", StringComparison.Ordinal)..]);
+    }
+
+    [TestMethod]
+    public void Write_NoPrefixModelAndNoValidation_LeavesThosePartsEmpty()
+    {
+        var set = InventedStudy.Set("near", TestRole.Near, 0, classes: 4);
+        var study = InventedStudy.Of([set], [new ModelInfo("plain", "", "none")], new Comparison("plain", "none", []), InventedStudy.Cell("plain", 1, ("near", "none", 0.5)));
+
+        StudyFiles.Write(study, Folder);
+
+        Assert.DoesNotContain("chosen without labels", Read("summary.md"));
+        Assert.Contains("No test set has a validation split.", Read("report.html"));
+        Assert.Contains("No model has several prefixes.", Read("report.html"));
+    }
+
+    [TestMethod]
+    public void Write_FiguresThatAreNoNumbers_AreMissing()
+    {
+        var set = InventedStudy.Set("near", TestRole.Near, 0, classes: 4);
+        var cell = InventedStudy.Cell("plain", 1, ("near", "none", double.NaN)) with { Curve = [new CurvePoint(1, double.NaN)] };
+
+        StudyFiles.Write(InventedStudy.Of([set], [new ModelInfo("plain", "", "none")], new Comparison("plain", "none", []), cell), Folder);
+
+        foreach (var name in Names) Assert.DoesNotContain("NaN", Read(name));
+        Assert.Contains("plain,CLIP,1,near,test,none,,,,", Read("results.csv"));
+    }
+
+    [TestMethod]
+    public void Write_NamesWithMarkup_AreOnlyText()
+    {
+        var set = InventedStudy.Set("a<b>|c,\"d\"", TestRole.Near, 0, classes: 4);
+        var study = InventedStudy.Of([set], [new ModelInfo("m*", "", "none")], new Comparison("m*", "none", []), InventedStudy.Cell("m*", 1, (set.Name, "none", 0.5)));
+
+        StudyFiles.Write(study, Folder);
+
+        Assert.Contains("m*,CLIP,1,\"a<b>|c,\"\"d\"\"\",test,none,0.5,0.7,0.49,1.5\r\n", Read("results.csv"));
+        Assert.Contains(@"a\<b\>\|c,", Read("summary.md"));
+        Assert.Contains("a&lt;b&gt;|c,", Read("report.html"));
+        Assert.DoesNotContain("a<b>", Read("report.html"));
+    }
+
+    [TestMethod]
+    public void Write_FolderThatIsAFile_SaysWhatToDo()
+    {
+        Directory.CreateDirectory(Folder);
+        var file = Path.Combine(Folder, "file");
+        File.WriteAllText(file, "");
+
+        var error = Assert.ThrowsExactly<IOException>(() => StudyFiles.Write(InventedStudy.Whole(seeds: 1), file));
+
+        Assert.Contains("cannot be written", error.Message);
+        Assert.Contains("Give an output folder", error.Message);
+    }
+
+    private string Read(string name) => File.ReadAllText(Path.Combine(Folder, name));
+}

@@ -1,0 +1,151 @@
+using PaperStudy;
+
+namespace Microsoft.ML.PrefixConditioning.Tests;
+
+/// <summary>What the tables of a study say.</summary>
+[TestClass]
+public sealed class StudyTablesTests
+{
+    private static readonly TestSetInfo[] Sets =
+    [
+        InventedStudy.Set("near", TestRole.Near, 0, 10), InventedStudy.Set("far", TestRole.Shifted, 2, 10), InventedStudy.Set("new", TestRole.Unseen, 1, 5),
+    ];
+
+    private static readonly ModelInfo[] Models = [new("a", "", "none"), new("b", "", "none"), new("p", "", "caption")];
+    private static readonly Comparison Comparison = new("p", "caption", [new ModelAndPrefix("a", "none"), new ModelAndPrefix("b", "none")]);
+
+    [TestMethod]
+    public void ByModel_Columns_AreTestSetsThenMeans()
+    {
+        var rows = AccuracyRows.ByModel(Scores(), "CLIP", score => score.Top1);
+
+        Assert.AreEqual(
+            "near; far; new; near mean; shifted and unseen mean",
+            string.Join("; ", rows.Columns.Select(c => c.Name)));
+        // Model a: far 0.30, new 0.20 with seed 1; 0.32 and 0.22 with seed 2; 0.34 and 0.24 with seed 3.
+        Assert.AreEqual(0.27, rows.Rows[0].Estimates[4]!.Mean, 1e-12);
+        // Deviation 0.02, times 4.302652730, by the root of 3.
+        Assert.AreEqual(0.049682752, rows.Rows[0].Estimates[4]!.Half!.Value, 1e-8);
+    }
+
+    [TestMethod]
+    public void ByModel_Table_MarksTheBestAndHasChance()
+    {
+        var table = AccuracyRows.ByModel(Scores(), "CLIP", score => score.Top1).ToTable("Title", "What.");
+
+        Assert.AreEqual(
+            "p; caption; 3; 52.0; 42.0; 32.0; 52.0; 37.0",
+            string.Join("; ", table.Rows[2].Select(c => c.Text)));
+        Assert.AreEqual("± 5.0", table.Rows[2][3].Detail);
+        Assert.IsTrue(table.Rows[2].Skip(3).All(c => c.Mark == CellMark.Best));
+        Assert.IsFalse(table.Rows.Take(2).SelectMany(row => row).Any(c => c.Mark == CellMark.Best));
+        Assert.AreEqual(
+            "chance; ; ; 10.0; 10.0; 20.0; 10.0; 15.0",
+            string.Join("; ", table.Foot[0].Select(c => c.Text)));
+    }
+
+    [TestMethod]
+    public void ByModel_TopFiveChance_IsFiveGuesses()
+    {
+        var table = AccuracyRows.ByModel(Scores(), "CLIP", score => score.Top5).ToTable("Title", "What.", guesses: 5);
+
+        Assert.AreEqual(
+            "50.0; 50.0; 100.0; 50.0; 75.0",
+            string.Join("; ", table.Foot[0].Skip(3).Select(c => c.Text)));
+    }
+
+    [TestMethod]
+    public void ByPrefix_ModelWithOnePrefix_HasNoRows()
+    {
+        var scores = Scores();
+
+        Assert.IsEmpty(AccuracyRows.ByPrefix(scores, "CLIP", Models[0]).Rows);
+        Assert.AreEqual(
+            "caption; classification; none; half + half",
+            string.Join("; ", AccuracyRows.ByPrefix(scores, "CLIP", Models[2]).Rows.Select(row => row.Prefix)));
+    }
+
+    [TestMethod]
+    public void Mean_SeedWithoutOneOfTheSets_IsLeftOut()
+    {
+        var column = ScoreColumn.Headline(Results(), "test")!;
+        var study = Results(InventedStudy.Cell("a", 1, ("far", "none", 0.4), ("new", "none", 0.2)), InventedStudy.Cell("a", 2, ("far", "none", 0.9)));
+
+        var values = new StudyScores(study).BySeed("CLIP", "a", "none", column, score => score.Top1);
+
+        Assert.HasCount(1, values);
+        Assert.AreEqual(0.3, values[1], 1e-12);
+    }
+
+    [TestMethod]
+    public void Differences_TwoOthers_EndWithTheBetterOfThem()
+    {
+        var rows = DifferenceRows.All(Scores(), "CLIP").Single();
+
+        Assert.AreEqual(
+            "\"a\"; \"b\"; the better of the two",
+            string.Join("; ", rows.Rows.Select(row => row.Name)));
+        Assert.AreEqual(4, rows.Headline);
+        // On near, a is better than b; on far, b than a: 0.52 - 0.42 and 0.42 - 0.37.
+        Assert.AreEqual(0.10, rows.Rows[2].Differences[0]!.Mean, 1e-12);
+        Assert.AreEqual(0.05, rows.Rows[2].Differences[1]!.Mean, 1e-12);
+    }
+
+    [TestMethod]
+    public void Differences_Table_MarksOnlyIntervalsWithoutZero()
+    {
+        var table = DifferenceRows.All(Scores(), "CLIP").Single().ToTable();
+
+        // p - a on near is 0.10 with every seed; p - b is 0.12, 0.22, 0.32.
+        Assert.AreEqual(new TableCell("+10.0", "(10.0 to 10.0)", CellMark.Better), table.Rows[0][2]);
+        Assert.AreEqual(new TableCell("+22.0", "(-2.8 to 46.8)"), table.Rows[1][2]);
+    }
+
+    [TestMethod]
+    [DataRow(0.012, 0.009, 5, "better by 1.2 points (0.3 to 2.1), 5 seeds")]
+    [DataRow(-0.012, 0.009, 5, "worse by 1.2 points (0.3 to 2.1), 5 seeds")]
+    [DataRow(-0.004, 0.011, 5, "no difference shown: -0.4 (-1.5 to 0.7), 5 seeds")]
+    [DataRow(0.012, 0.009, 2, "no claim from 2 seeds (3 are needed): +1.2 (0.3 to 2.1)")]
+    public void Claim_Difference_SaysNoMoreThanItsInterval(double mean, double half, int count, string expected) =>
+        Assert.AreEqual(expected, Claims.Of(new Estimate(mean, half, count)));
+
+    [TestMethod]
+    public void Claim_OneSeedOrNone_SaysSo()
+    {
+        Assert.AreEqual("no claim from 1 seed (3 are needed): +1.2", Claims.Of(new Estimate(0.012, null, 1)));
+        Assert.AreEqual("not known yet: no seed has all of them", Claims.Of(null));
+    }
+
+    [TestMethod]
+    public void Claims_OfComparison_NameModelsColumnAndSeeds() => Assert.AreEqual(
+        "CLIP: \"p\" (caption) against the better of the two, \"a\" and \"b\", on the shifted and unseen mean: better by 7.5 points (7.5 to 7.5), 3 seeds.",
+        Claims.OfComparisons(Scores()).Single());
+
+    [TestMethod]
+    public void Shift_TestSets_StandFromNearToFar()
+    {
+        var shift = ShiftRows.All(Scores(), "CLIP").Single();
+
+        Assert.AreEqual(
+            "near; new; far",
+            string.Join("; ", shift.Columns.Select(c => c.Name)));
+        Assert.AreEqual("classification", shift.Rows.Single().Name);
+        Assert.AreEqual(-0.10, shift.Rows[0].Differences[0]!.Mean, 1e-12);
+        Assert.AreEqual(0.05, shift.Rows[0].Differences[2]!.Mean, 1e-12);
+        Assert.Contains("near to far", shift.ToTable().Note);
+    }
+
+    private static StudyScores Scores() => new(Results([.. Enumerable.Range(1, 3).SelectMany(Cells)]));
+
+    private static StudyResults Results(params CellResult[] cells) => InventedStudy.Of(Sets, Models, Comparison, cells);
+
+    private static IEnumerable<CellResult> Cells(int seed)
+    {
+        var up = 0.02 * (seed - 2);
+        yield return InventedStudy.Cell("a", seed, ("near", "none", 0.42 + up), ("far", "none", 0.32 + up), ("new", "none", 0.22 + up));
+        yield return InventedStudy.Cell("b", seed, ("near", "none", 0.30 - 4 * up), ("far", "none", 0.37 + up), ("new", "none", 0.22 + up));
+        yield return InventedStudy.Cell("p", seed,
+            ("near", "caption", 0.52 + up), ("far", "caption", 0.42 + up), ("new", "caption", 0.32 + up),
+            ("near", "half + half", 0.55 + up), ("near", "none", 0.3), ("near", "classification", 0.62 + up), ("far", "classification", 0.37 + up));
+    }
+}
