@@ -119,7 +119,7 @@ public sealed record PrefixClipOptions
     /// <value>Greater than 0 for every type that has rows, or null for the types' row counts. Default null. For <see cref="BatchComposition.PerDatasetType"/>.</value>
     public IReadOnlyDictionary<string, double>? DatasetTypeWeights { get; init; }
 
-    /// <summary>Sentences that wrap class names; in training one is drawn per class and batch.</summary>
+    /// <summary>Sentences that wrap class names; in training one is drawn per row and step.</summary>
     /// <value>Default <see cref="PromptTemplates.Default"/>.</value>
     public PromptTemplates PromptTemplates { get; init; } = PromptTemplates.Default;
 
