@@ -12,8 +12,12 @@ internal static class HtmlTable
         if (table.Rows.Count == 0) return html.Add($"<p>Nothing is measured yet.</p>");
         if (table.Note.Length > 0) html.Add($"""<p class="note">{table.Note}</p>""");
         html.Add($"""<div class="wide" tabindex="0" role="region" aria-label="{table.Title}"><table><thead><tr>""");
-        foreach (var column in table.Columns)
-            html.Add($"""<th scope="col" class="{(column.IsNumber ? "number" : "")}" title="{column.Description}">{column.Name}</th>""");
+        for (var i = 0; i < table.Columns.Count; i++)
+        {
+            var column = table.Columns[i];
+            var kind = i == 0 ? "first" : column.IsNumber ? "number" : "";
+            html.Add($"""<th scope="col" class="{kind}" title="{column.Description}">{column.Name}</th>""");
+        }
         html.Add($"</tr></thead><tbody>");
         foreach (var row in table.Rows) html.Add($"{Row(table, row)}");
         html.Add($"</tbody>");
@@ -25,14 +29,19 @@ internal static class HtmlTable
 
     private static Html Row(StudyTable table, IReadOnlyList<TableCell> cells)
     {
-        var html = new Html().Add($"""<tr><th scope="row">{cells[0].Text}</th>""");
-        for (var i = 1; i < cells.Count; i++)
-        {
-            var cell = cells[i];
-            var mark = cell.Mark == CellMark.None ? "" : $" {cell.Mark.ToString().ToLowerInvariant()}";
-            var detail = cell.Detail.Length == 0 ? new Html() : new Html().Add($"""<span class="detail">{cell.Detail}</span>""");
-            html.Add($"""<td class="{(table.Columns[i].IsNumber ? "number" : "")}{mark}">{cell.Text}{(cell.Sign.Length > 0 ? $" {cell.Sign}" : "")}{detail}</td>""");
-        }
+        var html = new Html().Add($"""<tr><th scope="row"><span class="text">{cells[0].Text}</span></th>""");
+        for (var i = 1; i < cells.Count; i++) html.Add($"{(table.Columns[i].IsNumber ? Number(cells[i]) : Text(cells[i]))}");
         return html.Add($"</tr>");
+    }
+
+    private static Html Text(TableCell cell) => new Html().Add($"""<td><span class="text">{cell.Text}</span></td>""");
+
+    // The sign hangs to the right of the number, so that numbers stand below each other with and without it.
+    private static Html Number(TableCell cell)
+    {
+        var html = new Html().Add($"""<td class="number {cell.Mark.ToString().ToLowerInvariant()}">{cell.Text}""");
+        if (cell.Sign.Length > 0) html.Add($"""<span class="sign">{cell.Sign}</span>""");
+        if (cell.Detail.Length > 0) html.Add($"""<span class="detail">{cell.Detail}</span>""");
+        return html.Add($"</td>");
     }
 }

@@ -37,12 +37,15 @@ internal static class StudyCsv
     {
         var models = results.Models.Select(model => model.Name).ToList();
         var losses = results.Losses.ToList();
-        return results.Cells.OrderBy(cell => losses.IndexOf(cell.Loss)).ThenBy(cell => models.IndexOf(cell.Model)).ThenBy(cell => cell.Seed);
+        return results.Cells
+            .OrderBy(cell => losses.IndexOf(cell.Loss)).ThenBy(cell => models.IndexOf(cell.Model)).ThenBy(cell => cell.Seed);
     }
 
     private static void AddRow(StringBuilder csv, params IEnumerable<string> values) =>
-        csv.AppendJoin(',', values.Select(value => value.IndexOfAny(Quoted) < 0 ? value : $"\"{value.Replace("\"", "\"\"", StringComparison.Ordinal)}\""))
-            .Append("\r\n");
+        csv.AppendJoin(',', values.Select(Field)).Append("\r\n");
+
+    private static string Field(string value) =>
+        value.IndexOfAny(Quoted) < 0 ? value : $"\"{value.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 
     private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);
 

@@ -5,6 +5,9 @@ namespace PaperStudy;
 /// <summary>Writes a study as one HTML page that needs nothing else: no script, no network, no other file.</summary>
 internal static class StudyPage
 {
+    private const string Top1 = "Percent of test images that get the right class.";
+    private const string Top5 = "Percent of test images whose class is among the five most probable.";
+
     public static string Write(StudyScores scores)
     {
         var results = scores.Results;
@@ -16,16 +19,21 @@ internal static class StudyPage
             .Add($"<h1>{results.Name}</h1><p>{results.Description}</p><p>{StudyProgress.Of(results)}</p>");
 
         page.Add($"<h2>In short</h2>{List(Claims.OfComparisons(scores))}");
-        page.Add($"<h2>What was compared</h2>{Facts(results.Facts)}{Section(SettingTables.Models(results))}{Section(SettingTables.TestSets(results))}");
+        page.Add($"<h2>What was compared</h2>{Facts(results.Facts)}");
+        page.Add($"{Section(SettingTables.Models(results))}{Section(SettingTables.TestSets(results))}");
         Add(page, "Accuracy by model", "No model is trained yet.", ByModel(scores));
         Add(page, "Differences by seed", "No comparison has a trained model yet.",
-            results.Losses.SelectMany(loss => DifferenceRows.All(scores, loss)).Select(rows => Section(rows.ToTable())));
+            from loss in results.Losses from rows in DifferenceRows.All(scores, loss) select Section(rows.ToTable()));
         Add(page, "Test-time prefix", "No model has several prefixes.", ByPrefix(scores));
         Add(page, "Prefixes as images shift", "No model has a caption prefix and another type's.",
-            results.Losses.SelectMany(loss => ShiftRows.All(scores, loss)).Select(shift => Section(shift.ToTable())));
+            from loss in results.Losses
+            from shift in ShiftRows.All(scores, loss)
+            select Section(shift.ToTable(), StudyCharts.Shift(shift)));
         Add(page, "Prefixes chosen without labels", "No model has a choice between the prefixes of several types.",
-            from loss in results.Losses from model in scores.Models(loss) let table = RegretTable.Of(scores, loss, model) where table is not null select Section(table));
-        page.Add($"<h2>Training</h2>{Section(SettingTables.Cost(scores))}");
+            from loss in results.Losses
+            from table in scores.Models(loss).Select(model => RegretTable.Of(scores, loss, model)).OfType<StudyTable>()
+            select Section(table));
+        Add(page, "Training", "No model is trained yet.", Training(scores));
         Add(page, "Appendix: validation split", "No test set has a validation split.", Validation(scores));
         return page.Add($"</main></body></html>").ToString();
     }
@@ -44,21 +52,41 @@ internal static class StudyPage
 
     private static IEnumerable<Html> ByModel(StudyScores scores)
     {
+        var compared = scores.Results.Comparisons.Select(comparison => comparison.Model).ToHashSet();
         foreach (var loss in scores.Results.Losses.Where(loss => scores.Models(loss).Count > 0))
         {
             var top1 = AccuracyRows.ByModel(scores, loss, score => score.Top1);
-            yield return Section(top1.ToTable($"{loss}: top-1 accuracy", "Percent of test images that get the right class."));
+            var charts = StudyCharts.Accuracies(
+                top1,
+                row => row.Prefix == StudyScores.NoPrefix ? row.Model : $"{row.Model}, {row.Prefix}",
+                row => compared.Contains(row.Model) ? 0 : 1);
+            yield return Section(top1.ToTable($"{loss}: top-1 accuracy", Top1), charts);
             var top5 = AccuracyRows.ByModel(scores, loss, score => score.Top5);
-            yield return Section(top5.ToTable($"{loss}: top-5 accuracy", "Percent of test images whose class is among the five most probable.", guesses: 5));
+            yield return Section(top5.ToTable($"{loss}: top-5 accuracy", Top5, guesses: 5));
         }
     }
 
-    private static IEnumerable<Html> ByPrefix(StudyScores scores) =>
-        from loss in scores.Results.Losses
-        from model in scores.Models(loss)
-        let rows = AccuracyRows.ByPrefix(scores, loss, model)
-        where rows.Rows.Count > 0
-        select Section(rows.ToTable($"{loss}, {model.Name}: top-1 accuracy by prefix", "Percent of test images that get the right class."));
+    private static IEnumerable<Html> ByPrefix(StudyScores scores)
+    {
+        foreach (var loss in scores.Results.Losses)
+            foreach (var model in scores.Models(loss))
+            {
+                var rows = AccuracyRows.ByPrefix(scores, loss, model);
+                if (rows.Rows.Count == 0) continue;
+                var types = scores.Types(loss, model.Name);
+                var charts = StudyCharts.Accuracies(
+                    rows, row => row.Prefix, row => row.Prefix == StudyScores.NoPrefix ? 1 : types.Contains(row.Prefix) ? 0 : 2);
+                yield return Section(rows.ToTable($"{loss}, {model.Name}: top-1 accuracy by prefix", Top1), charts);
+            }
+    }
+
+    private static IEnumerable<Html> Training(StudyScores scores)
+    {
+        if (scores.Results.Cells.Count == 0) yield break;
+        yield return Section(SettingTables.Cost(scores));
+        foreach (var loss in scores.Results.Losses.Where(loss => scores.Models(loss).Count > 0))
+            yield return new Html().Add($"<h3>{loss}: training loss</h3>{StudyCharts.Training(scores, loss)}");
+    }
 
     private static IEnumerable<Html> Validation(StudyScores scores) =>
         from loss in scores.Results.Losses
@@ -69,6 +97,8 @@ internal static class StudyPage
             "Percent of validation images that get the right class. Settings may have been chosen by these figures: they are no results."));
 
     private static Html Section(StudyTable table) => new Html().Add($"<h3>{table.Title}</h3>{HtmlTable.Draw(table)}");
+
+    private static Html Section(StudyTable table, Html charts) => new Html().Add($"{Section(table)}{charts}");
 
     private static Html List(IReadOnlyList<string> sentences)
     {

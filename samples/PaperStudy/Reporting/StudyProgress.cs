@@ -11,22 +11,25 @@ internal static class StudyProgress
         if (results.Cells.Count == 0) return "Nothing is finished yet.";
         var text = $"{Figures.Counted(results.Cells.Count, "model")} trained: "
             + string.Join("; ", results.Losses.Select(loss => $"{loss} with {Seeds(results, loss)}")) + ".";
-        string[] missing = [.. from loss in results.Losses from model in results.Models let name = Missing(results, loss, model.Name) where name is not null select name];
+        var all = results.Losses.SelectMany(loss => results.Models.Select(model => Missing(results, loss, model.Name)));
+        string[] missing = [.. all.OfType<string>()];
         return missing.Length == 0 ? text : $"{text} Not there: {string.Join("; ", missing)}.";
-    }
-
-    private static string Seeds(StudyResults results, string loss)
-    {
-        var seeds = results.Cells.Where(cell => cell.Loss == loss).Select(cell => cell.Seed).Distinct().Order().ToArray();
-        return seeds.Length == 0 ? "no seed" : $"{(seeds.Length == 1 ? "seed" : "seeds")} {List(seeds)}";
     }
 
     private static string? Missing(StudyResults results, string loss, string model)
     {
         var there = results.Cells.Where(cell => cell.Loss == loss && cell.Model == model).Select(cell => cell.Seed).ToHashSet();
         int[] missing = [.. results.Seeds.Where(seed => !there.Contains(seed))];
-        return missing.Length == 0 ? null : there.Count == 0 ? $"{model}, {loss}" : $"{model}, {loss}, {(missing.Length == 1 ? "seed" : "seeds")} {List(missing)}";
+        if (missing.Length == 0) return null;
+        return there.Count == 0 ? $"{model}, {loss}" : $"{model}, {loss}, {List(missing)}";
     }
 
-    private static string List(IEnumerable<int> seeds) => string.Join(", ", seeds.Select(seed => seed.ToString(CultureInfo.InvariantCulture)));
+    private static string Seeds(StudyResults results, string loss)
+    {
+        int[] seeds = [.. results.Cells.Where(cell => cell.Loss == loss).Select(cell => cell.Seed).Distinct().Order()];
+        return seeds.Length == 0 ? "no seed" : List(seeds);
+    }
+
+    private static string List(int[] seeds) =>
+        (seeds.Length == 1 ? "seed " : "seeds ") + string.Join(", ", seeds.Select(seed => seed.ToString(CultureInfo.InvariantCulture)));
 }

@@ -12,14 +12,15 @@ internal static class StudySummary
         if (results.Description.Length > 0) text.Append($"{Markdown.Escape(results.Description)}\n\n");
         text.Append($"{Markdown.Escape(StudyProgress.Of(results))}\n\n");
         foreach (var claim in Claims.OfComparisons(scores)) text.Append($"- {Markdown.Escape(claim)}\n");
+        const string What = "Top-1 accuracy in percent.";
         foreach (var loss in results.Losses)
         {
-            Add(AccuracyRows.ByModel(scores, loss, score => score.Top1).ToTable($"{loss}: accuracy by model", "Top-1 accuracy in percent."));
+            Add(AccuracyRows.ByModel(scores, loss, score => score.Top1).ToTable($"{loss}: accuracy by model", What));
             foreach (var rows in DifferenceRows.All(scores, loss)) Add(rows.ToTable());
             foreach (var model in scores.Models(loss))
             {
                 var prefixes = AccuracyRows.ByPrefix(scores, loss, model);
-                if (prefixes.Rows.Count > 0) Add(prefixes.ToTable($"{loss}, {model.Name}: accuracy by test-time prefix", "Top-1 accuracy in percent."));
+                if (prefixes.Rows.Count > 0) Add(prefixes.ToTable($"{loss}, {model.Name}: accuracy by test-time prefix", What));
             }
             foreach (var model in scores.Models(loss))
                 if (RegretTable.Of(scores, loss, model) is { } regret) Add(regret);

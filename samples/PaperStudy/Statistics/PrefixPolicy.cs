@@ -6,7 +6,7 @@ namespace PaperStudy;
 /// <param name="Outcomes">One per test set and seed.</param>
 internal sealed record PrefixPolicy(string Name, bool IsFixed, IReadOnlyList<PolicyOutcome> Outcomes)
 {
-    /// <summary>The criteria of a model, then each of its prefixes as a fixed policy; empty for a model with fewer than two types.</summary>
+    /// <summary>The criteria of a model, then each of its prefixes as a fixed policy; none for a model with fewer than two types.</summary>
     public static IReadOnlyList<PrefixPolicy> All(StudyScores scores, string loss, ModelInfo model)
     {
         var caption = scores.CaptionPrefix(loss, model);
@@ -23,9 +23,11 @@ internal sealed record PrefixPolicy(string Name, bool IsFixed, IReadOnlyList<Pol
         ];
     }
 
-    private static IEnumerable<(string Name, bool IsFixed, PolicyOutcome Outcome)> OutcomesOf(CellResult cell, TestSetInfo set, string? caption)
+    private static IEnumerable<(string Name, bool IsFixed, PolicyOutcome Outcome)> OutcomesOf(
+        CellResult cell, TestSetInfo set, string? caption)
     {
-        bool IsOfSet(string testSet, string split, double top1) => testSet == set.Name && split == ScoreColumn.Test && double.IsFinite(top1);
+        bool IsOfSet(string testSet, string split, double top1) =>
+            testSet == set.Name && split == ScoreColumn.Test && double.IsFinite(top1);
         PrefixScores[] scores = [.. cell.Scores.Where(s => IsOfSet(s.TestSet, s.Split, s.Top1))];
         PrefixScores[] types = [.. scores.Where(s => !s.IsBlend && s.Prefix != StudyScores.NoPrefix)];
         if (types.Length < 2) yield break;

@@ -4,13 +4,20 @@ namespace PaperStudy;
 /// <param name="Policy">What was judged.</param>
 /// <param name="Sets">Number of test sets.</param>
 /// <param name="Seeds">Number of seeds.</param>
-/// <param name="Mean">Best single prefix minus the choice: mean over test sets of each seed, then over seeds. Negative where blends win.</param>
+/// <param name="Mean">Best single prefix minus the choice: mean over test sets, then over seeds. Negative where blends win.</param>
 /// <param name="Safe">How often the choice is at most <see cref="Tolerance"/> worse than the caption prefix; null without one.</param>
 /// <param name="Worst">The most that the choice is worse than the caption prefix; 0 or less if it never is.</param>
 /// <param name="BeatsShifted">How often the choice is better than the best single prefix, on shifted test sets.</param>
 /// <param name="BeatsUnseen">The same on test sets of unseen classes.</param>
 internal sealed record Regret(
-    PrefixPolicy Policy, int Sets, int Seeds, Estimate Mean, CountedBoth? Safe, WorstBoth? Worst, CountedBoth? BeatsShifted, CountedBoth? BeatsUnseen)
+    PrefixPolicy Policy,
+    int Sets,
+    int Seeds,
+    Estimate Mean,
+    CountedBoth? Safe,
+    WorstBoth? Worst,
+    CountedBoth? BeatsShifted,
+    CountedBoth? BeatsUnseen)
 {
     /// <summary>One point of percent.</summary>
     public const double Tolerance = 0.01;

@@ -6,7 +6,7 @@ internal sealed class StudyScores
     /// <summary>Name of the choice of no prefix.</summary>
     public const string NoPrefix = "none";
 
-    private readonly Dictionary<(string Loss, string Model, string Prefix, string TestSet, string Split), SortedDictionary<int, PrefixScores>> _scores = [];
+    private readonly Dictionary<ScoreKey, SortedDictionary<int, PrefixScores>> _scores = [];
 
     public StudyScores(StudyResults results)
     {
@@ -14,7 +14,7 @@ internal sealed class StudyScores
         foreach (var cell in results.Cells)
             foreach (var score in cell.Scores)
             {
-                var key = (cell.Loss, cell.Model, score.Prefix, score.TestSet, score.Split);
+                var key = new ScoreKey(cell.Loss, cell.Model, score.Prefix, score.TestSet, score.Split);
                 if (!_scores.TryGetValue(key, out var bySeed)) _scores.Add(key, bySeed = []);
                 bySeed[cell.Seed] = score;
             }
@@ -40,7 +40,7 @@ internal sealed class StudyScores
     public IReadOnlyList<string> Types(string loss, string model) =>
         [.. Prefixes(loss, model).Where(prefix => !prefix.IsBlend && prefix.Prefix != NoPrefix).Select(prefix => prefix.Prefix)];
 
-    /// <summary>The prefix of the captions: "caption" where the model has it, else the one of the main table; null if that is no type.</summary>
+    /// <summary>The prefix of the captions: "caption" where it has that, else the main table's; null if that is no type.</summary>
     public string? CaptionPrefix(string loss, ModelInfo model)
     {
         var types = Types(loss, model.Name);
@@ -53,9 +53,12 @@ internal sealed class StudyScores
     /// <param name="prefix">Test-time prefix.</param>
     /// <param name="column">One test set, or several to take the mean of.</param>
     /// <param name="metric">Which accuracy.</param>
-    public IReadOnlyDictionary<int, double> BySeed(string loss, string model, string prefix, ScoreColumn column, Func<PrefixScores, double> metric)
+    public IReadOnlyDictionary<int, double> BySeed(
+        string loss, string model, string prefix, ScoreColumn column, Func<PrefixScores, double> metric)
     {
-        var sets = column.TestSets.Select(set => _scores.GetValueOrDefault((loss, model, prefix, set.Name, column.Split))).ToArray();
+        SortedDictionary<int, PrefixScores>? OfSet(TestSetInfo set) =>
+            _scores.GetValueOrDefault(new ScoreKey(loss, model, prefix, set.Name, column.Split));
+        var sets = column.TestSets.Select(OfSet).ToArray();
         var values = new SortedDictionary<int, double>();
         if (sets.Length == 0 || sets[0] is not { } first) return values;
         foreach (var seed in first.Keys)
@@ -65,4 +68,6 @@ internal sealed class StudyScores
         }
         return values;
     }
+
+    private readonly record struct ScoreKey(string Loss, string Model, string Prefix, string TestSet, string Split);
 }

@@ -50,7 +50,8 @@ internal sealed record AccuracyRows(IReadOnlyList<ScoreColumn> Columns, IReadOnl
             .. ofOneModel ? [] : new[] { new TableCell(row.Model) },
             new TableCell(row.Prefix),
             new TableCell(row.Seeds.ToString(CultureInfo.InvariantCulture)),
-            .. row.Estimates.Select((estimate, column) => Cell(row, estimate, column)),
+            .. row.Estimates.Select((estimate, column) =>
+                Figures.Percent(estimate, row.Seeds, IsBest(row, column) ? CellMark.Best : CellMark.None)),
         ]);
         TableCell[] chance =
         [
@@ -61,12 +62,6 @@ internal sealed record AccuracyRows(IReadOnlyList<ScoreColumn> Columns, IReadOnl
         return new StudyTable(
             title, $"{what} {Figures.SeedNote(MostSeeds, "± is half the interval")} ★ marks the best of each column.",
             [.. names, new("seeds"), .. Columns.Select(column => new TableColumn(column.Name, column.Description))], [.. rows], [chance]);
-    }
-
-    private TableCell Cell(AccuracyEstimates row, Estimate? estimate, int column)
-    {
-        var cell = Figures.Percent(estimate, IsBest(row, column) ? CellMark.Best : CellMark.None);
-        return estimate is null || estimate.Count == row.Seeds ? cell : cell with { Detail = $"{cell.Detail} {Figures.Counted(estimate.Count, "seed")}".Trim() };
     }
 
     private static AccuracyRows Read(

@@ -7,15 +7,14 @@ namespace PaperStudy;
 /// <param name="Comparison">What is compared.</param>
 /// <param name="Columns">Test sets and their means.</param>
 /// <param name="Rows">One per other model, then one against the better of them if there are several.</param>
-/// <param name="Headline">Place of the headline among the columns; null if the study has only near test sets.</param>
 internal sealed record DifferenceRows(
-    string Loss, Comparison Comparison, IReadOnlyList<ScoreColumn> Columns, IReadOnlyList<DifferenceRow> Rows, int? Headline)
+    string Loss, Comparison Comparison, IReadOnlyList<ScoreColumn> Columns, IReadOnlyList<DifferenceRow> Rows)
 {
     /// <summary>All comparisons whose model has a finished cell with the loss.</summary>
     public static IReadOnlyList<DifferenceRows> All(StudyScores scores, string loss)
     {
         var trained = scores.Models(loss).Select(model => model.Name).ToHashSet();
-        return [.. scores.Results.Comparisons.Where(comparison => trained.Contains(comparison.Model)).Select(comparison => Of(scores, loss, comparison))];
+        return [.. scores.Results.Comparisons.Where(c => trained.Contains(c.Model)).Select(c => Of(scores, loss, c))];
     }
 
     /// <summary>The table: points of percent with intervals.</summary>
@@ -23,46 +22,43 @@ internal sealed record DifferenceRows(
     {
         var most = Rows.Select(row => row.Seeds).DefaultIfEmpty().Max();
         return new StudyTable(
-            $"{Loss}: {Name(Comparison.Model, Comparison.Prefix)} minus other models",
-            $"Top-1 accuracy, points of percent, differences by seed. {Figures.SeedNote(most, "in brackets the interval of the mean difference")} "
-            + $"▲ and ▼: the interval excludes zero, with at least {Estimate.FewestForClaim} seeds. "
-            + "\"The better\" is the one with the higher mean in that column.",
+            $"{Loss}: {Name(Comparison.Model, Comparison.Prefix)} minus {Others}",
+            "Top-1 accuracy, points of percent, differences by seed. "
+            + $"{Figures.SeedNote(most, "in brackets the interval of the mean difference")} "
+            + Figures.MarkNote
+            + (Comparison.Against.Count > 1 ? " The last row is against the one with the highest mean in each column." : ""),
             [new("minus", IsNumber: false), new("seeds"), .. Columns.Select(column => new TableColumn(column.Name, column.Description))],
             [.. Rows.Select(row => (IReadOnlyList<TableCell>)
             [
                 new(row.Name),
                 new(row.Seeds.ToString(CultureInfo.InvariantCulture)),
-                .. row.Differences.Select(difference => Cell(row, difference)),
+                .. row.Differences.Select(difference => Figures.Points(difference, row.Seeds)),
             ])],
             []);
     }
 
+    /// <summary>The other models, as texts name them.</summary>
+    public string Others => string.Join(" and ", Comparison.Against.Select(other => Name(other.Model, other.Prefix)));
+
     /// <summary>A model with its prefix, as texts name it.</summary>
     public static string Name(string model, string prefix) => prefix == StudyScores.NoPrefix ? $"\"{model}\"" : $"\"{model}\" ({prefix})";
-
-    private static TableCell Cell(DifferenceRow row, Estimate? difference)
-    {
-        var cell = Figures.Points(difference);
-        return difference is null || difference.Count == row.Seeds ? cell : cell with { Detail = $"{cell.Detail} {Figures.Counted(difference.Count, "seed")}".Trim() };
-    }
 
     private static DifferenceRows Of(StudyScores scores, string loss, Comparison comparison)
     {
         var columns = ScoreColumn.All(scores.Results, ScoreColumn.Test);
-        var own = columns.Select(column => Values(scores, loss, comparison.Model, comparison.Prefix, column)).ToArray();
-        var others = comparison.Against.Select(other => columns.Select(column => Values(scores, loss, other.Model, other.Prefix, column)).ToArray()).ToArray();
-        var rows = comparison.Against.Select((other, i) => new DifferenceRow(
-            Name(other.Model, other.Prefix), [.. columns.Select((_, column) => Paired.Difference(own[column], others[i][column]))])).ToList();
+        IReadOnlyDictionary<int, double>[] Values(string model, string prefix) =>
+            [.. columns.Select(column => scores.BySeed(loss, model, prefix, column, score => score.Top1))];
+        var own = Values(comparison.Model, comparison.Prefix);
+        var others = comparison.Against.Select(other => Values(other.Model, other.Prefix)).ToArray();
+        var rows = comparison.Against.Zip(others, (other, values) =>
+            new DifferenceRow(Name(other.Model, other.Prefix), [.. own.Zip(values, Paired.Difference)])).ToList();
         if (rows.Count > 1)
-            rows.Add(new DifferenceRow(
-                rows.Count == 2 ? "the better of the two" : $"the best of the {rows.Count}",
-                [.. columns.Select((_, column) => Paired.AgainstBetter(own[column], [.. others.Select(other => other[column])])?.Difference)]));
-        var headline = ScoreColumn.Headline(scores.Results, ScoreColumn.Test) is null ? (int?)null : columns.Count - 1;
-        return new DifferenceRows(loss, comparison, columns, rows, headline);
+        {
+            var better = own.Select((values, column) => Paired.AgainstBetter(values, [.. others.Select(o => o[column])])?.Difference);
+            rows.Add(new DifferenceRow(rows.Count == 2 ? "the better of the two" : $"the best of the {rows.Count}", [.. better]));
+        }
+        return new DifferenceRows(loss, comparison, columns, rows);
     }
-
-    private static IReadOnlyDictionary<int, double> Values(StudyScores scores, string loss, string model, string prefix, ScoreColumn column) =>
-        scores.BySeed(loss, model, prefix, column, score => score.Top1);
 }
 
 /// <summary>The differences against one other model, or against the better of several.</summary>

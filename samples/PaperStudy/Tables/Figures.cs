@@ -5,14 +5,28 @@ namespace PaperStudy;
 /// <summary>Writes figures as texts: accuracies as percentages and differences as points of percent, with one decimal.</summary>
 internal static class Figures
 {
+    /// <summary>What the marks of differences mean.</summary>
+    public static string MarkNote { get; } =
+        $"▲ and ▼: the interval excludes zero, with at least {Estimate.FewestForClaim} seeds; "
+        + "where nothing differs, one interval in twenty does so by chance.";
+
     /// <summary>An accuracy with half its interval, such as "61.2" and "± 1.3".</summary>
-    public static TableCell Percent(Estimate? accuracy, CellMark mark = CellMark.None) =>
-        accuracy is null ? TableCell.Empty : new TableCell(Number(100 * accuracy.Mean), PlusMinus(accuracy), mark);
+    /// <param name="accuracy">0 to 1; null where nothing was measured.</param>
+    /// <param name="seeds">The row's number of seeds; the cell names its own if it has another.</param>
+    /// <param name="mark">What is special about it.</param>
+    public static TableCell Percent(Estimate? accuracy, int seeds, CellMark mark) => accuracy is null
+        ? TableCell.Empty
+        : new TableCell(Number(100 * accuracy.Mean), Detail(PlusMinus(accuracy), accuracy.Count, seeds), mark);
 
     /// <summary>A difference with its interval, such as "+1.2" and "(0.3 to 2.1)"; marked where the interval excludes zero.</summary>
-    public static TableCell Points(Estimate? difference) => difference is null ? TableCell.Empty : new TableCell(
-        Signed(difference.Mean), Interval(difference),
-        !difference.ExcludesZero ? CellMark.None : difference.Mean > 0 ? CellMark.Better : CellMark.Worse);
+    /// <param name="difference">0 to 1; null where no seed has both.</param>
+    /// <param name="seeds">The row's number of seeds; the cell names its own if it has another.</param>
+    public static TableCell Points(Estimate? difference, int seeds)
+    {
+        if (difference is null) return TableCell.Empty;
+        var mark = !difference.ExcludesZero ? CellMark.None : difference.Mean > 0 ? CellMark.Better : CellMark.Worse;
+        return new TableCell(Signed(difference.Mean), Detail(Interval(difference), difference.Count, seeds), mark);
+    }
 
     /// <summary>A number with one decimal, never "-0.0".</summary>
     public static string Number(double value) => Rounded(value).ToString("0.0", CultureInfo.InvariantCulture);
@@ -43,6 +57,9 @@ internal static class Figures
         1 => "One seed only: there is no interval, and differences may be chance.",
         _ => $"Means over seeds; {interval} (95 %, Student's t, degrees of freedom: seeds - 1).",
     };
+
+    private static string Detail(string interval, int own, int ofRow) =>
+        own == ofRow ? interval : $"{interval} {Counted(own, "seed")}".TrimStart();
 
     // Adding zero turns -0 into 0.
     private static double Rounded(double value) => Math.Round(value, 1, MidpointRounding.AwayFromZero) + 0.0;

@@ -14,15 +14,16 @@ internal static class RegretTable
         var caption = scores.CaptionPrefix(loss, model) ?? "caption";
         return new StudyTable(
             $"{loss}, {model.Name}: prefixes chosen without labels",
-            $"{Figures.Counted(sets, "test set")} x {Figures.Counted(seeds, "seed")}. Regret: top-1 accuracy of the best single type's prefix, chosen with the labels "
-            + $"of that test set and seed, minus that of the choice, in points; negative where a blend wins. {Figures.SeedNote(seeds, "± is half the interval")} "
+            $"{Figures.Counted(sets, "test set")} x {Figures.Counted(seeds, "seed")}. "
+            + "Regret: top-1 accuracy of the best single type's prefix, chosen with the labels of that test set and seed, minus that of the choice, in points; negative where a blend wins. "
+            + $"{Figures.SeedNote(seeds, "± is half the interval")} "
             + "Counts and losses are first over test sets and seeds, then over test sets with the mean over their seeds.",
             [
                 new("choice", IsNumber: false), new("test sets x seeds"), new("mean regret"),
                 new($"at most 1 point below {caption}", $"How often the choice is at most 1 point worse than the {caption} prefix."),
                 new($"worst loss against {caption}", $"The most points that the choice is below the {caption} prefix."),
                 new("beats best single, shifted", "How often the choice is better than the best single prefix, on shifted test sets."),
-                new("beats best single, unseen", "How often the choice is better than the best single prefix, on test sets of unseen classes."),
+                new("beats best single, unseen", "How often the choice is better than the best single prefix, on unseen test sets."),
             ],
             [.. regrets.Select(Row)],
             []);

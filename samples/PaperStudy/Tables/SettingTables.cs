@@ -15,15 +15,16 @@ internal static class SettingTables
     /// <summary>The test sets.</summary>
     public static StudyTable TestSets(StudyResults results) => new(
         "Test sets",
-        "Near: the labelled images' kind and classes. Shifted: their classes in images of another kind. Unseen: classes without labelled images. "
-        + "Nothing is chosen on the test split.",
+        "Near: the labelled images' kind and classes. Shifted: their classes in images of another kind. "
+        + "Unseen: classes without labelled images. Nothing is chosen on the test split.",
         [
             new("test set", IsNumber: false), new("what it holds", IsNumber: false), new("role", IsNumber: false), new("distance"),
             new("test images"), new("test classes"), new("validation images"), new("validation classes"),
         ],
         [.. results.TestSets.Select(set => (IReadOnlyList<TableCell>)
         [
-            new(set.Name), new(set.Description), new(set.Role.ToString().ToLowerInvariant()), new(set.Distance.ToString(CultureInfo.InvariantCulture)),
+            new(set.Name), new(set.Description),
+            new(set.Role.ToString().ToLowerInvariant()), new(set.Distance.ToString(CultureInfo.InvariantCulture)),
             .. Split(set, ScoreColumn.Test), .. Split(set, ScoreColumn.Validation),
         ])],
         []);
@@ -32,9 +33,13 @@ internal static class SettingTables
     public static StudyTable Cost(StudyScores scores) => new(
         "Cost", "Means over seeds. Seconds are for training and scoring, on a machine that may have had other work.",
         [
-            new("model", IsNumber: false), new("loss", IsNumber: false), new("seeds"), new("steps"), new("training rows"), new("parameters"), new("seconds"),
+            new("model", IsNumber: false), new("loss", IsNumber: false),
+            new("seeds"), new("steps"), new("training rows"), new("parameters"), new("seconds"),
         ],
-        [.. from loss in scores.Results.Losses from model in scores.Models(loss) select Cost(loss, model.Name, scores.Cells(loss, model.Name))],
+        [..
+            from loss in scores.Results.Losses
+            from model in scores.Models(loss)
+            select Cost(loss, model.Name, scores.Cells(loss, model.Name))],
         []);
 
     private static IReadOnlyList<TableCell> Cost(string loss, string model, IReadOnlyList<CellResult> cells) =>
@@ -44,7 +49,8 @@ internal static class SettingTables
         new(Figures.Whole(cells.Average(cell => cell.Parameters))), new(Figures.Whole(cells.Average(cell => cell.Seconds))),
     ];
 
-    private static IEnumerable<TableCell> Split(TestSetInfo set, string name) => set.Splits.FirstOrDefault(split => split.Split == name) is { } split
-        ? [new(Figures.Whole(split.Images)), new(Figures.Whole(split.Classes))]
-        : [TableCell.Empty, TableCell.Empty];
+    private static IEnumerable<TableCell> Split(TestSetInfo set, string name) =>
+        set.Splits.FirstOrDefault(split => split.Split == name) is { } split
+            ? [new(Figures.Whole(split.Images)), new(Figures.Whole(split.Classes))]
+            : [TableCell.Empty, TableCell.Empty];
 }

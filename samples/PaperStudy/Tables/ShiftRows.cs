@@ -3,14 +3,16 @@ using System.Globalization;
 namespace PaperStudy;
 
 /// <summary>
-/// How the prefixes of one model shift with the images: the caption prefix minus each other type's, paired by seed, on test sets from near to far.
+/// How the prefixes of one model shift with the images: the caption prefix minus each other type's, paired by seed,
+/// on test sets from near to far.
 /// </summary>
 /// <param name="Loss">"CLIP" or "UniCL".</param>
 /// <param name="Model">Name of the model.</param>
 /// <param name="Caption">The caption prefix.</param>
 /// <param name="Columns">Test sets by distance from the labelled images' kind.</param>
 /// <param name="Rows">One per other type; none for a model without several types.</param>
-internal sealed record ShiftRows(string Loss, string Model, string Caption, IReadOnlyList<ScoreColumn> Columns, IReadOnlyList<DifferenceRow> Rows)
+internal sealed record ShiftRows(
+    string Loss, string Model, string Caption, IReadOnlyList<ScoreColumn> Columns, IReadOnlyList<DifferenceRow> Rows)
 {
     /// <summary>All models that have a caption prefix and another type's.</summary>
     public static IReadOnlyList<ShiftRows> All(StudyScores scores, string loss) =>
@@ -21,7 +23,7 @@ internal sealed record ShiftRows(string Loss, string Model, string Caption, IRea
         $"{Loss}, {Model}: {Caption} prefix minus other prefixes",
         "Top-1 accuracy, points of percent, differences by seed; test sets from near to far from the labelled images. "
         + $"{Figures.SeedNote(Rows.Max(row => row.Seeds), "in brackets the interval of the mean difference")} "
-        + $"▲ and ▼: the interval excludes zero, with at least {Estimate.FewestForClaim} seeds.",
+        + Figures.MarkNote,
         [
             new("minus", IsNumber: false), new("seeds"),
             .. Columns.Select(column => new TableColumn($"{column.Name} ({Distance(column)})", column.Description)),
@@ -30,21 +32,26 @@ internal sealed record ShiftRows(string Loss, string Model, string Caption, IRea
         [
             new(row.Name),
             new(row.Seeds.ToString(CultureInfo.InvariantCulture)),
-            .. row.Differences.Select(Figures.Points),
+            .. row.Differences.Select(difference => Figures.Points(difference, row.Seeds)),
         ])],
         []);
 
     /// <summary>Distance of a column's test set from the labelled images' kind, with its role.</summary>
-    public static string Distance(ScoreColumn column) =>
-        string.Create(CultureInfo.InvariantCulture, $"{column.TestSets[0].Role.ToString().ToLowerInvariant()}, distance {column.TestSets[0].Distance}");
+    public static string Distance(ScoreColumn column)
+    {
+        var set = column.TestSets[0];
+        return string.Create(CultureInfo.InvariantCulture, $"{set.Role.ToString().ToLowerInvariant()}, distance {set.Distance}");
+    }
 
     private static ShiftRows? Of(StudyScores scores, string loss, ModelInfo model)
     {
         if (scores.CaptionPrefix(loss, model) is not { } caption) return null;
         ScoreColumn[] columns = [.. ScoreColumn.Sets(scores.Results.TestSets.OrderBy(set => set.Distance), ScoreColumn.Test)];
-        IReadOnlyDictionary<int, double> Values(string prefix, ScoreColumn column) => scores.BySeed(loss, model.Name, prefix, column, score => score.Top1);
-        var rows = scores.Types(loss, model.Name).Where(type => type != caption).Select(type => new DifferenceRow(
-            type, [.. columns.Select(column => Paired.Difference(Values(caption, column), Values(type, column)))]));
+        IReadOnlyDictionary<int, double>[] Values(string prefix) =>
+            [.. columns.Select(column => scores.BySeed(loss, model.Name, prefix, column, score => score.Top1))];
+        var own = Values(caption);
+        var rows = scores.Types(loss, model.Name).Where(type => type != caption)
+            .Select(type => new DifferenceRow(type, [.. own.Zip(Values(type), Paired.Difference)]));
         return new ShiftRows(loss, model.Name, caption, columns, [.. rows]);
     }
 }

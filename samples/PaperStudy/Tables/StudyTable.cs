@@ -7,7 +7,11 @@ namespace PaperStudy;
 /// <param name="Rows">One cell per column each.</param>
 /// <param name="Foot">Rows below a line, such as chance.</param>
 internal sealed record StudyTable(
-    string Title, string Note, IReadOnlyList<TableColumn> Columns, IReadOnlyList<IReadOnlyList<TableCell>> Rows, IReadOnlyList<IReadOnlyList<TableCell>> Foot);
+    string Title,
+    string Note,
+    IReadOnlyList<TableColumn> Columns,
+    IReadOnlyList<IReadOnlyList<TableCell>> Rows,
+    IReadOnlyList<IReadOnlyList<TableCell>> Foot);
 
 /// <summary>A column's heading.</summary>
 /// <param name="Name">Short.</param>

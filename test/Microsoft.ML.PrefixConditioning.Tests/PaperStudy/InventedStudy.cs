@@ -17,7 +17,8 @@ internal static class InventedStudy
 
     private static readonly ModelInfo[] Models =
     [
-        new(Captions, "Caption data alone.", "none"), new(Mixed, "Both without prefixes.", "none"), new(Prefixes, "Both with prefixes.", "caption"),
+        new(Captions, "Caption data alone.", "none"), new(Mixed, "Both without prefixes.", "none"),
+        new(Prefixes, "Both with prefixes.", "caption"),
     ];
 
     /// <summary>A test set with a test split, and a validation split if it has more than 4 classes.</summary>
@@ -26,7 +27,8 @@ internal static class InventedStudy
         classes > 4 ? [new SplitInfo("test", 1000, classes), new SplitInfo("validation", 400, classes / 2)] : [new SplitInfo("test", 1000, classes)]);
 
     /// <summary>A study of given cells, one comparison and no facts.</summary>
-    public static StudyResults Of(IReadOnlyList<TestSetInfo> sets, IReadOnlyList<ModelInfo> models, Comparison comparison, params IEnumerable<CellResult> cells)
+    public static StudyResults Of(
+        IReadOnlyList<TestSetInfo> sets, IReadOnlyList<ModelInfo> models, Comparison comparison, params IEnumerable<CellResult> cells)
     {
         CellResult[] all = [.. cells];
         return new StudyResults("Study", "", [], sets, models, ["CLIP"], [.. all.Select(cell => cell.Seed).Distinct()], [comparison], all);
@@ -57,8 +59,8 @@ internal static class InventedStudy
             {
                 var ofSet = prefixes.Select((prefix, i) =>
                 {
-                    var top1 = 0.6 - 0.1 * set.Distance + (model == Prefixes ? 0.04 : 0) - 0.01 * i * (set.Distance - 1) + 0.02 * (noise.NextDouble() - 0.5);
-                    return Score(set.Name, split.Split, prefix, Math.Round(top1, 3));
+                    var top1 = 0.6 - 0.1 * set.Distance + (model == Prefixes ? 0.04 : 0) - 0.01 * i * (set.Distance - 1);
+                    return Score(set.Name, split.Split, prefix, Math.Round(top1 + 0.02 * (noise.NextDouble() - 0.5), 3));
                 }).ToArray();
                 scores.AddRange(ofSet);
                 if (model != Prefixes) continue;

@@ -5,43 +5,40 @@ namespace Microsoft.ML.PrefixConditioning.Tests;
 
 /// <summary>The files of whole, unfinished and odd studies.</summary>
 [TestClass]
-public sealed class StudyFilesTests
+public sealed class StudyFilesTests : IDisposable
 {
     private static readonly string[] Names = ["choices.csv", "report.html", "results.csv", "summary.md"];
 
-    public TestContext TestContext { get; set; } = null!;
+    private readonly string _folder = Directory.CreateTempSubdirectory("prefix-study-").FullName;
 
-    private string Folder => Path.Combine(TestContext.TestRunDirectory ?? Path.GetTempPath(), $"study-{TestContext.TestName}-{Environment.ProcessId}");
-
-    [TestCleanup]
-    public void Clean()
-    {
-        if (Directory.Exists(Folder)) Directory.Delete(Folder, recursive: true);
-    }
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [TestMethod]
     public void Write_Twice_LeavesTheFilesOnly()
     {
-        StudyFiles.Write(InventedStudy.Whole(seeds: 2), Folder);
-        StudyFiles.Write(InventedStudy.Whole(seeds: 3), Folder);
+        StudyFiles.Write(InventedStudy.Whole(seeds: 2), _folder);
+        StudyFiles.Write(InventedStudy.Whole(seeds: 3), _folder);
 
-        CollectionAssert.AreEqual(Names, Directory.GetFiles(Folder).Select(Path.GetFileName).Order(StringComparer.Ordinal).ToArray());
+        CollectionAssert.AreEqual(Names, Directory.GetFiles(_folder).Select(Path.GetFileName).Order(StringComparer.Ordinal).ToArray());
         Assert.Contains("seeds 1, 2, 3", Read("summary.md"));
     }
 
     [TestMethod]
     public void Write_WholeStudy_ShowsEveryPart()
     {
-        StudyFiles.Write(InventedStudy.Whole(seeds: 3), Folder);
+        StudyFiles.Write(InventedStudy.Whole(seeds: 3), _folder);
 
         var (page, summary) = (Read("report.html"), Read("summary.md"));
         foreach (var loss in new[] { "CLIP", "UniCL" })
         {
             Assert.Contains($"- {loss}: \"both, prefixes\" (caption) against the better of the two", summary);
-            foreach (var title in new[] { $"{loss}: accuracy by model", $"{loss}, both, prefixes: accuracy by test-time prefix", $"{loss}, both, prefixes: prefixes chosen without labels" })
-                Assert.Contains($"## {title}\n", summary);
-            foreach (var title in new[] { $"{loss}: top-5 accuracy", $"{loss}, both, prefixes: caption prefix minus other prefixes", $"{loss}: top-1 accuracy on the validation split" })
-                Assert.Contains($"<h3>{title}</h3>", page);
+            Assert.Contains($"## {loss}: accuracy by model\n", summary);
+            Assert.Contains($"## {loss}, both, prefixes: accuracy by test-time prefix\n", summary);
+            Assert.Contains($"## {loss}, both, prefixes: prefixes chosen without labels\n", summary);
+            Assert.Contains($"<h3>{loss}: top-5 accuracy</h3>", page);
+            Assert.Contains($"<h3>{loss}, both, prefixes: caption prefix minus other prefixes</h3>", page);
+            Assert.Contains($"<h3>{loss}: training loss</h3>", page);
+            Assert.Contains($"<h3>{loss}: top-1 accuracy on the validation split</h3>", page);
         }
         Assert.DoesNotContain("<script", page);
         Assert.DoesNotContain("http", page);
@@ -53,7 +50,7 @@ public sealed class StudyFilesTests
     [TestMethod]
     public void Write_WholeStudy_IsWellFormedPage()
     {
-        StudyFiles.Write(InventedStudy.Whole(seeds: 2), Folder);
+        StudyFiles.Write(InventedStudy.Whole(seeds: 2), _folder);
 
         // Void elements apart, our markup closes what it opens.
         var page = Read("report.html").Replace("<!DOCTYPE html>", "", StringComparison.Ordinal)
@@ -71,7 +68,7 @@ public sealed class StudyFilesTests
     {
         var whole = InventedStudy.Whole(seeds: 2);
 
-        StudyFiles.Write(whole with { Cells = [.. whole.Cells.Take(cells)] }, Folder);
+        StudyFiles.Write(whole with { Cells = [.. whole.Cells.Take(cells)] }, _folder);
 
         foreach (var name in Names) Assert.DoesNotContain("NaN", Read(name));
         Assert.Contains(cells == 0 ? "Nothing is finished yet." : "Not there:", Read("summary.md"));
@@ -81,7 +78,7 @@ public sealed class StudyFilesTests
     [TestMethod]
     public void Write_OneSeed_SaysThatThereIsNoInterval()
     {
-        StudyFiles.Write(InventedStudy.Whole(seeds: 1), Folder);
+        StudyFiles.Write(InventedStudy.Whole(seeds: 1), _folder);
 
         var summary = Read("summary.md");
         Assert.Contains("One seed only: there is no interval", summary);
@@ -94,9 +91,10 @@ public sealed class StudyFilesTests
     public void Write_NoPrefixModelAndNoValidation_LeavesThosePartsEmpty()
     {
         var set = InventedStudy.Set("near", TestRole.Near, 0, classes: 4);
-        var study = InventedStudy.Of([set], [new ModelInfo("plain", "", "none")], new Comparison("plain", "none", []), InventedStudy.Cell("plain", 1, ("near", "none", 0.5)));
+        var cell = InventedStudy.Cell("plain", 1, ("near", "none", 0.5));
+        var study = InventedStudy.Of([set], [new ModelInfo("plain", "", "none")], new Comparison("plain", "none", []), cell);
 
-        StudyFiles.Write(study, Folder);
+        StudyFiles.Write(study, _folder);
 
         Assert.DoesNotContain("chosen without labels", Read("summary.md"));
         Assert.Contains("No test set has a validation split.", Read("report.html"));
@@ -109,7 +107,7 @@ public sealed class StudyFilesTests
         var set = InventedStudy.Set("near", TestRole.Near, 0, classes: 4);
         var cell = InventedStudy.Cell("plain", 1, ("near", "none", double.NaN)) with { Curve = [new CurvePoint(1, double.NaN)] };
 
-        StudyFiles.Write(InventedStudy.Of([set], [new ModelInfo("plain", "", "none")], new Comparison("plain", "none", []), cell), Folder);
+        StudyFiles.Write(InventedStudy.Of([set], [new ModelInfo("plain", "", "none")], new Comparison("plain", "none", []), cell), _folder);
 
         foreach (var name in Names) Assert.DoesNotContain("NaN", Read(name));
         Assert.Contains("plain,CLIP,1,near,test,none,,,,", Read("results.csv"));
@@ -119,9 +117,10 @@ public sealed class StudyFilesTests
     public void Write_NamesWithMarkup_AreOnlyText()
     {
         var set = InventedStudy.Set("a<b>|c,\"d\"", TestRole.Near, 0, classes: 4);
-        var study = InventedStudy.Of([set], [new ModelInfo("m*", "", "none")], new Comparison("m*", "none", []), InventedStudy.Cell("m*", 1, (set.Name, "none", 0.5)));
+        var cell = InventedStudy.Cell("m*", 1, (set.Name, "none", 0.5));
+        var study = InventedStudy.Of([set], [new ModelInfo("m*", "", "none")], new Comparison("m*", "none", []), cell);
 
-        StudyFiles.Write(study, Folder);
+        StudyFiles.Write(study, _folder);
 
         Assert.Contains("m*,CLIP,1,\"a<b>|c,\"\"d\"\"\",test,none,0.5,0.7,0.49,1.5\r\n", Read("results.csv"));
         Assert.Contains(@"a\<b\>\|c,", Read("summary.md"));
@@ -132,8 +131,7 @@ public sealed class StudyFilesTests
     [TestMethod]
     public void Write_FolderThatIsAFile_SaysWhatToDo()
     {
-        Directory.CreateDirectory(Folder);
-        var file = Path.Combine(Folder, "file");
+        var file = Path.Combine(_folder, "file");
         File.WriteAllText(file, "");
 
         var error = Assert.ThrowsExactly<IOException>(() => StudyFiles.Write(InventedStudy.Whole(seeds: 1), file));
@@ -142,5 +140,5 @@ public sealed class StudyFilesTests
         Assert.Contains("Give an output folder", error.Message);
     }
 
-    private string Read(string name) => File.ReadAllText(Path.Combine(Folder, name));
+    private string Read(string name) => File.ReadAllText(Path.Combine(_folder, name));
 }
