@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using Microsoft.ML.PrefixConditioning;
 
 namespace PaperStudy;
@@ -33,6 +34,8 @@ internal sealed record TrainingConfig
 
     public int ImagePrefixLength { get; init; }
 
+    public bool SeparateTextProjections { get; init; }
+
     public double PrefixLearningRateFactor { get; init; } = 1;
 
     /// <summary>Prompt templates, each with {}. Default the package's seven.</summary>
@@ -56,6 +59,10 @@ internal sealed record TrainingConfig
 
     /// <summary>A folder or file of a published CLIP to start from.</summary>
     public string? InitialWeights { get; init; }
+
+    /// <summary>Whether test-time prefixes differ: by tokens, or by projections.</summary>
+    [JsonIgnore]
+    public bool IsConditioned => PrefixLength > 0 || ImagePrefixLength > 0 || SeparateTextProjections;
 
     /// <summary>The settings of a model: the study's, and over them the model's own.</summary>
     /// <exception cref="InvalidDataException">A setting is unknown or has the wrong type.</exception>
@@ -90,6 +97,7 @@ internal sealed record TrainingConfig
             Epochs = Math.Max(1, (int)Math.Round((double)Steps / stepsPerEpoch)),
             PrefixLength = PrefixLength,
             ImagePrefixLength = ImagePrefixLength,
+            SeparateTextProjections = SeparateTextProjections,
             PrefixLearningRateFactor = PrefixLearningRateFactor,
             PromptTemplates = Templates is null ? PromptTemplates.Default : PromptTemplates.Of([.. Templates]),
             LearningRate = LearningRate,

@@ -42,7 +42,7 @@ internal sealed class CellRun(MLContext mlContext, StudyData data)
         if (cell.Training.ImagePrefixLength == 0)
             (images, column) = (mlContext.Data.Cache(model.Transform(test.Images), Embedding, "Label"), Embedding);
         var options = new ZeroShotClassificationOptions { ClassNames = test.ClassNames, ImageColumnName = column };
-        var hasPrefixes = cell.Training.PrefixLength > 0 || cell.Training.ImagePrefixLength > 0;
+        var hasPrefixes = cell.Training.IsConditioned;
         var rankings = new Dictionary<PrefixCriterion, IReadOnlyList<PrefixScore>>();
         if (hasPrefixes && model.DatasetTypes.Count > 1)
             foreach (var criterion in Enum.GetValues<PrefixCriterion>())

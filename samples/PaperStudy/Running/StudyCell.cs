@@ -30,7 +30,7 @@ internal sealed record StudyCell(ModelConfig Model, TrainingConfig Training, str
 
     /// <summary>The test-time prefix of the main table.</summary>
     public static string ReportedPrefix(StudyConfig config, ModelConfig model) => model.Prefix
-        ?? (TrainingConfig.Of(config, model).PrefixLength == 0 ? "none"
+        ?? (!TrainingConfig.Of(config, model).IsConditioned ? "none"
             : config.Sources.FirstOrDefault(s => s.HasCaptions && model.Data is "both" or "captions")?.Type ?? config.Sources[0].Type);
 
     private static string Slug(string name) =>
