@@ -84,7 +84,11 @@ internal static class StudyConfigFile
         }
         var idx = config.Sources.Select(s => (s.Type, s.IdxImages, s.IdxLabels, s.ClassNames)).Concat(config.Tests.Select(t => (t.Name, t.IdxImages, t.IdxLabels, t.ClassNames)));
         foreach (var (name, images, labels, classNames) in idx.Where(i => i.IdxImages is not null))
+        {
             if (labels is null || classNames is null) yield return $"'{name}' has idxImages; give idxLabels and classNames too.";
+            foreach (var unfit in (classNames ?? []).Where(n => n.Length == 0 || n.IndexOfAny(Path.GetInvalidFileNameChars()) >= 0))
+                yield return $"classNames of '{name}' holds '{unfit}', which cannot be a folder's name; leave out characters such as /.";
+        }
         if (config.Drawn is null && (config.Sources.Any(s => s.Drawn is not null) || config.Tests.Any(t => t.Drawn is not null)))
             yield return "A source or test set is drawn, but \"drawn\" with the numbers of pictures is missing; \"drawn\": {} takes the defaults.";
         var models = config.Models.Select(m => m.Name).ToHashSet(StringComparer.Ordinal);

@@ -5,6 +5,8 @@ namespace PaperStudy;
 /// <summary>The finished cells of a study, one JSON file each. Several processes may work on one folder.</summary>
 internal sealed class CellStore(string folder)
 {
+    private const int WaitMilliseconds = 200;
+
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
     private string Cells { get; } = Directory.CreateDirectory(Path.Combine(folder, "cells")).FullName;
@@ -45,6 +47,22 @@ internal sealed class CellStore(string folder)
         catch (IOException)
         {
             return null;   // another process holds it
+        }
+    }
+
+    /// <summary>Waits until no other process prepares data in this folder, and keeps others waiting until it is disposed.</summary>
+    public IDisposable Prepare()
+    {
+        while (true)
+        {
+            try
+            {
+                return new FileStream(Path.Combine(folder, "preparing.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            }
+            catch (IOException e) when (e is not (DirectoryNotFoundException or FileNotFoundException or PathTooLongException))
+            {
+                Thread.Sleep(WaitMilliseconds);
+            }
         }
     }
 

@@ -22,6 +22,7 @@ internal sealed class StudyRun
         _config = StudyConfigFile.Read(arguments.Config);
         var folder = arguments.Data ?? Path.Combine(Path.GetDirectoryName(Path.GetFullPath(arguments.Config))!, _config.Data);
         _store = new CellStore(arguments.Output);
+        using var preparing = _store.Prepare();
         _data = StudyData.Load(_mlContext, _config, Path.GetFullPath(folder), Path.Combine(arguments.Output, "data"));
         _cells = StudyCell.All(_config, _data.Fingerprint());
     }

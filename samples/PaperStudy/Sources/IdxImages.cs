@@ -13,9 +13,31 @@ internal static class IdxImages
     private const int LabelsMagic = 0x801;
     private const int MostPixels = 1 << 20;   // of one image
 
-    /// <summary>The images as PNG files in memory, with their class names.</summary>
+    /// <summary>Writes the images as PNG files into a folder of class-name folders, unless they are there already.</summary>
+    /// <param name="imagesPath">IDX file of images.</param>
+    /// <param name="labelsPath">IDX file of labels.</param>
+    /// <param name="classNames">Names of the labels 0, 1, ...</param>
+    /// <param name="perClass">How many of each class, the first ones; null for all.</param>
+    /// <param name="folder">Where to; it is complete or not there.</param>
     /// <exception cref="InvalidDataException">A file is not what it should be.</exception>
-    public static IReadOnlyList<LabelledBytes> Read(string imagesPath, string labelsPath, IReadOnlyList<string> classNames)
+    public static void Write(string imagesPath, string labelsPath, IReadOnlyList<string> classNames, int? perClass, string folder)
+    {
+        if (Directory.Exists(folder)) return;
+        // A process of its own folder each, so that several may start at the same time.
+        var unfinished = $"{folder}.{Environment.ProcessId}.unfinished";
+        if (Directory.Exists(unfinished)) Directory.Delete(unfinished, recursive: true);
+        Unpack(imagesPath, labelsPath, classNames, perClass, unfinished);
+        try
+        {
+            Directory.Move(unfinished, folder);
+        }
+        catch (IOException) when (Directory.Exists(folder))
+        {
+            Directory.Delete(unfinished, recursive: true);   // another process was faster
+        }
+    }
+
+    private static void Unpack(string imagesPath, string labelsPath, IReadOnlyList<string> classNames, int? perClass, string folder)
     {
         using var images = Open(imagesPath);
         using var labels = Open(labelsPath);
@@ -25,7 +47,8 @@ internal static class IdxImages
         var (height, width) = (Number(images, imagesPath), Number(images, imagesPath));
         if (height < 1 || width < 1 || (long)height * width > MostPixels)
             throw new InvalidDataException($"'{imagesPath}' says its images have {width} x {height} pixels; expected 1 to {MostPixels} in all.");
-        var rows = new List<LabelledBytes>();
+        foreach (var name in classNames) Directory.CreateDirectory(Path.Combine(folder, name));
+        var counts = new int[classNames.Count];
         var pixels = new byte[width * height];
         for (var i = 0; i < count; i++)
         {
@@ -34,9 +57,10 @@ internal static class IdxImages
             if (label < 0) throw Truncated(labelsPath);
             if (label >= classNames.Count)
                 throw new InvalidDataException($"Label {label} of image {i} in '{labelsPath}' has no name; classNames has {classNames.Count}.");
-            rows.Add(new LabelledBytes { Image = Png(pixels, width, height), Text = classNames[label], Label = classNames[label] });
+            if (++counts[label] > perClass) continue;
+            File.WriteAllBytes(Path.Combine(folder, classNames[label], $"{i:D5}.png"), Png(pixels, width, height));
         }
-        return rows;
+        foreach (var empty in classNames.Where((_, label) => counts[label] == 0)) Directory.Delete(Path.Combine(folder, empty));
     }
 
     private static byte[] Png(byte[] pixels, int width, int height)

@@ -16,12 +16,13 @@ internal sealed class StudyData
     private readonly MLContext _mlContext;
     private readonly StudyConfig _config;
     private readonly string _folder;
+    private readonly string _made;
     private readonly DrawnDatasetPaths? _drawn;
     private readonly Dictionary<SourceConfig, (IDataView Rows, long Count)> _sources = [];
 
-    private StudyData(MLContext mlContext, StudyConfig config, string folder, DrawnDatasetPaths? drawn)
+    private StudyData(MLContext mlContext, StudyConfig config, string folder, string made, DrawnDatasetPaths? drawn)
     {
-        (_mlContext, _config, _folder, _drawn) = (mlContext, config, folder, drawn);
+        (_mlContext, _config, _folder, _made, _drawn) = (mlContext, config, folder, made, drawn);
         foreach (var source in config.Sources) _sources.Add(source, Source(source));
         Tests = [.. config.Tests.SelectMany(Splits)];
     }
@@ -33,10 +34,10 @@ internal sealed class StudyData
     /// <param name="mlContext">The context.</param>
     /// <param name="config">The configuration.</param>
     /// <param name="folder">Folder that its paths are relative to.</param>
-    /// <param name="drawnFolder">Where pictures are drawn.</param>
+    /// <param name="made">Where pictures are drawn, and IDX files unpacked.</param>
     /// <exception cref="IOException">A file or folder is missing.</exception>
     /// <exception cref="InvalidDataException">One has not the expected form.</exception>
-    public static StudyData Load(MLContext mlContext, StudyConfig config, string folder, string drawnFolder)
+    public static StudyData Load(MLContext mlContext, StudyConfig config, string folder, string made)
     {
         var usesFolder = config.Sources.Any(s => s.Drawn is null) || config.Tests.Any(t => t.Drawn is null);
         if (usesFolder && !Directory.Exists(folder))
@@ -45,10 +46,10 @@ internal sealed class StudyData
         if (config.Drawn is { } sizes)
         {
             var bar = new ProgressBar("Drawing pictures");
-            drawn = DrawnDataset.Write(drawnFolder, sizes.Seed,
+            drawn = DrawnDataset.Write(made, sizes.Seed,
                 new DrawnDatasetSizes(sizes.LabelledPerClass, sizes.Captioned, sizes.TestPerClass, sizes.UnseenPerClass), share => bar.Show(share));
         }
-        return new StudyData(mlContext, config, folder, drawn);
+        return new StudyData(mlContext, config, folder, made, drawn);
     }
 
     /// <summary>The training rows of one model.</summary>
@@ -102,45 +103,39 @@ internal sealed class StudyData
                 : _mlContext.Data.LoadImageCaptions(_drawn!.CaptionTable, _drawn.CaptionImages, datasetType: source.Type);
             return (rows, rows.GetRowCount() ?? rows.GetColumn<string>("Text").LongCount());
         }
-        if (source.IdxImages is not null)
-        {
-            var images = Some(IdxImages.Read(Place(source.IdxImages), Place(source.IdxLabels!), source.ClassNames!), source.PerClass);
-            return (_mlContext.Data.TagDatasetType(_mlContext.Data.LoadFromEnumerable(images), source.Type), images.Count);
-        }
         if (source.Drawn is not null and not "classification")
             throw new InvalidDataException($"A source is drawn '{source.Drawn}'; there are \"classification\" and \"captions\".");
-        var labelled = _mlContext.Data.LoadImageFolder(source.Drawn is null ? Place(source.Folder!) : _drawn!.Classification, source.Type);
-        if (source.PerClass is { } perClass) labelled = _mlContext.Data.TakeRowsPerClass(labelled, perClass, seed: SampleSeed);
+        var labelled = _mlContext.Data.LoadImageFolder(
+            source.IdxImages is { } idx ? Unpacked(idx, source.IdxLabels!, source.ClassNames!, source.PerClass)
+            : source.Drawn is null ? Place(source.Folder!) : _drawn!.Classification, source.Type);
+        if (source.PerClass is { } perClass && source.IdxImages is null) labelled = _mlContext.Data.TakeRowsPerClass(labelled, perClass, seed: SampleSeed);
         return (labelled, labelled.GetColumn<string>("Label").LongCount());
     }
 
-    private static IReadOnlyList<LabelledBytes> Some(IReadOnlyList<LabelledBytes> images, int? perClass) => perClass is not { } count ? images
-        : [.. images.GroupBy(i => i.Label).SelectMany(g => g.Take(count))];
+    private string Unpacked(string images, string labels, IReadOnlyList<string> classNames, int? perClass)
+    {
+        var what = $"{Place(images)}\n{Place(labels)}\n{string.Join('\n', classNames)}\n{perClass}";
+        var folder = Path.Combine(_made, "idx-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(what)))[..12]);
+        Directory.CreateDirectory(_made);
+        IdxImages.Write(Place(images), Place(labels), classNames, perClass, folder);
+        return folder;
+    }
 
     private IEnumerable<StudyTest> Splits(TestConfig test)
     {
-        if (test.IdxImages is not null)
-        {
-            var images = Some(IdxImages.Read(Place(test.IdxImages), Place(test.IdxLabels!), test.ClassNames!), test.PerClass);
-            return Divided(test, images, i => i.Label, i => Convert.ToHexString(SHA256.HashData(i.Image)));
-        }
-        var folder = test.Drawn is not { } drawn ? Place(test.Folder!)
+        var folder = test.IdxImages is { } idx ? Unpacked(idx, test.IdxLabels!, test.ClassNames!, test.PerClass)
+            : test.Drawn is not { } drawn ? Place(test.Folder!)
             : _drawn!.Tests.FirstOrDefault(t => t.Name == drawn)?.Folder
                 ?? throw new InvalidDataException($"Test set '{test.Name}' is drawn '{drawn}'; there are {string.Join(", ", _drawn.Tests.Select(t => t.Name))}.");
         var view = _mlContext.Data.LoadImageFolder(folder);
         var (paths, labels) = (view.GetColumn<string>("Image").ToArray(), view.GetColumn<string>("Label").ToArray());
-        return Divided(test, [.. paths.Zip(labels, (path, label) => new LabelledPath { Image = path, Text = label, Label = label })],
-            i => i.Label, i => $"{i.Label}/{Path.GetFileName(i.Image)}");
-    }
-
-    // A class is in the same split of every test set, so that nothing is chosen on classes that are tested elsewhere.
-    private IEnumerable<StudyTest> Divided<T>(TestConfig test, IReadOnlyList<T> images, Func<T, string> label, Func<T, string> identity)
-        where T : class
-    {
+        LabelledPath[] images = [.. paths.Zip(labels, (path, label) => new LabelledPath { Image = path, Text = label, Label = label })];
+        // A class is in the same split of every test set, so that nothing is chosen on classes that are tested elsewhere.
         foreach (var split in new[] { "validation", "test" })
         {
-            T[] part = [.. images.Where(i => IsValidation(test.SplitBy == "classes" ? label(i) : identity(i)) == (split == "validation"))];
-            string[] classNames = [.. part.Select(label).Distinct().Order(StringComparer.Ordinal)];
+            LabelledPath[] part = [.. images.Where(i => IsValidation(
+                test.SplitBy == "classes" ? i.Label : $"{i.Label}/{Path.GetFileName(i.Image)}") == (split == "validation"))];
+            string[] classNames = [.. part.Select(i => i.Label).Distinct().Order(StringComparer.Ordinal)];
             if (classNames.Length >= 2) yield return new StudyTest(test, split, _mlContext.Data.LoadFromEnumerable(part), classNames, part.Length);
             else if (split == "test")
                 throw new InvalidDataException($"Test set '{test.Name}' has {classNames.Length} class(es) left for testing; at least two are needed. Make validationShare smaller.");
