@@ -34,7 +34,7 @@ internal static unsafe class WeightProduct
         else result.Tensor.addmm_(x.Tensor, transposed, beta: 0);
     }
 
-    /// <summary>Whether this processor has the instructions; where vectors have 512 bits, libtorch's products are faster.</summary>
+    /// <summary>Whether this processor has the instructions. Where vectors have 512 bits, libtorch uses them, and this was not tried.</summary>
     public static bool IsSupported => Avx.IsSupported && Fma.IsSupported && !Vector512.IsHardwareAccelerated;
 
     /// <summary>y = x W'.</summary>

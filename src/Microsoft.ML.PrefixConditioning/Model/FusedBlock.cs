@@ -5,8 +5,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>A <see cref="TransformerBlock"/> on a processor, forwards and back, without intermediate results that nobody needs.</summary>
 /// <remarks>
 /// The same mathematics: matrix products are libtorch's, or <see cref="WeightProduct"/>'s where there are few rows; what lies between two
-/// products is one pass of <see cref="RowKernels"/> or <see cref="AttentionKernel"/>. For going back it keeps 14 numbers per token and unit of width, and the attention weights: layer
-/// norms are done again, and the activation's derivative is kept in place of its input.
+/// products is one pass of <see cref="RowKernels"/> or <see cref="AttentionKernel"/>. For going back it keeps 14 numbers per token and unit
+/// of width, and the attention weights: layer norms are done again, and the activation's derivative is kept in place of its input.
 /// T tokens of all sequences, R rows that go on (T, or one per sequence in a tower's last block), W width, M hidden width.
 /// </remarks>
 internal sealed unsafe class FusedBlock : IDisposable
