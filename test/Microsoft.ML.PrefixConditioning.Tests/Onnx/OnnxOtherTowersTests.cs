@@ -11,13 +11,23 @@ public sealed class OnnxOtherTowersTests
     /// <summary>Stages with one block and with two; two heads; 2 x 2 positions to pool.</summary>
     private static ClipArchitecture ResNet => SmallModel.Architecture with
     {
-        ImageSize = 64, PatchSize = 32, VisionWidth = 4, VisionHeads = 2, VisionLayers = 4, ResNet = new ResNetStages(1, 2, 1, 2),
+        ImageSize = 64,
+        PatchSize = 32,
+        VisionWidth = 4,
+        VisionHeads = 2,
+        VisionLayers = 4,
+        ResNet = new ResNetStages(1, 2, 1, 2),
     };
 
     /// <summary>A third block in the shifted stages, which is not shifted again; sides of 10, 5, 3 and 2 under windows of 3 or 4.</summary>
     private static ClipArchitecture Swin(int window) => SmallModel.Architecture with
     {
-        ImageSize = 40, PatchSize = 4, VisionWidth = 8, VisionHeads = 2, VisionLayers = 8, Swin = new SwinStages(3, 2, 2, 1) { WindowSize = window },
+        ImageSize = 40,
+        PatchSize = 4,
+        VisionWidth = 8,
+        VisionHeads = 2,
+        VisionLayers = 8,
+        Swin = new SwinStages(3, 2, 2, 1) { WindowSize = window },
     };
 
     public static IEnumerable<object[]> Towers =>
