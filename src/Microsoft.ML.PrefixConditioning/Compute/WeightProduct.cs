@@ -34,7 +34,7 @@ internal static unsafe class WeightProduct
         else result.Tensor.addmm_(x.Tensor, transposed, beta: 0);
     }
 
-    /// <summary>Whether this processor has the instructions. Where vectors have 512 bits, libtorch uses them, and this was not tried.</summary>
+    /// <summary>Whether this processor has the instructions. Where vectors have 512 bits, libtorch uses them; this was not tried there.</summary>
     public static bool IsSupported => Avx.IsSupported && Fma.IsSupported && !Vector512.IsHardwareAccelerated;
 
     /// <summary>y = x W'.</summary>
@@ -79,8 +79,9 @@ internal static unsafe class WeightProduct
                 if (n + 4 < end) Fetch(w, inputs, columns, row / 3 * lines, lines);
                 ThreeByFour(columns, x + (long)row * inputs + column, w, inputs, y + (long)row * outputs, outputs, column > 0);
             }
-            if (row <= rows - 2) TwoByFour(columns, x + (long)row * inputs + column, w, inputs, y + (long)row * outputs, outputs, column > 0);
-            else if (row < rows) OneByFour(columns, x + (long)row * inputs + column, w, inputs, y + (long)row * outputs, column > 0);
+            float* left = x + (long)row * inputs + column, right = y + (long)row * outputs;
+            if (row <= rows - 2) TwoByFour(columns, left, w, inputs, right, outputs, column > 0);
+            else if (row < rows) OneByFour(columns, left, w, inputs, right, column > 0);
         }
     }
 

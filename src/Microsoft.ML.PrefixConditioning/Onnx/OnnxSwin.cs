@@ -23,7 +23,8 @@ internal sealed class OnnxSwin(OnnxGraph graph, OnnxWeights weights, ClipArchite
         long patch = architecture.PatchSize, side = architecture.ImageSize / patch;
         long width = architecture.VisionWidth, heads = architecture.VisionHeads;
         var x = graph.Add("Conv", "/visual/features.0", [pixels, weights.Get("visual.features.0.0.weight"),
-            weights.Get("visual.features.0.0.bias")], OnnxAttribute.Of("kernel_shape", patch, patch), OnnxAttribute.Of("strides", patch, patch));
+            weights.Get("visual.features.0.0.bias")],
+            OnnxAttribute.Of("kernel_shape", patch, patch), OnnxAttribute.Of("strides", patch, patch));
         x = graph.Add("Reshape", "/visual/features.0", [x, graph.Integers(0, width, side * side)]);          // [N, C, S S]
         x = graph.Add("Transpose", "/visual/features.0", [x], OnnxAttribute.Of("perm", 0, 2, 1));            // [N, S S, C]
         x = weights.LayerNorm(x, "/visual/features.0", "visual.features.0.2");
@@ -87,7 +88,7 @@ internal sealed class OnnxSwin(OnnxGraph graph, OnnxWeights weights, ClipArchite
     /// <param name="x">[N, S S, C].</param>
     /// <param name="at">Where the nodes belong.</param>
     /// <param name="side">S.</param>
-    /// <param name="reorder">The order, as the tower itself makes it: [1, S, S, 1] to as many values as there are positions after it.</param>
+    /// <param name="reorder">The order, as the tower itself makes it: [1, S, S, 1] to a value for every position after it.</param>
     /// <returns>[N, positions, C].</returns>
     private string Pick(string x, string at, long side, Func<Tensor, Tensor> reorder)
     {

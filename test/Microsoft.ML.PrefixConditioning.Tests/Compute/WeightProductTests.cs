@@ -42,7 +42,7 @@ public sealed unsafe class WeightProductTests
     [TestMethod]
     public void Run_OtherRowsBeside_GivesARowTheSame()
     {
-        if (!WeightProduct.IsSupported) Assert.Inconclusive("This processor multiplies with libtorch's product, which promises nothing of the kind.");
+        if (!WeightProduct.IsSupported) Assert.Inconclusive("Here libtorch multiplies, which promises nothing of the kind.");
         using var scope = NewDisposeScope();
         using var weight = Random(36, 1040, 1);
         var all = Random(11, 1040, 2);

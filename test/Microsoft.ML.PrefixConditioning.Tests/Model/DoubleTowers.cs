@@ -12,7 +12,7 @@ internal sealed class DoubleTowers
     public DoubleTowers(ClipModel model)
     {
         _sizes = model.Shape.Architecture;
-        _weights = model.Weights.ToDictionary(w => w.Key, w => w.Value.detach().to_type(ScalarType.Float64).requires_grad_(true), StringComparer.Ordinal);
+        _weights = model.Weights.ToDictionary(w => w.Key, w => w.Value.detach().to_type(ScalarType.Float64).requires_grad_(true));
     }
 
     /// <summary>The gradients of the CLIP loss of a batch.</summary>
@@ -50,7 +50,7 @@ internal sealed class DoubleTowers
     {
         long count = x.shape[0], length = x.shape[1], width = x.shape[2];
         var packed = F.linear(Norm(x, $"{name}.ln_1"), _weights[$"{name}.attn.in_proj_weight"], _weights[$"{name}.attn.in_proj_bias"])
-            .view(count, length, 3, heads, width / heads).permute(2, 0, 3, 1, 4);                                                // [3, N, H, L, d]
+            .view(count, length, 3, heads, width / heads).permute(2, 0, 3, 1, 4);                                   // [3, N, H, L, d]
         var scores = packed[0].matmul(packed[1].transpose(-2, -1)) / Math.Sqrt((double)width / heads);
         var mixed = (mask is null ? scores : scores + mask).softmax(-1).matmul(packed[2]).transpose(1, 2).reshape(count, length, width);
         x = x + Linear(mixed, $"{name}.attn.out_proj");
@@ -61,5 +61,6 @@ internal sealed class DoubleTowers
 
     private Tensor Linear(Tensor x, string name) => F.linear(x, _weights[$"{name}.weight"], _weights[$"{name}.bias"]);
 
-    private Tensor Norm(Tensor x, string name) => F.layer_norm(x, [x.shape[^1]], _weights[$"{name}.weight"], _weights[$"{name}.bias"], eps: 1e-5);
+    private Tensor Norm(Tensor x, string name) =>
+        F.layer_norm(x, [x.shape[^1]], _weights[$"{name}.weight"], _weights[$"{name}.bias"], eps: 1e-5);
 }

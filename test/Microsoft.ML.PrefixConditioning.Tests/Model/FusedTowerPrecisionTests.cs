@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
 /// <summary>
-/// Sizes so small that gradients are differences of nearly equal numbers: with one hidden unit or embeddings of two numbers both ways differ
-/// from each other by up to 1e-4 of a gradient. They are compared with double precision here.
+/// Sizes so small that gradients are differences of nearly equal numbers: with one hidden unit or embeddings of two numbers both ways
+/// differ from each other by up to 1e-4 of a gradient. They are compared with double precision here.
 /// </summary>
 [TestClass]
 public sealed class FusedTowerPrecisionTests
@@ -33,10 +33,11 @@ public sealed class FusedTowerPrecisionTests
         foreach (var count in new[] { 2, 5 })
             for (ulong seed = 1; seed <= Seeds; seed++)
             {
-                using ClipModel plain = ClipModel.Create(shape, CPU, seed, FastPaths.None), fused = ClipModel.Create(shape, CPU, seed, FastPaths.All);
+                using var plain = ClipModel.Create(shape, CPU, seed, FastPaths.None);
+                using var fused = ClipModel.Create(shape, CPU, seed, FastPaths.All);
                 var (images, ids, types) = FusedTowerTests.Batch(shape, count, 6);
                 var truth = new DoubleTowers(plain).Gradients(images, ids);
-                // At least 1: logits of embeddings of two numbers may lie 28 apart, and single precision knows a probability near 1 to 6e-8 only.
+                // At least 1: logits may lie 28 apart here, and single precision knows a probability near 1 to 6e-8 only.
                 var largest = Math.Max(1, truth.Max(t => t.Value.abs().max().ToDouble()));
                 foreach (var (model, isFused) in new[] { (plain, false), (fused, true) })
                 {

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
-/// <summary>Files that older versions wrote, with the numbers that these computed: test/golden/model_file. Tolerance 1e-5 as stated there.</summary>
+/// <summary>Files of older versions with the numbers that these computed: test/golden/model_file. Tolerance 1e-5 as stated there.</summary>
 [TestClass]
 public sealed class OldModelFileTests
 {
@@ -29,16 +29,19 @@ public sealed class OldModelFileTests
         using var model = Load(version);
         Assert.AreEqual(new ClipArchitecture
         {
-            ImageSize = 16, PatchSize = 8, VisionWidth = 8, VisionLayers = 2, VisionHeads = 2, ContextLength = 12, TextWidth = 4, TextLayers = 2,
-            TextHeads = 2, EmbeddingSize = 6, MlpRatio = 2, Activation = ClipActivation.QuickGelu,
+            ImageSize = 16, PatchSize = 8, VisionWidth = 8, VisionLayers = 2, VisionHeads = 2, ContextLength = 12,
+            TextWidth = 4, TextLayers = 2, TextHeads = 2, EmbeddingSize = 6, MlpRatio = 2, Activation = ClipActivation.QuickGelu,
         }, model.Architecture);
         CollectionAssert.AreEqual(
-            new[] { DatasetType.Caption, DatasetType.Classification, new DatasetType("sketch", TextKind.ClassName) }, model.DatasetTypes.ToArray());
+            new[] { DatasetType.Caption, DatasetType.Classification, new DatasetType("sketch", TextKind.ClassName) },
+            model.DatasetTypes.ToArray());
         var settings = model.Model.Settings;
-        Assert.AreEqual((2, 1, ImageDecoding.OpenClip, BadImagePolicy.Skip), (settings.PrefixLength, settings.ImagePrefixLength, settings.ImageDecoding, settings.BadImages));
+        Assert.AreEqual((2, 1, ImageDecoding.OpenClip, BadImagePolicy.Skip),
+            (settings.PrefixLength, settings.ImagePrefixLength, settings.ImageDecoding, settings.BadImages));
         Assert.AreEqual(("Image", "Sentence", "Label", "Picture", "TextEmbedding"), (settings.ImageColumnName, settings.TextColumnName,
             settings.LabelColumnName, settings.ImageEmbeddingColumnName, settings.TextEmbeddingColumnName));
-        Assert.AreEqual(version == 1 ? ImageNormalisation.Clip : new ImageNormalisation(new(0.5f, 0.25f, 0.125f), new(0.5f, 0.75f, 1)), settings.Normalisation);
+        var own = new ImageNormalisation(new(0.5f, 0.25f, 0.125f), new(0.5f, 0.75f, 1));
+        Assert.AreEqual(version == 1 ? ImageNormalisation.Clip : own, settings.Normalisation);
         Assert.IsNull(model.Model.Summaries);
         CollectionAssert.AreEqual(new[] { new TrainingStep(2.5f, 1e-3f), new TrainingStep(1.25f, 5e-4f) }, model.History.Steps.ToArray());
         CollectionAssert.AreEqual(new[] { new ValidationResult(1, 0.75) }, model.History.Validations.ToArray());
@@ -65,7 +68,8 @@ public sealed class OldModelFileTests
         string[] texts = [.. expected.GetProperty("texts").EnumerateArray().Select(t => t.GetString()!)];
         foreach (var (name, prefix) in new[]
         {
-            ("default", null), ("classification", PrefixSelection.For("classification")), ("sketch", PrefixSelection.For("sketch")), ("none", PrefixSelection.None),
+            ("default", null), ("none", PrefixSelection.None),
+            ("classification", PrefixSelection.For("classification")), ("sketch", PrefixSelection.For("sketch")),
         })
             AreClose(expected, $"text.{name}", model.EncodeText(texts, prefix).SelectMany(row => row));
         using MLImage image = ScoringModel.Image(3), other = ScoringModel.Image(8);

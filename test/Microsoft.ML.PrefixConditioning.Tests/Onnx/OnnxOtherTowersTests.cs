@@ -54,7 +54,7 @@ public sealed class OnnxOtherTowersTests
         var one = run.Floats("ImageEmbedding", "NormalisedPixels", pixels[..(pixels.Length / 3)], 1, 3, size, size);
         Assert.IsLessThan(Tolerance, OnnxModels.Difference(expected, three), name);
         Assert.IsLessThan(Tolerance, OnnxModels.Difference(expected[..8], one), name);
-        Assert.IsGreaterThan(0.001f, OnnxModels.Difference(three[..8], three[8..16]), "The pixels make no difference, so that the test shows nothing.");
+        Assert.IsGreaterThan(0.001f, OnnxModels.Difference(three[..8], three[8..16]), "The pixels make no difference.");
         Assert.AreEqual($"-1 3 {size} {size}", string.Join(' ', run.Session.InputMetadata["NormalisedPixels"].Dimensions), name);
         Assert.AreEqual("-1 8", string.Join(' ', run.Session.OutputMetadata["ImageEmbedding"].Dimensions), name);
     }
@@ -64,7 +64,8 @@ public sealed class OnnxOtherTowersTests
     {
         using var scope = NewDisposeScope();
         using var folder = new ModelFolder().Add("rn.safetensors", ModelFolder.Bytes(ResNetModel.Weights()));
-        using var pretrained = PretrainedClip.Open(folder.Path, new PretrainedWishes { Activation = ClipActivation.QuickGelu, TextHeads = 2 });
+        var wishes = new PretrainedWishes { Activation = ClipActivation.QuickGelu, TextHeads = 2 };
+        using var pretrained = PretrainedClip.Open(folder.Path, wishes);
         var network = ClipModel.CreateUnset(pretrained.FileShape, CPU);
         pretrained.ReadInto(network, pretrained.Prefixes.DatasetTypes, seed: 1);
         using var model = new TrainedModel(network, SmallModel.Tokenizer, ModelFolder.SettingsOf(network), TrainingHistory.Empty);
@@ -72,7 +73,8 @@ public sealed class OnnxOtherTowersTests
 
         model.Lend(lent => OnnxExport.ImageEncoder(model, lent, null, PixelValues.Normalised).Write(run.Path));
 
-        var expected = nn.functional.normalize(TinyGolden.Tensors("clip_resnet_tiny", "outputs.safetensors")["image_features_raw"], p: 2, dim: 1);
+        var features = TinyGolden.Tensors("clip_resnet_tiny", "outputs.safetensors")["image_features_raw"];
+        var expected = nn.functional.normalize(features, p: 2, dim: 1);
         var actual = run.Floats("ImageEmbedding", "NormalisedPixels", ResNetModel.Images().data<float>().ToArray(), 2, 3, 64, 64);
         TinyGolden.AreClose(expected, tensor(actual).view(expected.shape), 1e-5, "embeddings");
     }
