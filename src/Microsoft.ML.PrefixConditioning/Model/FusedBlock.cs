@@ -4,9 +4,9 @@ namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>A <see cref="TransformerBlock"/> on a processor, forwards and back, without intermediate results that nobody needs.</summary>
 /// <remarks>
-/// The same mathematics: every matrix product is libtorch's; what lies between two products is one pass of <see cref="RowKernels"/>
-/// or <see cref="AttentionKernel"/>. For going back it keeps 14 numbers per token and unit of width, and the attention weights: layer
-/// norms are done again, and the activation's derivative is kept in place of its input.
+/// The same mathematics: matrix products are libtorch's, or <see cref="WeightProduct"/>'s where there are few rows; what lies between two
+/// products is one pass of <see cref="RowKernels"/> or <see cref="AttentionKernel"/>. For going back it keeps 14 numbers per token and unit
+/// of width, and the attention weights: layer norms are done again, and the activation's derivative is kept in place of its input.
 /// T tokens of all sequences, R rows that go on (T, or one per sequence in a tower's last block), W width, M hidden width.
 /// </remarks>
 internal sealed unsafe class FusedBlock : IDisposable
@@ -54,15 +54,15 @@ internal sealed unsafe class FusedBlock : IDisposable
         RowKernels.AddAndNormalise(tokens, _width, x.Data, null, null, null, _attentionNorm.Weights, normed.Data, memory.InputStatistics.Resize(tokens, 2).Data);
         if (layout.Pooled)
         {
-            memory.Queries.Resize(rows, _width).Tensor.addmm_(Gathered(normed, queryRows, memory.QueryNormed).Tensor, _queryTransposed, beta: 0);
-            memory.Packed.Resize(tokens, 2 * _width).Tensor.addmm_(normed.Tensor, _keyValueTransposed, beta: 0);
+            WeightProduct.Run(Gathered(normed, queryRows, memory.QueryNormed), _in.Data, _queryTransposed, memory.Queries.Resize(rows, _width));
+            WeightProduct.Run(normed, _in.Data + (long)_width * _width, _keyValueTransposed, memory.Packed.Resize(tokens, 2 * _width));
         }
-        else memory.Packed.Resize(tokens, 3 * _width).Tensor.addmm_(normed.Tensor, _in.Transposed, beta: 0);
+        else WeightProduct.Run(normed, _in.Data, _in.Transposed, memory.Packed.Resize(tokens, 3 * _width));
 
         var attended = memory.Attended.Resize(rows, _width);
         AttentionKernel.Forward(layout, Operands(layout, memory), attended.Data, keep ? memory.Probabilities.Resize(1, layout.ProbabilityCount).Data : null);
         var projected = scratch.Projected.Resize(rows, _width);
-        projected.Tensor.addmm_(attended.Tensor, _out.Transposed, beta: 0);
+        WeightProduct.Run(attended, _out.Data, _out.Transposed, projected);
 
         // Without a way back, a sum takes its first operand's place.
         var residual = layout.Pooled ? Gathered(x, queryRows, memory.Middle) : x;
@@ -70,10 +70,10 @@ internal sealed unsafe class FusedBlock : IDisposable
         normed = scratch.Normed.Resize(rows, _width);
         RowKernels.AddAndNormalise(rows, _width, residual.Data, projected.Data, _outBias.Data, middle.Data, _mlpNorm.Weights, normed.Data, memory.MiddleStatistics.Resize(rows, 2).Data);
         var hidden = memory.Hidden.Resize(rows, _hidden);
-        hidden.Tensor.addmm_(normed.Tensor, _expand.Transposed, beta: 0);
+        WeightProduct.Run(normed, _expand.Data, _expand.Transposed, hidden);
         var activated = keep ? memory.Activated.Resize(rows, _hidden) : hidden;
         RowKernels.Activate(rows, _hidden, hidden.Data, _expandBias.Data, _activation, activated.Data, keep);
-        projected.Tensor.addmm_(activated.Tensor, _reduce.Transposed, beta: 0);
+        WeightProduct.Run(activated, _reduce.Data, _reduce.Transposed, projected);
         var result = keep ? memory.Result.Resize(rows, _width) : middle;
         RowKernels.AddAndNormalise(rows, _width, middle.Data, projected.Data, _reduceBias.Data, result.Data, _mlpNorm.Weights, null, null);
         return result;

@@ -44,7 +44,7 @@ internal sealed unsafe class FusedVisionTower : IFusedTower<VisionInput>
         var columns = memory.Columns.Resize((long)count * patches, values);
         CopyPatches(MatrixBuffer.Pointer(images), count, size, columns.Data);
         var embedded = memory.Patches.Resize((long)count * patches, _width);
-        embedded.Tensor.addmm_(columns.Tensor, _patches.Transposed, beta: 0);   // [N * G, W]
+        WeightProduct.Run(columns, _patches.Data, _patches.Transposed, embedded);   // [N * G, W]
 
         int prefix = types is null ? 0 : _prefixLength, length = prefix + 1 + patches;
         var sequence = memory.Embedded.Resize((long)count * length, _width);

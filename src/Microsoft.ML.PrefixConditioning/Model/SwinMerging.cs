@@ -17,9 +17,15 @@ internal sealed class SwinMerging(ModelWeights weights, string name, long width)
     public Tensor Forward(Tensor x)
     {
         using var scope = NewDisposeScope();
+        return F.linear(_norm.Forward(Neighbours(x)), _reduction).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>[N, S, S, C] -> [N, ⌈S/2⌉, ⌈S/2⌉, 4 C]: a position's four neighbours by column, row and channel.</summary>
+    public static Tensor Neighbours(Tensor x)
+    {
+        using var scope = NewDisposeScope();
         long n = x.shape[0], side = x.shape[1], channels = x.shape[3], half = (side + 1) / 2;
         if (side % 2 != 0) x = F.pad(x, [0, 0, 0, 1, 0, 1]);
-        x = x.view(n, half, 2, half, 2, channels).permute(0, 1, 3, 4, 2, 5).reshape(n, half, half, 4 * channels);   // column, row, channel
-        return F.linear(_norm.Forward(x), _reduction).MoveToOuterDisposeScope();
+        return x.view(n, half, 2, half, 2, channels).permute(0, 1, 3, 4, 2, 5).reshape(n, half, half, 4 * channels).MoveToOuterDisposeScope();
     }
 }

@@ -84,10 +84,6 @@ internal static class OnnxExport
     private static string EncodeImages(
         OnnxGraph graph, ModelSettings settings, ClipModel network, PrefixSelection? prefix, PixelValues pixels)
     {
-        if (settings.Architecture.ResNet is not null)
-            throw new NotSupportedException("Models with a ResNet vision tower cannot be exported to ONNX; those with a vision transformer can.");
-        if (settings.Architecture.Swin is not null)
-            throw new NotSupportedException("Models with a Swin vision tower cannot be exported to ONNX; those with a vision transformer can.");
         var size = settings.Architecture.ImageSize;
         var input = graph.Input(PixelColumn.NameOf(pixels), OnnxElement.Float, [Images, 3, size, size], pixels == PixelValues.Rgb255
             ? "Red, green and blue planes, 0 to 255."

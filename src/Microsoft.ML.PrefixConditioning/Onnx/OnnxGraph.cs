@@ -125,6 +125,10 @@ internal sealed class OnnxGraph
         return Constant(name, () => OnnxInitializer.Integers(name, [values.Length], values));
     }
 
+    /// <summary>A list of integers as a constant with a name of its own.</summary>
+    /// <returns>The name.</returns>
+    public string Integers(string name, long[] values) => Constant(name, () => OnnxInitializer.Integers(name, [values.Length], values));
+
     private string Constant(string name, Func<OnnxInitializer> create)
     {
         if (_names.Add(name)) _initializers.Add(create());

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Both towers as nodes: what <see cref="VisionTower"/> and <see cref="TextTower"/> compute, with a prefix folded in.</summary>
+/// <summary>Both towers as nodes: what <see cref="IVisionTower"/> and <see cref="TextTower"/> compute, with a prefix folded in.</summary>
 /// <remarks>N images or texts, S image size, G patches, P prefix tokens, L tokens, T = P + L positions, C context length, W width, D
 /// embedding size.</remarks>
 internal sealed class OnnxTowers
@@ -26,6 +26,18 @@ internal sealed class OnnxTowers
     /// <returns>[N, D], unit length.</returns>
     public string Images(string pixels, int? prefix, string output)
     {
+        var features = Sizes switch
+        {
+            { ResNet: not null } => new OnnxResNet(_graph, _weights, Sizes).Features(pixels),
+            { Swin: not null } => new OnnxSwin(_graph, _weights, Sizes).Features(pixels),
+            _ => VisionTransformer(pixels, prefix),
+        };
+        return UnitLength(features, "/visual/normalize", output);
+    }
+
+    /// <summary>What <see cref="VisionTower"/> computes: [N, 3, S, S] -> [N, D].</summary>
+    private string VisionTransformer(string pixels, int? prefix)
+    {
         long width = Sizes.VisionWidth, patch = Sizes.PatchSize, grid = Sizes.ImageSize / patch, patches = grid * grid;
         long before = prefix is null ? 0 : _shape.ImagePrefixLength;                          // P
         var sequence = _graph.Add("Conv", "/visual/conv1", [pixels, _weights.Get("visual.conv1.weight")],
@@ -45,7 +57,7 @@ internal sealed class OnnxTowers
         var pooled = blocks.RunLast(sequence, (x, place) =>
             _graph.Add("Gather", place, [x, _graph.Integer(before)], OnnxAttribute.Of("axis", 1)), mask: null);
         pooled = _weights.LayerNorm(pooled, "/visual/ln_post", "visual.ln_post");
-        return UnitLength(_graph.Add("MatMul", "/visual/proj", [pooled, _weights.Get("visual.proj")]), "/visual/normalize", output);
+        return _graph.Add("MatMul", "/visual/proj", [pooled, _weights.Get("visual.proj")]);
     }
 
     /// <summary>The text tower.</summary>

@@ -10,6 +10,7 @@ namespace Microsoft.ML.PrefixConditioning;
 internal sealed class OnnxTransformer(OnnxGraph graph, OnnxWeights weights, string name, string place, OnnxTowerSizes sizes)
 {
     private readonly long _headWidth = sizes.Width / sizes.Heads;
+    private readonly OnnxAttention _attention = new(graph, sizes.Heads, sizes.Width / sizes.Heads);
     private readonly float _queryScale = (float)Math.Pow((double)sizes.Width / sizes.Heads, -0.5);
 
     /// <summary>All blocks but the last.</summary>
@@ -22,12 +23,10 @@ internal sealed class OnnxTransformer(OnnxGraph graph, OnnxWeights weights, stri
         {
             var (block, at) = ($"{name}.{i}", $"{place}/resblocks.{i}");
             var packed = weights.Projection(weights.LayerNorm(x, $"{at}/ln_1", $"{block}.ln_1"), $"{at}/attn/in_proj",
-                $"{block}.attn.in_proj", "qkv", first: 0, count: 3, _queryScale);                            // [N, T, 3W]
-            var heads = Heads(packed, 3, $"{at}/attn");                                                      // 3 x [N, H, T, d]
-            var mixed = Attend(heads[0], heads[1], heads[2], mask, $"{at}/attn");                            // [N, H, T, d]
-            mixed = graph.Add("Transpose", $"{at}/attn/merge", [mixed], OnnxAttribute.Of("perm", 0, 2, 1, 3));
-            mixed = graph.Add("Reshape", $"{at}/attn/merge", [mixed, graph.Integers(0, 0, sizes.Width)]);    // [N, T, W]
-            x = Rest(x, mixed, block, at);
+                $"{block}.attn.in_proj_", "qkv", first: 0, count: 3, _queryScale);                            // [N, T, 3W]
+            var heads = _attention.Heads(packed, 3, $"{at}/attn");                                           // 3 x [N, H, T, d]
+            var mixed = _attention.Mix(heads[0], heads[1], heads[2], mask, $"{at}/attn");                    // [N, H, T, d]
+            x = Rest(x, _attention.Merge(mixed, $"{at}/attn"), block, at);
         }
         return x;
     }
@@ -42,30 +41,13 @@ internal sealed class OnnxTransformer(OnnxGraph graph, OnnxWeights weights, stri
         var (block, at) = ($"{name}.{sizes.Layers - 1}", $"{place}/resblocks.{sizes.Layers - 1}");
         var normed = weights.LayerNorm(x, $"{at}/ln_1", $"{block}.ln_1");
         var query = weights.Projection(choose(normed, $"{at}/attn/pooled"), $"{at}/attn/q_proj",
-            $"{block}.attn.in_proj", "q", first: 0, count: 1, _queryScale);                                  // [N, W]
+            $"{block}.attn.in_proj_", "q", first: 0, count: 1, _queryScale);                                  // [N, W]
         query = graph.Add("Reshape", $"{at}/attn/query", [query, graph.Integers(0, sizes.Heads, 1, _headWidth)]);
-        var heads = Heads(weights.Projection(normed, $"{at}/attn/kv_proj",
-            $"{block}.attn.in_proj", "kv", first: 1, count: 2, _queryScale), 2, $"{at}/attn");               // 2 x [N, H, T, d]
-        var mixed = Attend(query, heads[0], heads[1], mask, $"{at}/attn");                                   // [N, H, 1, d]
+        var heads = _attention.Heads(weights.Projection(normed, $"{at}/attn/kv_proj",
+            $"{block}.attn.in_proj_", "kv", first: 1, count: 2, _queryScale), 2, $"{at}/attn");               // 2 x [N, H, T, d]
+        var mixed = _attention.Mix(query, heads[0], heads[1], mask, $"{at}/attn");                           // [N, H, 1, d]
         mixed = graph.Add("Reshape", $"{at}/attn/merge", [mixed, graph.Integers(0, sizes.Width)]);           // [N, W]
         return Rest(choose(x, $"{at}/pooled"), mixed, block, at);
-    }
-
-    /// <summary>[N, T, count W] -> count x [N, H, T, d].</summary>
-    private string[] Heads(string packed, int count, string at)
-    {
-        var split = graph.Add("Reshape", $"{at}/heads", [packed, graph.Integers(0, 0, count * sizes.Heads, _headWidth)]);
-        split = graph.Add("Transpose", $"{at}/heads", [split], OnnxAttribute.Of("perm", 0, 2, 1, 3));       // [N, count H, T, d]
-        return graph.Add("Split", $"{at}/heads", [split], count, OnnxAttribute.Of("axis", 1));
-    }
-
-    private string Attend(string query, string key, string value, string? mask, string at)
-    {
-        key = graph.Add("Transpose", $"{at}/key", [key], OnnxAttribute.Of("perm", 0, 1, 3, 2));             // [N, H, d, T]
-        var scores = graph.Add("MatMul", $"{at}/scores", [query, key]);                                      // [N, H, Tq, T]
-        if (mask is not null) scores = graph.Add("Add", $"{at}/scores", [scores, mask]);
-        var shares = graph.Add("Softmax", at, [scores], OnnxAttribute.Of("axis", -1));
-        return graph.Add("MatMul", $"{at}/mix", [shares, value]);
     }
 
     /// <summary>From the mixed values to the block's result: output projection and MLP, each added to what came before.</summary>
@@ -74,23 +56,8 @@ internal sealed class OnnxTransformer(OnnxGraph graph, OnnxWeights weights, stri
         x = graph.Add("Add", $"{at}/attn", [x, weights.Linear(mixed, $"{at}/attn/out_proj", $"{block}.attn.out_proj")]);
         var hidden = weights.LayerNorm(x, $"{at}/ln_2", $"{block}.ln_2");
         hidden = weights.Linear(hidden, $"{at}/mlp/c_fc", $"{block}.mlp.c_fc");
-        hidden = sizes.Activation == ClipActivation.Gelu ? Gelu(hidden, $"{at}/mlp/gelu") : QuickGelu(hidden, $"{at}/mlp/gelu");
+        hidden = OnnxActivation.Add(graph, hidden, $"{at}/mlp/gelu", sizes.Activation);
         return graph.Add("Add", at, [x, weights.Linear(hidden, $"{at}/mlp/c_proj", $"{block}.mlp.c_proj")]);
-    }
-
-    /// <summary>x (1 + erf(x / √2)) / 2, in the order that ONNX Runtime knows as one operation.</summary>
-    private string Gelu(string x, string at)
-    {
-        var erf = graph.Add("Erf", at, [graph.Add("Div", at, [x, graph.Number((float)Math.Sqrt(2))])]);
-        var twice = graph.Add("Mul", at, [x, graph.Add("Add", at, [erf, graph.Number(1)])]);
-        return graph.Add("Mul", $"{at}/half", [twice, graph.Number(0.5f)]);
-    }
-
-    /// <summary>x sigmoid(1.702 x).</summary>
-    private string QuickGelu(string x, string at)
-    {
-        var scaled = graph.Add("Mul", $"{at}/scale", [x, graph.Number(1.702f)]);
-        return graph.Add("Mul", at, [x, graph.Add("Sigmoid", at, [scaled])]);
     }
 }
 

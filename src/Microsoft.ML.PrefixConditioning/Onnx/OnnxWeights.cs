@@ -19,17 +19,42 @@ internal sealed class OnnxWeights(OnnxGraph graph, ClipModel model)
     /// <param name="place">Where the nodes belong.</param>
     /// <param name="name">Name of W and b without their endings.</param>
     /// <returns>[..., out].</returns>
-    public string Linear(string x, string place, string name)
+    public string Linear(string x, string place, string name) =>
+        graph.Add("Add", place, [Matrix(x, place, name), Get($"{name}.bias")]);
+
+    /// <summary>The same without b.</summary>
+    /// <inheritdoc cref="Linear" path="/param|/returns"/>
+    public string Matrix(string x, string place, string name)
     {
         var weight = _named[$"{name}.weight"];
         var matrix = graph.Floats($"{name}.weight.transposed", [weight.shape[1], weight.shape[0]], () => weight.t());
-        return Affine(x, place, matrix, Get($"{name}.bias"));
+        return graph.Add("MatMul", place, [x, matrix]);
+    }
+
+    /// <summary>A convolution without bias and the batch normalisation behind it, as one convolution.</summary>
+    /// <param name="x">[N, in, H, W].</param>
+    /// <param name="place">Where the node belongs.</param>
+    /// <param name="name">Name of the convolution's weight without its ending.</param>
+    /// <param name="norm">Name of the normalisation's weights and statistics without their endings.</param>
+    /// <param name="stride">Step from one position to the next.</param>
+    /// <returns>[N, out, H / stride, W / stride].</returns>
+    public string Convolution(string x, string place, string name, string norm, long stride)
+    {
+        var weight = _named[$"{name}.weight"];
+        long kernel = weight.shape[2], margin = kernel / 2;
+        Tensor Factor() => _named[$"{norm}.weight"] / (_named[$"{norm}.running_var"] + 1e-5).sqrt();
+        var matrix = graph.Floats($"{name}.weight.folded", weight.shape, () => weight * Factor().view(-1, 1, 1, 1),
+            $"times {norm}'s gain over its standard deviation");
+        var bias = graph.Floats($"{norm}.bias.folded", [weight.shape[0]],
+            () => _named[$"{norm}.bias"] - _named[$"{norm}.running_mean"] * Factor(), "less the mean, scaled as the convolution is");
+        return graph.Add("Conv", place, [x, matrix, bias], OnnxAttribute.Of("kernel_shape", kernel, kernel),
+            OnnxAttribute.Of("strides", stride, stride), OnnxAttribute.Of("pads", margin, margin, margin, margin));
     }
 
     /// <summary>x -> x W + b, from a part of the packed matrix of queries, keys and values.</summary>
     /// <param name="x">[..., W].</param>
     /// <param name="place">Where the nodes belong.</param>
-    /// <param name="weight">Name of the packed matrix without its ending, such as "transformer.resblocks.0.attn.in_proj".</param>
+    /// <param name="weight">Start of the names of packed matrix and bias, such as "transformer.resblocks.0.attn.in_proj_".</param>
     /// <param name="part">The part's name, for constants.</param>
     /// <param name="first">Where the part begins: 0 at the queries, 1 at the keys.</param>
     /// <param name="count">How many of the three it has.</param>
@@ -37,13 +62,13 @@ internal sealed class OnnxWeights(OnnxGraph graph, ClipModel model)
     /// <returns>[..., count W].</returns>
     public string Projection(string x, string place, string weight, string part, int first, int count, float queryScale)
     {
-        var width = _named[$"{weight}_weight"].shape[1];
+        var width = _named[$"{weight}weight"].shape[1];
         var doc = first == 0 ? "queries are over the square root of a head's width" : "";
-        var matrix = graph.Floats($"{weight}_weight.{part}.transposed", [width, count * width],
-            () => Part(_named[$"{weight}_weight"], width, first, count, queryScale).t(), doc);
-        var bias = graph.Floats($"{weight}_bias.{part}", [count * width],
-            () => Part(_named[$"{weight}_bias"], width, first, count, queryScale), doc);
-        return Affine(x, place, matrix, bias);
+        var matrix = graph.Floats($"{weight}weight.{part}.transposed", [width, count * width],
+            () => Part(_named[$"{weight}weight"], width, first, count, queryScale).t(), doc);
+        var bias = graph.Floats($"{weight}bias.{part}", [count * width],
+            () => Part(_named[$"{weight}bias"], width, first, count, queryScale), doc);
+        return graph.Add("Add", place, [graph.Add("MatMul", place, [x, matrix]), bias]);
     }
 
     /// <summary>Layer normalisation over the last axis.</summary>
@@ -53,9 +78,6 @@ internal sealed class OnnxWeights(OnnxGraph graph, ClipModel model)
     /// <returns>[..., W].</returns>
     public string LayerNorm(string x, string place, string name) => graph.Add("LayerNormalization", place,
         [x, Get($"{name}.weight"), Get($"{name}.bias")], OnnxAttribute.Of("axis", -1), OnnxAttribute.Of("epsilon", 1e-5f));
-
-    private string Affine(string x, string place, string matrix, string bias) =>
-        graph.Add("Add", place, [graph.Add("MatMul", place, [x, matrix]), bias]);
 
     private static Tensor Part(Tensor packed, long width, int first, int count, float queryScale)
     {

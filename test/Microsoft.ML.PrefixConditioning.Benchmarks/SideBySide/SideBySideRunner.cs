@@ -40,6 +40,7 @@ internal static class SideBySideRunner
             ("class-embeddings", scoring.TextClassifier),
             ("class-embeddings-again", scoring.CachedClassifier),
             ("start-up", scoring.StartUp),
+            .. Onnx(new OnnxMeasures(settings)),
         ];
         var chosen = measures.Where(m => only is null || m.Name.Contains(only, StringComparison.OrdinalIgnoreCase)).ToArray();
         if (chosen.Length == 0) throw new ArgumentException($"No measure has '{only}' in its name. There are: {string.Join(", ", measures.Select(m => m.Name))}.");
@@ -51,5 +52,15 @@ internal static class SideBySideRunner
             Console.WriteLine(measure);
         }
         return reached ? 0 : 1;
+    }
+
+    private static IEnumerable<(string Name, Func<Measure> Take)> Onnx(OnnxMeasures measures)
+    {
+        (string Name, ClipArchitecture Architecture, int[] Batches)[] models =
+            [("Tiny", ClipArchitecture.Tiny, [1, 64]), ("Small", ClipArchitecture.Small, [1, 64]), ("ViT-B/32", ClipArchitecture.ViTB32, [1, 16])];
+        foreach (var (name, architecture, batches) in models)
+            foreach (var batch in batches)
+                yield return ($"onnx-{name}-{batch}", () => measures.Images(name, architecture, batch));
+        foreach (var (name, architecture, _) in models) yield return ($"onnx-size-{name}", () => OnnxMeasures.ClassifierSize(name, architecture));
     }
 }

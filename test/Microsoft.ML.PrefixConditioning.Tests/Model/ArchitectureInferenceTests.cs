@@ -50,6 +50,34 @@ public sealed class ArchitectureInferenceTests
         Assert.AreEqual(new ClipModelShape(architecture, 49408, 0, 0, 0), shape, name);
     }
 
+    public static IEnumerable<object[]> OpenAIFamilies =>
+    [
+        ["ViT-B/32", ClipArchitecture.ViTB32], ["ViT-B/16", ClipArchitecture.ViTB16], ["ViT-L/14", ClipArchitecture.ViTL14],
+        ["ViT-L/14@336", ClipArchitecture.ViTL14 with { ImageSize = 336 }], ["ViT-H/14", ClipArchitecture.ViTH14],
+        ["RN50", ClipArchitecture.RN50], ["RN101", ClipArchitecture.RN50 with { ResNet = new ResNetStages(3, 4, 23, 3), EmbeddingSize = 512 }],
+        ["RN50x4", ClipArchitecture.RN50 with
+        {
+            ResNet = new ResNetStages(4, 6, 10, 6), ImageSize = 288, VisionWidth = 80, VisionHeads = 40, TextWidth = 640, TextHeads = 10, EmbeddingSize = 640,
+        }],
+    ];
+
+    /// <summary>The state dictionaries that OpenAI's own program gives: half precision, three notes, no configuration.</summary>
+    [TestMethod]
+    [DynamicData(nameof(OpenAIFamilies))]
+    public void Infer_StateDictionaryOfOpenAI_GivesItsArchitecture(string name, ClipArchitecture architecture)
+    {
+        var header = Header(architecture, ClipLayout.OpenClip, type: ScalarType.Float16);
+        foreach (var note in new[] { "input_resolution", "context_length", "vocab_size" })
+            header.Add(note, new WeightEntry(note, ScalarType.Int64, []));
+        foreach (var norm in header.Keys.Where(n => n.EndsWith(".running_mean", StringComparison.Ordinal)).ToArray())
+            Put(header, norm.Replace("running_mean", "num_batches_tracked", StringComparison.Ordinal));
+        var wishes = new PretrainedWishes { VisionHeads = architecture == ClipArchitecture.ViTH14 ? 16 : null };   // not a 64th of its width
+
+        var shape = Infer(header, config: PretrainedConfig.Empty, wishes: wishes);
+
+        Assert.AreEqual(new ClipModelShape(architecture with { Activation = ClipActivation.QuickGelu }, 49408, 0, 0, 0), shape, name);
+    }
+
     [TestMethod]
     public void Infer_WithoutConfiguredHeads_TakesA64thOfTheWidth() =>
         Assert.AreEqual(ClipArchitecture.ViTL14, Infer(Header(ClipArchitecture.ViTL14, ClipLayout.OpenClip)).Architecture);

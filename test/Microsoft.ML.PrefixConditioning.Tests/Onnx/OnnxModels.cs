@@ -31,9 +31,10 @@ internal static class OnnxModels
     }
 
     /// <summary>[N, 3, S, S], normalised.</summary>
-    public static float[] Pixels(int count)
+    public static float[] Pixels(int count, int size = 16)
     {
-        using var images = SmallModel.Images(count);
+        using var generator = new Generator(5, CPU);
+        using var images = randn([count, 3, size, size], generator: generator);
         return images.data<float>().ToArray();
     }
 

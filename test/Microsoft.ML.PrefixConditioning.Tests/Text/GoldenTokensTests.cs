@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Text.Json;
 
 namespace Microsoft.ML.PrefixConditioning.Tests;
@@ -13,7 +14,7 @@ public sealed class GoldenTokensTests
         _tokenizer = ClipTokenizer.FromFile(Golden.Path("tokenizer", "bpe_simple_vocab_16e6.txt.gz"));
 
     [TestMethod]
-    [DataRow("tokens_plain.jsonl", 1554)]
+    [DataRow("tokens_plain.jsonl.gz", 1554)]
     [DataRow("tokens_ftfy_light.jsonl", 136)]
     [DataRow("tokens_ftfy_mojibake.jsonl", 26)]
     public void Clean_GoldenText_EqualsReference(string file, int count)
@@ -32,7 +33,7 @@ public sealed class GoldenTokensTests
     }
 
     [TestMethod]
-    [DataRow("tokens_plain.jsonl", 1554)]
+    [DataRow("tokens_plain.jsonl.gz", 1554)]
     [DataRow("tokens_ftfy_light.jsonl", 136)]
     [DataRow("tokens_ftfy_mojibake.jsonl", 26)]
     public void Encode_GoldenText_EqualsReference(string file, int count)
@@ -97,7 +98,7 @@ public sealed class GoldenTokensTests
     [TestMethod]
     public void Encode_ManyThreads_EqualsReference()
     {
-        var rows = Rows("tokens_plain.jsonl").ToArray();
+        var rows = Rows("tokens_plain.jsonl.gz").ToArray();
         var fresh = ClipTokenizer.FromFile(Golden.Path("tokenizer", "bpe_simple_vocab_16e6.txt.gz"));
 
         var faults = Enumerable.Range(0, 4 * rows.Length).AsParallel().WithDegreeOfParallelism(4).Count(i =>
@@ -109,8 +110,12 @@ public sealed class GoldenTokensTests
         Assert.AreEqual(0, faults);
     }
 
-    private static IEnumerable<JsonElement> Rows(string file) =>
-        File.ReadLines(Golden.Path("tokenizer", file)).Select(line => JsonDocument.Parse(line).RootElement);
+    private static IEnumerable<JsonElement> Rows(string file)
+    {
+        using var stream = File.OpenRead(Golden.Path("tokenizer", file));
+        using var lines = new StreamReader(file.EndsWith(".gz", StringComparison.Ordinal) ? new GZipStream(stream, CompressionMode.Decompress) : stream);
+        while (lines.ReadLine() is { } line) yield return JsonDocument.Parse(line).RootElement;
+    }
 
     private static JsonElement Info() => JsonDocument.Parse(File.ReadAllText(Golden.Path("tokenizer", "tokenizer_info.json"))).RootElement;
 
