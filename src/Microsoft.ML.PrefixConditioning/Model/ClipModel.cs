@@ -22,7 +22,7 @@ internal sealed class ClipModel : IDisposable
             { Swin: not null } => new SwinTower(weights, shape.Architecture),
             _ => new VisionTower(weights, shape.Architecture, shape.DatasetTypes, shape.ImagePrefixLength, fastPaths),
         };
-        Text = new TextTower(weights, shape.Architecture, shape.VocabularySize, shape.DatasetTypes, shape.PrefixLength, fastPaths);
+        Text = new TextTower(weights, shape, fastPaths);
         LogitScale = weights.Constant("logit_scale", InitialLogitScale);
         weights.Seal();
         if (!fastPaths.HasFlag(FastPaths.FusedTowers) || weights.Device.type != TorchSharp.DeviceType.CPU) return;
@@ -82,16 +82,20 @@ internal sealed class ClipModel : IDisposable
     }
 
     /// <summary>Image embeddings of unit length: [N, 3, S, S] -> [N, D].</summary>
-    public Tensor EncodeImages(Tensor images, Tensor? datasetTypes) => _fusedVision is { } tower && !is_grad_enabled()
-        ? FusedPass.Encode(tower, InputOf(images, datasetTypes)) : ToUnitLength(() => Vision.Forward(images, datasetTypes));
+    /// <param name="images">[N, 3, S, S] normalised pixels.</param>
+    /// <param name="datasetTypes">[N] int64, or null for no prefix.</param>
+    /// <param name="branchFactors">In the training of a Swin: what its residual branches are multiplied by; null for 1.</param>
+    public Tensor EncodeImages(Tensor images, Tensor? datasetTypes, Tensor? branchFactors = null) =>
+        _fusedVision is { } tower && !is_grad_enabled() ? FusedPass.Encode(tower, InputOf(images, datasetTypes))
+            : ToUnitLength(() => Vision is SwinTower swin ? swin.Forward(images, datasetTypes, branchFactors) : Vision.Forward(images, datasetTypes));
 
     /// <summary>Text embeddings of unit length: [N, L] -> [N, D].</summary>
     public Tensor EncodeTexts(Tensor ids, Tensor? datasetTypes) => _fusedText is { } tower && !is_grad_enabled()
         ? FusedPass.Encode(tower, TextInputOf(ids, datasetTypes)) : ToUnitLength(() => Text.Forward(ids, datasetTypes));
 
     /// <summary>The same as a pass that can be gone back through.</summary>
-    public ITowerPass BeginImages(Tensor images, Tensor? datasetTypes) => _fusedVision is { } tower
-        ? new FusedPass<VisionInput>(tower, InputOf(images, datasetTypes)) : new GraphPass(EncodeImages(images, datasetTypes));
+    public ITowerPass BeginImages(Tensor images, Tensor? datasetTypes, Tensor? branchFactors = null) => _fusedVision is { } tower
+        ? new FusedPass<VisionInput>(tower, InputOf(images, datasetTypes)) : new GraphPass(EncodeImages(images, datasetTypes, branchFactors));
 
     /// <summary>The same as a pass that can be gone back through.</summary>
     public ITowerPass BeginTexts(Tensor ids, Tensor? datasetTypes) => _fusedText is { } tower
@@ -125,7 +129,7 @@ internal sealed class ClipModel : IDisposable
         var texts = values.Chunk(length).Select(row => Array.ConvertAll(row[..(Array.IndexOf(row, row.Max()) + 1)], id => (int)id)).ToArray();
         if (texts.FirstOrDefault(t => t.Length > Shape.Architecture.ContextLength) is { } text)
             throw new ArgumentException($"A text has {text.Length} tokens; this model takes at most {Shape.Architecture.ContextLength}.", nameof(ids));
-        return new TextInput(texts, Text.Prefixes is null ? null : TypesOf(datasetTypes));
+        return new TextInput(texts, Shape.ConditionsTexts ? TypesOf(datasetTypes) : null);
     }
 
     private static Tensor ToUnitLength(Func<Tensor> features)
@@ -146,7 +150,13 @@ internal sealed class ClipModel : IDisposable
 /// <summary>The sizes that determine every weight's shape.</summary>
 /// <param name="Architecture">Sizes of the towers.</param>
 /// <param name="VocabularySize">Token ids.</param>
-/// <param name="DatasetTypes">Dataset types that have a prefix.</param>
+/// <param name="DatasetTypes">Dataset types that have a prefix, or a text projection of their own.</param>
 /// <param name="PrefixLength">Prefix tokens per type in the text tower.</param>
 /// <param name="ImagePrefixLength">Prefix tokens per type in the vision tower.</param>
-internal sealed record ClipModelShape(ClipArchitecture Architecture, int VocabularySize, int DatasetTypes, int PrefixLength, int ImagePrefixLength);
+/// <param name="SeparateTextProjections">Whether every dataset type has its own text projection.</param>
+internal sealed record ClipModelShape(
+    ClipArchitecture Architecture, int VocabularySize, int DatasetTypes, int PrefixLength, int ImagePrefixLength, bool SeparateTextProjections = false)
+{
+    /// <summary>Whether a text's dataset type makes a difference to its embedding.</summary>
+    public bool ConditionsTexts => PrefixLength > 0 || SeparateTextProjections;
+}

@@ -22,7 +22,7 @@ internal sealed class FusedPass<TInput> : ITowerPass
             using (no_grad())
                 _pooled = tower.Forward(input, _memory, keep: tower.IsTrained).Tensor.detach().DetachFromDisposeScope();
             _pooled.requires_grad_(tower.IsTrained);
-            Embeddings = nn.functional.normalize(tower.Head(_pooled), p: 2, dim: 1).DetachFromDisposeScope();
+            Embeddings = nn.functional.normalize(tower.Head(input, _pooled), p: 2, dim: 1).DetachFromDisposeScope();
         }
         catch
         {
@@ -68,7 +68,7 @@ internal static class FusedPass
         try
         {
             var pooled = tower.Forward(input, memory, keep: false).Tensor;
-            return nn.functional.normalize(tower.Head(pooled), p: 2, dim: 1).MoveToOuterDisposeScope();
+            return nn.functional.normalize(tower.Head(input, pooled), p: 2, dim: 1).MoveToOuterDisposeScope();
         }
         finally
         {

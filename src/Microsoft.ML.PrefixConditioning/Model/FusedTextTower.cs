@@ -33,7 +33,11 @@ internal sealed unsafe class FusedTextTower : IFusedTower<TextInput>
     private bool InputIsTrained => _tokens.IsTrained || _positions.IsTrained || _prefixes is { IsTrained: true };
 
     /// <inheritdoc/>
-    public TorchSharp.torch.Tensor Head(TorchSharp.torch.Tensor pooled) => _tower.Head(pooled);
+    public TorchSharp.torch.Tensor Head(TextInput input, TorchSharp.torch.Tensor pooled)
+    {
+        using var types = input.DatasetTypes is { } indexes ? TorchSharp.torch.tensor(indexes) : null;
+        return _tower.Head(pooled, types);
+    }
 
     /// <inheritdoc/>
     public MatrixBuffer Forward(TextInput input, TowerMemory memory, bool keep)
@@ -91,5 +95,5 @@ internal sealed unsafe class FusedTextTower : IFusedTower<TextInput>
 
 /// <summary>What the text tower reads.</summary>
 /// <param name="Texts">[N], token ids of each text, from its start to its end token.</param>
-/// <param name="DatasetTypes">[N], the index of each text's dataset type, or null for no prefix.</param>
+/// <param name="DatasetTypes">[N], the index of each text's dataset type, or null for none.</param>
 internal sealed record TextInput(IReadOnlyList<int[]> Texts, long[]? DatasetTypes);

@@ -33,7 +33,7 @@ internal sealed unsafe class FusedVisionTower : IFusedTower<VisionInput>
     private bool InputIsTrained => _patches.IsTrained || _classToken.IsTrained || _positions.IsTrained || _firstNorm.IsTrained || _prefixes is { IsTrained: true };
 
     /// <inheritdoc/>
-    public Tensor Head(Tensor pooled) => _tower.Head(pooled);
+    public Tensor Head(VisionInput input, Tensor pooled) => _tower.Head(pooled);
 
     /// <inheritdoc/>
     public MatrixBuffer Forward(VisionInput input, TowerMemory memory, bool keep)

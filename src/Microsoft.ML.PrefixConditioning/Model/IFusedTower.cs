@@ -12,7 +12,9 @@ internal interface IFusedTower<TInput> : IDisposable
     bool IsTrained { get; }
 
     /// <summary>Pooled tokens to embeddings, not yet of unit length: [N, W] -> [N, D].</summary>
-    Tensor Head(Tensor pooled);
+    /// <param name="input">What is encoded.</param>
+    /// <param name="pooled">[N, W].</param>
+    Tensor Head(TInput input, Tensor pooled);
 
     /// <summary>The pooled tokens before the last norm: [N, W], in the pass's memory.</summary>
     /// <param name="input">What is encoded.</param>

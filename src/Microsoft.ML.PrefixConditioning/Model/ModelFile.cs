@@ -7,13 +7,14 @@ namespace Microsoft.ML.PrefixConditioning;
 /// Main stream: i32 format version, i32 number of parts, then per part its name and the SHA-256 of its bytes.
 /// Parts, each a binary stream of its own: settings (JSON), vocabulary, weights (safetensors), history.
 /// Version 2 added the mean and standard deviation of pixels to the settings; version 3 a Swin's stages, and an optional part, summaries
-/// of the training images' embeddings.
+/// of the training images' embeddings; version 4 a text projection per dataset type and a Swin's stochastic depth. A model with
+/// neither of the latter is written as version 3.
 /// A file of a newer version, a missing part and a changed byte are each refused with an error that says so.
 /// </remarks>
 internal static class ModelFile
 {
-    /// <summary>Version that this code writes, and the newest that it reads.</summary>
-    public const int FormatVersion = 3;
+    /// <summary>The newest version that this code writes and reads.</summary>
+    public const int FormatVersion = 4;
 
     private const string SettingsPart = "settings.json", VocabularyPart = "vocabulary.bin";
     private const string WeightsPart = "weights.safetensors", SummariesPart = "summaries.bin", HistoryPart = "history.bin";
@@ -31,7 +32,7 @@ internal static class ModelFile
         };
         if (model.Summaries is { } summaries) parts.Add((SummariesPart, stream => EmbeddingSummary.Write(stream, summaries)));
         parts.Add((HistoryPart, stream => WriteHistory(stream, model.History)));
-        context.Writer.Write(FormatVersion);
+        context.Writer.Write(NeedsVersion4(model.Settings) ? FormatVersion : 3);
         context.Writer.Write(parts.Count);
         foreach (var (name, write) in parts)
         {
@@ -74,6 +75,9 @@ internal static class ModelFile
             throw;
         }
     }
+
+    private static bool NeedsVersion4(ModelSettings settings) =>
+        settings.SeparateTextProjections || settings.Architecture.Swin is { StochasticDepth: > 0 };
 
     private static Dictionary<string, byte[]> ReadHashes(BinaryReader reader)
     {

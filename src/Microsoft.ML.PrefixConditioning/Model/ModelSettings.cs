@@ -19,6 +19,11 @@ internal sealed record ModelSettings
     public required IReadOnlyList<DatasetType> DatasetTypes { get; init; }
     public required int PrefixLength { get; init; }
     public required int ImagePrefixLength { get; init; }
+
+    /// <summary>Whether every dataset type has its own text projection. Since format version 4, and not written where it is false.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool SeparateTextProjections { get; init; }
+
     public required ImageDecoding ImageDecoding { get; init; }
 
     /// <summary>Mean and standard deviation of pixels. Since format version 2; before it all models had CLIP's.</summary>
@@ -37,6 +42,7 @@ internal sealed record ModelSettings
     {
         Architecture = options.Architecture, VocabularySize = vocabularySize, DatasetTypes = trainedTypes,
         PrefixLength = options.PrefixLength, ImagePrefixLength = options.ImagePrefixLength,
+        SeparateTextProjections = options.SeparateTextProjections,
         ImageDecoding = options.ImageDecoding, Normalisation = options.Normalisation, Templates = [.. options.PromptTemplates], BadImages = options.BadImages,
         ImageColumnName = options.ImageColumnName, TextColumnName = options.TextColumnName, LabelColumnName = options.LabelColumnName,
         ImageEmbeddingColumnName = options.ImageEmbeddingColumnName, TextEmbeddingColumnName = options.TextEmbeddingColumnName,
@@ -44,7 +50,7 @@ internal sealed record ModelSettings
 
     /// <summary>Sizes that determine the weights' shapes.</summary>
     [JsonIgnore]
-    public ClipModelShape Shape => new(Architecture, VocabularySize, DatasetTypes.Count, PrefixLength, ImagePrefixLength);
+    public ClipModelShape Shape => new(Architecture, VocabularySize, DatasetTypes.Count, PrefixLength, ImagePrefixLength, SeparateTextProjections);
 
     /// <summary>The settings as JSON.</summary>
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, Json);

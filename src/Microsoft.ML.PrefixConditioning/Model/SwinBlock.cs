@@ -46,15 +46,19 @@ internal sealed class SwinBlock
     /// <param name="windows">How it is cut.</param>
     /// <param name="relativePositions">[L L] int64, as <see cref="SwinWindows.RelativePositions"/> gives them.</param>
     /// <param name="mask">[G, 1, L, L], of shifted windows; null where none are.</param>
-    public Tensor Forward(Tensor x, SwinWindows windows, Tensor relativePositions, Tensor? mask)
+    /// <param name="branchFactors">[2, N], of attention and MLP; null for 1.</param>
+    public Tensor Forward(Tensor x, SwinWindows windows, Tensor relativePositions, Tensor? mask, Tensor? branchFactors = null)
     {
         using var scope = NewDisposeScope();
         var shift = _shifted ? windows.Shift : 0;
         var cut = windows.Cut(_attentionNorm.Forward(x), shift);                                       // [N G, L, C]
-        x = x + windows.Join(Attend(cut, relativePositions, shift > 0 ? mask : null), shift);
+        x = x + Scaled(windows.Join(Attend(cut, relativePositions, shift > 0 ? mask : null), shift), branchFactors?[0]);
         var hidden = F.gelu(F.linear(_mlpNorm.Forward(x), _expand.Weight, _expand.Bias));              // [N, S, S, M]
-        return (x + F.linear(hidden, _reduce.Weight, _reduce.Bias)).MoveToOuterDisposeScope();
+        return (x + Scaled(F.linear(hidden, _reduce.Weight, _reduce.Bias), branchFactors?[1])).MoveToOuterDisposeScope();
     }
+
+    /// <summary>[N, S, S, C] times [N].</summary>
+    private static Tensor Scaled(Tensor branch, Tensor? factors) => factors is null ? branch : branch * factors.view(-1, 1, 1, 1);
 
     /// <summary>[N G, L, C] -> [N G, L, C].</summary>
     private Tensor Attend(Tensor x, Tensor relativePositions, Tensor? mask)

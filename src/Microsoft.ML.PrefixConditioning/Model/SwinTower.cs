@@ -46,17 +46,28 @@ internal sealed class SwinTower : IVisionTower
     /// <param name="images">[N, 3, S, S] normalised pixels.</param>
     /// <param name="datasetTypes">Not used: this tower has no prefixes.</param>
     /// <returns>[N, D].</returns>
-    public Tensor Forward(Tensor images, Tensor? datasetTypes)
+    public Tensor Forward(Tensor images, Tensor? datasetTypes) => Forward(images, datasetTypes, branchFactors: null);
+
+    /// <summary>The same in training, where residual branches are left out.</summary>
+    /// <param name="images">[N, 3, S, S] normalised pixels.</param>
+    /// <param name="datasetTypes">Not used.</param>
+    /// <param name="branchFactors">[2 L, N] for L blocks: what the attention and the MLP of each block are multiplied by; null for 1.</param>
+    public Tensor Forward(Tensor images, Tensor? datasetTypes, Tensor? branchFactors)
     {
         using var scope = NewDisposeScope();
         var relativePositions = tensor(_relativePositions, device: images.device);
         var x = F.conv2d(images, _patches.Weight, _patches.Bias, strides: [_patchSize, _patchSize]);     // [N, W, S/p, S/p]
         x = _patchNorm.Forward(x.permute(0, 2, 3, 1));                                                   // [N, S/p, S/p, W]
+        long branch = 0;
         foreach (var (blocks, merging) in _stages)
         {
             var windows = new SwinWindows(x.shape[1], _window);
             var mask = windows.Shift > 0 && blocks.Length > 1 ? windows.Mask(x.device) : null;
-            foreach (var block in blocks) x = block.Forward(x, windows, relativePositions, mask);
+            foreach (var block in blocks)
+            {
+                x = block.Forward(x, windows, relativePositions, mask, branchFactors?.narrow(0, branch, 2));
+                branch += 2;
+            }
             if (merging is not null) x = merging.Forward(x);
         }
         return F.linear(_lastNorm.Forward(x).mean([1, 2]), _projection).MoveToOuterDisposeScope();       // [N, C] -> [N, D]

@@ -10,22 +10,23 @@ namespace Microsoft.ML.PrefixConditioning;
 /// </remarks>
 internal sealed class TextTower
 {
-    private readonly Tensor _projection;
+    private readonly TextProjection _projection;
     private readonly TransformerBlock[] _blocks;
     private readonly LayerNorm _finalNorm;
     private readonly FastPaths _fastPaths;
 
-    public TextTower(ModelWeights weights, ClipArchitecture architecture, int vocabularySize, int datasetTypes, int prefixLength, FastPaths fastPaths)
+    public TextTower(ModelWeights weights, ClipModelShape shape, FastPaths fastPaths)
     {
         _fastPaths = fastPaths;
+        var architecture = shape.Architecture;
         long width = architecture.TextWidth;
         Positions = weights.Normal("positional_embedding", 0.01, architecture.ContextLength, width);
-        _projection = weights.Normal("text_projection", Math.Pow(width, -0.5), width, architecture.EmbeddingSize);
+        _projection = new TextProjection(weights, width, architecture.EmbeddingSize, shape.SeparateTextProjections ? shape.DatasetTypes : null);
         _blocks = [.. Enumerable.Range(0, architecture.TextLayers).Select(i => new TransformerBlock(
             weights, $"transformer.resblocks.{i}", width, architecture.TextHeads, architecture.MlpRatio, architecture.Activation, architecture.TextLayers))];
-        Tokens = weights.Normal("token_embedding.weight", 0.02, vocabularySize, width);
+        Tokens = weights.Normal("token_embedding.weight", 0.02, shape.VocabularySize, width);
         _finalNorm = new LayerNorm(weights, "ln_final", width);
-        if (prefixLength > 0) Prefixes = new PrefixEmbeddings(weights, "prefix_embedding", datasetTypes, prefixLength, width);
+        if (shape.PrefixLength > 0) Prefixes = new PrefixEmbeddings(weights, "prefix_embedding", shape.DatasetTypes, shape.PrefixLength, width);
     }
 
     /// <summary>[V, W].</summary>
@@ -60,13 +61,15 @@ internal sealed class TextTower
             ? _blocks[^1].ForwardAt(sequence, end, AttentionMask.Causal)                                // [N, W]
             : _blocks[^1].Forward(sequence, AttentionMask.Causal).flatten(0, 1)
                 .index_select(0, arange(n, ScalarType.Int64, ids.device) * sequence.shape[1] + end);
-        return Head(pooled).MoveToOuterDisposeScope();
+        return Head(pooled, datasetTypes).MoveToOuterDisposeScope();
     }
 
     /// <summary>Pooled tokens to embeddings: [N, W] -> [N, D].</summary>
-    public Tensor Head(Tensor pooled)
+    /// <param name="pooled">[N, W].</param>
+    /// <param name="datasetTypes">As in <see cref="Forward"/>; of meaning where every dataset type has its own projection.</param>
+    public Tensor Head(Tensor pooled, Tensor? datasetTypes)
     {
         using var scope = NewDisposeScope();
-        return _finalNorm.Forward(pooled).matmul(_projection).MoveToOuterDisposeScope();                // [N, W] @ [W, D]
+        return _projection.Apply(_finalNorm.Forward(pooled), datasetTypes).MoveToOuterDisposeScope();   // [N, W] -> [N, D]
     }
 }

@@ -73,7 +73,8 @@ public sealed record ClipArchitecture
     /// <value>
     /// Null for a vision transformer. With a Swin, <see cref="VisionWidth"/> and <see cref="VisionHeads"/> are those of the first stage, which
     /// double from stage to stage, and <see cref="VisionLayers"/> is the number of blocks of all stages. Its blocks always use the exact GELU;
-    /// <see cref="Activation"/> is the text tower's. Default null. A saved model with one has format version 3.
+    /// <see cref="Activation"/> is the text tower's. Default null. A saved model with one has format version 3,
+    /// or 4 with stochastic depth.
     /// </value>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public SwinStages? Swin { get; init; }
@@ -122,12 +123,12 @@ public sealed record ClipArchitecture
     /// Swin-T with CLIP's text tower, the model of the prefix-conditioning paper: 91 M parameters with CLIP's vocabulary, 224 x 224 pixels.
     /// </summary>
     /// <remarks>
-    /// Source: arXiv 2103.14030, table 7, and UniCL's configuration of Swin-T (arXiv 2204.03610), but for its stochastic depth of 0.2, which
-    /// this package does not have.
+    /// Source: arXiv 2103.14030, table 7, and appendix A2.1 for the stochastic depth of 0.2; UniCL's configuration of Swin-T (arXiv
+    /// 2204.03610).
     /// </remarks>
     public static ClipArchitecture SwinT { get; } = new()
     {
-        PatchSize = 4, VisionWidth = 96, VisionLayers = 12, VisionHeads = 3, Swin = new SwinStages(2, 2, 6, 2),
+        PatchSize = 4, VisionWidth = 96, VisionLayers = 12, VisionHeads = 3, Swin = new SwinStages(2, 2, 6, 2) { StochasticDepth = 0.2 },
     };
 
     /// <summary><see cref="Small"/> with a Swin of three stages as its vision tower; much smaller than the published Swin-S.</summary>

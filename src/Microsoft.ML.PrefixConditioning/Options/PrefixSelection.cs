@@ -13,7 +13,8 @@ public sealed class PrefixSelection : IEquatable<PrefixSelection>
     /// <summary>The caption prefix: the one to start with.</summary>
     public static PrefixSelection Caption { get; } = For(DatasetType.Caption.Name);
 
-    /// <summary>No prefix: the texts are encoded as a plain CLIP model would.</summary>
+    /// <summary>No prefix: the texts are encoded as a plain CLIP model would; with the mean of the text projections, where each dataset type
+    /// has its own.</summary>
     public static PrefixSelection None { get; } = new([]);
 
     /// <summary><c>Fit</c> of zero-shot classification chooses the prefix, or a blend, from unlabelled images, by
@@ -31,7 +32,7 @@ public sealed class PrefixSelection : IEquatable<PrefixSelection>
         ? new PrefixSelection([], criterion)
         : throw new ArgumentException($"The criterion is {(int)criterion}; use a member of {nameof(PrefixCriterion)}.", nameof(criterion));
 
-    /// <summary>The prefix of one dataset type.</summary>
+    /// <summary>The prefix of one dataset type, and its text projection, where each type has its own.</summary>
     /// <param name="datasetType">Name of a dataset type that the model was trained on, such as "caption".</param>
     /// <exception cref="ArgumentException">The name is empty.</exception>
     public static PrefixSelection For(string datasetType) => Blend((datasetType, 1.0));

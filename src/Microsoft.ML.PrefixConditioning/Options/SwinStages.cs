@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Blocks of the stages of a Swin transformer, and its windows; Swin-T has 2, 2, 6 and 2 blocks.</summary>
@@ -19,6 +21,22 @@ public sealed record SwinStages(int First, int Second = 0, int Third = 0, int Fo
     /// </value>
     public int WindowSize { get; init; } = 7;
 
+    /// <summary>How often, in training, a residual branch of the last block is left out for an image; the first block's never are, and in
+    /// between the rate rises linearly.</summary>
+    /// <value>
+    /// 0 to below 1. A branch that is kept is divided by 1 - its rate, so that its mean stays. Scoring leaves nothing out. A saved model with a
+    /// rate above 0 has format version 4. Default 0; Swin-T's is 0.2. Source: "Deep Networks with Stochastic Depth" (arXiv 1603.09382).
+    /// </value>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double StochasticDepth { get; init; }
+
+    /// <summary>The rate of both branches of every block, through all stages.</summary>
+    internal double[] BranchRates()
+    {
+        var blocks = ToArray().Sum();
+        return [.. Enumerable.Range(0, blocks).Select(block => blocks == 1 ? 0 : StochasticDepth * block / (blocks - 1))];
+    }
+
     /// <summary>Blocks of each stage that there is.</summary>
     internal int[] ToArray() => [.. new[] { First, Second, Third, Fourth }.TakeWhile(n => n > 0)];
 
@@ -30,6 +48,9 @@ public sealed record SwinStages(int First, int Second = 0, int Third = 0, int Fo
             yield return $"{nameof(ClipArchitecture.ResNet)} and {nameof(ClipArchitecture.Swin)} are both set; a vision tower is one of them.";
         if (WindowSize is < 1 or > MaxWindow)
             yield return $"{nameof(ClipArchitecture.Swin)}.{nameof(WindowSize)} is {WindowSize}; 1 to {MaxWindow} are allowed.";
+        if (!(StochasticDepth is >= 0 and < 1))
+            yield return FormattableString.Invariant(
+                $"{nameof(ClipArchitecture.Swin)}.{nameof(StochasticDepth)} is {StochasticDepth}; it must be 0 or more and below 1.");
         if (First < 1 || blocks.Any(n => n is < 0 or > ClipArchitecture.MaxLayers) || blocks.SkipWhile(n => n > 0).Any(n => n > 0))
         {
             yield return $"{nameof(ClipArchitecture.Swin)} has stages of {string.Join(", ", blocks)} blocks; the first has 1 to " +

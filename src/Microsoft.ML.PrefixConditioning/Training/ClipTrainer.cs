@@ -42,7 +42,7 @@ internal sealed class ClipTrainer
         using var optimizer = new ClipOptimizer(
             TrainingPlan.Apply(_model, _options), _options.Beta1, _options.Beta2, _options.Epsilon, _options.WeightDecay, _options.GradientClipNorm,
             name => TrainingPlan.RateFactor(name, _options), _options.FastPaths);
-        var step = new ContrastiveStep(_model, optimizer, _options);
+        var step = new ContrastiveStep(_model, optimizer, _options, seed);
         using var log = new TrainingLog(host, _options, sampler.StepsPerEpoch, totalSteps);
         if (found is { } start)
         {

@@ -10,8 +10,14 @@ namespace Microsoft.ML.PrefixConditioning;
 /// way back, so that intermediate results of one chunk only are in memory ("Scaling Deep Contrastive Learning Batch Size under Memory
 /// Limited Setup", arXiv 2101.06983). N rows, U distinct texts, D embedding size, S image size.
 /// </remarks>
-internal sealed class ContrastiveStep(ClipModel model, ClipOptimizer optimizer, PrefixClipOptions options)
+/// <param name="model">What is trained.</param>
+/// <param name="optimizer">Whose step count tells the position in the run.</param>
+/// <param name="options">The run's options.</param>
+/// <param name="seed">The run's seed.</param>
+internal sealed class ContrastiveStep(ClipModel model, ClipOptimizer optimizer, PrefixClipOptions options, ulong seed = 0)
 {
+    private readonly DroppedBranches _dropped = new(options.Architecture.Swin, seed);
+
     /// <summary>Trains on one batch.</summary>
     /// <returns>The loss before the update.</returns>
     /// <exception cref="InvalidOperationException">The loss is not a number.</exception>
@@ -35,8 +41,8 @@ internal sealed class ContrastiveStep(ClipModel model, ClipOptimizer optimizer, 
     {
         using var scope = NewDisposeScope();
         using var images = new ChunkedPass(batch.Rows.Length, options.ChunkSize,
-            (first, count) => model.EncodeImages(Pixels(batch, first, count), ImageTypes(batch, first, count)),
-            (first, count) => model.BeginImages(Pixels(batch, first, count), ImageTypes(batch, first, count)));
+            (first, count) => model.EncodeImages(Pixels(batch, first, count), ImageTypes(batch, first, count), BranchFactors(first, count)),
+            (first, count) => model.BeginImages(Pixels(batch, first, count), ImageTypes(batch, first, count), BranchFactors(first, count)));
         using var texts = new ChunkedPass(batch.Texts.Tokens.Count, options.ChunkSize,
             (first, count) => model.EncodeTexts(Tokens(batch, first, count), TextTypes(batch, first, count)),
             (first, count) => model.BeginTexts(Tokens(batch, first, count), TextTypes(batch, first, count)));
@@ -63,8 +69,10 @@ internal sealed class ContrastiveStep(ClipModel model, ClipOptimizer optimizer, 
     private Tensor? ImageTypes(TrainingBatch batch, int first, int count) =>
         options.ImagePrefixLength > 0 ? tensor(batch.DatasetTypes.AsSpan(first, count).ToArray(), device: model.Device) : null;
 
+    private Tensor? BranchFactors(int first, int count) => _dropped.Factors(optimizer.StepCount, first, count, model.Device);
+
     private Tensor? TextTypes(TrainingBatch batch, int first, int count) =>
-        options.PrefixLength > 0 ? tensor(batch.Texts.DatasetTypes.AsSpan(first, count).ToArray(), device: model.Device) : null;
+        model.Shape.ConditionsTexts ? tensor(batch.Texts.DatasetTypes.AsSpan(first, count).ToArray(), device: model.Device) : null;
 
     private Tensor Loss(Tensor images, Tensor texts, TrainingBatch batch)
     {

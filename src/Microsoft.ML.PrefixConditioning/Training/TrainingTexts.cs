@@ -2,8 +2,8 @@ namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>The texts of a batch as token ids: captions as they are, class names through a prompt template.</summary>
 /// <remarks>
-/// One template is drawn per class and batch, so that rows of a class have the same text; every distinct text of a batch is encoded
-/// once and gathered, which gives the same loss and gradients.
+/// Every row draws its template, so that rows of a class have different sentences: were they the same, the losses of CLIP and UniCL would
+/// be equal. Every distinct text of a batch is encoded once and gathered, which gives the same loss and gradients.
 /// </remarks>
 internal sealed class TrainingTexts
 {
@@ -33,29 +33,32 @@ internal sealed class TrainingTexts
     /// <summary>The distinct texts of a batch, and which of them each row has.</summary>
     public BatchTexts Compose(int[] batch, int step)
     {
-        var places = new Dictionary<(int Text, int Type), int>();
+        var places = new Dictionary<(int Text, int Template, int Type), int>();
         var texts = new List<int[]>();
         var types = new List<long>();
         var textOfRow = new long[batch.Length];
         for (var i = 0; i < batch.Length; i++)
         {
-            var key = (Text: _textOfRow[batch[i]], Type: _rows.DatasetTypes[batch[i]]);
+            var type = _rows.DatasetTypes[batch[i]];
+            var key = (Text: _textOfRow[batch[i]], Template: Template(batch[i], type, step), Type: type);
             if (!places.TryGetValue(key, out var place) || !_fastPaths.HasFlag(FastPaths.DistinctTexts))
             {
                 places[key] = place = texts.Count;
-                texts.Add(Tokens(batch[i], key.Text, key.Type, step));
-                types.Add(key.Type);
+                texts.Add(Tokens(batch[i], key.Text, key.Template));
+                types.Add(type);
             }
             textOfRow[i] = place;
         }
         return new BatchTexts(TokenBatch.Pad(texts, _fastPaths.HasFlag(FastPaths.TrimmedTexts) ? 0 : _contextLength), [.. types], textOfRow);
     }
 
-    private int[] Tokens(int row, int text, int type, int step)
+    /// <summary>The template of one row in one step; -1 for a caption, which has none.</summary>
+    private int Template(int row, int type, int step) => _rows.Types[type].Texts == TextKind.ClassName
+        ? SeededRandom.Derive(_seed, TemplatePurpose, (ulong)step, (ulong)row).NextInt32(_templates.Count)
+        : -1;
+
+    private int[] Tokens(int row, int text, int template)
     {
-        var template = _rows.Types[type].Texts == TextKind.ClassName
-            ? SeededRandom.Derive(_seed, TemplatePurpose, (ulong)step, (ulong)text).NextInt32(_templates.Count)
-            : -1;
         if (!_tokens.TryGetValue((text, template), out var tokens))
         {
             var sentence = template < 0 ? _rows.Texts[row] : _templates.Fill(template, _rows.Texts[row]);

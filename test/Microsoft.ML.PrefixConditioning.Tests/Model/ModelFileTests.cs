@@ -35,11 +35,11 @@ public sealed class ModelFileTests
     }
 
     [TestMethod]
-    [DataRow(4)]
+    [DataRow(5)]
     [DataRow(0)]
     [DataRow(-1)]
     public void Read_OtherFormatVersion_SaysWhichAreRead(int version) => Assert.AreEqual(
-        $"The model has format version {version}; this version of the package reads 1 to 3. Update Microsoft.ML.PrefixConditioning to load it.",
+        $"The model has format version {version}; this version of the package reads 1 to 4. Update Microsoft.ML.PrefixConditioning to load it.",
         _saved.WithVersion(version).Fault());
 
     [TestMethod]

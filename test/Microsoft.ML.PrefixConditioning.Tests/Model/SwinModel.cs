@@ -38,6 +38,10 @@ internal static class SwinModel
         Swin = new SwinStages(2, 2) { WindowSize = 4 },
     };
 
+    /// <summary>The same with stochastic depth.</summary>
+    public static ClipArchitecture WithDepth(double rate) =>
+        Architecture with { Swin = Architecture.Swin! with { StochasticDepth = rate } };
+
     /// <summary>A model whose vision tower has the reference's weights.</summary>
     public static ClipModel Load(string name)
     {

@@ -99,21 +99,24 @@ public sealed class SwinTowerTests
     }
 
     [TestMethod]
-    public void SaveAndLoad_Swin_RoundTripsWithVersion3()
+    [DataRow(0.0, 3)]
+    [DataRow(0.25, 4)]
+    public void SaveAndLoad_Swin_RoundTripsWithItsVersion(double stochasticDepth, int version)
     {
-        using var model = new PrefixClipTransformer(new MLContext(1), Trained());
+        using var model = new PrefixClipTransformer(new MLContext(1), Trained(SwinModel.WithDepth(stochasticDepth)));
         var saved = new SavedModel(model);
         using var loaded = (PrefixClipTransformer)saved.Load(out _);
         Assert.AreEqual(model.Architecture, loaded.Architecture);
-        Assert.AreEqual(new SwinStages(2, 2) { WindowSize = 4 }, loaded.Architecture.Swin);
+        Assert.AreEqual(new SwinStages(2, 2) { WindowSize = 4, StochasticDepth = stochasticDepth }, loaded.Architecture.Swin);
         DrawnData.AreBitEqual(DrawnData.Weights(model), DrawnData.Weights(loaded));
-        Assert.AreEqual(3, Version(saved));
+        Assert.AreEqual(version, Version(saved));
+        Assert.AreEqual(version == 4, Encoding.UTF8.GetString(saved.Part("settings.json")).Contains("StochasticDepth", StringComparison.Ordinal));
     }
 
     [TestMethod]
     public void Load_DamagedStages_SaysWhatIsWrong()
     {
-        using var model = new PrefixClipTransformer(new MLContext(1), Trained());
+        using var model = new PrefixClipTransformer(new MLContext(1), Trained(SwinModel.WithDepth(0.25)));
         var saved = new SavedModel(model);
         var settings = Encoding.UTF8.GetString(saved.Part("settings.json"));
         string Fault(string from, string to)
@@ -123,6 +126,7 @@ public sealed class SwinTowerTests
         }
         StringAssert.Contains(Fault("\"WindowSize\": 4", "\"WindowSize\": 4000"), "Swin.WindowSize is 4000; 1 to 32 are allowed.");
         StringAssert.Contains(Fault("\"Second\": 2", "\"Second\": -2"), "Swin has stages of 2, -2, 0, 0 blocks");
+        StringAssert.Contains(Fault("\"StochasticDepth\": 0.25", "\"StochasticDepth\": 1.25"), "Swin.StochasticDepth is 1.25; it must be 0 or more and below 1.");
     }
 
     [TestMethod]
@@ -149,9 +153,9 @@ public sealed class SwinTowerTests
         return BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(SavedModel.StartOfList(header)));
     }
 
-    private static TrainedModel Trained()
+    private static TrainedModel Trained(ClipArchitecture? architecture = null)
     {
-        var options = DrawnData.Options with { Architecture = SwinModel.Architecture };
+        var options = DrawnData.Options with { Architecture = architecture ?? SwinModel.Architecture };
         return new TrainedModel(SwinModel.Create(SwinModel.Architecture), SmallModel.Tokenizer,
             ModelSettings.From(options, options.DatasetTypes, SmallModel.Tokenizer.VocabularySize), TrainingHistory.Empty);
     }

@@ -8,6 +8,7 @@ namespace Microsoft.ML.PrefixConditioning.Tests;
 public sealed class FastPathTests
 {
     private static readonly ClipModelShape Shape = new(SmallModel.Architecture, 60, 2, 2, 1);
+    private static readonly ClipModelShape Separate = Shape with { PrefixLength = 0, SeparateTextProjections = true };
 
     public static IEnumerable<object[]> Paths => Enum.GetValues<FastPaths>().SelectMany(p => new object[][] { [p], [FastPaths.All & ~p] }).DistinctBy(p => p[0]);
 
@@ -25,6 +26,17 @@ public sealed class FastPathTests
     {
         AreTheSame(FastPaths.All, null, FastPaths.All, chunkSize);
         AreTheSame(FastPaths.None, null, FastPaths.None, chunkSize);
+    }
+
+    [TestMethod]
+    public void Backward_SeparateTextProjections_IsThatOfThePlainWay()
+    {
+        foreach (var shape in new[] { Separate, Separate with { PrefixLength = 2 } })
+        {
+            AreTheSame(FastPaths.None, null, FastPaths.All, null, shape);
+            AreTheSame(FastPaths.None, null, FastPaths.DistinctTexts, 5, shape);
+            AreTheSame(FastPaths.None, null, FastPaths.All, 5, shape);
+        }
     }
 
     [TestMethod]
@@ -55,24 +67,25 @@ public sealed class FastPathTests
     public void Validate_UnknownFastPath_IsAnError() => StringAssert.Contains(
         Assert.ThrowsExactly<ArgumentException>(() => new PrefixClipOptions { FastPaths = (FastPaths)64 }.Validate()).Message, "FastPaths is 64");
 
-    private static void AreTheSame(FastPaths expectedPaths, int? expectedChunk, FastPaths actualPaths, int? actualChunk)
+    private static void AreTheSame(FastPaths expectedPaths, int? expectedChunk, FastPaths actualPaths, int? actualChunk, ClipModelShape? shape = null)
     {
         using var scope = NewDisposeScope();
-        var (expectedLoss, expected) = Gradients(expectedPaths, expectedChunk);
-        var (actualLoss, actual) = Gradients(actualPaths, actualChunk);
+        var (expectedLoss, expected) = Gradients(expectedPaths, expectedChunk, shape ?? Shape);
+        var (actualLoss, actual) = Gradients(actualPaths, actualChunk, shape ?? Shape);
         Assert.AreEqual(expectedLoss, actualLoss, 1e-5 * expectedLoss);
         CollectionAssert.AreEquivalent(expected.Keys, actual.Keys);
         foreach (var (name, gradient) in expected)
             Assert.IsLessThan(3e-5 * Math.Max(1e-3, gradient.abs().max().ToDouble()), (gradient - actual[name]).abs().max().ToDouble(), name);
     }
 
-    private static (double Loss, Dictionary<string, Tensor> Gradients) Gradients(FastPaths fastPaths, int? chunkSize)
+    private static (double Loss, Dictionary<string, Tensor> Gradients) Gradients(
+        FastPaths fastPaths, int? chunkSize, ClipModelShape shape)
     {
         var options = new PrefixClipOptions
         {
-            Architecture = Shape.Architecture, PrefixLength = Shape.PrefixLength, ImagePrefixLength = Shape.ImagePrefixLength, FastPaths = fastPaths, ChunkSize = chunkSize,
+            Architecture = shape.Architecture, PrefixLength = shape.PrefixLength, ImagePrefixLength = shape.ImagePrefixLength, FastPaths = fastPaths, ChunkSize = chunkSize,
         };
-        using var model = ClipModel.Create(Shape, CPU, 3, fastPaths);
+        using var model = ClipModel.Create(shape, CPU, 3, fastPaths);
         using var optimizer = new ClipOptimizer(model.Weights, 0.9, 0.98, 1e-6, 0.2, null, fastPaths: fastPaths);
         var loss = new ContrastiveStep(model, optimizer, options).Backward(Batch(fastPaths));
         return (loss, model.Weights.Where(w => w.Value.grad is not null).ToDictionary(w => w.Key, w => w.Value.grad!.detach().clone()));

@@ -42,6 +42,25 @@ public sealed class FitTests
             CollectionAssert.AreNotEqual(bytes, DrawnData.Weights(other)[name], name);
     }
 
+    // Where all rows of a class have the same sentence, the softmax over equal columns makes the two losses equal.
+    [TestMethod]
+    [DataRow(true)]
+    [DataRow(false)]
+    public void Fit_LossFunctions_DifferOnlyWithSeveralTemplates(bool severalTemplates)
+    {
+        using var data = new DrawnData();
+        var options = DrawnData.Options with
+        {
+            Epochs = 5, LearningRate = 1e-2, PromptTemplates = severalTemplates ? PromptTemplates.Of("{}", "a {} here", "see the {}") : PromptTemplates.NameOnly,
+        };
+        using var clip = data.Fit(options with { Loss = LossFunction.Clip });
+        using var unicl = data.Fit(options with { Loss = LossFunction.UniCl });
+        var differences = clip.History.Steps.Zip(unicl.History.Steps, (c, u) => Math.Abs(c.Loss - u.Loss)).ToArray();
+        TestContext.WriteLine($"largest difference {differences.Max()}");
+        if (severalTemplates) Assert.IsGreaterThan(1e-4f, differences.Max());
+        else Assert.IsLessThan(2e-5f, differences.Max());
+    }
+
     [TestMethod]
     public void Fit_TwoThreads_GivesBitEqualWeights()
     {

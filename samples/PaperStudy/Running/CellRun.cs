@@ -1,0 +1,83 @@
+using System.Diagnostics;
+using Microsoft.ML;
+using Microsoft.ML.PrefixConditioning;
+
+namespace PaperStudy;
+
+/// <summary>Trains one model and scores it on every test set.</summary>
+internal sealed class CellRun(MLContext mlContext, StudyData data)
+{
+    private const int CurvePoints = 200;
+    private const string Embedding = "ImageEmbedding";
+
+    /// <summary>Runs a cell.</summary>
+    /// <param name="cell">What to train.</param>
+    /// <param name="checkpoints">Folder for checkpoints; training goes on from one that is there.</param>
+    /// <param name="progress">Shows the training.</param>
+    /// <param name="cancellation">Stops it; the checkpoint stays.</param>
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    public CellResult Run(StudyCell cell, string checkpoints, IProgress<TrainingProgress> progress, CancellationToken cancellation)
+    {
+        var watch = Stopwatch.StartNew();
+        var (rows, count, types) = data.Training(cell.Model);
+        var options = cell.Training.ToOptions(types, count, cell.Loss, cell.Seed) with
+        {
+            CheckpointFolder = checkpoints, CheckpointSteps = 500, Progress = progress, CancellationToken = cancellation,
+        };
+        using var model = mlContext.Transforms.PrefixClip(options).Fit(rows);
+        var (scores, choices) = (new List<PrefixScores>(), new List<PrefixChoice>());
+        foreach (var test in data.Tests)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            Score(cell, model, test, scores, choices);
+        }
+        return new CellResult(cell.Model.Name, cell.Loss, cell.Seed, cell.Key, model.History.Steps.Count, count, model.ParameterCount,
+            Math.Round(watch.Elapsed.TotalSeconds, 1), scores, choices, Curve(model.History.Steps));
+    }
+
+    private void Score(StudyCell cell, PrefixClipTransformer model, StudyTest test, List<PrefixScores> scores, List<PrefixChoice> choices)
+    {
+        // Image prefixes make an image's embedding depend on the prefix, so that there is none to keep.
+        var (images, column) = (test.Images, (string?)null);
+        if (cell.Training.ImagePrefixLength == 0)
+            (images, column) = (mlContext.Data.Cache(model.Transform(test.Images), Embedding, "Label"), Embedding);
+        var options = new ZeroShotClassificationOptions { ClassNames = test.ClassNames, ImageColumnName = column };
+        var hasPrefixes = cell.Training.PrefixLength > 0 || cell.Training.ImagePrefixLength > 0;
+        var rankings = new Dictionary<PrefixCriterion, IReadOnlyList<PrefixScore>>();
+        if (hasPrefixes && model.DatasetTypes.Count > 1)
+            foreach (var criterion in Enum.GetValues<PrefixCriterion>())
+            {
+                // Consistency makes random views of the images themselves.
+                var (view, settings) = criterion == PrefixCriterion.Consistency ? (test.Images, options with { ImageColumnName = null }) : (images, options);
+                rankings.Add(criterion, mlContext.MulticlassClassification.RankPrefixes(view, model, settings, criterion));
+            }
+
+        var blends = rankings.Values.SelectMany(r => r).Select(r => r.Prefix).Where(p => p.Weights.Count > 1).Distinct();
+        var comparison = mlContext.MulticlassClassification.ComparePrefixes(images, model, options, blends);
+        foreach (var (prefix, metrics) in comparison.Prefixes)
+        {
+            if (!hasPrefixes && !prefix.Equals(PrefixSelection.None)) continue;
+            scores.Add(new PrefixScores(test.Test.Name, test.Split, prefix.ToString(), prefix.Weights.Count > 1,
+                metrics.MicroAccuracy, metrics.TopKAccuracy, metrics.MacroAccuracy, metrics.LogLoss));
+        }
+        foreach (var (criterion, ranking) in rankings)
+        {
+            var (chosen, metrics) = (ranking[0].Prefix, comparison[ranking[0].Prefix]);
+            choices.Add(new PrefixChoice(test.Test.Name, test.Split, criterion.ToString(), chosen.ToString(), metrics.MicroAccuracy, metrics.TopKAccuracy));
+        }
+    }
+
+    private static List<CurvePoint> Curve(IReadOnlyList<TrainingStep> steps)
+    {
+        var points = new List<CurvePoint>();
+        var start = 0;
+        for (var i = 1; i <= CurvePoints; i++)
+        {
+            var end = (int)((long)i * steps.Count / CurvePoints);
+            if (end == start) continue;
+            points.Add(new CurvePoint(end, Math.Round(steps.Skip(start).Take(end - start).Average(s => (double)s.Loss), 5)));
+            start = end;
+        }
+        return points;
+    }
+}

@@ -1,0 +1,55 @@
+using System.Text.Json;
+
+namespace PaperStudy;
+
+/// <summary>The finished cells of a study, one JSON file each. Several processes may work on one folder.</summary>
+internal sealed class CellStore(string folder)
+{
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
+
+    private string Cells { get; } = Directory.CreateDirectory(Path.Combine(folder, "cells")).FullName;
+
+    /// <summary>The finished cell, or null.</summary>
+    public CellResult? Find(StudyCell cell)
+    {
+        var path = ResultPath(cell);
+        if (!File.Exists(path)) return null;
+        try
+        {
+            var result = JsonSerializer.Deserialize<CellResult>(File.ReadAllText(path), Json);
+            return result?.Key == cell.Key ? result : null;
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidDataException($"The finished cell '{path}' is damaged: {e.Message} Delete the file, and the cell runs again.", e);
+        }
+    }
+
+    /// <summary>Keeps a finished cell, in one move.</summary>
+    public void Keep(StudyCell cell, CellResult result)
+    {
+        var path = ResultPath(cell);
+        File.WriteAllText(path + ".unfinished", JsonSerializer.Serialize(result, Json));
+        File.Move(path + ".unfinished", path, overwrite: true);
+        var checkpoints = CheckpointFolder(cell);
+        if (Directory.Exists(checkpoints)) Directory.Delete(checkpoints, recursive: true);
+    }
+
+    /// <summary>Takes a cell for this process, or returns null where another process has it. Ends with the process.</summary>
+    public IDisposable? Claim(StudyCell cell)
+    {
+        try
+        {
+            return new FileStream(Path.Combine(Cells, cell.FileName + ".lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
+        }
+        catch (IOException)
+        {
+            return null;   // another process holds it
+        }
+    }
+
+    /// <summary>Where a cell's training keeps its checkpoints.</summary>
+    public string CheckpointFolder(StudyCell cell) => Path.Combine(folder, "checkpoints", cell.FileName);
+
+    private string ResultPath(StudyCell cell) => Path.Combine(Cells, cell.FileName + ".json");
+}

@@ -1,0 +1,156 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.PrefixConditioning;
+using Samples;
+
+namespace PaperStudy;
+
+/// <summary>The training and test data of a study.</summary>
+internal sealed class StudyData
+{
+    private const int SampleSeed = 1;   // the same rows for every cell
+
+    private readonly MLContext _mlContext;
+    private readonly StudyConfig _config;
+    private readonly string _folder;
+    private readonly DrawnDatasetPaths? _drawn;
+    private readonly Dictionary<SourceConfig, (IDataView Rows, long Count)> _sources = [];
+
+    private StudyData(MLContext mlContext, StudyConfig config, string folder, DrawnDatasetPaths? drawn)
+    {
+        (_mlContext, _config, _folder, _drawn) = (mlContext, config, folder, drawn);
+        foreach (var source in config.Sources) _sources.Add(source, Source(source));
+        Tests = [.. config.Tests.SelectMany(Splits)];
+    }
+
+    /// <summary>Every test set's splits, in the configuration's order.</summary>
+    public IReadOnlyList<StudyTest> Tests { get; }
+
+    /// <summary>Reads what the configuration names; draws pictures where it says so.</summary>
+    /// <param name="mlContext">The context.</param>
+    /// <param name="config">The configuration.</param>
+    /// <param name="folder">Folder that its paths are relative to.</param>
+    /// <param name="drawnFolder">Where pictures are drawn.</param>
+    /// <exception cref="IOException">A file or folder is missing.</exception>
+    /// <exception cref="InvalidDataException">One has not the expected form.</exception>
+    public static StudyData Load(MLContext mlContext, StudyConfig config, string folder, string drawnFolder)
+    {
+        var usesFolder = config.Sources.Any(s => s.Drawn is null) || config.Tests.Any(t => t.Drawn is null);
+        if (usesFolder && !Directory.Exists(folder))
+            throw new DirectoryNotFoundException($"The data folder '{folder}' does not exist. {config.DataHint ?? "Pass its place with --data, or mend \"data\" in the configuration."}");
+        DrawnDatasetPaths? drawn = null;
+        if (config.Drawn is { } sizes)
+        {
+            var bar = new ProgressBar("Drawing pictures");
+            drawn = DrawnDataset.Write(drawnFolder, sizes.Seed,
+                new DrawnDatasetSizes(sizes.LabelledPerClass, sizes.Captioned, sizes.TestPerClass, sizes.UnseenPerClass), share => bar.Show(share));
+        }
+        return new StudyData(mlContext, config, folder, drawn);
+    }
+
+    /// <summary>The training rows of one model.</summary>
+    /// <returns>The rows, their number, and their dataset types in the order of the sources.</returns>
+    public (IDataView Rows, long Count, IReadOnlyList<DatasetType> Types) Training(ModelConfig model)
+    {
+        var sources = _config.Sources.Where(s => IsPartOf(s, model.Data)).ToArray();
+        if (sources.Length == 0)
+            throw new InvalidDataException($"Model '{model.Name}' trains on '{model.Data}', but no source is of that kind. Add one, or change its data.");
+        var types = sources.DistinctBy(s => s.Type).Select(s => new DatasetType(s.Type, s.HasCaptions ? TextKind.Caption : TextKind.ClassName));
+        return (_mlContext.Data.UnifyDatasets([.. sources.Select(s => _sources[s].Rows)]), sources.Sum(s => _sources[s].Count), [.. types]);
+    }
+
+    /// <summary>A hash over names and sizes of all files that are read, and the drawn pictures' sizes and seed.</summary>
+    public string Fingerprint()
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var paths = _config.Sources.SelectMany(s => new[] { s.Folder, s.Table, s.Table is null ? null : Images(s), s.IdxImages, s.IdxLabels })
+            .Concat(_config.Tests.SelectMany(t => new[] { t.Folder, t.IdxImages, t.IdxLabels }));
+        foreach (var path in paths.OfType<string>().Distinct())
+        {
+            var full = Place(path);
+            IEnumerable<FileInfo> files = File.Exists(full) ? [new FileInfo(full)]
+                : new DirectoryInfo(full).EnumerateFiles("*", SearchOption.AllDirectories).OrderBy(f => f.FullName, StringComparer.Ordinal);
+            foreach (var file in files)
+            {
+                hash.AppendData(Encoding.UTF8.GetBytes(Path.GetRelativePath(full, file.FullName)));
+                var length = new byte[8];
+                BinaryPrimitives.WriteInt64LittleEndian(length, file.Length);
+                hash.AppendData(length);
+            }
+        }
+        hash.AppendData(Encoding.UTF8.GetBytes(_config.Drawn?.ToString() ?? ""));
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    private static bool IsPartOf(SourceConfig source, string data) => data switch
+    {
+        "both" => true,
+        "captions" => source.HasCaptions,
+        "labels" => !source.HasCaptions,
+        _ => source.Type == data,
+    };
+
+    private (IDataView Rows, long Count) Source(SourceConfig source)
+    {
+        if (source.Table is not null || source.Drawn == "captions")
+        {
+            var rows = source.Table is { } table
+                ? _mlContext.Data.LoadImageCaptions(Place(table), Place(Images(source)), datasetType: source.Type)
+                : _mlContext.Data.LoadImageCaptions(_drawn!.CaptionTable, _drawn.CaptionImages, datasetType: source.Type);
+            return (rows, rows.GetRowCount() ?? rows.GetColumn<string>("Text").LongCount());
+        }
+        if (source.IdxImages is not null)
+        {
+            var images = Some(IdxImages.Read(Place(source.IdxImages), Place(source.IdxLabels!), source.ClassNames!), source.PerClass);
+            return (_mlContext.Data.TagDatasetType(_mlContext.Data.LoadFromEnumerable(images), source.Type), images.Count);
+        }
+        if (source.Drawn is not null and not "classification")
+            throw new InvalidDataException($"A source is drawn '{source.Drawn}'; there are \"classification\" and \"captions\".");
+        var labelled = _mlContext.Data.LoadImageFolder(source.Drawn is null ? Place(source.Folder!) : _drawn!.Classification, source.Type);
+        if (source.PerClass is { } perClass) labelled = _mlContext.Data.TakeRowsPerClass(labelled, perClass, seed: SampleSeed);
+        return (labelled, labelled.GetColumn<string>("Label").LongCount());
+    }
+
+    private static IReadOnlyList<LabelledBytes> Some(IReadOnlyList<LabelledBytes> images, int? perClass) => perClass is not { } count ? images
+        : [.. images.GroupBy(i => i.Label).SelectMany(g => g.Take(count))];
+
+    private IEnumerable<StudyTest> Splits(TestConfig test)
+    {
+        if (test.IdxImages is not null)
+        {
+            var images = Some(IdxImages.Read(Place(test.IdxImages), Place(test.IdxLabels!), test.ClassNames!), test.PerClass);
+            return Divided(test, images, i => i.Label, i => Convert.ToHexString(SHA256.HashData(i.Image)));
+        }
+        var folder = test.Drawn is not { } drawn ? Place(test.Folder!)
+            : _drawn!.Tests.FirstOrDefault(t => t.Name == drawn)?.Folder
+                ?? throw new InvalidDataException($"Test set '{test.Name}' is drawn '{drawn}'; there are {string.Join(", ", _drawn.Tests.Select(t => t.Name))}.");
+        var view = _mlContext.Data.LoadImageFolder(folder);
+        var (paths, labels) = (view.GetColumn<string>("Image").ToArray(), view.GetColumn<string>("Label").ToArray());
+        return Divided(test, [.. paths.Zip(labels, (path, label) => new LabelledPath { Image = path, Text = label, Label = label })],
+            i => i.Label, i => $"{i.Label}/{Path.GetFileName(i.Image)}");
+    }
+
+    // A class is in the same split of every test set, so that nothing is chosen on classes that are tested elsewhere.
+    private IEnumerable<StudyTest> Divided<T>(TestConfig test, IReadOnlyList<T> images, Func<T, string> label, Func<T, string> identity)
+        where T : class
+    {
+        foreach (var split in new[] { "validation", "test" })
+        {
+            T[] part = [.. images.Where(i => IsValidation(test.SplitBy == "classes" ? label(i) : identity(i)) == (split == "validation"))];
+            string[] classNames = [.. part.Select(label).Distinct().Order(StringComparer.Ordinal)];
+            if (classNames.Length >= 2) yield return new StudyTest(test, split, _mlContext.Data.LoadFromEnumerable(part), classNames, part.Length);
+            else if (split == "test")
+                throw new InvalidDataException($"Test set '{test.Name}' has {classNames.Length} class(es) left for testing; at least two are needed. Make validationShare smaller.");
+        }
+    }
+
+    private bool IsValidation(string name) =>
+        BinaryPrimitives.ReadUInt32LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes(name))) < _config.ValidationShare * uint.MaxValue;
+
+    private static string Images(SourceConfig source) => source.Images ?? Path.GetDirectoryName(source.Table!) ?? "";
+
+    private string Place(string path) => Path.GetFullPath(Path.Combine(_folder, path));
+}

@@ -1,0 +1,43 @@
+using System.CommandLine;
+using Samples;
+
+namespace PaperStudy;
+
+/// <summary>What the command line asks for.</summary>
+internal sealed record StudyArguments
+{
+    /// <summary>The configuration file.</summary>
+    public required string Config { get; init; }
+
+    /// <summary>Where results, report and checkpoints are written; a study goes on from what is there.</summary>
+    public required string Output { get; init; }
+
+    /// <summary>Folder that the configuration's paths are relative to; null for what it says itself.</summary>
+    public string? Data { get; init; }
+
+    /// <summary>When to stop; null to run to the end.</summary>
+    public double? Minutes { get; init; }
+
+    /// <summary>Reads the command line and runs the sample with it.</summary>
+    /// <returns>The exit code.</returns>
+    public static int Run(string[] args, Action<StudyArguments> run)
+    {
+        var config = new Option<string>("--config") { Description = "JSON file that names data, models and seeds.", Required = true };
+        var output = new Option<string>("--out") { Description = "Folder for the report; a study goes on from what is there.", Required = true };
+        var data = new Option<string?>("--data") { Description = "Folder that the configuration's paths are relative to. Default: what it says." };
+        var minutes = new Option<double?>("--minutes") { Description = "Stop after that many minutes; the same command goes on later." };
+        var command = new RootCommand("Trains a grid of models with and without prefix conditioning, and reports how well they classify zero-shot.")
+        {
+            config, output, data, minutes,
+        };
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(minutes) is <= 0) result.AddError("--minutes must be greater than 0.");
+        });
+        command.SetAction(parsed => UserErrors.Report(() => run(new StudyArguments
+        {
+            Config = parsed.GetValue(config)!, Output = parsed.GetValue(output)!, Data = parsed.GetValue(data), Minutes = parsed.GetValue(minutes),
+        })));
+        return command.Parse(args).Invoke();
+    }
+}
