@@ -7,7 +7,7 @@ internal static class StudyFiles
 {
     /// <summary>
     /// Writes report.html, summary.md, results.csv and choices.csv. A study may be unfinished: what is missing is shown as missing.
-    /// Each file is replaced in one move, so that no reader sees half of one.
+    /// Each file is replaced in one move, so that no reader sees half of one, and several processes may write at a time.
     /// </summary>
     /// <param name="results">The study.</param>
     /// <param name="folder">Where to write; created if missing.</param>
@@ -25,7 +25,8 @@ internal static class StudyFiles
     private static void Replace(string folder, string name, string text)
     {
         var path = Path.GetFullPath(Path.Combine(folder, name));
-        var unfinished = path + ".unfinished";
+        // Several processes may work on one study.
+        var unfinished = $"{path}.{Environment.ProcessId}.unfinished";
         try
         {
             Directory.CreateDirectory(folder);

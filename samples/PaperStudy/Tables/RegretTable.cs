@@ -17,7 +17,7 @@ internal static class RegretTable
             $"{Figures.Counted(sets, "test set")} x {Figures.Counted(seeds, "seed")}. "
             + "Regret: top-1 accuracy of the best single type's prefix, chosen with the labels of that test set and seed, minus that of the choice, in points; negative where a blend wins. "
             + $"{Figures.SeedNote(seeds, "± is half the interval")} "
-            + "Counts and losses are first over test sets and seeds, then over test sets with the mean over their seeds.",
+            + "Counts and losses are over test sets and seeds, and in brackets over test sets with the mean over their seeds.",
             [
                 new("choice", IsNumber: false), new("test sets x seeds"), new("mean regret"),
                 new($"at most 1 point below {caption}", $"How often the choice is at most 1 point worse than the {caption} prefix."),
@@ -35,14 +35,14 @@ internal static class RegretTable
         new(string.Create(CultureInfo.InvariantCulture, $"{regret.Sets} x {regret.Seeds}")),
         new(Figures.Number(100 * regret.Mean.Mean), Figures.PlusMinus(regret.Mean)),
         Cell(regret.Safe),
-        regret.Worst is { } worst ? new TableCell(Loss(worst.Cell), $"sets: {Loss(worst.Set)}") : TableCell.Empty,
+        regret.Worst is { } worst ? new TableCell(Loss(worst.Cell), $"({Loss(worst.Set)} by test set)") : TableCell.Empty,
         Cell(regret.BeatsShifted),
         Cell(regret.BeatsUnseen),
     ];
 
     private static TableCell Cell(CountedBoth? count) => count is null ? TableCell.Empty : new TableCell(
         string.Create(CultureInfo.InvariantCulture, $"{count.Cells} of {count.OfCells}"),
-        string.Create(CultureInfo.InvariantCulture, $"sets: {count.Sets} of {count.OfSets}"));
+        string.Create(CultureInfo.InvariantCulture, $"({count.Sets} of {count.OfSets} test sets)"));
 
     // Never worse is a loss of nothing.
     private static string Loss(double loss) => Figures.Number(100 * Math.Max(0, loss));

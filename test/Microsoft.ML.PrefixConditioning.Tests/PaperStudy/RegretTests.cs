@@ -78,8 +78,8 @@ public sealed class RegretTests
 
         Assert.Contains("2 test sets x 2 seeds.", table.Note);
         Assert.AreEqual("3.0", table.Rows[0][2].Text);
-        Assert.AreEqual(new TableCell("3 of 4", "sets: 2 of 2"), table.Rows[0][3]);
-        Assert.AreEqual(new TableCell("5.0", "sets: 1.0"), table.Rows[0][4]);
+        Assert.AreEqual(new TableCell("3 of 4", "(2 of 2 test sets)"), table.Rows[0][3]);
+        Assert.AreEqual(new TableCell("5.0", "(1.0 by test set)"), table.Rows[0][4]);
     }
 
     private static Regret Judge(string policy) => Regret.Of(Policies().Single(p => p.Name == policy));

@@ -24,6 +24,16 @@ public sealed class StudyFilesTests : IDisposable
     }
 
     [TestMethod]
+    public void Write_WhileAnotherProcessWrites_DoesNotMeetItsFile()
+    {
+        using var other = new FileStream(Path.Combine(_folder, "report.html.unfinished"), FileMode.Create, FileAccess.Write, FileShare.None);
+
+        StudyFiles.Write(InventedStudy.Whole(seeds: 1), _folder);
+
+        Assert.Contains("Invented study", Read("report.html"));
+    }
+
+    [TestMethod]
     public void Write_WholeStudy_ShowsEveryPart()
     {
         StudyFiles.Write(InventedStudy.Whole(seeds: 3), _folder);
