@@ -22,7 +22,10 @@ internal sealed class CellRun(MLContext mlContext, StudyData data)
         var (rows, count, types) = data.Training(cell.Model);
         var options = cell.Training.ToOptions(types, count, cell.Loss, cell.Seed) with
         {
-            CheckpointFolder = checkpoints, CheckpointSteps = 500, Progress = progress, CancellationToken = cancellation,
+            CheckpointFolder = checkpoints,
+            CheckpointSteps = 500,
+            Progress = progress,
+            CancellationToken = cancellation,
         };
         using var model = mlContext.Transforms.PrefixClip(options).Fit(rows);
         var (scores, choices) = (new List<PrefixScores>(), new List<PrefixChoice>());

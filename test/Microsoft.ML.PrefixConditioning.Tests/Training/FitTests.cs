@@ -51,7 +51,9 @@ public sealed class FitTests
         using var data = new DrawnData();
         var options = DrawnData.Options with
         {
-            Epochs = 5, LearningRate = 1e-2, PromptTemplates = severalTemplates ? PromptTemplates.Of("{}", "a {} here", "see the {}") : PromptTemplates.NameOnly,
+            Epochs = 5,
+            LearningRate = 1e-2,
+            PromptTemplates = severalTemplates ? PromptTemplates.Of("{}", "a {} here", "see the {}") : PromptTemplates.NameOnly,
         };
         using var clip = data.Fit(options with { Loss = LossFunction.Clip });
         using var unicl = data.Fit(options with { Loss = LossFunction.UniCl });
