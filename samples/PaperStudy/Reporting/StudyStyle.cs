@@ -13,13 +13,14 @@ internal static class StudyStyle
         .wide th, .wide td { padding: .4rem .45rem; }
         .wide th.number, .wide td.number { padding-right: 1.2rem; position: relative; }
         .wide th[scope=row], .wide th.first { position: sticky; left: 0; z-index: 1; background: var(--page); text-align: left; }
-        .text { display: block; width: max-content; max-width: 18rem; }
+        .text { display: block; width: max-content; max-width: 18rem; overflow-wrap: anywhere; }
         th .text { max-width: 12rem; }
         thead th { vertical-align: bottom; }
         tbody td, tbody th { vertical-align: top; }
         .detail { display: block; color: var(--soft); font-size: .8125rem; line-height: 1.25rem; font-weight: normal; }
         .sign { position: absolute; right: .2rem; font-size: .8125rem; line-height: 1.5rem; }
         @media (max-width: 40rem) { th .text { max-width: 7rem; } td .text { max-width: 13rem; } }
+        @media print { .wide { overflow: visible; } }
         td.better { background: var(--better); }
         td.worse { background: var(--worse); }
         .charts { grid-template-columns: repeat(auto-fill, minmax(min(24rem, 100%), 1fr)); margin: 1rem 0 2rem; }
