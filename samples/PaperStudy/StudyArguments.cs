@@ -18,6 +18,9 @@ internal sealed record StudyArguments
     /// <summary>When to stop; null to run to the end.</summary>
     public double? Minutes { get; init; }
 
+    /// <summary>Whether the trained models are kept; a cell whose result is deleted is then only scored again.</summary>
+    public bool KeepsModels { get; init; }
+
     /// <summary>Reads the command line and runs the sample with it.</summary>
     /// <returns>The exit code.</returns>
     public static int Run(string[] args, Action<StudyArguments> run)
@@ -26,9 +29,10 @@ internal sealed record StudyArguments
         var output = new Option<string>("--out") { Description = "Folder for the report; a study goes on from what is there.", Required = true };
         var data = new Option<string?>("--data") { Description = "Folder that the configuration's paths are relative to. Default: what it says." };
         var minutes = new Option<double?>("--minutes") { Description = "Stop after that many minutes; the same command goes on later." };
+        var models = new Option<bool>("--keep-models") { Description = "Keep every trained model as a file in DIR/models." };
         var command = new RootCommand("Trains a grid of models with and without prefix conditioning, and reports how well they classify zero-shot.")
         {
-            config, output, data, minutes,
+            config, output, data, minutes, models,
         };
         command.Validators.Add(result =>
         {
@@ -37,6 +41,7 @@ internal sealed record StudyArguments
         command.SetAction(parsed => UserErrors.Report(() => run(new StudyArguments
         {
             Config = parsed.GetValue(config)!, Output = parsed.GetValue(output)!, Data = parsed.GetValue(data), Minutes = parsed.GetValue(minutes),
+            KeepsModels = parsed.GetValue(models),
         })));
         return command.Parse(args).Invoke();
     }

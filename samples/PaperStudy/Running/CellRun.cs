@@ -5,29 +5,25 @@ using Microsoft.ML.PrefixConditioning;
 namespace PaperStudy;
 
 /// <summary>Trains one model and scores it on every test set.</summary>
-internal sealed class CellRun(MLContext mlContext, StudyData data)
+/// <param name="mlContext">The context.</param>
+/// <param name="data">Training and test sets.</param>
+/// <param name="store">Where checkpoints and models lie.</param>
+/// <param name="keepsModels">Whether the trained model is kept.</param>
+internal sealed class CellRun(MLContext mlContext, StudyData data, CellStore store, bool keepsModels)
 {
     private const int CurvePoints = 200;
     private const string Embedding = "ImageEmbedding";
 
-    /// <summary>Runs a cell.</summary>
+    /// <summary>Runs a cell. A model that was kept is not trained again.</summary>
     /// <param name="cell">What to train.</param>
-    /// <param name="checkpoints">Folder for checkpoints; training goes on from one that is there.</param>
     /// <param name="progress">Shows the training.</param>
     /// <param name="cancellation">Stops it; the checkpoint stays.</param>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
-    public CellResult Run(StudyCell cell, string checkpoints, IProgress<TrainingProgress> progress, CancellationToken cancellation)
+    public CellResult Run(StudyCell cell, IProgress<TrainingProgress> progress, CancellationToken cancellation)
     {
         var watch = Stopwatch.StartNew();
         var (rows, count, types) = data.Training(cell.Model);
-        var options = cell.Training.ToOptions(types, count, cell.Loss, cell.Seed) with
-        {
-            CheckpointFolder = checkpoints,
-            CheckpointSteps = 500,
-            Progress = progress,
-            CancellationToken = cancellation,
-        };
-        using var model = mlContext.Transforms.PrefixClip(options).Fit(rows);
+        using var model = Kept(cell) ?? Trained();
         var (scores, choices) = (new List<PrefixScores>(), new List<PrefixChoice>());
         foreach (var test in data.Tests)
         {
@@ -36,6 +32,35 @@ internal sealed class CellRun(MLContext mlContext, StudyData data)
         }
         return new CellResult(cell.Model.Name, cell.Loss, cell.Seed, cell.Key, model.History.Steps.Count, count, model.ParameterCount,
             Math.Round(watch.Elapsed.TotalSeconds, 1), scores, choices, Curve(model.History.Steps));
+
+        PrefixClipTransformer Trained()
+        {
+            var options = cell.Training.ToOptions(types, count, cell.Loss, cell.Seed) with
+            {
+                CheckpointFolder = store.CheckpointFolder(cell),
+                CheckpointSteps = 500,
+                Progress = progress,
+                CancellationToken = cancellation,
+            };
+            var trained = mlContext.Transforms.PrefixClip(options).Fit(rows);
+            if (keepsModels) Keep(trained, rows.Schema, store.ModelPath(cell));
+            return trained;
+        }
+    }
+
+    /// <summary>The cell's model where it was kept, else null.</summary>
+    private PrefixClipTransformer? Kept(StudyCell cell)
+    {
+        var path = store.ModelPath(cell);
+        return File.Exists(path) ? (PrefixClipTransformer)mlContext.Model.Load(path, out _) : null;
+    }
+
+    /// <summary>Writes the model in one move.</summary>
+    private void Keep(PrefixClipTransformer model, DataViewSchema schema, string path)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        mlContext.Model.Save(model, schema, path + ".unfinished");
+        File.Move(path + ".unfinished", path, overwrite: true);
     }
 
     private void Score(StudyCell cell, PrefixClipTransformer model, StudyTest test, List<PrefixScores> scores, List<PrefixChoice> choices)
@@ -66,7 +91,8 @@ internal sealed class CellRun(MLContext mlContext, StudyData data)
         foreach (var (criterion, ranking) in rankings)
         {
             var (chosen, metrics) = (ranking[0].Prefix, comparison[ranking[0].Prefix]);
-            choices.Add(new PrefixChoice(test.Test.Name, test.Split, criterion.ToString(), chosen.ToString(), metrics.MicroAccuracy, metrics.TopKAccuracy));
+            choices.Add(new PrefixChoice(test.Test.Name, test.Split, criterion.ToString(), chosen.ToString(), metrics.MicroAccuracy, metrics.TopKAccuracy,
+                [.. ranking.Select(r => new CandidateScore(r.Prefix.ToString(), r.Score))]));
         }
     }
 

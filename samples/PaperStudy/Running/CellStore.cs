@@ -69,5 +69,8 @@ internal sealed class CellStore(string folder)
     /// <summary>Where a cell's training keeps its checkpoints.</summary>
     public string CheckpointFolder(StudyCell cell) => Path.Combine(folder, "checkpoints", cell.FileName);
 
+    /// <summary>Where a cell's trained model is kept, if it is.</summary>
+    public string ModelPath(StudyCell cell) => Path.Combine(folder, "models", cell.FileName + ".zip");
+
     private string ResultPath(StudyCell cell) => Path.Combine(Cells, cell.FileName + ".json");
 }

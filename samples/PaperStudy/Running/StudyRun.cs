@@ -62,7 +62,7 @@ internal sealed class StudyRun
         var name = $"{cell.Model.Name}, {cell.Loss}, seed {cell.Seed}";
         var bar = new ProgressBar(name);
         var watch = Stopwatch.StartNew();
-        var result = new CellRun(_mlContext, _data).Run(cell, _store.CheckpointFolder(cell), new TrainingBar(bar), cancellation);
+        var result = new CellRun(_mlContext, _data, _store, _arguments.KeepsModels).Run(cell, new TrainingBar(bar), cancellation);
         _store.Keep(cell, result);
         var finished = Finished();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
