@@ -1,4 +1,4 @@
-using System.Text;
+using Samples;
 
 namespace PaperStudy;
 
@@ -16,37 +16,9 @@ internal static class StudyFiles
     public static void Write(StudyResults results, string folder)
     {
         var scores = new StudyScores(results);
-        Replace(folder, "results.csv", StudyCsv.Results(results));
-        Replace(folder, "choices.csv", StudyCsv.Choices(results));
-        Replace(folder, "summary.md", StudySummary.Write(scores));
-        Replace(folder, "report.html", StudyPage.Write(scores));
-    }
-
-    private static void Replace(string folder, string name, string text)
-    {
-        var path = Path.GetFullPath(Path.Combine(folder, name));
-        // Several processes may work on one study.
-        var unfinished = $"{path}.{Environment.ProcessId}.unfinished";
-        try
-        {
-            Directory.CreateDirectory(folder);
-            File.WriteAllText(unfinished, text, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
-            File.Move(unfinished, path, overwrite: true);
-        }
-        catch (UnauthorizedAccessException e)
-        {
-            throw new UnauthorizedAccessException(
-                $"'{path}' may not be written: {e.Message.TrimEnd('.')}. Give an output folder that you may write to.", e);
-        }
-        catch (IOException e)
-        {
-            throw new IOException(
-                $"'{path}' cannot be written: {e.Message.TrimEnd('.')}. "
-                + "Give an output folder that you may write to, and check that the disk is not full.", e);
-        }
-        finally
-        {
-            if (File.Exists(unfinished)) File.Delete(unfinished);
-        }
+        OutputFile.Replace(Path.Combine(folder, "results.csv"), StudyCsv.Results(results));
+        OutputFile.Replace(Path.Combine(folder, "choices.csv"), StudyCsv.Choices(results));
+        OutputFile.Replace(Path.Combine(folder, "summary.md"), StudySummary.Write(scores));
+        OutputFile.Replace(Path.Combine(folder, "report.html"), StudyPage.Write(scores));
     }
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Microsoft.ML;
 using Microsoft.ML.PrefixConditioning;
+using Samples;
 
 namespace PaperStudy;
 
@@ -43,7 +44,7 @@ internal sealed class CellRun(MLContext mlContext, StudyData data, CellStore sto
                 CancellationToken = cancellation,
             };
             var trained = mlContext.Transforms.PrefixClip(options).Fit(rows);
-            if (keepsModels) Keep(trained, rows.Schema, store.ModelPath(cell));
+            if (keepsModels) OutputFile.Replace(store.ModelPath(cell), path => mlContext.Model.Save(trained, rows.Schema, path));
             return trained;
         }
     }
@@ -53,14 +54,6 @@ internal sealed class CellRun(MLContext mlContext, StudyData data, CellStore sto
     {
         var path = store.ModelPath(cell);
         return File.Exists(path) ? (PrefixClipTransformer)mlContext.Model.Load(path, out _) : null;
-    }
-
-    /// <summary>Writes the model in one move.</summary>
-    private void Keep(PrefixClipTransformer model, DataViewSchema schema, string path)
-    {
-        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        mlContext.Model.Save(model, schema, path + ".unfinished");
-        File.Move(path + ".unfinished", path, overwrite: true);
     }
 
     private void Score(StudyCell cell, PrefixClipTransformer model, StudyTest test, List<PrefixScores> scores, List<PrefixChoice> choices)

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Samples;
 
 namespace PaperStudy;
 
@@ -30,9 +31,7 @@ internal sealed class CellStore(string folder)
     /// <summary>Keeps a finished cell, in one move.</summary>
     public void Keep(StudyCell cell, CellResult result)
     {
-        var path = ResultPath(cell);
-        File.WriteAllText(path + ".unfinished", JsonSerializer.Serialize(result, Json));
-        File.Move(path + ".unfinished", path, overwrite: true);
+        OutputFile.Replace(ResultPath(cell), JsonSerializer.Serialize(result, Json));
         var checkpoints = CheckpointFolder(cell);
         if (Directory.Exists(checkpoints)) Directory.Delete(checkpoints, recursive: true);
     }

@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace Samples;
 
 /// <summary>Writes what a run found as one HTML file that needs nothing else: no script, no network, no other file.</summary>
@@ -10,32 +8,7 @@ internal static class Report
     /// <param name="path">The HTML file; its folder is created if missing.</param>
     /// <exception cref="IOException">The file cannot be written; the message says what to do.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be written; the message says what to do.</exception>
-    public static void Write(ReportData data, string path)
-    {
-        path = Path.GetFullPath(path);
-        var unfinished = path + ".unfinished";
-        try
-        {
-            Directory.CreateDirectory(Path.GetDirectoryName(path) ?? path);
-            File.WriteAllText(unfinished, Page(data), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
-            File.Move(unfinished, path, overwrite: true);
-        }
-        catch (UnauthorizedAccessException e)
-        {
-            throw new UnauthorizedAccessException(
-                $"The report may not be written to '{path}': {e.Message.TrimEnd('.')}. Give a file in a folder that you may write to.", e);
-        }
-        catch (IOException e)
-        {
-            throw new IOException(
-                $"The report cannot be written to '{path}': {e.Message.TrimEnd('.')}. "
-                + "Give a file name in a folder that you may write to, and check that the disk is not full.", e);
-        }
-        finally
-        {
-            if (File.Exists(unfinished)) File.Delete(unfinished);
-        }
-    }
+    public static void Write(ReportData data, string path) => OutputFile.Replace(path, Page(data));
 
     private static string Page(ReportData data)
     {

@@ -12,20 +12,22 @@ public sealed class SwinTowerTests
     private const double Tolerance = 1e-5;
 
     [TestMethod]
-    [DataRow("even")]
-    [DataRow("padded")]
-    public void Forward_ReferencesWeights_OutputsAndGradientsAreTheReferences(string name)
+    [DataRow("even", "even", DisplayName = "even, every branch kept")]
+    [DataRow("padded", "padded", DisplayName = "padded, every branch kept")]
+    [DataRow("even", "even.dropped", DisplayName = "even, branches left out")]
+    [DataRow("padded", "padded.dropped", DisplayName = "padded, branches left out")]
+    public void Forward_ReferencesWeights_OutputsAndGradientsAreTheReferences(string name, string run)
     {
         using var scope = NewDisposeScope();
         using var model = SwinModel.Load(name);
         var expected = TinyGolden.Tensors("swin_tiny", "outputs.safetensors");
         var size = model.Shape.Architecture.ImageSize;
         var images = SwinModel.Tensor($"{name}.images", 2, 3, size, size).requires_grad_(true);
-        var features = model.Vision.Forward(images, null);
-        TinyGolden.AreRelativelyClose(expected[$"{name}.features"], features, Tolerance, "features");
+        var features = ((SwinTower)model.Vision).Forward(images, null, expected.GetValueOrDefault($"{run}.factors"));
+        TinyGolden.AreRelativelyClose(expected[$"{run}.features"], features, Tolerance, "features");
 
         features.backward([SwinModel.Tensor($"{name}.cotangent", 2, 6)]);
-        var gradients = expected[$"{name}.gradients"];
+        var gradients = expected[$"{run}.gradients"];
         long start = 0;
         foreach (var (weight, gradient) in Vision(model).Select(w => (w.Key["visual.".Length..], w.Value.grad!)).Append(("images", images.grad!)))
         {
@@ -34,6 +36,22 @@ public sealed class SwinTowerTests
             start += digest.shape[0];
         }
         Assert.AreEqual(gradients.shape[0], start);
+    }
+
+    [TestMethod]
+    [DataRow("even")]
+    [DataRow("padded")]
+    public void BranchRates_SwinTsDepth_AreTheReferences(string name)
+    {
+        using var scope = NewDisposeScope();
+        var golden = TinyGolden.Tensors("swin_tiny", "outputs.safetensors");
+        var expected = golden[$"{name}.dropped.rates"].data<float>().ToArray();
+        var rates = (SwinModel.Golden(name).Swin! with { StochasticDepth = 0.2 }).BranchRates();
+        CollectionAssert.AreEqual(expected, rates.SelectMany(rate => new[] { (float)rate, (float)rate }).ToArray());
+        // A branch that the reference keeps is divided by the share that is kept.
+        var factors = golden[$"{name}.dropped.factors"].data<float>().ToArray();
+        for (var i = 0; i < factors.Length; i++)
+            if (factors[i] != 0) Assert.AreEqual(1 / (1 - rates[i / 4]), factors[i], 1e-6);   // two branches of two images
     }
 
     [TestMethod]

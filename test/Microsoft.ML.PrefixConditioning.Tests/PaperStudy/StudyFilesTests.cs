@@ -147,7 +147,7 @@ public sealed class StudyFilesTests : IDisposable
         var error = Assert.ThrowsExactly<IOException>(() => StudyFiles.Write(InventedStudy.Whole(seeds: 1), file));
 
         Assert.Contains("cannot be written", error.Message);
-        Assert.Contains("Give an output folder", error.Message);
+        Assert.Contains("Give a place that you may write to", error.Message);
     }
 
     private string Read(string name) => File.ReadAllText(Path.Combine(_folder, name));

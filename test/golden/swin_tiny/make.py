@@ -4,6 +4,7 @@ import struct
 
 import numpy
 import torch
+from torchvision.ops import StochasticDepth
 from torchvision.models.swin_transformer import SwinTransformer
 
 KEPT = 64  # values of one gradient
@@ -44,23 +45,49 @@ def digest(name, gradient):
     return numpy.append(flat[::step], numpy.dot(flat, uniform(name + ".check", len(flat))))
 
 
+def run(case, model, side, tensors, key):
+    images = values(f"{case}.images", (2, 3, side, side)).requires_grad_(True)
+    model.zero_grad()
+    features = model(images)
+    features.backward(values(f"{case}.cotangent", (2, 6)))
+    digests = [digest(f"{case}.{name}", weight.grad) for name, weight in model.named_parameters()]
+    digests.append(digest(f"{case}.images", images.grad))
+    tensors[f"{key}.features"] = features.detach().numpy().astype("<f4")
+    tensors[f"{key}.gradients"] = numpy.concatenate(digests).astype("<f4")
+
+
+def record_factors(model):
+    """What torchvision multiplies each residual branch by, [branches, 2], kept while the hooks stay; and the rates, [branches]."""
+    factors, rates = [], []
+
+    def hook(module, inputs, output):
+        branch, kept = inputs[0].detach().flatten(1), output.detach().flatten(1)
+        factors.append((branch * kept).sum(1) / (branch * branch).sum(1))
+        rates.append(module.p)
+
+    for module in model.modules():
+        if isinstance(module, StochasticDepth):
+            # One module serves both branches of a block.
+            module.register_forward_hook(hook)
+    return factors, rates
+
+
 def main():
     tensors = {}
     for case, sizes in CASES.items():
         side = sizes.pop("image")
-        model = SwinTransformer(patch_size=[4, 4], stochastic_depth_prob=0.0, num_classes=6, **sizes)
+        model = SwinTransformer(patch_size=[4, 4], stochastic_depth_prob=0.2, num_classes=6, **sizes)
         model.head = torch.nn.Linear(model.head.in_features, 6, bias=False)
         model = model.double().eval()
         with torch.no_grad():
             for name, weight in model.named_parameters():
                 weight.copy_(values(f"{case}.{name}", weight.shape))
-        images = values(f"{case}.images", (2, 3, side, side)).requires_grad_(True)
-        features = model(images)
-        features.backward(values(f"{case}.cotangent", (2, 6)))
-        digests = [digest(f"{case}.{name}", weight.grad) for name, weight in model.named_parameters()]
-        digests.append(digest(f"{case}.images", images.grad))
-        tensors[f"{case}.features"] = features.detach().numpy().astype("<f4")
-        tensors[f"{case}.gradients"] = numpy.concatenate(digests).astype("<f4")
+        run(case, model, side, tensors, case)
+        factors, rates = record_factors(model)
+        torch.manual_seed(6)
+        run(case, model.train(), side, tensors, f"{case}.dropped")
+        tensors[f"{case}.dropped.factors"] = torch.stack(factors).numpy().astype("<f4")
+        tensors[f"{case}.dropped.rates"] = numpy.array(rates, dtype="<f4")
     header, start = {}, 0
     for name, tensor in tensors.items():
         header[name] = dict(dtype="F32", shape=list(tensor.shape), data_offsets=[start, start + tensor.nbytes])
