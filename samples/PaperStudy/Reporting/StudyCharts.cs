@@ -34,7 +34,7 @@ internal static class StudyCharts
             $"{shift.Caption} minus {row.Name}", note, [.. shift.Columns.Zip(row.Differences, Row)], Reference: 0, Signed: true)));
 
         static IntervalRow Row(ScoreColumn column, Estimate? difference) => new(
-            $"{column.Name} ({ShiftRows.Distance(column)})", difference, (int)column.TestSets[0].Role, difference?.ExcludesZero == true);
+            ShiftRows.Heading(column), difference, (int)column.TestSets[0].Role, difference?.ExcludesZero == true);
     }
 
     /// <summary>Training losses of all models with a loss: means over seeds.</summary>

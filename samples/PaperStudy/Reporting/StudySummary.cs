@@ -11,7 +11,7 @@ internal static class StudySummary
         var text = new StringBuilder().Append($"# {Markdown.Escape(results.Name)}\n\n");
         if (results.Description.Length > 0) text.Append($"{Markdown.Escape(results.Description)}\n\n");
         text.Append($"{Markdown.Escape(StudyProgress.Of(results))}\n\n");
-        foreach (var claim in Claims.OfComparisons(scores)) text.Append($"- {Markdown.Escape(claim)}\n");
+        foreach (var claim in Claims.OfComparisons(scores).Concat(Claims.OfPrefixes(scores))) text.Append($"- {Markdown.Escape(claim)}\n");
         const string What = "Top-1 accuracy in percent.";
         foreach (var loss in results.Losses)
         {
@@ -22,6 +22,7 @@ internal static class StudySummary
                 var prefixes = AccuracyRows.ByPrefix(scores, loss, model);
                 if (prefixes.Rows.Count > 0) Add(prefixes.ToTable($"{loss}, {model.Name}: accuracy by test-time prefix", What));
             }
+            foreach (var shift in ShiftRows.All(scores, loss)) Add(shift.ToTable());
             foreach (var model in scores.Models(loss))
                 if (RegretTable.Of(scores, loss, model) is { } regret) Add(regret);
         }

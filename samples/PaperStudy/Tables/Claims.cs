@@ -3,13 +3,22 @@ namespace PaperStudy;
 /// <summary>Says what differences show, and no more than their intervals support.</summary>
 internal static class Claims
 {
-    /// <summary>One sentence per comparison and loss, on the headline and the near mean: against the better of the other models.</summary>
+    /// <summary>Sentences on the headline and the near mean, per comparison and loss: against each other model, and against the better of
+    /// them.</summary>
     public static IReadOnlyList<string> OfComparisons(StudyScores scores) =>
         [..
             from loss in scores.Results.Losses
             from rows in DifferenceRows.All(scores, loss)
-            where rows.Rows.Count > 0
-            select OfComparison(rows)];
+            from row in rows.Rows
+            select Sentence($"{loss}: {DifferenceRows.Name(rows.Comparison.Model, rows.Comparison.Prefix)} against {row.Name}", rows.Columns, row)];
+
+    /// <summary>Sentences on the same means, per loss and model: the caption prefix against each other type's.</summary>
+    public static IReadOnlyList<string> OfPrefixes(StudyScores scores) =>
+        [..
+            from loss in scores.Results.Losses
+            from shift in ShiftRows.All(scores, loss)
+            from row in shift.Rows
+            select Sentence($"{loss}: \"{shift.Model}\", {shift.Caption} prefix against {row.Name} prefix", shift.Columns, row)];
 
     /// <summary>What a difference shows, such as "better by 1.2 points (0.3 to 2.1), 5 seeds".</summary>
     /// <param name="difference">Mean difference in accuracy, 0 to 1; null if no seed has both.</param>
@@ -27,13 +36,10 @@ internal static class Claims
         return $"{word} by {Figures.Number(100 * size.Mean)} points {Figures.Interval(size)}, {seeds}";
     }
 
-    private static string OfComparison(DifferenceRows rows)
+    private static string Sentence(string what, IReadOnlyList<ScoreColumn> columns, DifferenceRow row)
     {
-        // The last row is the one against the better of several.
-        var own = DifferenceRows.Name(rows.Comparison.Model, rows.Comparison.Prefix);
-        var against = rows.Rows.Count == 1 ? rows.Others : $"{rows.Rows[^1].Name}, {rows.Others}";
-        var means = Enumerable.Range(0, rows.Columns.Count).Where(i => rows.Columns[i].IsMean).Reverse()
-            .Select(i => $"on the {rows.Columns[i].Name} {Of(rows.Rows[^1].Differences[i])}");
-        return $"{rows.Loss}: {own} against {against}: {string.Join("; ", means)}.";
+        var means = Enumerable.Range(0, columns.Count).Where(i => columns[i].IsMean).Reverse()
+            .Select(i => $"on the {columns[i].Name} {Of(row.Differences[i])}");
+        return $"{what}: {string.Join("; ", means)}.";
     }
 }

@@ -4,12 +4,12 @@ namespace PaperStudy;
 
 /// <summary>
 /// How the prefixes of one model shift with the images: the caption prefix minus each other type's, paired by seed,
-/// on test sets from near to far.
+/// on test sets from near to far, and on their means.
 /// </summary>
 /// <param name="Loss">"CLIP" or "UniCL".</param>
 /// <param name="Model">Name of the model.</param>
 /// <param name="Caption">The caption prefix.</param>
-/// <param name="Columns">Test sets by distance from the labelled images' kind.</param>
+/// <param name="Columns">Test sets by distance from the labelled images' kind, then the means.</param>
 /// <param name="Rows">One per other type; none for a model without several types.</param>
 internal sealed record ShiftRows(
     string Loss, string Model, string Caption, IReadOnlyList<ScoreColumn> Columns, IReadOnlyList<DifferenceRow> Rows)
@@ -26,7 +26,7 @@ internal sealed record ShiftRows(
         + Figures.MarkNote,
         [
             new("minus", IsNumber: false), new("seeds"),
-            .. Columns.Select(column => new TableColumn($"{column.Name} ({Distance(column)})", column.Description)),
+            .. Columns.Select(column => new TableColumn(Heading(column), column.Description)),
         ],
         [.. Rows.Select(row => (IReadOnlyList<TableCell>)
         [
@@ -36,17 +36,22 @@ internal sealed record ShiftRows(
         ])],
         []);
 
-    /// <summary>Distance of a column's test set from the labelled images' kind, with its role.</summary>
-    public static string Distance(ScoreColumn column)
+    /// <summary>A column's name, with role and distance of a test set.</summary>
+    public static string Heading(ScoreColumn column)
     {
+        if (column.IsMean) return column.Name;
         var set = column.TestSets[0];
-        return string.Create(CultureInfo.InvariantCulture, $"{set.Role.ToString().ToLowerInvariant()}, distance {set.Distance}");
+        return string.Create(CultureInfo.InvariantCulture, $"{column.Name} ({set.Role.ToString().ToLowerInvariant()}, distance {set.Distance})");
     }
 
     private static ShiftRows? Of(StudyScores scores, string loss, ModelInfo model)
     {
         if (scores.CaptionPrefix(loss, model) is not { } caption) return null;
-        ScoreColumn[] columns = [.. ScoreColumn.Sets(scores.Results.TestSets.OrderBy(set => set.Distance), ScoreColumn.Test)];
+        ScoreColumn[] columns =
+        [
+            .. ScoreColumn.Sets(scores.Results.TestSets.OrderBy(set => set.Distance), ScoreColumn.Test),
+            .. ScoreColumn.All(scores.Results, ScoreColumn.Test).Where(column => column.IsMean),
+        ];
         IReadOnlyDictionary<int, double>[] Values(string prefix) =>
             [.. columns.Select(column => scores.BySeed(loss, model.Name, prefix, column, score => score.Top1))];
         var own = Values(caption);

@@ -116,10 +116,19 @@ public sealed class StudyTablesTests
     }
 
     [TestMethod]
-    public void Claims_OfComparison_NameModelsColumnAndSeeds() => Assert.AreEqual(
-        "CLIP: \"p\" (caption) against the better of the two, \"a\" and \"b\": "
-        + "on the shifted and unseen mean better by 7.5 points (7.5 to 7.5), 3 seeds; on the near mean better by 10.0 points (10.0 to 10.0), 3 seeds.",
-        Claims.OfComparisons(Scores()).Single());
+    public void Claims_OfComparison_NameModelsColumnAndSeeds()
+    {
+        var claims = Claims.OfComparisons(Scores());
+        Assert.HasCount(3, claims);
+        Assert.StartsWith("CLIP: \"p\" (caption) against \"a\": on the shifted and unseen mean ", claims[0]);
+        Assert.EndsWith("; on the near mean better by 10.0 points (10.0 to 10.0), 3 seeds.", claims[0]);
+        Assert.StartsWith("CLIP: \"p\" (caption) against \"b\": on the shifted and unseen mean ", claims[1]);
+        Assert.EndsWith("; on the near mean no difference shown: +22.0 (-2.8 to 46.8), 3 seeds.", claims[1]);
+        Assert.AreEqual(
+            "CLIP: \"p\" (caption) against the better of the two: on the shifted and unseen mean better by 7.5 points (7.5 to 7.5), 3 seeds; "
+            + "on the near mean better by 10.0 points (10.0 to 10.0), 3 seeds.",
+            claims[2]);
+    }
 
     [TestMethod]
     public void Shift_TestSets_StandFromNearToFar()
@@ -127,12 +136,18 @@ public sealed class StudyTablesTests
         var shift = ShiftRows.All(Scores(), "CLIP").Single();
 
         Assert.AreEqual(
-            "near; new; far",
+            "near; new; far; near mean; shifted and unseen mean",
             string.Join("; ", shift.Columns.Select(c => c.Name)));
         Assert.AreEqual("classification", shift.Rows.Single().Name);
         Assert.AreEqual(-0.10, shift.Rows[0].Differences[0]!.Mean, 1e-12);
         Assert.AreEqual(0.05, shift.Rows[0].Differences[2]!.Mean, 1e-12);
+        Assert.AreEqual(-0.10, shift.Rows[0].Differences[3]!.Mean, 1e-12);
+        Assert.IsNull(shift.Rows[0].Differences[4], "a test set of the mean has no classification prefix");
         Assert.Contains("near to far", shift.ToTable().Note);
+        Assert.AreEqual(
+            "CLIP: \"p\", caption prefix against classification prefix: on the shifted and unseen mean not known yet: no seed has all of them; "
+            + "on the near mean worse by 10.0 points (10.0 to 10.0), 3 seeds.",
+            Claims.OfPrefixes(Scores()).Single());
     }
 
     private static StudyScores Scores() => new(Results([.. Enumerable.Range(1, 3).SelectMany(Cells)]));
