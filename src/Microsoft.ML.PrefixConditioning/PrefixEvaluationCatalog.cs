@@ -85,7 +85,7 @@ public static class PrefixEvaluationCatalog
     /// </example>
     public static IReadOnlyList<PrefixScore> RankPrefixes(
         this MulticlassClassificationCatalog catalog, IDataView images, PrefixClipTransformer model, ZeroShotClassificationOptions options,
-        PrefixCriterion criterion = PrefixCriterion.TrainingSimilarity)
+        PrefixCriterion criterion = PrefixCriterion.DistanceRatio)
     {
         ArgumentNullException.ThrowIfNull(catalog);
         ArgumentNullException.ThrowIfNull(images);

@@ -14,6 +14,7 @@ public sealed class AutoPrefixTests
     [DataRow(PrefixCriterion.Agreement)]
     [DataRow(PrefixCriterion.TrainingSimilarity)]
     [DataRow(PrefixCriterion.Consistency)]
+    [DataRow(PrefixCriterion.DistanceRatio)]
     public void Fit_Auto_GivesTheClassifierOfTheBestRankedPrefix(PrefixCriterion criterion)
     {
         var best = Rank(Unlabelled(), criterion)[0].Prefix;
@@ -30,7 +31,7 @@ public sealed class AutoPrefixTests
         foreach (var criterion in Enum.GetValues<PrefixCriterion>())
         {
             var ranking = Rank(Unlabelled(), criterion);
-            Assert.HasCount(criterion == PrefixCriterion.Agreement ? 2 : 5, ranking, $"{criterion}");
+            Assert.HasCount(criterion switch { PrefixCriterion.Agreement => 2, PrefixCriterion.DistanceRatio => 6, _ => 5 }, ranking, $"{criterion}");
             Assert.AreSequenceEqual(ranking.OrderByDescending(s => s.Score), ranking, $"{criterion}");
             Assert.AreSequenceEqual(ranking, Rank(Unlabelled(), criterion), $"{criterion}");
             Assert.IsTrue(ranking.All(s => double.IsFinite(s.Score)), $"{criterion}");
@@ -102,7 +103,7 @@ public sealed class AutoPrefixTests
     }
 
     [TestMethod]
-    public void Auto_Elsewhere_SaysWhereItBelongs() => Assert.StartsWith("The prefix is auto (TrainingSimilarity), which is chosen from",
+    public void Auto_Elsewhere_SaysWhereItBelongs() => Assert.StartsWith("The prefix is auto (DistanceRatio), which is chosen from",
         Assert.ThrowsExactly<ArgumentException>(() => Tiny.Model.EncodeText(["red"], PrefixSelection.Auto)).Message);
 
     private static ZeroShotClassificationOptions Options { get; } = new() { ClassNames = TinyData.ClassNames };

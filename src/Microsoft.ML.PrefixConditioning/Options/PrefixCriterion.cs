@@ -20,12 +20,17 @@ public enum PrefixCriterion
     Agreement,
 
     /// <summary>Minus the squared Fréchet distance between these images' embeddings and the training images' of each dataset type, both
-    /// taken
-    /// as normal distributions with diagonal covariance; a blend is the mixture of its types. Class names play no part. The default: best
-    /// in a small experiment.</summary>
+    /// taken as normal distributions with diagonal covariance; a blend is the mixture of its types. Class names play no
+    /// part.</summary>
     TrainingSimilarity,
 
     /// <summary>Share of randomly cropped and mirrored views whose label equals that of their image; four views each, which takes five
     /// times as long as the others.</summary>
     Consistency,
+
+    /// <summary>The farther these images are from another dataset type's training images, compared with the caption type's, the larger the
+    /// caption type's share: 1 + ln(d / d_caption) / 6, where d is the distance of <see cref="TrainingSimilarity"/>. Half near the other
+    /// type's images, all of it where neither is near, and 1.25, which leads away from the other type, far from them. A candidate's value
+    /// is minus the distance of its share from that one. Class names play no part. The default.</summary>
+    DistanceRatio,
 }

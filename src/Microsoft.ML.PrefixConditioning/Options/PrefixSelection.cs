@@ -7,6 +7,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// </remarks>
 public sealed class PrefixSelection : IEquatable<PrefixSelection>
 {
+    private const double SmallestSum = 1e-6;   // of weights whose largest is 1
+
     private PrefixSelection(PrefixWeight[] weights, PrefixCriterion? criterion = null) =>
         (Weights, Criterion) = (Array.AsReadOnly(weights), criterion);
 
@@ -18,14 +20,15 @@ public sealed class PrefixSelection : IEquatable<PrefixSelection>
     public static PrefixSelection None { get; } = new([]);
 
     /// <summary><c>Fit</c> of zero-shot classification chooses the prefix, or a blend, from unlabelled images, by
-    /// <see cref="PrefixCriterion.TrainingSimilarity"/>.</summary>
-    public static PrefixSelection Auto { get; } = AutoBy(PrefixCriterion.TrainingSimilarity);
+    /// <see cref="PrefixCriterion.DistanceRatio"/>.</summary>
+    public static PrefixSelection Auto { get; } = AutoBy(PrefixCriterion.DistanceRatio);
 
     /// <summary><c>Fit</c> of zero-shot classification chooses the prefix, or a blend, from unlabelled images.</summary>
     /// <param name="criterion">By what.</param>
     /// <remarks>
-    /// The candidates are every dataset type, and blends of the caption type with each other one by quarters. What was chosen is the fitted
-    /// classifier's <see cref="ZeroShotClassificationTransformer.Prefix"/>, and is saved with it.
+    /// The candidates are every dataset type, and blends of the caption type with each other one by quarters;
+    /// <see cref="PrefixCriterion.DistanceRatio"/> has fewer and others. What was chosen is the fitted classifier's
+    /// <see cref="ZeroShotClassificationTransformer.Prefix"/>, and is saved with it.
     /// </remarks>
     /// <exception cref="ArgumentException">The criterion is no member of the enumeration.</exception>
     public static PrefixSelection AutoBy(PrefixCriterion criterion) => Enum.IsDefined(criterion)
@@ -38,8 +41,11 @@ public sealed class PrefixSelection : IEquatable<PrefixSelection>
     public static PrefixSelection For(string datasetType) => Blend((datasetType, 1.0));
 
     /// <summary>Several prefixes: the class embeddings of each are averaged by weight and made unit length again.</summary>
-    /// <param name="weights">Dataset types with their weights, greater than 0; only their ratio matters.</param>
-    /// <exception cref="ArgumentException">There is no type, one is named twice or empty, or a weight is not a positive number.</exception>
+    /// <param name="weights">Dataset types with their weights; only their ratio matters. A weight below 0 leads away from a type: 1.25 of the
+    /// caption type and -0.25 of the classification type go past the caption prefix, on the line from the classification prefix to
+    /// it.</param>
+    /// <exception cref="ArgumentException">There is no type, one is named twice or empty, a weight is 0 or no number, or the weights do not
+    /// add up to more than 0.</exception>
     public static PrefixSelection Blend(params (string DatasetType, double Weight)[] weights)
     {
         ArgumentNullException.ThrowIfNull(weights);
@@ -52,16 +58,18 @@ public sealed class PrefixSelection : IEquatable<PrefixSelection>
                 throw new ArgumentException("A dataset type's name is empty; pass the name of a type that the model was trained on, such as \"caption\".", nameof(weights));
             if (!names.Add(name))
                 throw new ArgumentException($"The blend names the dataset type '{name}' twice; give each type one weight.", nameof(weights));
-            if (!(weight > 0) || double.IsInfinity(weight))
-                throw new ArgumentException(FormattableString.Invariant($"The weight of dataset type '{name}' is {weight}; a weight is greater than 0."), nameof(weights));
+            if (weight == 0 || !double.IsFinite(weight))
+                throw new ArgumentException(FormattableString.Invariant($"The weight of dataset type '{name}' is {weight}; a weight is a number other than 0. Leave a type out that is to have no share."), nameof(weights));
         }
         // Over the largest first: the sum of large weights could be infinite.
-        var largest = weights.Max(w => w.Weight);
+        var largest = weights.Max(w => Math.Abs(w.Weight));
         var sum = weights.Sum(w => w.Weight / largest);
+        if (!(sum > SmallestSum))
+            throw new ArgumentException(FormattableString.Invariant($"The weights of the blend add up to {sum * largest}, which is too little: a negative weight needs a larger positive one beside it, such as -0.25 and 1.25."), nameof(weights));
         // Shares that already add up to 1 stay as they are, so that a saved selection equals the one it is read into.
         var shares = Math.Abs(largest * sum - 1) < 1e-12 ? weights : [.. weights.Select(w => (w.DatasetType, w.Weight / largest / sum))];
         foreach (var (name, share) in shares)
-            if (!(share > 0))
+            if (share == 0)
                 throw new ArgumentException($"The weight of dataset type '{name}' vanishes beside the largest; leave the type out, or make its weight larger.", nameof(weights));
         return new PrefixSelection([.. shares.Select(s => new PrefixWeight(s.DatasetType, s.Weight))]);
     }
@@ -84,18 +92,19 @@ public sealed class PrefixSelection : IEquatable<PrefixSelection>
     public override int GetHashCode() =>
         Criterion is { } criterion ? (int)criterion + 1 : Weights.Count == 0 ? 0 : Weights[0].GetHashCode();
 
-    /// <summary>A short name for reports: "caption", "none", "0.75 caption + 0.25 classification", or "auto
-    /// (TrainingSimilarity)".</summary>
+    /// <summary>A short name for reports: "caption", "none", "0.75 caption + 0.25 classification", "1.25 caption - 0.25 classification",
+    /// or "auto (DistanceRatio)".</summary>
     public override string ToString() => Weights.Count switch
     {
         0 when Criterion is { } criterion => $"auto ({criterion})",
         0 => "none",
         1 => Weights[0].DatasetType,
-        _ => string.Join(" + ", Weights.Select(w => FormattableString.Invariant($"{w.Weight:0.##} {w.DatasetType}"))),
+        _ => string.Concat(Weights.Select((w, i) => FormattableString.Invariant(
+            $"{(i == 0 ? (w.Weight < 0 ? "-" : "") : w.Weight < 0 ? " - " : " + ")}{Math.Abs(w.Weight):0.##} {w.DatasetType}"))),
     };
 }
 
 /// <summary>One dataset type's share in a blend of prefixes.</summary>
 /// <param name="DatasetType">Name of the dataset type.</param>
-/// <param name="Weight">Its share, greater than 0 and at most 1.</param>
+/// <param name="Weight">Its share; the shares of a selection add up to 1, and one below 0 leads away from its type.</param>
 public readonly record struct PrefixWeight(string DatasetType, double Weight);

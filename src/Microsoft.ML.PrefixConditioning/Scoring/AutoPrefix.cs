@@ -7,6 +7,7 @@ internal sealed class AutoPrefix
 {
     internal const int Views = 4;        // per image, for Consistency
     private const int BlendSteps = 4;    // shares of a blend are quarters
+    private static readonly PrefixCriterion[] SummaryCriteria = [PrefixCriterion.TrainingSimilarity, PrefixCriterion.DistanceRatio];
 
     private readonly TrainedModel _model;
     private readonly PrefixedClasses _classes;
@@ -25,9 +26,9 @@ internal sealed class AutoPrefix
     /// <exception cref="ArgumentException">It has not.</exception>
     public static void Check(TrainedModel model, PrefixCriterion criterion)
     {
-        if (criterion == PrefixCriterion.TrainingSimilarity && model.Summaries is null)
+        if (SummaryCriteria.Contains(criterion) && model.Summaries is null)
             throw new ArgumentException(
-                $"{nameof(PrefixCriterion)}.{nameof(PrefixCriterion.TrainingSimilarity)} needs summaries of the training images' " +
+                $"{nameof(PrefixCriterion)}.{criterion} needs summaries of the training images' " +
                 "embeddings, which this model has not: an older version of the package saved it, or it comes from published weights. " +
                 "Choose another criterion, or train the model with this version.");
     }
@@ -58,11 +59,13 @@ internal sealed class AutoPrefix
                     "prefix from. Pass images that can be read, or name a prefix.");
         var choice = new AutoPrefix(model, classes, images, options, criterion);
         // The sort keeps the order of equals.
-        return [.. candidates.Select(c => new PrefixScore(c, choice.Score(c))).OrderByDescending(s => s.Score)];
+        var scores = criterion == PrefixCriterion.DistanceRatio ? choice.DistanceRatios(candidates)
+            : candidates.Select(c => new PrefixScore(c, choice.Score(c)));
+        return [.. scores.OrderByDescending(s => s.Score)];
     }
 
-    /// <summary>Every type, the default one first, and its blends with each other one. No prefix at all is none of them: the model was
-    /// never trained so.</summary>
+    /// <summary>Every type, the default one first, and its blends with each other one, by distance ratio also one that leads away from it.
+    /// No prefix at all is none of them: the model was never trained so.</summary>
     internal static IReadOnlyList<PrefixSelection> Candidates(IReadOnlyList<DatasetType> types, PrefixCriterion criterion)
     {
         var first = PrefixResolution.Default(types);
@@ -70,8 +73,8 @@ internal sealed class AutoPrefix
         var candidates = others.Select(PrefixSelection.For).Prepend(first).ToList();
         if (criterion == PrefixCriterion.Agreement) return candidates;
         foreach (var other in others)
-            for (var step = BlendSteps - 1; step > 0; step--)
-                candidates.Add(PrefixSelection.Blend((first.Weights[0].DatasetType, step), (other, BlendSteps - step)));
+            for (var step = criterion == PrefixCriterion.DistanceRatio ? BlendSteps + 1 : BlendSteps - 1; step > 0; step--)
+                if (step != BlendSteps) candidates.Add(PrefixSelection.Blend((first.Weights[0].DatasetType, step), (other, BlendSteps - step)));
         return candidates;
     }
 
@@ -83,10 +86,25 @@ internal sealed class AutoPrefix
         PrefixCriterion.CorrectedConfidence => PrefixCriteria.CorrectedConfidence(
             _images.Count, _classes.Count, Logits(candidate), TrainingMean(candidate)),
         PrefixCriterion.Agreement => PrefixCriteria.Agreement(Labels(candidate), Labels(All(_model.Settings.DatasetTypes))),
-        PrefixCriterion.TrainingSimilarity => -EmbeddingSummary.SquaredDistance(
-            EmbeddingSummary.Of(_images.Embeddings(_classes.ImagePrefix(candidate))), Mixture(candidate)),
+        PrefixCriterion.TrainingSimilarity => -Distance(candidate),
         _ => Enumerable.Range(1, Views).Average(view => PrefixCriteria.Agreement(Labels(candidate, view), Labels(candidate))),
     };
+
+    /// <summary>The candidates of the default type and of the other one whose training images are nearest.</summary>
+    /// <param name="candidates">The default type first.</param>
+    private IEnumerable<PrefixScore> DistanceRatios(IReadOnlyList<PrefixSelection> candidates)
+    {
+        var first = candidates[0].Weights[0].DatasetType;
+        if (candidates.Skip(1).Where(c => c.Weights.Count == 1).MinBy(Distance) is not { } nearest) return [new PrefixScore(candidates[0], 0)];
+        var best = PrefixCriteria.FirstShare(Distance(candidates[0]), Distance(nearest), 1 + (1.0 / BlendSteps));
+        double Share(PrefixSelection candidate) => candidate.Weights.Where(w => w.DatasetType == first).Sum(w => w.Weight);
+        return candidates.Where(c => c.Weights.All(w => w.DatasetType == first || w.DatasetType == nearest.Weights[0].DatasetType))
+            .Select(c => new PrefixScore(c, -Math.Abs(Share(c) - best)));
+    }
+
+    /// <summary>The squared Fréchet distance of the images from the training images of a type, or of a mixture of types.</summary>
+    private double Distance(PrefixSelection candidate) => EmbeddingSummary.SquaredDistance(
+        EmbeddingSummary.Of(_images.Embeddings(_classes.ImagePrefix(candidate))), Mixture(candidate));
 
     private int[] Labels(PrefixSelection candidate, int view = 0) =>
         PrefixCriteria.Labels(_images.Count, _classes.Count, Logits(candidate, view));

@@ -6,6 +6,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <remarks>Logits are made row by row, because N times C may be large. Formulas and sources: docs/evaluation.md.</remarks>
 internal static class PrefixCriteria
 {
+    private const double ShareScale = 6;   // chosen on the validation splits of docs/study.md
+
     /// <summary>Entropy of the mean prediction minus mean entropy of the predictions, in nats.</summary>
     /// <param name="rows">N.</param>
     /// <param name="classes">C.</param>
@@ -64,6 +66,13 @@ internal static class PrefixCriteria
     /// <summary>Share of rows with the same label.</summary>
     public static double Agreement(IReadOnlyList<int> labels, IReadOnlyList<int> others) =>
         labels.Zip(others).Count(pair => pair.First == pair.Second) / (double)labels.Count;
+
+    /// <summary>Share of the first type's prefix in a blend with another's: 1 + ln(other / first) / 6, from 0 to a largest one.</summary>
+    /// <param name="first">Squared distance of the images from the first type's training images.</param>
+    /// <param name="other">That from the other's.</param>
+    /// <param name="largest">1 or more; above 1 the blend leads away from the other type.</param>
+    public static double FirstShare(double first, double other, double largest) =>
+        first == other ? 1 : Math.Clamp(1 + (Math.Log(other / first) / ShareScale), 0, largest);
 
     private static void Softmax(ReadOnlySpan<float> logits, Span<double> probabilities)
     {

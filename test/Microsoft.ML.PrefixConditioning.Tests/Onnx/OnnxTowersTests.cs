@@ -10,6 +10,7 @@ public sealed class OnnxTowersTests
     private const string NoDifference = "The prefixes make no difference, so that the test shows nothing.";
 
     private static readonly PrefixSelection Blend = PrefixSelection.Blend(("caption", 3), ("classification", 1));
+    private static readonly PrefixSelection Away = PrefixSelection.Blend(("caption", 5), ("classification", -1));
 
     [TestMethod]
     [DataRow(ClipActivation.Gelu, 1)]
@@ -61,7 +62,7 @@ public sealed class OnnxTowersTests
         using var model = OnnxModels.Create(imagePrefixLength: 2);
         var pixels = OnnxModels.Pixels(2);
         var results = new List<float[]>();
-        foreach (var prefix in new[] { null, PrefixSelection.For("classification"), PrefixSelection.None, Blend })
+        foreach (var prefix in new[] { null, PrefixSelection.For("classification"), PrefixSelection.None, Blend, Away })
         {
             using var run = new OnnxRun();
             model.Lend(network => OnnxExport.ImageEncoder(model, network, prefix, PixelValues.Normalised).Write(run.Path));
@@ -83,7 +84,7 @@ public sealed class OnnxTowersTests
         using var model = OnnxModels.Create(activation);
         var tokens = OnnxModels.Tokens(count);
         var results = new List<float[]>();
-        foreach (var prefix in new[] { null, PrefixSelection.For("classification"), PrefixSelection.None, Blend })
+        foreach (var prefix in new[] { null, PrefixSelection.For("classification"), PrefixSelection.None, Blend, Away })
         {
             using var run = new OnnxRun();
             model.Lend(network => OnnxExport.TextEncoder(model, network, prefix).Write(run.Path));
@@ -104,7 +105,7 @@ public sealed class OnnxTowersTests
         using var model = OnnxModels.Create(prefixLength: prefixLength, separateTextProjections: true);
         var tokens = OnnxModels.Tokens(5);
         var results = new List<float[]>();
-        foreach (var prefix in new[] { null, PrefixSelection.For("classification"), PrefixSelection.None, Blend })
+        foreach (var prefix in new[] { null, PrefixSelection.For("classification"), PrefixSelection.None, Blend, Away })
         {
             using var run = new OnnxRun();
             model.Lend(network => OnnxExport.TextEncoder(model, network, prefix).Write(run.Path));

@@ -4,10 +4,10 @@ namespace Microsoft.ML.PrefixConditioning.Tests;
 public sealed class PrefixSelectionAutoTests
 {
     [TestMethod]
-    public void Auto_Default_IsByTrainingSimilarity()
+    public void Auto_Default_IsByDistanceRatio()
     {
-        Assert.AreEqual(PrefixCriterion.TrainingSimilarity, PrefixSelection.Auto.Criterion);
-        Assert.AreEqual("auto (TrainingSimilarity)", PrefixSelection.Auto.ToString());
+        Assert.AreEqual(PrefixCriterion.DistanceRatio, PrefixSelection.Auto.Criterion);
+        Assert.AreEqual("auto (DistanceRatio)", PrefixSelection.Auto.ToString());
         Assert.IsEmpty(PrefixSelection.Auto.Weights);
         Assert.IsNull(PrefixSelection.Caption.Criterion);
         Assert.IsNull(PrefixSelection.None.Criterion);
@@ -18,8 +18,8 @@ public sealed class PrefixSelectionAutoTests
     {
         var all = Enum.GetValues<PrefixCriterion>().Select(PrefixSelection.AutoBy).Append(PrefixSelection.None).ToArray();
         Assert.AreEqual(all.Length, all.Distinct().Count());
-        Assert.AreEqual(PrefixSelection.Auto, PrefixSelection.AutoBy(PrefixCriterion.TrainingSimilarity));
-        Assert.AreEqual(PrefixSelection.Auto.GetHashCode(), PrefixSelection.AutoBy(PrefixCriterion.TrainingSimilarity).GetHashCode());
+        Assert.AreEqual(PrefixSelection.Auto, PrefixSelection.AutoBy(PrefixCriterion.DistanceRatio));
+        Assert.AreEqual(PrefixSelection.Auto.GetHashCode(), PrefixSelection.AutoBy(PrefixCriterion.DistanceRatio).GetHashCode());
     }
 
     [TestMethod]
@@ -33,7 +33,7 @@ public sealed class PrefixSelectionAutoTests
     public void Resolve_Auto_SaysWhereItBelongs()
     {
         var error = Assert.ThrowsExactly<ArgumentException>(() => PrefixResolution.Resolve(PrefixSelection.Auto, [DatasetType.Caption]));
-        Assert.AreEqual("The prefix is auto (TrainingSimilarity), which is chosen from images by the Fit of ZeroShotClassification " +
+        Assert.AreEqual("The prefix is auto (DistanceRatio), which is chosen from images by the Fit of ZeroShotClassification " +
             "and nowhere else. Name a prefix here, such as the one that a fitted classifier's Prefix says.", error.Message);
     }
 

@@ -59,6 +59,17 @@ public sealed class PrefixSelectionTests
     }
 
     [TestMethod]
+    public void Blend_NegativeWeight_LeadsAway()
+    {
+        var blend = PrefixSelection.Blend(("caption", 5), ("classification", -1));
+        Assert.AreEqual(new PrefixWeight("caption", 1.25), blend.Weights[0]);
+        Assert.AreEqual(new PrefixWeight("classification", -0.25), blend.Weights[1]);
+        Assert.AreEqual("1.25 caption - 0.25 classification", blend.ToString());
+        Assert.AreEqual("-0.25 classification + 1.25 caption", PrefixSelection.Blend(("classification", -1), ("caption", 5)).ToString());
+        Assert.AreEqual(blend, PrefixSelection.Blend([.. blend.Weights.Select(w => (w.DatasetType, w.Weight))]), "As a saved one is read.");
+    }
+
+    [TestMethod]
     public void Weights_Cast_CannotBeChanged() => Assert.IsNotInstanceOfType<PrefixWeight[]>(PrefixSelection.Caption.Weights);
 
     [TestMethod]
@@ -68,10 +79,15 @@ public sealed class PrefixSelectionTests
         Fails("A dataset type's name is empty; pass the name of a type that the model was trained on, such as \"caption\".", ("", 1.0));
         Fails("A dataset type's name is empty; pass the name of a type that the model was trained on, such as \"caption\".", (null!, 1.0));
         Fails("The blend names the dataset type 'a' twice; give each type one weight.", ("a", 1.0), ("a", 2.0));
-        Fails("The weight of dataset type 'a' is 0; a weight is greater than 0.", ("a", 0.0));
-        Fails("The weight of dataset type 'a' is -1.5; a weight is greater than 0.", ("a", -1.5));
-        Fails("The weight of dataset type 'a' is NaN; a weight is greater than 0.", ("a", double.NaN));
-        Fails("The weight of dataset type 'a' is Infinity; a weight is greater than 0.", ("a", double.PositiveInfinity));
+        const string Number = "a weight is a number other than 0. Leave a type out that is to have no share.";
+        Fails($"The weight of dataset type 'a' is 0; {Number}", ("a", 0.0));
+        Fails($"The weight of dataset type 'a' is NaN; {Number}", ("a", double.NaN));
+        Fails($"The weight of dataset type 'a' is Infinity; {Number}", ("a", double.PositiveInfinity));
+        Fails($"The weight of dataset type 'a' is -Infinity; {Number}", ("a", double.NegativeInfinity));
+        const string TooLittle = "which is too little: a negative weight needs a larger positive one beside it, such as -0.25 and 1.25.";
+        Fails($"The weights of the blend add up to -1.5, {TooLittle}", ("a", -1.5));
+        Fails($"The weights of the blend add up to 0, {TooLittle}", ("a", -1.5), ("b", 1.5));
+        Fails($"The weights of the blend add up to -0.5, {TooLittle}", ("a", -1.5), ("b", 1));
         Fails("The weight of dataset type 'b' vanishes beside the largest; leave the type out, or make its weight larger.", ("a", 1e300), ("b", 1e-300));
         Assert.ThrowsExactly<ArgumentNullException>(() => PrefixSelection.Blend(null!));
         StringAssert.StartsWith(Assert.ThrowsExactly<ArgumentException>(() => PrefixSelection.For("")).Message, "A dataset type's name is empty");

@@ -48,17 +48,61 @@ public sealed class AutoPrefixTests
     }
 
     [TestMethod]
-    public void Rank_TrainingSimilarityWithoutSummaries_SaysWhy()
+    // Squared distances from caption and classification, then the quarter next to 1 + ln(ratio) / 6.
+    [DataRow(0.5f, 0.0198f, "0.5 caption + 0.5 classification")]       // ratio 0.04
+    [DataRow(0.5f, 0.1f, "0.75 caption + 0.25 classification")]        // 0.2
+    [DataRow(0.5f, 0.5f, "caption")]
+    [DataRow(0.5f, 0.9f, "caption")]                                   // 1.8
+    [DataRow(0.2f, 0.8f, "1.25 caption - 0.25 classification")]        // 4
+    [DataRow(0.5f, 0.0005f, "classification")]                         // 0.001
+    [DataRow(0.5f, 0, "classification")]
+    [DataRow(0, 0.5f, "1.25 caption - 0.25 classification")]
+    public void Rank_DistanceRatio_GivesTheQuarterNextToItsFormula(float fromCaption, float fromClassification, string expected)
+    {
+        // One image, so that standard deviations are 0 and distances those of the points.
+        float[] At(float axis, float squared) => [axis == 0 ? MathF.Sqrt(squared) : 0, axis == 1 ? MathF.Sqrt(squared) : 0, 0, 0, 0, 0, 0, 0];
+        using var model = WithSummaries(EmbeddingSummary.Of([At(0, fromCaption)]), EmbeddingSummary.Of([At(1, fromClassification)]));
+        var ranking = AutoPrefix.Rank(model, View(new float[D]), Options, PrefixCriterion.DistanceRatio);
+        Assert.AreEqual(expected, ranking[0].Prefix.ToString(), string.Join(", ", ranking));
+        var share = 1 + Math.Log(fromClassification / (double)fromCaption) / 6;
+        if (fromCaption * fromClassification > 0)
+            Assert.AreEqual(-Math.Abs(0.75 - Math.Clamp(share, 0, 1.25)),
+                ranking.Single(s => s.Prefix.ToString() == "0.75 caption + 0.25 classification").Score, 1e-6);
+        Assert.HasCount(6, ranking);
+    }
+
+    [TestMethod]
+    public void Rank_DistanceRatioOfThreeTypes_BlendsWithTheNearest()
+    {
+        float[] far = [3, 0, 0, 0, 0, 0, 0, 0], near = [0, 0.1f, 0, 0, 0, 0, 0, 0], middle = [0, 0, 0.5f, 0, 0, 0, 0, 0];
+        using var model = WithSummaries([DatasetType.Caption, DatasetType.Classification, new("sketch", TextKind.ClassName)],
+            EmbeddingSummary.Of([middle]), EmbeddingSummary.Of([far]), EmbeddingSummary.Of([near]));
+        var ranking = AutoPrefix.Rank(model, View(new float[D]), Options, PrefixCriterion.DistanceRatio);
+        Assert.AreEqual("0.5 caption + 0.5 sketch", ranking[0].Prefix.ToString());
+        Assert.IsFalse(ranking.Any(s => s.Prefix.ToString().Contains("classification")), string.Join(", ", ranking));
+    }
+
+    [TestMethod]
+    public void Rank_DistanceRatioOfOneType_IsThatType()
+    {
+        using var model = WithSummaries([DatasetType.Classification], EmbeddingSummary.Of([new float[D]]));
+        Assert.AreEqual(Classification, AutoPrefix.Rank(model, View(new float[D]), Options, PrefixCriterion.DistanceRatio).Single().Prefix);
+    }
+
+    [TestMethod]
+    [DataRow(PrefixCriterion.TrainingSimilarity)]
+    [DataRow(PrefixCriterion.DistanceRatio)]
+    public void Rank_WithoutSummaries_SaysWhy(PrefixCriterion criterion)
     {
         using var model = SmallModel.CreateTrained();
         var error = Assert.ThrowsExactly<ArgumentException>(
-            () => AutoPrefix.Rank(model, View([1, 0, 0, 0, 0, 0, 0, 0]), Options, PrefixCriterion.TrainingSimilarity));
-        Assert.AreEqual("PrefixCriterion.TrainingSimilarity needs summaries of the training images' embeddings, which this model has " +
+            () => AutoPrefix.Rank(model, View([1, 0, 0, 0, 0, 0, 0, 0]), Options, criterion));
+        Assert.AreEqual($"PrefixCriterion.{criterion} needs summaries of the training images' embeddings, which this model has " +
             "not: an older version of the package saved it, or it comes from published weights. Choose another criterion, or train " +
             "the model with this version.", error.Message);
         using var transformer = new PrefixClipTransformer(_mlContext, model);
         Assert.ThrowsExactly<ArgumentException>(() => _mlContext.Transforms.ZeroShotClassification(
-            transformer, ClassNames, PrefixSelection.AutoBy(PrefixCriterion.TrainingSimilarity)), "An error now, not in Fit.");
+            transformer, ClassNames, PrefixSelection.AutoBy(criterion)), "An error now, not in Fit.");
     }
 
     [TestMethod]
@@ -102,6 +146,9 @@ public sealed class AutoPrefixTests
             string.Join("; ", AutoPrefix.Candidates(types, PrefixCriterion.MutualInformation)));
         Assert.AreEqual("caption; classification; sketch", string.Join("; ", AutoPrefix.Candidates(types, PrefixCriterion.Agreement)));
         Assert.AreEqual("classification", string.Join("; ", AutoPrefix.Candidates(types[..1], PrefixCriterion.MutualInformation)));
+        Assert.AreEqual("caption; classification; 1.25 caption - 0.25 classification; 0.75 caption + 0.25 classification; " +
+            "0.5 caption + 0.5 classification; 0.25 caption + 0.75 classification",
+            string.Join("; ", AutoPrefix.Candidates(types[..2], PrefixCriterion.DistanceRatio)));
     }
 
     [TestMethod]
@@ -112,10 +159,12 @@ public sealed class AutoPrefixTests
     }
 
     [TestMethod]
-    public void Embeddings_OfABlend_AreThoseOfTheClassifier()
+    [DataRow(1.0, 3.0)]
+    [DataRow(5.0, -1.0)]
+    public void Embeddings_OfABlend_AreThoseOfTheClassifier(double caption, double classification)
     {
         using var model = SmallModel.CreateTrained();
-        var blend = PrefixSelection.Blend(("caption", 1), ("classification", 3));
+        var blend = PrefixSelection.Blend(("caption", caption), ("classification", classification));
         var expected = model.EncodeClasses(ClassNames, Options.PromptTemplates!, blend);
         var actual = new PrefixedClasses(model, Options).Embeddings(blend);
         Assert.HasCount(expected.Length, actual);
@@ -200,10 +249,13 @@ public sealed class AutoPrefixTests
 
     private static double[] Unit(double[] vector) => [.. vector.Select(v => v / Math.Sqrt(Dot(vector, vector)))];
 
-    private static TrainedModel WithSummaries(params EmbeddingSummary[] summaries)
+    private static TrainedModel WithSummaries(params EmbeddingSummary[] summaries) =>
+        WithSummaries([DatasetType.Caption, DatasetType.Classification], summaries);
+
+    private static TrainedModel WithSummaries(DatasetType[] types, params EmbeddingSummary[] summaries)
     {
         var network = SmallModel.CreateWithLargePrefixes();
-        var options = new PrefixClipOptions { Architecture = SmallModel.Architecture };
+        var options = new PrefixClipOptions { Architecture = SmallModel.Architecture, DatasetTypes = types };
         var settings = ModelSettings.From(options, options.DatasetTypes, SmallModel.Tokenizer.VocabularySize);
         return new TrainedModel(network, SmallModel.Tokenizer, settings, TrainingHistory.Empty) { Summaries = summaries };
     }
