@@ -91,6 +91,15 @@ internal sealed record SourceConfig
 
     /// <summary>Whether the rows have captions, and not classes.</summary>
     public bool HasCaptions => Table is not null || Drawn == "captions";
+
+    /// <summary>Whether a model with this <see cref="ModelConfig.Data"/> trains on it.</summary>
+    public bool IsPartOf(string data) => data switch
+    {
+        "both" => true,
+        "captions" => HasCaptions,
+        "labels" => !HasCaptions,
+        _ => Type == data,
+    };
 }
 
 /// <summary>One test set: give one of folder, idxImages with idxLabels, or drawn.</summary>

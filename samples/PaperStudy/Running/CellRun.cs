@@ -36,7 +36,7 @@ internal sealed class CellRun(MLContext mlContext, StudyData data, CellStore sto
 
         PrefixClipTransformer Trained()
         {
-            var options = cell.Training.ToOptions(types, count, cell.Loss, cell.Seed) with
+            var options = cell.Training.ToOptions(types, count, cell.TrainedLoss, cell.Seed) with
             {
                 CheckpointFolder = store.CheckpointFolder(cell),
                 CheckpointSteps = 500,

@@ -20,7 +20,7 @@ internal sealed class CellStore(string folder)
         try
         {
             var result = JsonSerializer.Deserialize<CellResult>(File.ReadAllText(path), Json);
-            return result?.Key == cell.Key ? result : null;
+            return result?.Key == cell.Key ? result with { Loss = cell.Loss } : null;
         }
         catch (JsonException e)
         {

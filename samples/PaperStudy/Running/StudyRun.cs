@@ -33,8 +33,7 @@ internal sealed class StudyRun
     {
         using var time = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         if (_arguments.Minutes is { } minutes) time.CancelAfter(TimeSpan.FromMinutes(minutes));
-        var done = _cells.Count(c => _store.Find(c) is not null);
-        Console.WriteLine($"{_cells.Count} models to train, {done} of them done before; {_config.Tests.Count} test sets.");
+        Console.WriteLine($"{Trained.Count()} models to train, {Trained.Count(c => _store.Find(c) is not null)} of them done before; {_config.Tests.Count} test sets.");
         Write();
         try
         {
@@ -57,16 +56,19 @@ internal sealed class StudyRun
         return Write();
     }
 
+    /// <summary>Every model once; some stand for two losses.</summary>
+    private IEnumerable<StudyCell> Trained => _cells.DistinctBy(c => c.Key);
+
     private void Train(StudyCell cell, CancellationToken cancellation)
     {
-        var name = $"{cell.Model.Name}, {cell.Loss}, seed {cell.Seed}";
+        var name = $"{cell.Model.Name}, {cell.TrainedLoss}, seed {cell.Seed}";
         var bar = new ProgressBar(name);
         var watch = Stopwatch.StartNew();
         var result = new CellRun(_mlContext, _data, _store, _arguments.KeepsModels).Run(cell, new TrainingBar(bar), cancellation);
         _store.Keep(cell, result);
         var finished = Finished();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"[{finished.Count}/{_cells.Count}] {name}: {Headline(cell, result)}{watch.Elapsed:m\\:ss} minutes; about {TimeLeft(finished):h\\:mm} hours left"));
+            $"[{finished.DistinctBy(r => r.Key).Count()}/{Trained.Count()}] {name}: {Headline(cell, result)}{watch.Elapsed:m\\:ss} minutes; about {TimeLeft(finished):h\\:mm} hours left"));
     }
 
     private string Headline(StudyCell cell, CellResult result)
@@ -82,7 +84,7 @@ internal sealed class StudyRun
         var mean = finished.Average(r => r.Seconds);
         var byModel = finished.GroupBy(r => (r.Model, r.Loss)).ToDictionary(g => g.Key, g => g.Average(r => r.Seconds));
         var done = finished.Select(r => r.Key).ToHashSet();
-        return TimeSpan.FromSeconds(_cells.Where(c => !done.Contains(c.Key)).Sum(c => byModel.GetValueOrDefault((c.Model.Name, c.Loss), mean)));
+        return TimeSpan.FromSeconds(Trained.Where(c => !done.Contains(c.Key)).Sum(c => byModel.GetValueOrDefault((c.Model.Name, c.Loss), mean)));
     }
 
     private List<CellResult> Finished() => [.. _cells.Select(_store.Find).OfType<CellResult>()];

@@ -56,7 +56,7 @@ internal sealed class StudyData
     /// <returns>The rows, their number, and their dataset types in the order of the sources.</returns>
     public (IDataView Rows, long Count, IReadOnlyList<DatasetType> Types) Training(ModelConfig model)
     {
-        var sources = _config.Sources.Where(s => IsPartOf(s, model.Data)).ToArray();
+        var sources = _config.Sources.Where(s => s.IsPartOf(model.Data)).ToArray();
         if (sources.Length == 0)
             throw new InvalidDataException($"Model '{model.Name}' trains on '{model.Data}', but no source is of that kind. Add one, or change its data.");
         var types = sources.DistinctBy(s => s.Type).Select(s => new DatasetType(s.Type, s.HasCaptions ? TextKind.Caption : TextKind.ClassName));
@@ -85,14 +85,6 @@ internal sealed class StudyData
         hash.AppendData(Encoding.UTF8.GetBytes(_config.Drawn?.ToString() ?? ""));
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
-
-    private static bool IsPartOf(SourceConfig source, string data) => data switch
-    {
-        "both" => true,
-        "captions" => source.HasCaptions,
-        "labels" => !source.HasCaptions,
-        _ => source.Type == data,
-    };
 
     private (IDataView Rows, long Count) Source(SourceConfig source)
     {
