@@ -93,7 +93,7 @@ internal sealed record TrainingConfig
             BatchComposition = Batches,
             BatchSize = BatchSize,
             ChunkSize = ChunkSize,
-            DatasetTypeWeights = types.Count > 1 && Batches == BatchComposition.PerDatasetType ? TypeWeights : null,
+            DatasetTypeWeights = types.Count > 1 ? TypeWeights : null,
             Epochs = Math.Max(1, (int)Math.Round((double)Steps / stepsPerEpoch)),
             PrefixLength = PrefixLength,
             ImagePrefixLength = ImagePrefixLength,

@@ -115,8 +115,9 @@ public sealed record PrefixClipOptions
     /// <value>Default <see cref="BatchComposition.PerDatasetType"/> (arXiv 2206.01125, section 3.2).</value>
     public BatchComposition BatchComposition { get; init; } = BatchComposition.PerDatasetType;
 
-    /// <summary>How often each dataset type's batches are drawn, by name; only the ratio matters.</summary>
-    /// <value>Greater than 0 for every type that has rows, or null for the types' row counts. Default null. For <see cref="BatchComposition.PerDatasetType"/>.</value>
+    /// <summary>How often each dataset type's batches are drawn, by name; in <see cref="BatchComposition.Mixed"/> batches how often its rows are. Only
+    /// the ratio matters.</summary>
+    /// <value>Greater than 0 for every type that has rows, or null for the types' row counts. Default null.</value>
     public IReadOnlyDictionary<string, double>? DatasetTypeWeights { get; init; }
 
     /// <summary>Sentences that wrap class names; in training one is drawn per row and step.</summary>

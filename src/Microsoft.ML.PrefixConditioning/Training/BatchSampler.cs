@@ -12,6 +12,7 @@ internal sealed class BatchSampler
 
     private readonly int[][] _streams;         // rows of each dataset type, or all rows as one stream
     private readonly double[] _cumulative;     // upper ends of the streams' shares of [0, 1)
+    private readonly (int[] Rows, int Count)[]? _parts;   // of a weighted union: rows of each dataset type, and how many a pass takes
     private readonly int[] _imageOfRow;
     private readonly int _batchSize;
     private readonly ulong _seed;
@@ -19,19 +20,23 @@ internal sealed class BatchSampler
     /// <param name="datasetTypes">Dataset type of every row, from 0.</param>
     /// <param name="imageOfRow">A number for every row's image; rows of one image have the same.</param>
     /// <param name="composition">Batches of one dataset type, or of the union.</param>
-    /// <param name="weights">How often each type's batches are drawn, or null for the types' row counts.</param>
+    /// <param name="weights">How often each type's batches, or in mixed batches its rows, are drawn; or null for the types' row counts.</param>
     /// <param name="batchSize">Rows in a batch; every stream has at least as many.</param>
     /// <param name="seed">Seed of the run.</param>
     public BatchSampler(int[] datasetTypes, int[] imageOfRow, BatchComposition composition, IReadOnlyList<double>? weights, int batchSize, ulong seed)
     {
         (_imageOfRow, _batchSize, _seed) = (imageOfRow, batchSize, seed);
         var rows = Enumerable.Range(0, datasetTypes.Length);
-        _streams = composition == BatchComposition.Mixed
-            ? [[.. rows]]
-            : [.. rows.GroupBy(r => datasetTypes[r]).OrderBy(g => g.Key).Select(g => g.ToArray())];
-        var shares = _streams.Select((s, i) => composition == BatchComposition.Mixed ? 1 : weights?[i] ?? s.Length).ToArray();
+        int[][] types = [.. rows.GroupBy(r => datasetTypes[r]).OrderBy(g => g.Key).Select(g => g.ToArray())];
+        var shares = types.Select((t, i) => weights?[i] ?? t.Length).ToArray();
         var sum = shares.Sum();
-        _cumulative = [.. shares.Select((_, i) => shares.Take(i + 1).Sum() / sum)];
+        double[] cumulative = [.. shares.Select((_, i) => shares.Take(i + 1).Sum() / sum)];
+        (_streams, _cumulative) = composition == BatchComposition.Mixed ? ([[.. rows]], [1]) : (types, cumulative);
+        if (composition == BatchComposition.Mixed && weights is not null)
+        {
+            var ends = cumulative.Select(c => (int)Math.Round(c * datasetTypes.Length)).ToArray();
+            _parts = [.. types.Select((t, i) => (t, ends[i] - (i == 0 ? 0 : ends[i - 1])))];
+        }
         StepsPerEpoch = Math.Max(1, datasetTypes.Length / batchSize);
     }
 
@@ -68,11 +73,29 @@ internal sealed class BatchSampler
 
     private int[] Order(int stream, long pass)
     {
-        var random = SeededRandom.Derive(_seed, OrderPurpose, (ulong)stream, (ulong)pass);
-        var rows = _streams[stream].AsSpan().ToArray();
-        random.Shuffle(rows.AsSpan());
+        var rows = Shuffled(_parts is null ? _streams[stream] : [.. _parts.SelectMany((part, i) => Part(part.Rows, part.Count, pass, i + 1))], stream, pass);
         SeparateRepeatedImages(rows);
         return rows;
+    }
+
+    /// <summary>What a pass over a weighted union takes of one type: each of its rows as often as any other, but for one.</summary>
+    private IEnumerable<int> Part(int[] rows, int count, long pass, int stream)
+    {
+        var (cycle, place) = Math.DivRem(pass * count, rows.Length);
+        var order = Shuffled(rows, stream, cycle);
+        for (var i = 0; i < count; i++)
+        {
+            if (place == rows.Length) (order, place) = (Shuffled(rows, stream, ++cycle), 0);
+            yield return order[place++];
+        }
+    }
+
+    private int[] Shuffled(int[] rows, int stream, long pass)
+    {
+        var random = SeededRandom.Derive(_seed, OrderPurpose, (ulong)stream, (ulong)pass);
+        var shuffled = rows.AsSpan().ToArray();
+        random.Shuffle(shuffled.AsSpan());
+        return shuffled;
     }
 
     private void SeparateRepeatedImages(int[] rows)

@@ -102,7 +102,7 @@ internal sealed class ClipTrainer
             if (!numbers.TryGetValue(name, out var number)) numbers.Add(name, number = numbers.Count);
             imageOfRow[row] = number;
         }
-        var weights = _options is { DatasetTypeWeights: { } given, BatchComposition: BatchComposition.PerDatasetType } ? _rows.Types.Select((t, i) => Weight(given, t.Name)).ToArray() : null;
+        var weights = _options.DatasetTypeWeights is { } given ? _rows.Types.Select((t, i) => Weight(given, t.Name)).ToArray() : null;
         return new BatchSampler(_rows.DatasetTypes, imageOfRow, _options.BatchComposition, weights, _options.BatchSize, seed);
     }
 

@@ -5,7 +5,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>What makes two training runs the same but for their seed; a checkpoint goes on only in a run with the same fingerprint.</summary>
 internal static class RunFingerprint
 {
-    private const int Version = 1; // of what a checkpoint holds, and of how this package trains
+    private const int Version = 2; // of what a checkpoint holds, and of how this package trains
 
     /// <summary>A hash of every option that changes the result, of the vocabulary and of all rows.</summary>
     /// <remarks>Images count by their path, or by their bytes where they are in memory; files are not opened.</remarks>

@@ -30,6 +30,30 @@ public sealed class BatchSamplerTests
     }
 
     [TestMethod]
+    [DataRow(new[] { 1.0, 1.0 }, 200, 200)]
+    [DataRow(new[] { 1.0, 3.0 }, 100, 300)]
+    [DataRow(new[] { 3.0, 1.0 }, 300, 100)]
+    public void Batches_MixedWithWeights_HoldTheTypesByWeightAndTheRowsOfATypeAlike(double[] weights, int first, int second)
+    {
+        const int Passes = 12;
+        var batches = Batches(Create(300, 100, 20, composition: BatchComposition.Mixed, weights: weights), Passes * 20);
+        foreach (var pass in batches.Chunk(20)) Assert.AreEqual(first, pass.SelectMany(b => b).Count(r => r < 300));
+        Assert.IsGreaterThan(batches.Length * 0.95, batches.Count(b => b.Any(r => r < 300) && b.Any(r => r >= 300)));
+        var drawn = batches.SelectMany(b => b).CountBy(r => r).ToDictionary();
+        foreach (var row in Enumerable.Range(0, 400))
+            Assert.AreEqual(Passes * (row < 300 ? first / 300.0 : second / 100.0), drawn.GetValueOrDefault(row), 1, $"row {row}");
+        foreach (var batch in batches) Assert.HasCount(20, batch.Distinct().ToArray(), "no row twice in a batch");
+    }
+
+    [TestMethod]
+    public void Batches_MixedWithWeightsFromALaterStep_AreThoseOfTheWholeRun()
+    {
+        BatchSampler Sampler() => Create(43, 30, 8, composition: BatchComposition.Mixed, weights: [1, 4]);
+        var (all, later) = (Batches(Sampler(), 60), Batches(Sampler(), 60 - 31, from: 31));
+        for (var i = 0; i < later.Length; i++) CollectionAssert.AreEqual(all[31 + i], later[i], $"step {31 + i}");
+    }
+
+    [TestMethod]
     [DataRow(null, 0.75)]
     [DataRow(new[] { 1.0, 1.0 }, 0.5)]
     [DataRow(new[] { 0.2, 1.8 }, 0.1)]
