@@ -41,7 +41,8 @@ internal sealed record StudyConfig
     /// <summary>The ways to train. Default the paper's five.</summary>
     public IReadOnlyList<ModelConfig> Models { get; init; } = ModelConfig.Paper;
 
-    /// <summary>Paired differences to report. Default prefixes against both naive ways.</summary>
+    /// <summary>Paired differences to report. Default prefixes against both naive ways, with the caption prefix and with what
+    /// <see cref="Microsoft.ML.PrefixConditioning.PrefixSelection.Auto"/> chooses.</summary>
     public IReadOnlyList<ComparisonConfig> Comparisons { get; init; } = [];
 }
 

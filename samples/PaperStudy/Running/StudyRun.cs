@@ -124,7 +124,11 @@ internal sealed class StudyRun
         IReadOnlyList<ComparisonConfig> comparisons = _config.Comparisons;
         var paper = ModelConfig.Paper.Select(m => m.Name).ToArray();
         if (comparisons.Count == 0 && paper.All(p => _config.Models.Any(m => m.Name == p)))
-            comparisons = [new ComparisonConfig { Model = paper[4], Against = [paper[2], paper[3]] }];
+            comparisons =
+            [
+                new ComparisonConfig { Model = paper[4], Against = [paper[2], paper[3]] },
+                new ComparisonConfig { Model = paper[4], Prefix = StudyScores.AutoPrefix, Against = [paper[2], paper[3]] },
+            ];
         return [.. comparisons.Select(c => new Comparison(c.Model, c.Prefix ?? Reported(c.Model).Prefix, [.. c.Against.Select(Reported)]))];
     }
 }

@@ -1,3 +1,5 @@
+using Microsoft.ML.PrefixConditioning;
+
 namespace PaperStudy;
 
 /// <summary>Finds the scores of finished cells by what they are of.</summary>
@@ -6,13 +8,16 @@ internal sealed class StudyScores
     /// <summary>Name of the choice of no prefix.</summary>
     public const string NoPrefix = "none";
 
+    /// <summary>Name of what the package's default criterion chose for each test set without labels.</summary>
+    public static readonly string AutoPrefix = PrefixSelection.Auto.ToString();
+
     private readonly Dictionary<ScoreKey, SortedDictionary<int, PrefixScores>> _scores = [];
 
     public StudyScores(StudyResults results)
     {
         Results = results;
         foreach (var cell in results.Cells)
-            foreach (var score in cell.Scores)
+            foreach (var score in cell.Scores.Concat(Auto(cell)))
             {
                 var key = new ScoreKey(cell.Loss, cell.Model, score.Prefix, score.TestSet, score.Split);
                 if (!_scores.TryGetValue(key, out var bySeed)) _scores.Add(key, bySeed = []);
@@ -31,10 +36,10 @@ internal sealed class StudyScores
     public IReadOnlyList<ModelInfo> Models(string loss) =>
         [.. Results.Models.Where(model => Results.Cells.Any(cell => cell.Loss == loss && cell.Model == model.Name))];
 
-    /// <summary>The test-time prefixes of a model: single ones, then none, then blends.</summary>
+    /// <summary>The test-time prefixes of a model: single ones, then none, then blends, then what was chosen without labels.</summary>
     public IReadOnlyList<(string Prefix, bool IsBlend)> Prefixes(string loss, string model) =>
-        [.. Cells(loss, model).SelectMany(cell => cell.Scores).Select(score => (score.Prefix, score.IsBlend)).Distinct()
-            .OrderBy(prefix => prefix.IsBlend ? 2 : prefix.Prefix == NoPrefix ? 1 : 0)];
+        [.. Cells(loss, model).SelectMany(cell => cell.Scores.Concat(Auto(cell))).Select(score => (score.Prefix, score.IsBlend)).Distinct()
+            .OrderBy(prefix => prefix.Prefix == AutoPrefix ? 3 : prefix.IsBlend ? 2 : prefix.Prefix == NoPrefix ? 1 : 0)];
 
     /// <summary>The test-time prefixes that are one dataset type each.</summary>
     public IReadOnlyList<string> Types(string loss, string model) =>
@@ -68,6 +73,12 @@ internal sealed class StudyScores
         }
         return values;
     }
+
+    private static IEnumerable<PrefixScores> Auto(CellResult cell) =>
+        from choice in cell.Choices
+        where choice.Criterion == PrefixSelection.Auto.Criterion.ToString()
+        join score in cell.Scores on (choice.TestSet, choice.Split, choice.Prefix) equals (score.TestSet, score.Split, score.Prefix)
+        select score with { Prefix = AutoPrefix, IsBlend = true };
 
     private readonly record struct ScoreKey(string Loss, string Model, string Prefix, string TestSet, string Split);
 }

@@ -66,6 +66,26 @@ public sealed class StudyTablesTests
     }
 
     [TestMethod]
+    public void ByPrefix_ChoicesOfTheDefaultCriterion_AreTheLastRow()
+    {
+        var cell = InventedStudy.Cell("p", 1, ("far", "caption", 0.4), ("far", "classification", 0.3), ("new", "caption", 0.2), ("new", "classification", 0.5)) with
+        {
+            Choices =
+            [
+                InventedStudy.Choice("far", "Consistency", "classification", 0.3), InventedStudy.Choice("new", "Consistency", "classification", 0.5),
+                InventedStudy.Choice("far", "DistanceRatio", "caption", 0.4), InventedStudy.Choice("new", "DistanceRatio", "classification", 0.5),
+            ],
+        };
+        var scores = new StudyScores(Results(cell));
+
+        var rows = AccuracyRows.ByPrefix(scores, "CLIP", Models[2]);
+
+        Assert.AreEqual("caption; classification; auto (DistanceRatio)", string.Join("; ", rows.Rows.Select(row => row.Prefix)));
+        Assert.AreEqual(0.45, rows.Rows[2].Estimates[^1]!.Mean, 1e-12, "of the shifted and unseen mean");
+        Assert.DoesNotContain("auto", string.Join("; ", PrefixPolicy.All(scores, "CLIP", Models[2]).Select(p => p.Name)));
+    }
+
+    [TestMethod]
     public void Mean_SeedWithoutOneOfTheSets_IsLeftOut()
     {
         var column = ScoreColumn.All(Results(), "test")[^1];
