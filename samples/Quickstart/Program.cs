@@ -71,12 +71,12 @@ static PrefixClipTransformer Train(MLContext mlContext, IDataView train, Quickst
     var bar = new ProgressBar(name);
     var clip = mlContext.Transforms.PrefixClip(new PrefixClipOptions
     {
-        // 32 pixels instead of Tiny's 48: the drawings stay readable, and a step takes half the time.
-        Architecture = ClipArchitecture.Tiny with { ImageSize = 32 },
+        // Fewer pixels and layers than Tiny's: the drawings stay readable, a step takes a third of the time, and few images teach shallow towers faster.
+        Architecture = ClipArchitecture.Tiny with { ImageSize = 32, VisionLayers = 3, TextLayers = 2 },
         PrefixLength = prefixLength,
         BatchSize = arguments.BatchSize,
         Epochs = arguments.Epochs,
-        LearningRate = 1e-3,
+        LearningRate = 5e-4,
         WeightDecay = 0.1,
         MinCropScale = 0.7,
         HorizontalFlipProbability = 0.5,

@@ -22,10 +22,10 @@ internal sealed record QuickstartArguments
     public string Output { get; init; } = "quickstart-out";
 
     /// <summary>Passes over the data, per model.</summary>
-    public int Epochs { get; init; } = 3;
+    public int Epochs { get; init; } = 6;
 
     /// <summary>Rows per step.</summary>
-    public int BatchSize { get; init; } = 32;
+    public int BatchSize { get; init; } = 64;
 
     /// <summary>Seed of data and training.</summary>
     public int Seed { get; init; } = 1;
@@ -39,8 +39,8 @@ internal sealed record QuickstartArguments
         var images = new Option<string?>("--images") { Description = "Folder that the caption file's image names are relative to." };
         var tests = new Option<string[]>("--test") { Description = "Folders with one folder of images per class, to test on.", AllowMultipleArgumentsPerToken = true };
         var output = new Option<string>("--out") { Description = "Folder for the model and the report.", DefaultValueFactory = _ => "quickstart-out" };
-        var epochs = new Option<int>("--epochs") { Description = "Passes over the data, per model.", DefaultValueFactory = _ => 3 };
-        var batch = new Option<int>("--batch-size") { Description = "Rows per step.", DefaultValueFactory = _ => 32 };
+        var epochs = new Option<int>("--epochs") { Description = "Passes over the data, per model.", DefaultValueFactory = _ => 6 };
+        var batch = new Option<int>("--batch-size") { Description = "Rows per step.", DefaultValueFactory = _ => 64 };
         var seed = new Option<int>("--seed") { Description = "Seed of data and training.", DefaultValueFactory = _ => 1 };
         var command = new RootCommand("Trains a small image-text model on labels and captions, with and without prefix conditioning, and compares them zero-shot. Without data it draws its own.")
         {
