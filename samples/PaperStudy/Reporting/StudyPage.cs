@@ -18,7 +18,7 @@ internal static class StudyPage
             .Add($"<style>{new Html().AddStyle(ReportStyle.Css).AddStyle(StudyStyle.Css)}</style></head><body><main>")
             .Add($"<h1>{results.Name}</h1><p>{results.Description}</p><p>{StudyProgress.Of(results)}</p>");
 
-        page.Add($"<h2>In short</h2>{List([.. Claims.OfComparisons(scores), .. Claims.OfPrefixes(scores)])}");
+        page.Add($"<h2>In short</h2>{List([.. Claims.OfComparisons(scores), .. Claims.OfPrefixes(scores), .. Claims.OfChoices(scores)])}");
         page.Add($"<h2>What was compared</h2>{Facts(results.Facts)}");
         page.Add($"{Section(SettingTables.Models(results))}{Section(SettingTables.TestSets(results))}");
         Add(page, "Accuracy by model", "No model is trained yet.", ByModel(scores));

@@ -1,3 +1,5 @@
+using Microsoft.ML.PrefixConditioning;
+
 namespace PaperStudy;
 
 /// <summary>Says what differences show, and no more than their intervals support.</summary>
@@ -19,6 +21,27 @@ internal static class Claims
             from shift in ShiftRows.All(scores, loss)
             from row in shift.Rows
             select Sentence($"{loss}: \"{shift.Model}\", {shift.Caption} prefix against {row.Name} prefix", shift.Columns, row)];
+
+    /// <summary>Sentences on the package's default way to choose a prefix without labels, per loss and model.</summary>
+    public static IReadOnlyList<string> OfChoices(StudyScores scores) =>
+        [..
+            from loss in scores.Results.Losses
+            from model in scores.Models(loss)
+            let policies = PrefixPolicy.All(scores, loss, model)
+            from policy in policies.Where(policy => !policy.IsFixed && policy.Name == PrefixSelection.Auto.Criterion.ToString())
+            let always = policies.FirstOrDefault(other => other.IsFixed && other.Name == $"always {scores.CaptionPrefix(loss, model)}")
+            select Sentence($"{loss}: \"{model.Name}\", prefix chosen without labels by {policy.Name}", Regret.Of(policy), always is null ? null : Regret.Of(always))];
+
+    private static string Sentence(string what, Regret regret, Regret? always)
+    {
+        string Mean(Regret r) => $"{Figures.Number(100 * r.Mean.Mean)} {Figures.PlusMinus(r.Mean)}".Trim();
+        var beats = regret.BeatsShifted is { } shifted
+            ? $"; on {shifted.Sets} of {Figures.Counted(shifted.OfSets, "shifted test set")} better than the best single prefix" : "";
+        var worst = regret.Worst is { } loss ? $"; at most {Figures.Number(100 * Math.Max(0, loss.Set))} points worse than the caption prefix on the mean of any test set" : "";
+        var caption = always is null ? "" : $" (always the caption prefix: {Mean(always)})";
+        return $"{what}: mean regret against the best single prefix, chosen with labels, {Mean(regret)} points{caption}{worst}{beats}; "
+            + $"{Figures.Counted(regret.Sets, "test set")}, {Figures.Counted(regret.Seeds, "seed")}.";
+    }
 
     /// <summary>What a difference shows, such as "better by 1.2 points (0.3 to 2.1), 5 seeds".</summary>
     /// <param name="difference">Mean difference in accuracy, 0 to 1; null if no seed has both.</param>

@@ -151,6 +151,27 @@ public sealed class StudyTablesTests
     }
 
     [TestMethod]
+    public void Claims_OfChoices_SayRegretLossAndGain()
+    {
+        CellResult Chosen(int seed) => InventedStudy.Cell("p", seed,
+            ("near", "caption", 0.5), ("near", "classification", 0.6), ("far", "caption", 0.4), ("far", "classification", 0.3), ("far", "half + half", 0.45)) with
+        {
+            Choices =
+            [
+                InventedStudy.Choice("near", "DistanceRatio", "caption", 0.49), InventedStudy.Choice("far", "DistanceRatio", "half + half", 0.45),
+                InventedStudy.Choice("near", "Consistency", "classification", 0.6), InventedStudy.Choice("far", "Consistency", "classification", 0.3),
+            ],
+        };
+        // Regret: 0.60 - 0.49 near and 0.40 - 0.45 far.
+        Assert.AreEqual(
+            "CLIP: \"p\", prefix chosen without labels by DistanceRatio: mean regret against the best single prefix, chosen with labels, 3.0 ± 0.0 points "
+            + "(always the caption prefix: 5.0 ± 0.0); at most 1.0 points worse than the caption prefix on the mean of any test set; "
+            + "on 1 of 1 shifted test set better than the best single prefix; 2 test sets, 3 seeds.",
+            Claims.OfChoices(new StudyScores(Results(Chosen(1), Chosen(2), Chosen(3)))).Single());
+        Assert.IsEmpty(Claims.OfChoices(Scores()));
+    }
+
+    [TestMethod]
     public void Shift_TestSets_StandFromNearToFar()
     {
         var shift = ShiftRows.All(Scores(), "CLIP").Single();
