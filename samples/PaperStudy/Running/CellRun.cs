@@ -77,7 +77,7 @@ internal sealed class CellRun(MLContext mlContext, StudyData data, CellStore sto
         var comparison = mlContext.MulticlassClassification.ComparePrefixes(images, model, options, blends);
         foreach (var (prefix, metrics) in comparison.Prefixes)
         {
-            if (!hasPrefixes && !prefix.Equals(PrefixSelection.None)) continue;
+            if (!hasPrefixes && !prefix.Equals(PrefixSelection.None) || !IsFixed(prefix)) continue;
             scores.Add(new PrefixScores(test.Test.Name, test.Split, prefix.ToString(), prefix.Weights.Count > 1,
                 metrics.MicroAccuracy, metrics.TopKAccuracy, metrics.MacroAccuracy, metrics.LogLoss));
         }
@@ -88,6 +88,9 @@ internal sealed class CellRun(MLContext mlContext, StudyData data, CellStore sto
                 [.. ranking.Select(r => new CandidateScore(r.Prefix.ToString(), r.Score))]));
         }
     }
+
+    /// <summary>Whether a blend is one of the quarters that are scored on every test set, and not a share that suits one of them.</summary>
+    private static bool IsFixed(PrefixSelection prefix) => prefix.Weights.All(w => 4 * w.Weight % 1 == 0);
 
     private static List<CurvePoint> Curve(IReadOnlyList<TrainingStep> steps)
     {

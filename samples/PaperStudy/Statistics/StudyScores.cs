@@ -77,8 +77,7 @@ internal sealed class StudyScores
     private static IEnumerable<PrefixScores> Auto(CellResult cell) =>
         from choice in cell.Choices
         where choice.Criterion == PrefixSelection.Auto.Criterion.ToString()
-        join score in cell.Scores on (choice.TestSet, choice.Split, choice.Prefix) equals (score.TestSet, score.Split, score.Prefix)
-        select score with { Prefix = AutoPrefix, IsBlend = true };
+        select new PrefixScores(choice.TestSet, choice.Split, AutoPrefix, IsBlend: true, choice.Top1, choice.Top5, double.NaN, double.NaN);
 
     private readonly record struct ScoreKey(string Loss, string Model, string Prefix, string TestSet, string Split);
 }

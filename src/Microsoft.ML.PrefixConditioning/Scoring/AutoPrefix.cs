@@ -90,16 +90,20 @@ internal sealed class AutoPrefix
         _ => Enumerable.Range(1, Views).Average(view => PrefixCriteria.Agreement(Labels(candidate, view), Labels(candidate))),
     };
 
-    /// <summary>The candidates of the default type and of the other one whose training images are nearest.</summary>
+    /// <summary>The share that the distances give, and the candidates of the default type and of the other one whose training images are
+    /// nearest.</summary>
     /// <param name="candidates">The default type first.</param>
     private IEnumerable<PrefixScore> DistanceRatios(IReadOnlyList<PrefixSelection> candidates)
     {
         var first = candidates[0].Weights[0].DatasetType;
         if (candidates.Skip(1).Where(c => c.Weights.Count == 1).MinBy(Distance) is not { } nearest) return [new PrefixScore(candidates[0], 0)];
-        var best = PrefixCriteria.FirstShare(Distance(candidates[0]), Distance(nearest), 1 + (1.0 / BlendSteps));
+        var other = nearest.Weights[0].DatasetType;
+        // In hundredths, as reports show it.
+        var best = Math.Round(PrefixCriteria.FirstShare(Distance(candidates[0]), Distance(nearest), 1 + (1.0 / BlendSteps)), 2);
+        var exact = best switch { 0 => nearest, 1 => candidates[0], _ => PrefixSelection.Blend((first, best), (other, Math.Round(1 - best, 2))) };
         double Share(PrefixSelection candidate) => candidate.Weights.Where(w => w.DatasetType == first).Sum(w => w.Weight);
-        return candidates.Where(c => c.Weights.All(w => w.DatasetType == first || w.DatasetType == nearest.Weights[0].DatasetType))
-            .Select(c => new PrefixScore(c, -Math.Abs(Share(c) - best)));
+        return candidates.Where(c => c.Weights.All(w => w.DatasetType == first || w.DatasetType == other)).Prepend(exact).Distinct()
+            .Select(c => new PrefixScore(c, 0 - Math.Abs(Share(c) - best)));   // no -0 in reports
     }
 
     /// <summary>The squared Fréchet distance of the images from the training images of a type, or of a mixture of types.</summary>

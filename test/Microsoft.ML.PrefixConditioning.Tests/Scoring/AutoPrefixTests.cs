@@ -48,16 +48,17 @@ public sealed class AutoPrefixTests
     }
 
     [TestMethod]
-    // Squared distances from caption and classification, then the quarter next to 1 + ln(ratio) / 6.
-    [DataRow(0.5f, 0.0198f, "0.5 caption + 0.5 classification")]       // ratio 0.04
-    [DataRow(0.5f, 0.1f, "0.75 caption + 0.25 classification")]        // 0.2
+    // Squared distances from caption and classification, then 1 + ln(ratio) / 6 in hundredths.
+    [DataRow(0.5f, 0.0198f, "0.46 caption + 0.54 classification")]     // ratio 0.04
+    [DataRow(0.5f, 0.1116f, "0.75 caption + 0.25 classification")]     // 0.22
     [DataRow(0.5f, 0.5f, "caption")]
-    [DataRow(0.5f, 0.9f, "caption")]                                   // 1.8
-    [DataRow(0.2f, 0.8f, "1.25 caption - 0.25 classification")]        // 4
+    [DataRow(0.5f, 0.9f, "1.1 caption - 0.1 classification")]          // 1.8
+    [DataRow(0.2f, 0.8f, "1.23 caption - 0.23 classification")]        // 4
+    [DataRow(0.1f, 0.8f, "1.25 caption - 0.25 classification")]        // 8
     [DataRow(0.5f, 0.0005f, "classification")]                         // 0.001
     [DataRow(0.5f, 0, "classification")]
     [DataRow(0, 0.5f, "1.25 caption - 0.25 classification")]
-    public void Rank_DistanceRatio_GivesTheQuarterNextToItsFormula(float fromCaption, float fromClassification, string expected)
+    public void Rank_DistanceRatio_GivesTheShareOfItsFormula(float fromCaption, float fromClassification, string expected)
     {
         // One image, so that standard deviations are 0 and distances those of the points.
         float[] At(float axis, float squared) => [axis == 0 ? MathF.Sqrt(squared) : 0, axis == 1 ? MathF.Sqrt(squared) : 0, 0, 0, 0, 0, 0, 0];
@@ -67,8 +68,9 @@ public sealed class AutoPrefixTests
         var share = 1 + Math.Log(fromClassification / (double)fromCaption) / 6;
         if (fromCaption * fromClassification > 0)
             Assert.AreEqual(-Math.Abs(0.75 - Math.Clamp(share, 0, 1.25)),
-                ranking.Single(s => s.Prefix.ToString() == "0.75 caption + 0.25 classification").Score, 1e-6);
-        Assert.HasCount(6, ranking);
+                ranking.Single(s => s.Prefix.ToString() == "0.75 caption + 0.25 classification").Score, 0.005);
+        Assert.AreEqual(0, ranking[0].Score);
+        Assert.HasCount(Math.Round(ranking[0].Prefix.Weights[0].Weight * 4, 9) % 1 == 0 ? 6 : 7, ranking, "the share itself, and the candidates, none twice");
     }
 
     [TestMethod]
@@ -78,7 +80,7 @@ public sealed class AutoPrefixTests
         using var model = WithSummaries([DatasetType.Caption, DatasetType.Classification, new("sketch", TextKind.ClassName)],
             EmbeddingSummary.Of([middle]), EmbeddingSummary.Of([far]), EmbeddingSummary.Of([near]));
         var ranking = AutoPrefix.Rank(model, View(new float[D]), Options, PrefixCriterion.DistanceRatio);
-        Assert.AreEqual("0.5 caption + 0.5 sketch", ranking[0].Prefix.ToString());
+        Assert.AreEqual("0.46 caption + 0.54 sketch", ranking[0].Prefix.ToString());
         Assert.IsFalse(ranking.Any(s => s.Prefix.ToString().Contains("classification")), string.Join(", ", ranking));
     }
 
