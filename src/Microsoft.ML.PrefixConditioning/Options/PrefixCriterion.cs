@@ -28,10 +28,10 @@ public enum PrefixCriterion
     /// times as long as the others.</summary>
     Consistency,
 
-    /// <summary>The farther these images are from another dataset type's training images, compared with the caption type's, the larger the
-    /// caption type's share: 1 + ln(d / d_caption) / 6, where d is the distance of <see cref="TrainingSimilarity"/>. Half near the other
-    /// type's images, all of it where neither is near, and up to 1.25, which leads away from the other type, far from them. The share in
-    /// hundredths is chosen as it is; the value of other candidates is minus the distance of their share from it. Class names play no part.
-    /// The default.</summary>
+    /// <summary>The farther these images are from another dataset type's training images, compared with the caption type's (of several, the
+    /// nearest's), the larger the caption type's share: 1 + ln(d / d_caption) / 6, where d is the distance of
+    /// <see cref="TrainingSimilarity"/>. About half near the other type's images, all of it where neither is nearer, and up to 1.25, which
+    /// leads away from the other type, far from them. The share in hundredths is chosen as it is; the value of other blends is minus the
+    /// distance of their share from it. Class names play no part. The default.</summary>
     DistanceRatio,
 }

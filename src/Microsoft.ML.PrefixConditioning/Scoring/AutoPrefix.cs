@@ -7,6 +7,7 @@ internal sealed class AutoPrefix
 {
     internal const int Views = 4;        // per image, for Consistency
     private const int BlendSteps = 4;    // shares of a blend are quarters
+    private const double LargestShare = 1.25;   // of the distance ratio; above 1 leads away from the other type
     private static readonly PrefixCriterion[] SummaryCriteria = [PrefixCriterion.TrainingSimilarity, PrefixCriterion.DistanceRatio];
 
     private readonly TrainedModel _model;
@@ -64,18 +65,18 @@ internal sealed class AutoPrefix
         return [.. scores.OrderByDescending(s => s.Score)];
     }
 
-    /// <summary>Every type, the default one first, and its blends with each other one, by distance ratio also one that leads away from it.
-    /// No prefix at all is none of them: the model was never trained so.</summary>
+    /// <summary>Every type, the default one first, and its blends with each other one. No prefix at all is none of them: the model was
+    /// never trained so.</summary>
     internal static IReadOnlyList<PrefixSelection> Candidates(IReadOnlyList<DatasetType> types, PrefixCriterion criterion)
     {
         var first = PrefixResolution.Default(types);
-        var others = types.Select(t => t.Name).Where(name => name != first.Weights[0].DatasetType).ToArray();
-        var candidates = others.Select(PrefixSelection.For).Prepend(first).ToList();
-        if (criterion == PrefixCriterion.Agreement) return candidates;
-        foreach (var other in others)
-            for (var step = criterion == PrefixCriterion.DistanceRatio ? BlendSteps + 1 : BlendSteps - 1; step > 0; step--)
-                if (step != BlendSteps) candidates.Add(PrefixSelection.Blend((first.Weights[0].DatasetType, step), (other, BlendSteps - step)));
-        return candidates;
+        var others = types.Select(t => PrefixSelection.For(t.Name)).Where(type => !type.Equals(first)).ToArray();
+        // Agreement takes no blends; the distance ratio makes its own.
+        var blends = criterion is PrefixCriterion.Agreement or PrefixCriterion.DistanceRatio ? [] :
+            from other in others
+            from step in Enumerable.Range(1, BlendSteps - 1).Reverse()
+            select Line(first, other, (double)step / BlendSteps);
+        return [first, .. others, .. blends];
     }
 
     private static PrefixSelection All(IReadOnlyList<DatasetType> types) => PrefixSelection.Blend([.. types.Select(t => (t.Name, 1.0))]);
@@ -90,21 +91,26 @@ internal sealed class AutoPrefix
         _ => Enumerable.Range(1, Views).Average(view => PrefixCriteria.Agreement(Labels(candidate, view), Labels(candidate))),
     };
 
-    /// <summary>The share that the distances give, and the candidates of the default type and of the other one whose training images are
-    /// nearest.</summary>
-    /// <param name="candidates">The default type first.</param>
-    private IEnumerable<PrefixScore> DistanceRatios(IReadOnlyList<PrefixSelection> candidates)
+    /// <summary>Two types and their blends: the caption type whose training images are nearest, and the nearest of the others.</summary>
+    /// <param name="types">Every type, the default one first.</param>
+    private IEnumerable<PrefixScore> DistanceRatios(IReadOnlyList<PrefixSelection> types)
     {
-        var first = candidates[0].Weights[0].DatasetType;
-        if (candidates.Skip(1).Where(c => c.Weights.Count == 1).MinBy(Distance) is not { } nearest) return [new PrefixScore(candidates[0], 0)];
-        var other = nearest.Weights[0].DatasetType;
+        string[] captions = [.. _model.Settings.DatasetTypes.Where(t => t.Texts == TextKind.Caption).Select(t => t.Name)];
+        var first = types.Where(t => captions.Contains(t.Weights[0].DatasetType)).MinBy(Distance) ?? types[0];
+        if (types.Where(t => !t.Equals(first)).MinBy(Distance) is not { } other) return [new PrefixScore(first, 0)];
         // In hundredths, as reports show it.
-        var best = Math.Round(PrefixCriteria.FirstShare(Distance(candidates[0]), Distance(nearest), 1 + (1.0 / BlendSteps)), 2);
-        var exact = best switch { 0 => nearest, 1 => candidates[0], _ => PrefixSelection.Blend((first, best), (other, Math.Round(1 - best, 2))) };
-        double Share(PrefixSelection candidate) => candidate.Weights.Where(w => w.DatasetType == first).Sum(w => w.Weight);
-        return candidates.Where(c => c.Weights.All(w => w.DatasetType == first || w.DatasetType == other)).Prepend(exact).Distinct()
-            .Select(c => new PrefixScore(c, 0 - Math.Abs(Share(c) - best)));   // no -0 in reports
+        var best = Math.Round(PrefixCriteria.FirstShare(Distance(first), Distance(other), LargestShare), 2);
+        double[] shares = [best, 1, 0, LargestShare, .. Enumerable.Range(1, BlendSteps - 1).Select(step => (double)step / BlendSteps)];
+        return shares.Distinct().Select(share => new PrefixScore(Line(first, other, share), 0 - Math.Abs(share - best)));   // no -0 in reports
     }
+
+    /// <summary>A point on the line between two types' prefixes: the first at 1, the other at 0.</summary>
+    private static PrefixSelection Line(PrefixSelection first, PrefixSelection other, double share) => share switch
+    {
+        0 => other,
+        1 => first,
+        _ => PrefixSelection.Blend((first.Weights[0].DatasetType, share), (other.Weights[0].DatasetType, Math.Round(1 - share, 2))),
+    };
 
     /// <summary>The squared Fréchet distance of the images from the training images of a type, or of a mixture of types.</summary>
     private double Distance(PrefixSelection candidate) => EmbeddingSummary.SquaredDistance(
