@@ -41,7 +41,7 @@ public sealed class PrefixEvaluationTests
         var captioned = data.Context.Data.LoadFromEnumerable(data.Rows.Where(r => r.DatasetType == "caption"));
         var options = new ZeroShotClassificationOptions { ClassNames = ["red square", "blue disc"] };
 
-        var ranking = data.Context.MulticlassClassification.RankPrefixes(captioned, model, options);
+        var ranking = data.Context.MulticlassClassification.RankPrefixes(captioned, model, options, PrefixCriterion.TrainingSimilarity);
 
         Assert.AreEqual(PrefixSelection.Caption, ranking[0].Prefix);
         Assert.AreEqual(0, ranking[0].Score, 1e-6, "The images that the summary was taken from, with the prefix that they had then.");

@@ -98,13 +98,14 @@ public sealed class FitErrorTests
     }
 
     [TestMethod]
-    public void Fit_WeightMissingForATypeWithRows_SaysWhich()
+    [DataRow(BatchComposition.PerDatasetType)]
+    [DataRow(BatchComposition.Mixed)]
+    public void Fit_WeightMissingForATypeWithRows_SaysWhich(BatchComposition composition)
     {
         using var data = new DrawnData();
-        var options = DrawnData.Options with { DatasetTypeWeights = new Dictionary<string, double> { ["caption"] = 1 } };
+        var options = DrawnData.Options with { BatchComposition = composition, DatasetTypeWeights = new Dictionary<string, double> { ["caption"] = 1 } };
         Assert.AreEqual("DatasetTypeWeights has no weight for the dataset type 'classification', which has rows. Give every type with rows a weight, or none.",
             Fails<ArgumentException>(data, options).Message);
-        using var mixed = data.Fit(options with { BatchComposition = BatchComposition.Mixed, Epochs = 1 });   // weights do not count there
     }
 
     [TestMethod]
