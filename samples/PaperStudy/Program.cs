@@ -8,7 +8,16 @@ return StudyArguments.Run(args, arguments =>
         e.Cancel = true;   // training ends with a checkpoint
         stop.Cancel();
     };
-    var complete = new StudyRun(arguments).Run(stop.Token);
+    bool complete;
+    try
+    {
+        complete = new StudyRun(arguments, stop.Token).Run(stop.Token);
+    }
+    catch (OperationCanceledException)
+    {
+        Console.WriteLine("Stopped.");
+        return;
+    }
     Console.WriteLine(complete ? "The study is complete." : "The study is not complete; the same command goes on where it stopped.");
     Console.WriteLine($"Report: {Path.GetFullPath(Path.Combine(arguments.Output, "report.html"))}");
 });

@@ -73,6 +73,8 @@ public sealed class PaperStudySampleTests
     [DataRow("\"stepz\": 30", "stepz", DisplayName = "a setting that does not exist")]
     [DataRow("\"steps\": \"many\"", "steps", DisplayName = "a setting of the wrong type")]
     [DataRow("\"architecture\": \"Huge\"", "Tiny", DisplayName = "an unknown architecture, with those that exist")]
+    [DataRow("\"batchSize\": 0", "BatchSize", DisplayName = "a setting out of range")]
+    [DataRow("\"steps\": null", "steps", DisplayName = "a setting of null")]
     public void Main_WrongTrainingSetting_NamesIt(string setting, string named)
     {
         var config = Changed(json => json["training"] = JsonNode.Parse($"{{ {setting} }}"));
@@ -91,6 +93,84 @@ public sealed class PaperStudySampleTests
         });
         var message = Failure("--config", config, "--out", Folder());
         foreach (var part in new[] { "4 fault(s)", "'SigLIP'", "gives 2 of folder", "'nobody'", "\"drawn\": {}" }) Assert.Contains(part, message);
+    }
+
+    [TestMethod]
+    public void Main_NamesThatNothingHas_AreFaults()
+    {
+        var config = Changed(json =>
+        {
+            json["seeds"] = new JsonArray(1, 2);
+            json["models"] = new JsonArray(
+                new JsonObject { ["name"] = "a", ["prefix"] = "Caption" },
+                new JsonObject { ["name"] = "b", ["prefix"] = "auto", ["seeds"] = new JsonArray(2, 3), ["losses"] = new JsonArray("CLIP") },
+                new JsonObject { ["name"] = "c", ["data"] = "labels", ["prefix"] = "caption" });
+            json["comparisons"] = new JsonArray(new JsonObject { ["model"] = "b", ["prefix"] = "auto (DistanceRato)", ["against"] = new JsonArray("a") });
+            json["losses"] = new JsonArray("UniCL");
+            json["sources"]![1]!["type"] = "none";
+        });
+        var message = Failure("--config", config, "--out", Folder());
+        foreach (var part in new[] { "6 fault(s)", "'Caption'", "'caption'", "seeds 3", "loss CLIP", "'auto (DistanceRato)'", "type 'none'" })
+            Assert.Contains(part, message);
+    }
+
+    [TestMethod]
+    public void Main_ModelIsRenamed_KeepsItsResult()
+    {
+        var output = Folder();
+        void Named(JsonObject json, string name)
+        {
+            (json["losses"], json["seeds"]) = (new JsonArray("CLIP"), new JsonArray(1));
+            json["models"] = new JsonArray(new JsonObject { ["name"] = name, ["training"] = new JsonObject { ["steps"] = 10 } });
+        }
+        Assert.AreEqual(0, Run("--config", Changed(json => Named(json, "with prefixes")), "--out", output));
+        Assert.AreEqual(0, Run("--config", Changed(json => Named(json, "With: prefixes")), "--out", output));
+        Assert.HasCount(1, Directory.GetFiles(Path.Combine(output, "cells"), "*.json"));
+        Assert.StartsWith("With: prefixes,", File.ReadAllLines(Path.Combine(output, "results.csv"))[1]);
+    }
+
+    [TestMethod]
+    public void Main_ModelDiverges_TrainsTheOthersAndSaysSo()
+    {
+        var output = Folder();
+        var config = Changed(json =>
+        {
+            (json["losses"], json["seeds"]) = (new JsonArray("CLIP"), new JsonArray(1));
+            json["training"]!["steps"] = 10;
+            json["models"] = new JsonArray(
+                new JsonObject { ["name"] = "wild", ["training"] = new JsonObject { ["learningRate"] = 1e30, ["warmupSteps"] = 0 } },
+                new JsonObject { ["name"] = "tame" });
+        });
+        Assert.Contains("wild, CLIP, seed 1", Failure("--config", config, "--out", output));
+        Assert.StartsWith("tame.", Path.GetFileName(Directory.GetFiles(Path.Combine(output, "cells"), "*.json").Single()));
+    }
+
+    [TestMethod]
+    public void Main_OutputInTheDataFolder_GoesOn()
+    {
+        var data = Directory.CreateDirectory(Path.Combine(Folder(), "mine")).FullName;
+        foreach (var image in Directory.GetFiles(Tiny.Data.Folder, "*.png", SearchOption.AllDirectories).Take(24))
+            File.Copy(image, Path.Combine(data, Path.GetRelativePath(Tiny.Data.Folder, image).Replace(Path.DirectorySeparatorChar, '_')));
+        File.WriteAllLines(Path.Combine(data, "captions.tsv"),
+            [.. Directory.GetFiles(data, "*.png").Select(image => $"{Path.GetFileName(image)}\ta picture of {Path.GetFileNameWithoutExtension(image)}").Prepend("image\tcaption")]);
+        var config = Changed(json =>
+        {
+            json["data"] = data;
+            (json["losses"], json["seeds"]) = (new JsonArray("CLIP"), new JsonArray(1));
+            json["sources"]![0] = new JsonObject { ["type"] = "caption", ["table"] = "captions.tsv" };
+            json["models"] = new JsonArray(new JsonObject { ["name"] = "one", ["data"] = "captions" });
+            (json["training"]!["steps"], json["training"]!["batchSize"]) = (5, 8);
+        });
+        var output = Path.Combine(data, "out");
+        Assert.AreEqual(0, Run("--config", config, "--out", output));
+        Assert.AreEqual(0, Run("--config", config, "--out", output));
+        Assert.HasCount(1, Directory.GetFiles(Path.Combine(output, "cells"), "*.json"));
+
+        // An edit of the same length is other data.
+        var table = Path.Combine(data, "captions.tsv");
+        File.WriteAllText(table, File.ReadAllText(table).Replace("picture", "drawing", StringComparison.Ordinal));
+        Assert.AreEqual(0, Run("--config", config, "--out", output));
+        Assert.HasCount(2, Directory.GetFiles(Path.Combine(output, "cells"), "*.json"));
     }
 
     [TestMethod]

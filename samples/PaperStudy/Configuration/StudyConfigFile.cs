@@ -11,6 +11,7 @@ internal static class StudyConfigFile
     {
         ReadCommentHandling = JsonCommentHandling.Skip,
         AllowTrailingCommas = true,
+        RespectNullableAnnotations = true,
         // A misspelled setting must not be silently ignored.
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
         Converters = { new JsonStringEnumConverter(allowIntegerValues: false) },
@@ -54,6 +55,8 @@ internal static class StudyConfigFile
     /// <summary>A part of a configuration as text, the same for equal parts.</summary>
     public static string Write<T>(T part) => JsonSerializer.Serialize(part, Options);
 
+    private static bool IsBlend(string prefix) => prefix.Contains(" + ", StringComparison.Ordinal) || prefix.Contains(" - ", StringComparison.Ordinal);
+
     private static IEnumerable<string> Faults(StudyConfig config)
     {
         if (config.Seeds.Count == 0) yield return "seeds is empty; give at least one number, and three or more where intervals are wanted.";
@@ -64,6 +67,17 @@ internal static class StudyConfigFile
         if (config.ValidationShare is not (>= 0 and <= 0.9)) yield return FormattableString.Invariant($"validationShare is {config.ValidationShare}; it must be 0 to 0.9.");
         foreach (var loss in config.Losses.Concat(config.Models.SelectMany(m => m.Losses ?? [])).Distinct().Where(l => l is not ("CLIP" or "UniCL")))
             yield return $"losses holds '{loss}'; use \"CLIP\", \"UniCL\" or both.";
+        if (config.Losses.Count == 0) yield return "losses is empty; use \"CLIP\", \"UniCL\" or both.";
+        if (config.Losses.Distinct().Count() < config.Losses.Count) yield return "losses names a loss twice.";
+        foreach (var model in config.Models)
+        {
+            if (model.Losses?.Except(config.Losses).ToArray() is { Length: > 0 } losses)
+                yield return $"Model '{model.Name}' names the loss {string.Join(", ", losses)}, which the study's losses do not have; add it there.";
+            if (model.Seeds?.Except(config.Seeds).ToArray() is { Length: > 0 } seeds)
+                yield return FormattableString.Invariant($"Model '{model.Name}' names the seeds {string.Join(", ", seeds)}, which the study's seeds do not have; add them there.");
+        }
+        foreach (var type in config.Sources.Select(s => s.Type).Distinct().Where(t => t is "" or "none" or "auto" or "both" or "captions" or "labels"))
+            yield return $"A source has the type '{type}', which means something else here; take another name.";
         foreach (var twice in config.Models.GroupBy(m => m.Name, StringComparer.OrdinalIgnoreCase).Where(g => g.Count() > 1))
             yield return $"Two models are named '{twice.Key}'.";
         foreach (var twice in config.Tests.GroupBy(t => t.Name).Where(g => g.Count() > 1)) yield return $"Two test sets are named '{twice.Key}'.";
@@ -97,5 +111,14 @@ internal static class StudyConfigFile
         var data = config.Sources.Select(s => s.Type).Concat(["both", "captions", "labels"]).ToHashSet(StringComparer.Ordinal);
         foreach (var model in config.Models.Where(m => !data.Contains(m.Data)))
             yield return $"data of model '{model.Name}' is '{model.Data}'; use one of {string.Join(", ", data.Order(StringComparer.Ordinal))}.";
+        var prefixes = config.Models.Select(m => (m.Name, m.Prefix)).Concat(config.Comparisons.Select(c => (Name: c.Model, c.Prefix)));
+        foreach (var (name, prefix) in prefixes.Distinct())
+        {
+            if (prefix is null || config.Models.FirstOrDefault(m => m.Name == name) is not { } model) continue;
+            string[] known = [.. config.Sources.Where(s => s.IsPartOf(model.Data)).Select(s => s.Type).Distinct(), "none", "auto"];
+            // Of blends, which are sums, only the run knows which there are.
+            if (!known.Contains(StudyCell.PrefixNamed(prefix) == StudyScores.AutoPrefix ? "auto" : prefix) && !IsBlend(prefix))
+                yield return $"prefix of model '{name}' is '{prefix}'; use one of {string.Join(", ", known)}, or a blend such as \"0.5 caption + 0.5 classification\".";
+        }
     }
 }

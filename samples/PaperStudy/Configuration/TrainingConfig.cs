@@ -84,7 +84,7 @@ internal sealed record TrainingConfig
     /// <param name="seed">Seed of the run.</param>
     public PrefixClipOptions ToOptions(IReadOnlyList<DatasetType> types, long rows, string loss, int seed)
     {
-        var stepsPerEpoch = Math.Max(1, rows / BatchSize);
+        var stepsPerEpoch = Math.Max(1, rows / Math.Max(1, BatchSize));   // a batch of 0 is the options' to refuse
         var options = new PrefixClipOptions
         {
             Architecture = Towers(),

@@ -8,10 +8,11 @@ namespace PaperStudy;
 /// <param name="Steps">Optimiser steps.</param>
 /// <param name="Rows">Training rows.</param>
 /// <param name="Parameters">Trained numbers.</param>
-/// <param name="Seconds">Time for training and scoring.</param>
+/// <param name="Seconds">Time for training and scoring; null if it was not done in one go.</param>
 /// <param name="Scores">Accuracies by test set, split and test-time prefix.</param>
 /// <param name="Choices">What each criterion without labels chose; empty for models without prefixes.</param>
 /// <param name="Curve">Training loss, thinned to a few hundred steps, each the mean over the steps since the one before.</param>
+/// <param name="Version">Version of the package that trained it, or null.</param>
 internal sealed record CellResult(
     string Model,
     string Loss,
@@ -20,10 +21,11 @@ internal sealed record CellResult(
     int Steps,
     long Rows,
     long Parameters,
-    double Seconds,
+    double? Seconds,
     IReadOnlyList<PrefixScores> Scores,
     IReadOnlyList<PrefixChoice> Choices,
-    IReadOnlyList<CurvePoint> Curve);
+    IReadOnlyList<CurvePoint> Curve,
+    string? Version = null);
 
 /// <summary>Accuracies, 0 to 1, on one split of one test set with one test-time prefix.</summary>
 /// <param name="TestSet">Name of the test set.</param>

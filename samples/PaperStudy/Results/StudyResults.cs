@@ -42,7 +42,7 @@ internal enum TestRole
 /// <param name="Splits">Images and classes of each split that it has.</param>
 internal sealed record TestSetInfo(string Name, string Description, TestRole Role, int Distance, IReadOnlyList<SplitInfo> Splits);
 
-/// <summary>One split of a test set. Classes are divided between the splits, so that nothing is chosen on tested classes.</summary>
+/// <summary>One split of a test set. Classes, or images, are divided between the splits, so that nothing is chosen on what is tested.</summary>
 /// <param name="Split">"validation", on which choices are made, or "test".</param>
 /// <param name="Images">Number of images.</param>
 /// <param name="Classes">Number of classes to choose from; guessing gives 1 / classes.</param>
@@ -52,7 +52,8 @@ internal sealed record SplitInfo(string Split, int Images, int Classes);
 /// <param name="Name">Such as "both, prefixes".</param>
 /// <param name="Description">One sentence.</param>
 /// <param name="ReportedPrefix">The test-time prefix of the main table, such as "caption" or "none".</param>
-internal sealed record ModelInfo(string Name, string Description, string ReportedPrefix);
+/// <param name="CaptionPrefix">The type of its captions, or of the first of several; null without captions.</param>
+internal sealed record ModelInfo(string Name, string Description, string ReportedPrefix, string? CaptionPrefix = null);
 
 /// <summary>A paired difference by seed: one model and prefix against others, and against the better one of these.</summary>
 /// <param name="Model">Name of the model.</param>

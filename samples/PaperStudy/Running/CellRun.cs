@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Reflection;
 using Microsoft.ML;
 using Microsoft.ML.PrefixConditioning;
 using Samples;
@@ -15,6 +16,9 @@ internal sealed class CellRun(MLContext mlContext, StudyData data, CellStore sto
     private const int CurvePoints = 200;
     private const string Embedding = "ImageEmbedding";
 
+    // Without the commit that a build adds after a plus sign.
+    private static readonly string? Version = typeof(PrefixClipTransformer).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0];
+
     /// <summary>Runs a cell. A model that was kept is not trained again.</summary>
     /// <param name="cell">What to train.</param>
     /// <param name="progress">Shows the training.</param>
@@ -23,6 +27,8 @@ internal sealed class CellRun(MLContext mlContext, StudyData data, CellStore sto
     public CellResult Run(StudyCell cell, IProgress<TrainingProgress> progress, CancellationToken cancellation)
     {
         var watch = Stopwatch.StartNew();
+        // The time of a model that was kept, or goes on from a checkpoint, would be that of its last part.
+        var isWhole = !File.Exists(store.ModelPath(cell)) && !Directory.Exists(store.CheckpointFolder(cell));
         var (rows, count, types) = data.Training(cell.Model);
         using var model = Kept(cell) ?? Trained();
         var (scores, choices) = (new List<PrefixScores>(), new List<PrefixChoice>());
@@ -32,7 +38,7 @@ internal sealed class CellRun(MLContext mlContext, StudyData data, CellStore sto
             Score(cell, model, test, scores, choices);
         }
         return new CellResult(cell.Model.Name, cell.Loss, cell.Seed, cell.Key, model.History.Steps.Count, count, model.ParameterCount,
-            Math.Round(watch.Elapsed.TotalSeconds, 1), scores, choices, Curve(model.History.Steps));
+            isWhole ? Math.Round(watch.Elapsed.TotalSeconds, 1) : null, scores, choices, Curve(model.History.Steps), Version);
 
         PrefixClipTransformer Trained()
         {

@@ -8,6 +8,9 @@ internal sealed class CellStore(string folder)
 {
     private const int WaitMilliseconds = 200;
 
+    // What IOException.HResult holds where a file is locked: an HRESULT on Windows, EWOULDBLOCK elsewhere.
+    private const int SharingViolation = unchecked((int)0x80070020), TryAgainLinux = 11, TryAgainMac = 35;
+
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
     private string Cells { get; } = Directory.CreateDirectory(Path.Combine(folder, "cells")).FullName;
@@ -20,7 +23,8 @@ internal sealed class CellStore(string folder)
         try
         {
             var result = JsonSerializer.Deserialize<CellResult>(File.ReadAllText(path), Json);
-            return result?.Key == cell.Key ? result with { Loss = cell.Loss } : null;
+            // The key does not hold names: a model may have another one now.
+            return result?.Key == cell.Key ? result with { Model = cell.Model.Name, Loss = cell.Loss } : null;
         }
         catch (JsonException e)
         {
@@ -37,31 +41,34 @@ internal sealed class CellStore(string folder)
     }
 
     /// <summary>Takes a cell for this process, or returns null where another process has it. Ends with the process.</summary>
-    public IDisposable? Claim(StudyCell cell)
+    public IDisposable? Claim(StudyCell cell) => TryLock(Path.Combine(Cells, cell.FileName + ".lock"), FileOptions.DeleteOnClose);
+
+    /// <summary>Waits until no other process does the same in this folder, and keeps others waiting until it is disposed.</summary>
+    /// <param name="lockName">Name of the lock.</param>
+    /// <param name="what">What it is for, such as "prepares data".</param>
+    /// <param name="cancellation">Ends the waiting.</param>
+    /// <exception cref="OperationCanceledException">It was ended.</exception>
+    public IDisposable Alone(string lockName, string what, CancellationToken cancellation = default)
     {
-        try
+        for (var said = false; ; said = true)
         {
-            return new FileStream(Path.Combine(Cells, cell.FileName + ".lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
-        }
-        catch (IOException)
-        {
-            return null;   // another process holds it
+            if (TryLock(Path.Combine(folder, lockName + ".lock"), FileOptions.None) is { } held) return held;
+            if (!said) Console.WriteLine($"Another process {what} in '{folder}'; waiting for it ...");
+            cancellation.WaitHandle.WaitOne(WaitMilliseconds);
+            cancellation.ThrowIfCancellationRequested();
         }
     }
 
-    /// <summary>Waits until no other process prepares data in this folder, and keeps others waiting until it is disposed.</summary>
-    public IDisposable Prepare()
+    // Null only where another process holds the file: a full disk or a name that is too long is an error.
+    private static FileStream? TryLock(string path, FileOptions options)
     {
-        while (true)
+        try
         {
-            try
-            {
-                return new FileStream(Path.Combine(folder, "preparing.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-            }
-            catch (IOException e) when (e is not (DirectoryNotFoundException or FileNotFoundException or PathTooLongException))
-            {
-                Thread.Sleep(WaitMilliseconds);
-            }
+            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, options);
+        }
+        catch (IOException e) when (e.HResult is SharingViolation or TryAgainLinux or TryAgainMac)
+        {
+            return null;
         }
     }
 

@@ -39,9 +39,19 @@ internal sealed record StudyCell(ModelConfig Model, TrainingConfig Training, str
     }
 
     /// <summary>The test-time prefix of the main table.</summary>
-    public static string ReportedPrefix(StudyConfig config, ModelConfig model) => model.Prefix
-        ?? (!TrainingConfig.Of(config, model).IsConditioned ? "none"
-            : config.Sources.FirstOrDefault(s => s.HasCaptions && model.Data is "both" or "captions")?.Type ?? config.Sources[0].Type);
+    public static string ReportedPrefix(StudyConfig config, ModelConfig model)
+    {
+        if (model.Prefix is { } prefix) return PrefixNamed(prefix);
+        if (!TrainingConfig.Of(config, model).IsConditioned) return StudyScores.NoPrefix;
+        return CaptionPrefix(config, model) ?? config.Sources.First(s => s.IsPartOf(model.Data)).Type;
+    }
+
+    /// <summary>The type of the first captions that a model trains on, or null.</summary>
+    public static string? CaptionPrefix(StudyConfig config, ModelConfig model) =>
+        config.Sources.FirstOrDefault(s => s.HasCaptions && s.IsPartOf(model.Data))?.Type;
+
+    /// <summary>A prefix as results name it: "auto" is what the package's default criterion chose.</summary>
+    public static string PrefixNamed(string prefix) => prefix == "auto" ? StudyScores.AutoPrefix : prefix;
 
     private static string Slug(string name) =>
         string.Join('-', new string([.. name.ToLowerInvariant().Select(c => char.IsAsciiLetterOrDigit(c) ? c : ' ')]).Split(' ', StringSplitOptions.RemoveEmptyEntries));

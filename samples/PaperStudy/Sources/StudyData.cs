@@ -46,7 +46,8 @@ internal sealed class StudyData
         if (config.Drawn is { } sizes)
         {
             var bar = new ProgressBar("Drawing pictures");
-            drawn = DrawnDataset.Write(made, sizes.Seed,
+            // A folder for each set of numbers: another study in the same place may still read its own.
+            drawn = DrawnDataset.Write(Path.Combine(made, "drawn-" + Short(sizes.ToString())), sizes.Seed,
                 new DrawnDatasetSizes(sizes.LabelledPerClass, sizes.Captioned, sizes.TestPerClass, sizes.UnseenPerClass), share => bar.Show(share));
         }
         return new StudyData(mlContext, config, folder, made, drawn);
@@ -63,8 +64,9 @@ internal sealed class StudyData
         return (_mlContext.Data.UnifyDatasets([.. sources.Select(s => _sources[s].Rows)]), sources.Sum(s => _sources[s].Count), [.. types]);
     }
 
-    /// <summary>A hash over names and sizes of all files that are read, and the drawn pictures' sizes and seed.</summary>
-    public string Fingerprint()
+    /// <summary>A hash over the tables and IDX files, the names and sizes of all other files that are read, and the drawn pictures' numbers and version.</summary>
+    /// <param name="output">Where the study writes: what lies there is no data.</param>
+    public string Fingerprint(string output)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var paths = _config.Sources.SelectMany(s => new[] { s.Folder, s.Table, s.Table is null ? null : Images(s), s.IdxImages, s.IdxLabels })
@@ -72,8 +74,14 @@ internal sealed class StudyData
         foreach (var path in paths.OfType<string>().Distinct())
         {
             var full = Place(path);
-            IEnumerable<FileInfo> files = File.Exists(full) ? [new FileInfo(full)]
-                : new DirectoryInfo(full).EnumerateFiles("*", SearchOption.AllDirectories).OrderBy(f => f.FullName, StringComparer.Ordinal);
+            if (File.Exists(full))
+            {
+                hash.AppendData(HashOf(full));
+                continue;
+            }
+            var written = Path.GetFullPath(output) + Path.DirectorySeparatorChar;
+            var files = new DirectoryInfo(full).EnumerateFiles("*", SearchOption.AllDirectories)
+                .Where(f => !f.FullName.StartsWith(written, StringComparison.Ordinal)).OrderBy(f => f.FullName, StringComparer.Ordinal);
             foreach (var file in files)
             {
                 hash.AppendData(Encoding.UTF8.GetBytes(Path.GetRelativePath(full, file.FullName)));
@@ -82,7 +90,7 @@ internal sealed class StudyData
                 hash.AppendData(length);
             }
         }
-        hash.AppendData(Encoding.UTF8.GetBytes(_config.Drawn?.ToString() ?? ""));
+        if (_config.Drawn is { } drawn) hash.AppendData(Encoding.UTF8.GetBytes($"{DrawnDataset.Version} {drawn}"));
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
@@ -106,8 +114,8 @@ internal sealed class StudyData
 
     private string Unpacked(string images, string labels, IReadOnlyList<string> classNames, int? perClass)
     {
-        var what = $"{Place(images)}\n{Place(labels)}\n{string.Join('\n', classNames)}\n{perClass}";
-        var folder = Path.Combine(_made, "idx-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(what)))[..12]);
+        var what = string.Join('\n', [.. new[] { images, labels }.Select(path => Convert.ToHexStringLower(HashOf(Place(path)))), .. classNames, $"{perClass}"]);
+        var folder = Path.Combine(_made, "idx-" + Short(what));
         Directory.CreateDirectory(_made);
         IdxImages.Write(Place(images), Place(labels), classNames, perClass, folder);
         return folder;
@@ -136,6 +144,14 @@ internal sealed class StudyData
 
     private bool IsValidation(string name) =>
         BinaryPrimitives.ReadUInt32LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes(name))) < _config.ValidationShare * uint.MaxValue;
+
+    private static byte[] HashOf(string path)
+    {
+        using var file = File.OpenRead(path);
+        return SHA256.HashData(file);
+    }
+
+    private static string Short(string what) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(what)))[..12];
 
     private static string Images(SourceConfig source) => source.Images ?? Path.GetDirectoryName(source.Table!) ?? "";
 

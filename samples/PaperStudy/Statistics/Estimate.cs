@@ -14,8 +14,8 @@ internal sealed record Estimate(double Mean, double? Half, int Count)
     /// <summary>From this many values on, an interval without zero counts as a difference.</summary>
     public const int FewestForClaim = 3;
 
-    // Below any difference that one image can make: rounding in sums is no difference.
-    private const double Rounding = 1e-12;
+    /// <summary>Below any difference that one image can make: rounding in sums is no difference.</summary>
+    public const double Rounding = 1e-12;
 
     /// <summary>Lower end of the interval, or null.</summary>
     public double? Low => Mean - Half;

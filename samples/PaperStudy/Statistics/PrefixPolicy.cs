@@ -1,11 +1,14 @@
 namespace PaperStudy;
 
 /// <summary>A way to choose the test-time prefix without labels, and how well it does on each test set and seed.</summary>
-/// <param name="Name">Such as "Confidence", or "always caption".</param>
+/// <param name="Choice">A criterion, or the prefix that is always taken.</param>
 /// <param name="IsFixed">Whether it is always the same prefix, and not a criterion's choice.</param>
 /// <param name="Outcomes">One per test set and seed.</param>
-internal sealed record PrefixPolicy(string Name, bool IsFixed, IReadOnlyList<PolicyOutcome> Outcomes)
+internal sealed record PrefixPolicy(string Choice, bool IsFixed, IReadOnlyList<PolicyOutcome> Outcomes)
 {
+    /// <summary>Such as "Consistency", or "always caption".</summary>
+    public string Name => IsFixed ? $"always {Choice}" : Choice;
+
     /// <summary>The criteria of a model, then each of its prefixes as a fixed policy; none for a model with fewer than two types.</summary>
     public static IReadOnlyList<PrefixPolicy> All(StudyScores scores, string loss, ModelInfo model)
     {
@@ -19,7 +22,7 @@ internal sealed record PrefixPolicy(string Name, bool IsFixed, IReadOnlyList<Pol
         [
             .. found.Where(policy => !policy.Key.IsFixed).Select(policy => new PrefixPolicy(policy.Key.Name, false, [.. policy])),
             .. scores.Prefixes(loss, model.Name).Select(prefix => prefix.Prefix).Where(prefix => found.Contains((prefix, true)))
-                .Select(prefix => new PrefixPolicy($"always {prefix}", true, [.. found[(prefix, true)]])),
+                .Select(prefix => new PrefixPolicy(prefix, true, [.. found[(prefix, true)]])),
         ];
     }
 

@@ -11,13 +11,16 @@ internal sealed class StudyScores
     /// <summary>Name of what the package's default criterion chose for each test set without labels.</summary>
     public static readonly string AutoPrefix = PrefixSelection.Auto.ToString();
 
+    /// <summary>Name of the package's default criterion.</summary>
+    public static readonly string AutoCriterion = $"{PrefixSelection.Auto.Criterion}";
+
     private readonly Dictionary<ScoreKey, SortedDictionary<int, PrefixScores>> _scores = [];
 
     public StudyScores(StudyResults results)
     {
         Results = results;
         foreach (var cell in results.Cells)
-            foreach (var score in cell.Scores.Concat(Auto(cell)))
+            foreach (var score in AllOf(cell))
             {
                 var key = new ScoreKey(cell.Loss, cell.Model, score.Prefix, score.TestSet, score.Split);
                 if (!_scores.TryGetValue(key, out var bySeed)) _scores.Add(key, bySeed = []);
@@ -38,19 +41,16 @@ internal sealed class StudyScores
 
     /// <summary>The test-time prefixes of a model: single ones, then none, then blends, then what was chosen without labels.</summary>
     public IReadOnlyList<(string Prefix, bool IsBlend)> Prefixes(string loss, string model) =>
-        [.. Cells(loss, model).SelectMany(cell => cell.Scores.Concat(Auto(cell))).Select(score => (score.Prefix, score.IsBlend)).Distinct()
+        [.. Cells(loss, model).SelectMany(AllOf).Select(score => (score.Prefix, score.IsBlend)).Distinct()
             .OrderBy(prefix => prefix.Prefix == AutoPrefix ? 3 : prefix.IsBlend ? 2 : prefix.Prefix == NoPrefix ? 1 : 0)];
 
     /// <summary>The test-time prefixes that are one dataset type each.</summary>
     public IReadOnlyList<string> Types(string loss, string model) =>
         [.. Prefixes(loss, model).Where(prefix => !prefix.IsBlend && prefix.Prefix != NoPrefix).Select(prefix => prefix.Prefix)];
 
-    /// <summary>The prefix of the captions: "caption" where it has that, else the main table's; null if that is no type.</summary>
-    public string? CaptionPrefix(string loss, ModelInfo model)
-    {
-        var types = Types(loss, model.Name);
-        return types.Contains("caption") ? "caption" : types.FirstOrDefault(type => type == model.ReportedPrefix);
-    }
+    /// <summary>The prefix of the captions, else the main table's; null where that was not scored as a type's prefix.</summary>
+    public string? CaptionPrefix(string loss, ModelInfo model) =>
+        Types(loss, model.Name).FirstOrDefault(type => type == (model.CaptionPrefix ?? model.ReportedPrefix));
 
     /// <summary>The values of a column by seed; only of seeds that have a value for each of its test sets.</summary>
     /// <param name="loss">"CLIP" or "UniCL".</param>
@@ -74,10 +74,11 @@ internal sealed class StudyScores
         return values;
     }
 
-    private static IEnumerable<PrefixScores> Auto(CellResult cell) =>
+    // What was chosen without labels is scored as one more prefix.
+    private static IEnumerable<PrefixScores> AllOf(CellResult cell) => cell.Scores.Concat(
         from choice in cell.Choices
-        where choice.Criterion == PrefixSelection.Auto.Criterion.ToString()
-        select new PrefixScores(choice.TestSet, choice.Split, AutoPrefix, IsBlend: true, choice.Top1, choice.Top5, double.NaN, double.NaN);
+        where choice.Criterion == AutoCriterion
+        select new PrefixScores(choice.TestSet, choice.Split, AutoPrefix, IsBlend: true, choice.Top1, choice.Top5, double.NaN, double.NaN));
 
     private readonly record struct ScoreKey(string Loss, string Model, string Prefix, string TestSet, string Split);
 }

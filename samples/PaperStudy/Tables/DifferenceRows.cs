@@ -26,13 +26,13 @@ internal sealed record DifferenceRows(
             "Top-1 accuracy, points of percent, differences by seed. "
             + $"{Figures.SeedNote(most, "in brackets the interval of the mean difference")} "
             + Figures.MarkNote
-            + (Comparison.Against.Count > 1 ? " The last row is against the one with the highest mean in each column." : ""),
+            + (Comparison.Against.Count > 1 ? " The last row is against the one with the highest mean in each column; chance favours that one, so that the row has no ▼." : ""),
             [new("minus", IsNumber: false), new("seeds"), .. Columns.Select(column => new TableColumn(column.Name, column.Description))],
             [.. Rows.Select(row => (IReadOnlyList<TableCell>)
             [
                 new(row.Name),
                 new(row.Seeds.ToString(CultureInfo.InvariantCulture)),
-                .. row.Differences.Select(difference => Figures.Points(difference, row.Seeds)),
+                .. row.Differences.Select(difference => Figures.Points(difference, row.Seeds, row.IsAgainstBetter)),
             ])],
             []);
     }
@@ -55,7 +55,7 @@ internal sealed record DifferenceRows(
         if (rows.Count > 1)
         {
             var better = own.Select((values, column) => Paired.AgainstBetter(values, [.. others.Select(o => o[column])])?.Difference);
-            rows.Add(new DifferenceRow(rows.Count == 2 ? "the better of the two" : $"the best of the {rows.Count}", [.. better]));
+            rows.Add(new DifferenceRow(rows.Count == 2 ? "the better of the two" : $"the best of the {rows.Count}", [.. better], IsAgainstBetter: true));
         }
         return new DifferenceRows(loss, comparison, columns, rows);
     }
@@ -64,7 +64,8 @@ internal sealed record DifferenceRows(
 /// <summary>The differences against one other model, or against the better of several.</summary>
 /// <param name="Name">Which.</param>
 /// <param name="Differences">One per column, 0 to 1; null where no seed has both.</param>
-internal sealed record DifferenceRow(string Name, IReadOnlyList<Estimate?> Differences)
+/// <param name="IsAgainstBetter">Whether the other is, per column, the one with the highest mean.</param>
+internal sealed record DifferenceRow(string Name, IReadOnlyList<Estimate?> Differences, bool IsAgainstBetter = false)
 {
     /// <summary>The most seeds that a difference has.</summary>
     public int Seeds { get; } = Differences.Select(difference => difference?.Count ?? 0).DefaultIfEmpty().Max();

@@ -21,10 +21,11 @@ internal static class Figures
     /// <summary>A difference with its interval, such as "+1.2" and "(0.3 to 2.1)"; marked where the interval excludes zero.</summary>
     /// <param name="difference">0 to 1; null where no seed has both.</param>
     /// <param name="seeds">The row's number of seeds; the cell names its own if it has another.</param>
-    public static TableCell Points(Estimate? difference, int seeds)
+    /// <param name="isAgainstBetter">Whether the other was chosen by the same figures: then nothing is marked as worse.</param>
+    public static TableCell Points(Estimate? difference, int seeds, bool isAgainstBetter = false)
     {
         if (difference is null) return TableCell.Empty;
-        var mark = !difference.ExcludesZero ? CellMark.None : difference.Mean > 0 ? CellMark.Better : CellMark.Worse;
+        var mark = !difference.ExcludesZero ? CellMark.None : difference.Mean > 0 ? CellMark.Better : isAgainstBetter ? CellMark.None : CellMark.Worse;
         return new TableCell(Signed(difference.Mean), Detail(Interval(difference), difference.Count, seeds), mark);
     }
 
@@ -55,7 +56,7 @@ internal static class Figures
     {
         0 => "Nothing is measured yet.",
         1 => "One seed only: there is no interval, and differences may be chance.",
-        _ => $"Means over seeds; {interval} (95 %, Student's t, degrees of freedom: seeds - 1).",
+        _ => $"Means over seeds; {interval} (95 %, Student's t, degrees of freedom: seeds - 1), which is the chance of training and not that of the test images.",
     };
 
     private static string Detail(string interval, int own, int ofRow) =>

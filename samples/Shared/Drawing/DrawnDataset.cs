@@ -10,8 +10,9 @@ namespace Samples;
 /// </remarks>
 internal static class DrawnDataset
 {
-    // Change it with anything that changes a picture, so that older folders are drawn again.
-    private const int Version = 7;
+    /// <summary>Changed with anything that changes a picture, so that older folders are drawn again.</summary>
+    public const int Version = 7;
+
     private const string StampName = "drawn.txt";
 
     private static readonly string[] Folders = ["classification", "captions", "test"];
@@ -30,9 +31,11 @@ internal static class DrawnDataset
         var stamp = Path.Combine(folder, StampName);
         if (File.Exists(stamp) && File.ReadAllText(stamp) == complete) return paths;
 
-        Clear(folder, stamp);
         // An interrupted drawing leaves this stamp, and is drawn again.
-        File.WriteAllText(stamp, "Being drawn; incomplete");
+        const string Incomplete = "Being drawn; incomplete";
+        if (File.Exists(stamp)) File.WriteAllText(stamp, Incomplete);
+        Clear(folder, stamp);
+        File.WriteAllText(stamp, Incomplete);
         Draw(paths, seed, sizes, progress);
         File.WriteAllText(stamp, complete);
         return paths;

@@ -36,7 +36,7 @@ internal static class InventedStudy
 
     /// <summary>A cell with given top-1 accuracies on the test split.</summary>
     public static CellResult Cell(string model, int seed, params IEnumerable<(string Set, string Prefix, double Top1)> scores) => new(
-        model, "CLIP", seed, "key", 10, 100, 1000, 1.5, [.. scores.Select(s => Score(s.Set, "test", s.Prefix, s.Top1))], [], []);
+        model, "CLIP", seed, $"{model}, CLIP, {seed}", 10, 100, 1000, 1.5, [.. scores.Select(s => Score(s.Set, "test", s.Prefix, s.Top1))], [], []);
 
     /// <summary>A choice on the test split.</summary>
     public static PrefixChoice Choice(string set, string criterion, string prefix, double top1) => new(set, "test", criterion, prefix, top1, top1);
@@ -71,7 +71,7 @@ internal static class InventedStudy
                 }
             }
         CurvePoint[] curve = [.. Enumerable.Range(1, 100).Select(i => new CurvePoint(20 * i, 4 / Math.Sqrt(i) + 0.2 * noise.NextDouble()))];
-        return new CellResult(model, loss, seed, "key", 2000, 12345, 1_000_000, 100 + seed, scores, choices, curve);
+        return new CellResult(model, loss, seed, $"{model}, {loss}, {seed}", 2000, 12345, 1_000_000, 100 + seed, scores, choices, curve);
     }
 
     private static PrefixScores Score(string set, string split, string prefix, double top1) =>

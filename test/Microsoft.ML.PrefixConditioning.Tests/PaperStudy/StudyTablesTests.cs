@@ -129,6 +129,53 @@ public sealed class StudyTablesTests
         Assert.AreEqual(expected, Claims.Of(new Estimate(mean, half, count)));
 
     [TestMethod]
+    public void Differences_AgainstTheBetter_AreNeverMarkedWorse()
+    {
+        // p is 10 points below a, which is the better of the two, with every seed.
+        var cells = Enumerable.Range(1, 3).SelectMany(seed => new[]
+        {
+            InventedStudy.Cell("p", seed, ("near", "caption", 0.4)), InventedStudy.Cell("a", seed, ("near", "none", 0.5)),
+            InventedStudy.Cell("b", seed, ("near", "none", 0.3)),
+        });
+        var scores = new StudyScores(Results([.. cells]));
+
+        var table = DifferenceRows.All(scores, "CLIP").Single().ToTable();
+
+        Assert.AreEqual(CellMark.Worse, table.Rows[0][2].Mark);
+        Assert.AreEqual(new TableCell("-10.0", "(-10.0 to -10.0)"), table.Rows[2][2]);
+        Assert.EndsWith("on the near mean not better: -10.0 (-10.0 to -10.0), 3 seeds.", Claims.OfComparisons(scores)[2]);
+    }
+
+    [TestMethod]
+    public void Accuracies_EqualButForRounding_AreBothTheBest()
+    {
+        var scores = new StudyScores(Results(
+            InventedStudy.Cell("a", 1, ("near", "none", 0.1 + 0.2)), InventedStudy.Cell("b", 1, ("near", "none", 0.3))));
+
+        var rows = AccuracyRows.ByModel(scores, "CLIP", score => score.Top1);
+
+        Assert.IsTrue(rows.Rows.Where(row => row.Estimates[0] is not null).All(row => rows.IsBest(row, 0)));
+    }
+
+    [TestMethod]
+    public void Progress_OneModelForTwoLosses_CountsOnce()
+    {
+        var cell = InventedStudy.Cell("a", 1, ("near", "none", 0.5));
+        var results = Results(cell, cell with { Loss = "UniCL" });
+
+        Assert.StartsWith("1 model trained", StudyProgress.Of(results));
+    }
+
+    [TestMethod]
+    public void CaptionPrefix_TypeOfTheCaptions_MayHaveAnyName()
+    {
+        var scores = new StudyScores(Results(InventedStudy.Cell("p", 1, ("near", "coco", 0.5), ("near", "classification", 0.4))));
+
+        Assert.AreEqual("coco", scores.CaptionPrefix("CLIP", new ModelInfo("p", "", "none", "coco")));
+        Assert.IsNull(scores.CaptionPrefix("CLIP", new ModelInfo("p", "", "none")));
+    }
+
+    [TestMethod]
     public void Claim_OneSeedOrNone_SaysSo()
     {
         Assert.AreEqual("no claim from 1 seed (3 are needed): +1.2", Claims.Of(new Estimate(0.012, null, 1)));
@@ -166,8 +213,9 @@ public sealed class StudyTablesTests
         Assert.AreEqual(
             "CLIP: \"p\", prefix chosen without labels by DistanceRatio: mean regret against the best single prefix, chosen with labels, 3.0 ± 0.0 points "
             + "(always the caption prefix: 5.0 ± 0.0); at most 1.0 points worse than the caption prefix on the mean of any test set; "
-            + "on 1 of 1 shifted test set better than the best single prefix; 2 test sets, 3 seeds.",
+            + "above the best single prefix on the mean of 1 of 1 shifted test set; 2 test sets, 3 seeds.",
             Claims.OfChoices(new StudyScores(Results(Chosen(1), Chosen(2), Chosen(3)))).Single());
+        Assert.EndsWith("2 test sets, 2 seeds, no claim (3 seeds are needed).", Claims.OfChoices(new StudyScores(Results(Chosen(1), Chosen(2)))).Single());
         Assert.IsEmpty(Claims.OfChoices(Scores()));
     }
 
