@@ -6,7 +6,7 @@ namespace PaperStudy;
 /// <summary>The finished cells of a study, one JSON file each. Several processes may work on one folder.</summary>
 internal sealed class CellStore(string folder)
 {
-    private const int WaitMilliseconds = 200;
+    private const int WaitMilliseconds = 200, WaitsBeforeWord = 10;
 
     // What IOException.HResult holds where a file is locked: an HRESULT on Windows, EWOULDBLOCK elsewhere.
     private const int SharingViolation = unchecked((int)0x80070020), TryAgainLinux = 11, TryAgainMac = 35;
@@ -50,10 +50,10 @@ internal sealed class CellStore(string folder)
     /// <exception cref="OperationCanceledException">It was ended.</exception>
     public IDisposable Alone(string lockName, string what, CancellationToken cancellation = default)
     {
-        for (var said = false; ; said = true)
+        for (var waits = 0; ; waits++)
         {
             if (TryLock(Path.Combine(folder, lockName + ".lock"), FileOptions.None) is { } held) return held;
-            if (!said) Console.WriteLine($"Another process {what} in '{folder}'; waiting for it ...");
+            if (waits == WaitsBeforeWord) Console.WriteLine($"Another process {what} in '{folder}'; waiting for it ...");
             cancellation.WaitHandle.WaitOne(WaitMilliseconds);
             cancellation.ThrowIfCancellationRequested();
         }

@@ -36,6 +36,7 @@ internal sealed class StudyRun
     public bool Run(CancellationToken cancellation)
     {
         var failed = new List<string>();
+        var elsewhere = new HashSet<string>();
         using var time = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         if (_arguments.Minutes is { } minutes) time.CancelAfter(TimeSpan.FromMinutes(minutes));
         Console.WriteLine($"{Trained.Count()} models to train, {Trained.Count(c => _store.Find(c) is not null)} of them done before; {_config.Tests.Count} test sets.");
@@ -47,8 +48,12 @@ internal sealed class StudyRun
                 time.Token.ThrowIfCancellationRequested();
                 if (_store.Find(cell) is not null) continue;
                 using var claim = _store.Claim(cell);
-                // Another process may have finished it since.
-                if (claim is null || _store.Find(cell) is not null) continue;
+                if (claim is null)
+                {
+                    elsewhere.Add(cell.Key);
+                    continue;
+                }
+                if (_store.Find(cell) is not null) continue;   // another process has finished it since
                 try
                 {
                     Train(cell, time.Token);
@@ -69,6 +74,8 @@ internal sealed class StudyRun
             Console.WriteLine(cancellation.IsCancellationRequested ? "Stopped." : "The time is up.");
         }
         var complete = Write();
+        elsewhere.ExceptWith(Finished().Select(r => r.Key));
+        if (elsewhere.Count > 0) Console.WriteLine($"Another process was training {elsewhere.Count} model(s) when their turn came here.");
         return failed.Count == 0 ? complete : throw new InvalidDataException(
             $"{failed.Count} model(s) could not be trained; mend their settings, and the same command trains them:{string.Concat(failed.Select(f => $"{Environment.NewLine}- {f}"))}");
     }
