@@ -50,7 +50,7 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
             ?? ClipModel.Create(settings.Shape, device, seed, _options.FastPaths);   // two towers and the prefixes
         try
         {
-            if (start is not null) options = StartingModel.Identify(options, model);
+            if (start is not null) options = start.Identify(options, model, settings);
             var history = ClipTrainer.Run(_host, model, tokenizer, rows, options, _seed);      // the only long step
             var summaries = TrainingSummaries.Of(model, rows, options);                        // where each type's images lie
             return new PrefixClipTransformer(_host, new TrainedModel(model, tokenizer, settings, history) { Summaries = summaries });

@@ -61,7 +61,10 @@ public static class PrefixEvaluationCatalog
         ArgumentNullException.ThrowIfNull(options);
         ArgumentOutOfRangeException.ThrowIfLessThan(topK, 1);
         options.Validate();
-        return PrefixEvaluation.Run(CatalogUtils.GetEnvironment(catalog), catalog, data, model, options, blends ?? [], topK);
+        PrefixSelection[] further = [.. blends ?? []];
+        if (Array.IndexOf(further, null) is >= 0 and var at)
+            throw new ArgumentException($"The blend at index {at} is null; pass selections of prefixes.", nameof(blends));
+        return PrefixEvaluation.Run(CatalogUtils.GetEnvironment(catalog), catalog, data, model, options, further, topK);
     }
 
     /// <summary>Scores a model's prefixes and their blends on images without labels: what <see cref="PrefixSelection.Auto"/> chooses

@@ -34,6 +34,32 @@ public sealed class CursorTests
     }
 
     [TestMethod]
+    public void Read_ImagesIntoOneVariable_DisposesTheOneBefore()
+    {
+        var images = Tiny.Data.Images.Take(3).Select(i => MLImage.CreateFromFile(i.Path)).ToArray();
+        var embedded = Tiny.Model.Transform(_mlContext.Data.LoadFromEnumerable(images.Select(image => new PixelsRow { Image = image })));
+        using var cursor = embedded.GetRowCursor([embedded.Schema["Image"], embedded.Schema["ImageEmbedding"]]);
+        var getter = cursor.GetGetter<MLImage>(embedded.Schema["Image"]);
+        MLImage value = null!;
+        Assert.IsTrue(cursor.MoveNext());
+        getter(ref value);
+        var first = value;
+        Assert.IsTrue(cursor.MoveNext());
+        getter(ref value);
+
+        Assert.ThrowsExactly<InvalidOperationException>(() => first.Pixels.Length);
+        Assert.AreEqual(images[1].Width, value.Width);
+        CollectionAssert.AreEqual(images[1].Pixels.ToArray(), value.Pixels.ToArray());
+        // Another variable has another owner.
+        var kept = value;
+        value = null!;
+        Assert.IsTrue(cursor.MoveNext());
+        getter(ref value);
+        Assert.AreEqual(images[1].Width, kept.Width);
+        foreach (var image in images.Append(kept).Append(value)) image.Dispose();
+    }
+
+    [TestMethod]
     public void Read_EmptyView_GivesNoRows()
     {
         var scored = Score(Paths([]));

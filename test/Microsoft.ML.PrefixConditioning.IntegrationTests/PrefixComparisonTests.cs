@@ -33,6 +33,31 @@ public sealed class PrefixComparisonTests
     }
 
     [TestMethod]
+    public void ComparePrefixes_NullBlend_IsRefusedAtOnce() => Assert.StartsWith("The blend at index 1 is null",
+        Assert.ThrowsExactly<ArgumentException>(() => _mlContext.MulticlassClassification.ComparePrefixes(
+            Tiny.Data.Test(_mlContext), Tiny.Model, TinyData.ClassNames, [Blend, null!])).Message);
+
+    [TestMethod]
+    public void ImagePrefix_EmbeddingsOfAnother_AreRefused()
+    {
+        using var model = Tiny.Train(Tiny.Options with { ImagePrefixLength = 1, Epochs = 1 });
+        var embedded = model.Transform(Tiny.Data.Test(_mlContext));
+        ZeroShotClassificationOptions Options(PrefixSelection prefix) =>
+            new() { ClassNames = TinyData.ClassNames, ImageColumnName = "ImageEmbedding", Prefix = prefix };
+        void Fit(PrefixSelection prefix) => _mlContext.Transforms.ZeroShotClassification(model, Options(prefix)).Fit(embedded).Dispose();
+
+        Fit(PrefixSelection.Caption);
+        Fit(PrefixSelection.Blend(("caption", 3), ("classification", 1)));
+        foreach (var prefix in new[] { PrefixSelection.For("classification"), PrefixSelection.None, PrefixSelection.Auto })
+            Assert.StartsWith("Column 'ImageEmbedding' has embeddings that were made with the image prefix of 'caption'",
+                Assert.ThrowsExactly<ArgumentException>(() => Fit(prefix)).Message);
+        Assert.ThrowsExactly<ArgumentException>(
+            () => _mlContext.MulticlassClassification.ComparePrefixes(embedded, model, Options(PrefixSelection.Caption)));
+        Assert.AreEqual(24, _mlContext.MulticlassClassification.ComparePrefixes(
+            Tiny.Data.Test(_mlContext), model, TinyData.ClassNames).RowCount);
+    }
+
+    [TestMethod]
     public void ComparePrefixes_UnevenClasses_MetricsAreByHand()
     {
         // Six red and two green images, one of the green ones labelled blue.

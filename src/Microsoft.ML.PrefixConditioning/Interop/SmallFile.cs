@@ -30,7 +30,7 @@ internal static class SmallFile
         }
         catch (Exception e)
         {
-            File.Delete(temporary);
+            if (File.Exists(temporary)) File.Delete(temporary);   // its folder may not exist
             if (e is UnauthorizedAccessException or IOException)
                 throw new IOException($"'{path}' cannot be written: {e.Message} Free space there, or choose another folder.", e);
             throw;

@@ -148,7 +148,7 @@ internal sealed class TorchCheckpoint : IWeightFile
                 tensor)
                 : throw new InvalidDataException(
                     $"The checkpoint's '{key}' is no tensor; expected a dictionary of tensors, or one that has such a dictionary under " +
-                        "\"{StateName}\".");
+                        $"\"{StateName}\".");
     }
 
     /// <summary>Nothing that the pickle claims may take more memory than the archive's bytes give.</summary>

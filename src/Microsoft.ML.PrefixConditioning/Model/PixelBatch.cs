@@ -8,6 +8,11 @@ internal static class PixelBatch
 {
     private const int PartBytes = 1 << 30; // a span of bytes ends at 2 GiB; a batch need not
 
+    /// <summary>How many images one array holds: as many as are wanted, and fewer only where they are huge.</summary>
+    /// <param name="wanted">At least 1.</param>
+    /// <param name="length">Numbers of one image, 3 S S.</param>
+    public static int Most(int wanted, int length) => Math.Clamp(Array.MaxLength / length, 1, wanted);
+
     /// <summary>N images that lie one after the other, to [N, 3, S, S] on a device.</summary>
     public static Tensor ToTensor(ReadOnlySpan<float> pixels, int count, int size, Device device)
     {

@@ -106,13 +106,19 @@ internal sealed class PretrainedClip : IDisposable
         }
     }
 
-    /// <summary>SHA-256 of a model's weights but its prefixes, which a run draws anew.</summary>
-    public static string HashOf(ClipModel model)
+    /// <summary>SHA-256 of a model's weights but those prefixes that the file does not have, which a run draws anew.</summary>
+    /// <param name="model">A model that was read from this file, before training.</param>
+    /// <param name="types">Its dataset types.</param>
+    public string HashOf(ClipModel model, IReadOnlyList<DatasetType> types)
     {
+        using var scope = NewDisposeScope();
         using var hashing = new HashingStream(Stream.Null);
         foreach (var (name, weight) in model.Weights)
             if (name is not (ArchitectureInference.TextPrefixName or ArchitectureInference.ImagePrefixName)) Safetensors.WriteData(hashing,
                 weight);
+            else if (_files.Weights.Entries.ContainsKey(name))
+                for (var i = 0; i < types.Count; i++)
+                    if (Prefixes.DatasetTypes.Any(t => t.Name == types[i].Name)) Safetensors.WriteData(hashing, weight.narrow(0, i, 1));
         return Convert.ToHexStringLower(hashing.Hash());
     }
 

@@ -132,11 +132,25 @@ internal sealed record PretrainedConfig
     {
         Refuse(root, ("resample", "3"), ("do_normalize", "true"), ("do_resize", "true"), ("do_center_crop", "true"), ("do_rescale",
             "true"));
+        RequireShortestEdge(root);
         var sizes = new Dictionary<string, int>(Sizes, StringComparer.Ordinal);
         if (root.TryGetProperty("crop_size", out var crop) && (crop.ValueKind == JsonValueKind.Number ? crop.GetInt32()
             : Int(crop, "height")) is { } size)
             sizes.TryAdd(nameof(ClipArchitecture.ImageSize), size);
         return this with { Normalisation = NormalisationOf(root, "image_mean", "image_std"), Sizes = sizes };
+    }
+
+    /// <summary>Images are resized by their shorter side to the size that is then cut out; a model that does otherwise is refused.</summary>
+    private static void RequireShortestEdge(JsonElement root)
+    {
+        if (!root.TryGetProperty("size", out var size)) return;
+        var edge = size.ValueKind == JsonValueKind.Number ? size.GetInt32() : size.ValueKind == JsonValueKind.Object ? Int(size, "shortest_edge") : null;
+        if (edge is null)
+            throw new InvalidDataException($"\"size\" is {Shorten(size)}; images are resized by their shorter side here (\"shortest_edge\"), not squashed.");
+        var cut = !root.TryGetProperty("crop_size", out var crop) ? null : crop.ValueKind == JsonValueKind.Number ? crop.GetInt32() : Int(crop, "height");
+        if (cut is { } side && side != edge)
+            throw new InvalidDataException(FormattableString.Invariant(
+                $"\"size\" is {edge} and \"crop_size\" {side}; images are resized here to the size that is cut out."));
     }
 
     private static ImageNormalisation? NormalisationOf(JsonElement values, string meanName, string deviationName)

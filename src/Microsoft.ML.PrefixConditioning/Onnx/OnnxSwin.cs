@@ -67,7 +67,7 @@ internal sealed class OnnxSwin(OnnxGraph graph, OnnxWeights weights, ClipArchite
     private string Biases(string block, SwinWindows windows, long heads, long shift)
     {
         var (table, length) = ($"{block}.attn.relative_position_bias_table", _window * _window);
-        Tensor Plain() => weights[table].index_select(0, tensor(SwinWindows.RelativePositions(_window)))
+        Tensor Plain() => weights[table].cpu().index_select(0, tensor(SwinWindows.RelativePositions(_window)))
             .view(length, length, heads).permute(2, 0, 1);
         return shift == 0
             ? graph.Floats($"{table}.by_pair", [heads, length, length], Plain, "a row of the table for every pair of positions")

@@ -281,7 +281,7 @@ public sealed record PrefixClipOptions
         if (!(Beta1 is >= 0 and < 1)) yield return FormattableString.Invariant($"{nameof(Beta1)} is {Beta1}; it must be 0 or more and below 1.");
         if (!(Beta2 is >= 0 and < 1)) yield return FormattableString.Invariant($"{nameof(Beta2)} is {Beta2}; it must be 0 or more and below 1.");
         if (!(Epsilon > 0) || double.IsInfinity(Epsilon)) yield return FormattableString.Invariant($"{nameof(Epsilon)} is {Epsilon}; it must be greater than 0.");
-        if (GradientClipNorm is { } norm && !(norm > 0)) yield return FormattableString.Invariant($"{nameof(GradientClipNorm)} is {norm}; it must be greater than 0, or null for no clipping.");
+        if (GradientClipNorm is { } norm && (!(norm > 0) || double.IsInfinity(norm))) yield return FormattableString.Invariant($"{nameof(GradientClipNorm)} is {norm}; it must be greater than 0, or null for no clipping.");
         if (!(MinCropScale is > 0 and <= 1)) yield return FormattableString.Invariant($"{nameof(MinCropScale)} is {MinCropScale}; it must be above 0 and at most 1.");
         if (!(HorizontalFlipProbability is >= 0 and <= 1)) yield return FormattableString.Invariant($"{nameof(HorizontalFlipProbability)} is {HorizontalFlipProbability}; a probability is 0 to 1.");
         if (!(MaxBadImageFraction is >= 0 and <= 1)) yield return FormattableString.Invariant($"{nameof(MaxBadImageFraction)} is {MaxBadImageFraction}; 0 to 1 are allowed.");

@@ -37,6 +37,9 @@ internal sealed class EmbeddingEncoder(TrainedModel model, PrefixSelection? pref
             _preprocessor.ApplyTrain(image, pixels, ViewAugmentation, ref random);
         }, place, CancellationToken.None);
 
+    /// <summary>Images to prepare at a time: 64, and fewer where these would be more numbers than an array holds.</summary>
+    public int ImagesPerPass => PixelBatch.Most(64, _preprocessor.Length);
+
     private PreparedImages Prepare(
         ReadOnlyMemory<ImageReference> images, Transform transform, Func<int, string> place, CancellationToken cancellation)
     {

@@ -5,7 +5,6 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>The embeddings of a view's images, read and encoded once, and their labels where they are asked for.</summary>
 internal sealed class EncodedImages
 {
-    private const int ImagesPerPass = 64;
     private const ulong SamplePurpose = 13;
 
     private readonly TrainedModel _model;
@@ -73,7 +72,7 @@ internal sealed class EncodedImages
             getter(ref image);
             pass.Add((image, label, row));
             bytes += image.Encoded?.Length ?? image.Pixels?.Length ?? 0;
-            if (pass.Count < ImagesPerPass && bytes < RowBatchReader.MaxImageBytes) continue;
+            if (pass.Count < _encoders[0].ImagesPerPass && bytes < RowBatchReader.MaxImageBytes) continue;
             Encode(pass);
             pass.Clear();
             bytes = 0;
@@ -89,6 +88,7 @@ internal sealed class EncodedImages
                 $"Column '{_request.ImageColumnName}' has embeddings, of which no random views can be made; {nameof(PrefixCriterion)}." +
                 $"{nameof(PrefixCriterion.Consistency)} needs the images. Set {nameof(ZeroShotClassificationOptions.ImageColumnName)} " +
                 "to them, or choose another criterion.");
+        foreach (var prefix in _request.ImagePrefixes) ZeroShotColumns.RequireSameImagePrefix(_request.ImageColumnName, prefix, _model.Settings);
         VBuffer<float> value = default;
         foreach (var row in ChosenRows(cursor, total))
         {

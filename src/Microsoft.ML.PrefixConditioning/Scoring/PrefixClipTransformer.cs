@@ -108,10 +108,9 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
 
     private float[][] EncodeImages(IEnumerable<ImageReference> images)
     {
-        const int ImagesPerPass = 64;
         var encoder = new EmbeddingEncoder(Model, prefix: null);
         var all = new List<float[]>();
-        foreach (var pass in images.Chunk(ImagesPerPass))
+        foreach (var pass in images.Chunk(encoder.ImagesPerPass))
         {
             var prepared = encoder.Prepare(pass, i => string.Create(CultureInfo.InvariantCulture, $"The image at index {all.Count + i}"));
             for (var i = 0; i < pass.Length; i++) all.Add(prepared.Embedding(i, encoder).ToArray());
@@ -181,7 +180,6 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
     /// </remarks>
     /// <exception cref="ArgumentException">The path is empty, or the prefix names a type that the model was not trained on.</exception>
     /// <exception cref="IOException">The file cannot be written; an older one is still whole.</exception>
-    /// <exception cref="NotSupportedException">The vision tower is a ResNet or a Swin.</exception>
     public void SaveImageEncoderAsOnnx(string path, PrefixSelection? prefix = null, PixelValues pixels = PixelValues.Normalised) =>
         Model.Lend(network => OnnxExport.ImageEncoder(_model, network, prefix, pixels).Write(path));
 

@@ -49,9 +49,10 @@ internal sealed class PrefixedClasses(TrainedModel model, ZeroShotClassification
         var blend = new float[Count * model.Settings.Architecture.EmbeddingSize];
         foreach (var (type, weight) in prefix.Weights)
             TensorPrimitives.MultiplyAdd(Single(PrefixSelection.For(type)), (float)weight, blend, blend);
+        var size = model.Settings.Architecture.EmbeddingSize;
         for (var c = 0; c < Count; c++)
         {
-            var row = blend.AsSpan(c * blend.Length / Count, blend.Length / Count);
+            var row = blend.AsSpan(c * size, size);
             TensorPrimitives.Divide(row, Math.Max(TensorPrimitives.Norm(row), 1e-12f), row);   // libtorch's own guard for opposite prefixes
         }
         return blend;

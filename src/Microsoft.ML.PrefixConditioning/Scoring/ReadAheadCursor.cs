@@ -12,7 +12,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// </remarks>
 internal sealed class ReadAheadCursor : DataViewRowCursor
 {
-    private const int FirstBatch = 8, FullBatch = 64;
+    private const int FirstBatch = 8;
 
     private readonly EmbeddingEncoder _encoder;
     private readonly DataViewRowCursor _source;
@@ -21,7 +21,7 @@ internal sealed class ReadAheadCursor : DataViewRowCursor
     private readonly CancellationTokenSource _stop = new();
     private readonly BatchRow _encoded;
     private Lazy<RowBatch?>? _next;   // read by whoever comes first, once
-    private int _nextSize = FirstBatch;
+    private int _nextSize;
     private RowBatch? _batch;
     private int _row = -1;
     private long _position = -1;
@@ -34,6 +34,7 @@ internal sealed class ReadAheadCursor : DataViewRowCursor
     public ReadAheadCursor(ScoringMapper mapper, DataViewRowCursor source, EncodedParts parts, IEnumerable<DataViewSchema.Column> kept)
     {
         (_encoder, _source) = (mapper.Encoder!, source);
+        _nextSize = Math.Min(FirstBatch, _encoder.ImagesPerPass);
         _kept = [.. kept];
         _reader = new RowBatchReader(source, _kept, mapper, parts);
         _encoded = new BatchRow(this);
@@ -78,7 +79,7 @@ internal sealed class ReadAheadCursor : DataViewRowCursor
     private void StartNext()
     {
         var size = _nextSize;
-        _nextSize = Math.Min(2 * _nextSize, FullBatch);
+        _nextSize = Math.Min(2 * _nextSize, _encoder.ImagesPerPass);
         var next = _next = new Lazy<RowBatch?>(() => _reader.Read(size, _stop.Token));
         ThreadPool.UnsafeQueueUserWorkItem(static next =>
         {
@@ -101,7 +102,16 @@ internal sealed class ReadAheadCursor : DataViewRowCursor
                 $"Column '{column.Name}' is not active in this cursor; name it when the cursor is created.");
         if (column.Type.RawType != typeof(TValue))
             throw new InvalidOperationException($"Column '{column.Name}' is {column.Type}; its values cannot be read as {typeof(TValue)}.");
-        return (ref TValue value) => ((ColumnBuffer<TValue>)Current().Columns[at]).CopyTo(_row, ref value);
+        if (typeof(TValue) != typeof(MLImage))
+            return (ref TValue value) => ((ColumnBuffer<TValue>)Current().Columns[at]).CopyTo(_row, ref value);
+        // As with ML.NET's own columns of images, the one that this getter gave before is disposed when it comes back for the next.
+        MLImage? given = null;
+        return (ref TValue value) =>
+        {
+            if (given is not null && ReferenceEquals(given, value)) given.Dispose();
+            ((ColumnBuffer<TValue>)Current().Columns[at]).CopyTo(_row, ref value);
+            given = value as MLImage;
+        };
     }
 
     public override ValueGetter<DataViewRowId> GetIdGetter() => (ref DataViewRowId value) => value = Current().Ids[_row];

@@ -34,14 +34,16 @@ public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassif
     /// <exception cref="ArgumentOutOfRangeException">The image column is missing or has the wrong type.</exception>
     /// <exception cref="InvalidDataException">A prefix is to be chosen, and there are no images, or one cannot be read and the model's
     /// policy is to fail.</exception>
-    /// <exception cref="ArgumentException">A prefix is to be chosen by views of images, and the column has embeddings.</exception>
+    /// <exception cref="ArgumentException">The column has embeddings, and a prefix is to be chosen by views of images, or needs another image
+    /// prefix than the embeddings were made with.</exception>
     /// <returns>The classifier. It shares the model, which must not be disposed before it.</returns>
     public ZeroShotClassificationTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
         var model = _model.Model;
-        ZeroShotColumns.RequireImage(input.Schema, ImageColumnName, model.Settings);   // an error now, not at the first row
+        var column = ZeroShotColumns.RequireImage(input.Schema, ImageColumnName, model.Settings);   // an error now, not at the first row
         var prefix = _options.Prefix?.Criterion is { } criterion ? Choose(input, criterion) : _options.Prefix;
+        if (ZeroShotColumns.IsEmbedding(column)) ZeroShotColumns.RequireSameImagePrefix(ImageColumnName, prefix, model.Settings);
         var classifier = new ZeroShotClassifier
         {
             ClassNames = [.. _options.ClassNames],

@@ -74,7 +74,6 @@ public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposabl
     /// </remarks>
     /// <exception cref="ArgumentException">The path is empty.</exception>
     /// <exception cref="IOException">The file cannot be written; an older one is still whole.</exception>
-    /// <exception cref="NotSupportedException">The vision tower is a ResNet or a Swin.</exception>
     public void SaveAsOnnx(string path, PixelValues pixels = PixelValues.Rgb255)
     {
         var model = _model.Model;

@@ -41,7 +41,20 @@ internal static class ZeroShotColumns
             $"Set {Setting} to a column that this model gave, or to the images.");
     }
 
-    private static bool IsEmbedding(DataViewSchema.Column column) =>
+    /// <summary>Embeddings were made with the default image prefix, so that no other can be asked of them.</summary>
+    /// <exception cref="ArgumentException">Another is asked for.</exception>
+    public static void RequireSameImagePrefix(string name, PrefixSelection? prefix, ModelSettings model)
+    {
+        if (model.ImagePrefixLength == 0) return;
+        int? Type(PrefixSelection? selection) =>
+            PrefixResolution.Resolve(selection, model.DatasetTypes) is { Count: > 0 } types ? types.MaxBy(t => t.Weight).Type : null;
+        if (Type(prefix) == Type(null)) return;
+        throw new ArgumentException(
+            $"Column '{name}' has embeddings that were made with the image prefix of '{PrefixResolution.Default(model.DatasetTypes)}'; " +
+            $"'{prefix}' needs another image prefix. Set {nameof(ZeroShotClassificationOptions.ImageColumnName)} to the images.");
+    }
+
+    public static bool IsEmbedding(DataViewSchema.Column column) =>
         column.Type is VectorDataViewType vector && vector.ItemType == NumberDataViewType.Single;
 
     /// <summary>What the classifier adds to one schema: 0 score, 1 predicted label, 2 the label as a key where the input has one.</summary>

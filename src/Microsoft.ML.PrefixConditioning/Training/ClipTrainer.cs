@@ -66,7 +66,8 @@ internal sealed class ClipTrainer
                     loader.Release(batch);
                     var endOfEpoch = (log.Steps.Count + 1) % sampler.StepsPerEpoch == 0;
                     log.Add(loss, rate, endOfEpoch ? validation?.Accuracy(_model, _tokenizer, validationPrefix) : null);
-                    if (_options.CheckpointSteps is { } every ? log.Steps.Count % every == 0 : endOfEpoch) Save();
+                    var isDue = _options.CheckpointSteps is { } every ? log.Steps.Count % every == 0 : endOfEpoch;
+                    if (isDue || log.Steps.Count == totalSteps) Save();
                 }
             }
             catch (OperationCanceledException)

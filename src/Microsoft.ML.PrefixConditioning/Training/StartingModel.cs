@@ -65,8 +65,8 @@ internal sealed class StartingModel : IDisposable
     }
 
     /// <summary>The options with the weights' hash, by which a checkpoint of the run is recognised.</summary>
-    public static PrefixClipOptions Identify(PrefixClipOptions options, ClipModel model) =>
-        options.CheckpointFolder is null ? options : options with { InitialWeightsHash = PretrainedClip.HashOf(model) };
+    public PrefixClipOptions Identify(PrefixClipOptions options, ClipModel model, ModelSettings settings) => options.CheckpointFolder is null
+        ? options : options with { InitialWeightsHash = _pretrained.HashOf(model, settings.DatasetTypes) };
 
     /// <inheritdoc/>
     public void Dispose() => _pretrained.Dispose();

@@ -5,7 +5,6 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>Labelled images on which zero-shot accuracy is taken while training.</summary>
 internal sealed class ValidationSet
 {
-    private const int ImagesPerPass = 128;
     private const long KeptBytes = 256L << 20; // 1,783 images of 224 x 224 pixels; the others are decoded at every validation
 
     private readonly IReadOnlyList<ImageReference> _images;
@@ -14,6 +13,8 @@ internal sealed class ValidationSet
     private readonly string[] _classNames;
     private readonly PrefixClipOptions _options;
     private readonly ImagePreprocessor _preprocessor;
+
+    private int ImagesPerPass => PixelBatch.Most(128, _preprocessor.Length);
 
     private ValidationSet(IReadOnlyList<ImageReference> images, int[] labels, string[] classNames, PrefixClipOptions options)
     {

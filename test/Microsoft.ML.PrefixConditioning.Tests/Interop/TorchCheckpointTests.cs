@@ -37,7 +37,7 @@ public sealed class TorchCheckpointTests
         ["name twice"] = (() => new TorchZip().Op("}(").Text("a").Op("N").Text("a").Op("Nu.").Archive(), "a dictionary has the key 'a' twice."),
         ["big integer"] = (() => new TorchZip().Raw(0x8A, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9).Op(".").Archive(), "it holds an integer of 9 bytes; at most 8 are read."),
         ["no dictionary"] = (() => new TorchZip().Op("].").Archive(), "The checkpoint holds no dictionary; expected a state dictionary"),
-        ["no tensor"] = (() => new TorchZip().Op("}").Text("a").Op("K").Raw(1).Op("s.").Archive(), "The checkpoint's 'a' is no tensor; expected a dictionary of tensors"),
+        ["no tensor"] = (() => new TorchZip().Op("}").Text("a").Op("K").Raw(1).Op("s.").Archive(), "The checkpoint's 'a' is no tensor; expected a dictionary of tensors, or one that has such a dictionary under \"state_dict\"."),
         ["no values"] = (() => One(4, 0, [4], [1]).Archive(), "The values of tensor 'a' are missing: the archive has no 'data/0'."),
         ["values of another length"] = (() => One(5, 0, [4], [1]).Storage("0", Four).Archive(), "'data/0' has 16 bytes, 16 in the archive; tensor 'a' needs 5 values of 4 bytes"),
         ["beyond the storage"] = (() => One(4, 1, [4], [1]).Storage("0", Four).Archive(), "a tensor [4] reaches beyond the 4 values of its storage '0'."),

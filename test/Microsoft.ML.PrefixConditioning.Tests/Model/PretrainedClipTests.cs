@@ -150,7 +150,7 @@ public sealed class PretrainedClipTests
         }
         Assert.AreEqual(ImageNormalisation.Clip, Read());
         folder.Add("preprocessor_config.json", """
-            {"image_mean": [0.5, 0.25, 0.125], "image_std": [1, 2, 3], "crop_size": {"height": 32, "width": 32}, "resample": 3}
+            {"image_mean": [0.5, 0.25, 0.125], "image_std": [1, 2, 3], "crop_size": {"height": 32, "width": 32}, "size": {"shortest_edge": 32}, "resample": 3}
             """);
         Assert.AreEqual(new ImageNormalisation(new(0.5f, 0.25f, 0.125f), new(1, 2, 3)), Read());
         File.Delete(folder["model.safetensors"]);
@@ -194,12 +194,15 @@ public sealed class PretrainedClipTests
     [DataRow("image_mean", "[0.5, 0.5]", "\"image_mean\" is [0.5, 0.5]; three numbers are expected, of red, green and blue.")]
     [DataRow("image_std", "[0, 1, 1]", "The standard deviation of images is (0, 1, 1); three numbers above 0 are needed.")]
     [DataRow("resample", "2", "\"resample\" is 2, which is not supported; only 3 is.")]
+    [DataRow("size", "{\"height\": 32, \"width\": 32}", "images are resized by their shorter side here (\"shortest_edge\"), not squashed.")]
+    [DataRow("size", "{\"shortest_edge\": 36}", "\"size\" is 36 and \"crop_size\" 32; images are resized here to the size that is cut out.")]
+    [DataRow("size", "40", "\"size\" is 40 and \"crop_size\" 32;")]
     public void Open_PreprocessorThatDoesNotFit_SaysWhat(string name, string value, string expected)
     {
         var values = new Dictionary<string, string>
         {
             ["image_mean"] = "[0.5, 0.5, 0.5]", ["image_std"] = "[0.5, 0.5, 0.5]",
-            ["resample"] = "3", [name] = value
+            ["resample"] = "3", ["crop_size"] = "{\"height\": 32, \"width\": 32}", [name] = value
         };
         using var folder = new ModelFolder().Add("model.safetensors", ModelFolder.HuggingFaceWeights()).AddHuggingFaceConfig()
             .Add("preprocessor_config.json", $"{{{string.Join(",", values.Select(v => $"\"{v.Key}\": {v.Value}"))}}}");

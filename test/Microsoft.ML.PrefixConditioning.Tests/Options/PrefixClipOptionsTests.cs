@@ -57,6 +57,7 @@ public sealed class PrefixClipOptionsTests
         ["beta 2"] = (Defaults with { Beta2 = -0.1 }, "Beta2 is -0.1; it must be 0 or more and below 1."),
         ["epsilon"] = (Defaults with { Epsilon = 0 }, "Epsilon is 0; it must be greater than 0."),
         ["epsilon infinite"] = (Defaults with { Epsilon = double.PositiveInfinity }, "Epsilon is Infinity; it must be greater than 0."),
+        ["endless gradient clipping"] = (Defaults with { GradientClipNorm = double.PositiveInfinity }, "GradientClipNorm is Infinity; it must be greater than 0, or null for no clipping."),
         ["gradient clipping"] = (Defaults with { GradientClipNorm = 0 }, "GradientClipNorm is 0; it must be greater than 0, or null for no clipping."),
         ["crop"] = (Defaults with { MinCropScale = 1.5 }, "MinCropScale is 1.5; it must be above 0 and at most 1."),
         ["crop 0"] = (Defaults with { MinCropScale = 0 }, "MinCropScale is 0; it must be above 0 and at most 1."),

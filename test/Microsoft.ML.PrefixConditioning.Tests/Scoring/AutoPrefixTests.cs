@@ -187,6 +187,22 @@ public sealed class AutoPrefixTests
     }
 
     [TestMethod]
+    public void Embeddings_BlendOfManyClasses_IsWhole()
+    {
+        // So many that classes x classes x numbers of an embedding is more than an int holds: 17,000 x 17,000 x 8.
+        using var model = SmallModel.CreateTrained();
+        string[] names = [.. Enumerable.Range(0, 17_000).Select(i => $"a{i}")];
+        var size = model.Settings.Architecture.EmbeddingSize;
+        Assert.IsGreaterThan(int.MaxValue, (long)names.Length * names.Length * size);
+
+        var blend = new PrefixedClasses(model, Options with { ClassNames = names, PromptTemplates = PromptTemplates.NameOnly })
+            .Embeddings(PrefixSelection.Blend(("caption", 3), ("classification", 1)));
+
+        Assert.HasCount(names.Length * size, blend);
+        Assert.AreEqual(1, blend[^size..].Sum(x => x * x), 1e-4);
+    }
+
+    [TestMethod]
     public void Rank_NoRows_SaysWhatToPass()
     {
         using var model = SmallModel.CreateTrained();

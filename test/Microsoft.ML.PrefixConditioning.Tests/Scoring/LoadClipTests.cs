@@ -250,6 +250,8 @@ public sealed class LoadClipTests
 
         var error = Assert.ThrowsExactly<ArgumentException>(() => classifier.SaveClassEmbeddings(folder["classes.csv"]));
         StringAssert.Contains(error.Message, "has the extension '.csv'; '.npy' and '.safetensors' can be written.");
+        var missing = Path.Combine(folder["no-such-folder"], "classes.npy");
+        StringAssert.StartsWith(Assert.ThrowsExactly<IOException>(() => classifier.SaveClassEmbeddings(missing)).Message, $"'{missing}' cannot be written: ");
     }
 
     private sealed class ImageRow

@@ -66,10 +66,12 @@ public sealed class CheckpointTests
     }
 
     [TestMethod]
-    public void Fit_FinishedRun_GivesItsModelWithoutTraining()
+    [DataRow(null)]
+    [DataRow(5, DisplayName = "steps that the run's 12 are no multiple of")]
+    public void Fit_FinishedRun_GivesItsModelWithoutTraining(int? checkpointSteps)
     {
         using var data = new DrawnData();
-        var options = Options with { CheckpointFolder = data["run"] };
+        var options = Options with { CheckpointFolder = data["run"], CheckpointSteps = checkpointSteps };
         using var first = data.Fit(options);
         using var second = data.Fit(options with { Progress = new Reports(_ => Assert.Fail("trained")) });
         DrawnData.AreBitEqual(DrawnData.Weights(first), DrawnData.Weights(second));

@@ -176,6 +176,29 @@ public sealed class FitFromPretrainedTests
     }
 
     [TestMethod]
+    public void Fit_OtherPrefixesInTheFile_RefusesTheCheckpoint()
+    {
+        using var data = new DrawnData();
+        using var folder = Published(prefixLength: 1);
+        var options = Options with
+        {
+            InitialWeights = folder.Path, CheckpointFolder = data["run"], DatasetTypes = [DatasetType.Classification, DatasetType.Caption],
+        };
+        using (data.Fit(options))
+        using (data.Fit(options with { Progress = new Reports(_ => Assert.Fail("the run was finished")) }))
+        {
+            // One number of the file's prefix, and nothing else.
+            var file = Directory.GetFiles(folder.Path, "*.safetensors").Single();
+            var bytes = File.ReadAllBytes(file);
+            var header = BitConverter.ToInt32(bytes);
+            using var json = System.Text.Json.JsonDocument.Parse(bytes.AsMemory(8, header));
+            bytes[8 + header + json.RootElement.GetProperty("prefix_embedding").GetProperty("data_offsets")[0].GetInt32()] ^= 1;
+            File.WriteAllBytes(file, bytes);
+        }
+        StringAssert.Contains(Assert.ThrowsExactly<InvalidDataException>(() => data.Fit(options)).Message, "belongs to a run with other options");
+    }
+
+    [TestMethod]
     public void Fit_SameSeed_GivesTheSameModel()
     {
         using var data = new DrawnData();
