@@ -149,8 +149,7 @@ public sealed class PaperStudySampleTests
     public void Main_OutputInTheDataFolder_GoesOn()
     {
         var data = Directory.CreateDirectory(Path.Combine(Folder(), "mine")).FullName;
-        foreach (var image in Directory.GetFiles(Tiny.Data.Folder, "*.png", SearchOption.AllDirectories).Take(24))
-            File.Copy(image, Path.Combine(data, Path.GetRelativePath(Tiny.Data.Folder, image).Replace(Path.DirectorySeparatorChar, '_')));
+        foreach (var (i, image) in Tiny.Data.Images.Index()) File.Copy(image.Path, Path.Combine(data, $"{i}-{image.ClassName}.png"));
         File.WriteAllLines(Path.Combine(data, "captions.tsv"),
             [.. Directory.GetFiles(data, "*.png").Select(image => $"{Path.GetFileName(image)}\ta picture of {Path.GetFileNameWithoutExtension(image)}").Prepend("image\tcaption")]);
         var config = Changed(json =>

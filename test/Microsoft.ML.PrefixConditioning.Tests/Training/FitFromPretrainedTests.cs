@@ -182,7 +182,9 @@ public sealed class FitFromPretrainedTests
         using var folder = Published(prefixLength: 1);
         var options = Options with
         {
-            InitialWeights = folder.Path, CheckpointFolder = data["run"], DatasetTypes = [DatasetType.Classification, DatasetType.Caption],
+            InitialWeights = folder.Path,
+            CheckpointFolder = data["run"],
+            DatasetTypes = [DatasetType.Classification, DatasetType.Caption],
         };
         using (data.Fit(options))
         using (data.Fit(options with { Progress = new Reports(_ => Assert.Fail("the run was finished")) }))
