@@ -115,9 +115,9 @@ internal static class StudyConfigFile
         foreach (var (name, prefix) in prefixes.Distinct())
         {
             if (prefix is null || config.Models.FirstOrDefault(m => m.Name == name) is not { } model) continue;
-            string[] known = [.. config.Sources.Where(s => s.IsPartOf(model.Data)).Select(s => s.Type).Distinct(), "none", "auto"];
+            string[] known = [.. config.Sources.Where(s => s.IsPartOf(model.Data)).Select(s => s.Type).Distinct(), "none", "auto", StudyScores.AutoPrefix];
             // Of blends, which are sums, only the run knows which there are.
-            if (!known.Contains(StudyCell.PrefixNamed(prefix) == StudyScores.AutoPrefix ? "auto" : prefix) && !IsBlend(prefix))
+            if (!known.Contains(prefix) && !IsBlend(prefix))
                 yield return $"prefix of model '{name}' is '{prefix}'; use one of {string.Join(", ", known)}, or a blend such as \"0.5 caption + 0.5 classification\".";
         }
     }

@@ -9,7 +9,7 @@ internal static class StudyProgress
     public static string Of(StudyResults results)
     {
         if (results.Cells.Count == 0) return "Nothing is finished yet.";
-        var text = $"{Figures.Counted(results.Cells.DistinctBy(cell => cell.Key).Count(), "model")} trained: "
+        var text = $"{Figures.Counted(results.Cells.DistinctBy(cell => (cell.Model, cell.Key)).Count(), "model")} trained: "
             + string.Join("; ", results.Losses.Select(loss => $"{loss} with {Seeds(results, loss)}")) + ".";
         var all = results.Losses.SelectMany(loss => results.Models.Select(model => Missing(results, loss, model.Name)));
         string[] missing = [.. all.OfType<string>()];

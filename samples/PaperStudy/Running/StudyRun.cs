@@ -36,21 +36,21 @@ internal sealed class StudyRun
     public bool Run(CancellationToken cancellation)
     {
         var failed = new List<string>();
-        var elsewhere = new HashSet<string>();
+        var elsewhere = new List<StudyCell>();
         using var time = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         if (_arguments.Minutes is { } minutes) time.CancelAfter(TimeSpan.FromMinutes(minutes));
         Console.WriteLine($"{Trained.Count()} models to train, {Trained.Count(c => _store.Find(c) is not null)} of them done before; {_config.Tests.Count} test sets.");
         Write();
         try
         {
-            foreach (var cell in _cells)
+            foreach (var cell in Trained)
             {
                 time.Token.ThrowIfCancellationRequested();
                 if (_store.Find(cell) is not null) continue;
                 using var claim = _store.Claim(cell);
                 if (claim is null)
                 {
-                    elsewhere.Add(cell.Key);
+                    elsewhere.Add(cell);
                     continue;
                 }
                 if (_store.Find(cell) is not null) continue;   // another process has finished it since
@@ -74,8 +74,8 @@ internal sealed class StudyRun
             Console.WriteLine(cancellation.IsCancellationRequested ? "Stopped." : "The time is up.");
         }
         var complete = Write();
-        elsewhere.ExceptWith(Finished().Select(r => r.Key));
-        if (elsewhere.Count > 0) Console.WriteLine($"Another process was training {elsewhere.Count} model(s) when their turn came here.");
+        var unfinished = elsewhere.Count(c => _store.Find(c) is null);
+        if (unfinished > 0) Console.WriteLine($"Another process was training {unfinished} model(s) when their turn came here.");
         return failed.Count == 0 ? complete : throw new InvalidDataException(
             $"{failed.Count} model(s) could not be trained; mend their settings, and the same command trains them:{string.Concat(failed.Select(f => $"{Environment.NewLine}- {f}"))}");
     }
@@ -100,7 +100,7 @@ internal sealed class StudyRun
     private static string NameOf(StudyCell cell) => $"{cell.Model.Name}, {cell.TrainedLoss}, seed {cell.Seed}";
 
     /// <summary>Every model once; some stand for two losses.</summary>
-    private IEnumerable<StudyCell> Trained => _cells.DistinctBy(c => c.Key);
+    private IEnumerable<StudyCell> Trained => _cells.DistinctBy(c => (c.Model.Name, c.Key));
 
     private void Train(StudyCell cell, CancellationToken cancellation)
     {
@@ -111,7 +111,7 @@ internal sealed class StudyRun
         _store.Keep(cell, result);
         var finished = Finished();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"[{finished.DistinctBy(r => r.Key).Count()}/{Trained.Count()}] {name}: {Headline(cell, result)}{(int)watch.Elapsed.TotalMinutes}:{watch.Elapsed.Seconds:00} minutes{TimeLeft(finished)}"));
+            $"[{finished.DistinctBy(r => (r.Model, r.Key)).Count()}/{Trained.Count()}] {name}: {Headline(cell, result)}{(int)watch.Elapsed.TotalMinutes}:{watch.Elapsed.Seconds:00} minutes{TimeLeft(finished)}"));
     }
 
     private string Headline(StudyCell cell, CellResult result)

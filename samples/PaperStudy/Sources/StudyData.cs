@@ -19,6 +19,7 @@ internal sealed class StudyData
     private readonly string _made;
     private readonly DrawnDatasetPaths? _drawn;
     private readonly Dictionary<SourceConfig, (IDataView Rows, long Count)> _sources = [];
+    private readonly Dictionary<string, string> _hashes = [];   // of whole files, which may be large
 
     private StudyData(MLContext mlContext, StudyConfig config, string folder, string made, DrawnDatasetPaths? drawn)
     {
@@ -71,15 +72,15 @@ internal sealed class StudyData
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var paths = _config.Sources.SelectMany(s => new[] { s.Folder, s.Table, s.Table is null ? null : Images(s), s.IdxImages, s.IdxLabels })
             .Concat(_config.Tests.SelectMany(t => new[] { t.Folder, t.IdxImages, t.IdxLabels }));
+        var written = Path.GetFullPath(output) + Path.DirectorySeparatorChar;
         foreach (var path in paths.OfType<string>().Distinct())
         {
             var full = Place(path);
             if (File.Exists(full))
             {
-                hash.AppendData(HashOf(full));
+                hash.AppendData(Encoding.UTF8.GetBytes(HashOf(full)));
                 continue;
             }
-            var written = Path.GetFullPath(output) + Path.DirectorySeparatorChar;
             var files = new DirectoryInfo(full).EnumerateFiles("*", SearchOption.AllDirectories)
                 .Where(f => !f.FullName.StartsWith(written, StringComparison.Ordinal)).OrderBy(f => f.FullName, StringComparer.Ordinal);
             foreach (var file in files)
@@ -114,7 +115,7 @@ internal sealed class StudyData
 
     private string Unpacked(string images, string labels, IReadOnlyList<string> classNames, int? perClass)
     {
-        var what = string.Join('\n', [.. new[] { images, labels }.Select(path => Convert.ToHexStringLower(HashOf(Place(path)))), .. classNames, $"{perClass}"]);
+        var what = string.Join('\n', [.. new[] { images, labels }.Select(path => HashOf(Place(path))), .. classNames, $"{perClass}"]);
         var folder = Path.Combine(_made, "idx-" + Short(what));
         Directory.CreateDirectory(_made);
         IdxImages.Write(Place(images), Place(labels), classNames, perClass, folder);
@@ -145,10 +146,11 @@ internal sealed class StudyData
     private bool IsValidation(string name) =>
         BinaryPrimitives.ReadUInt32LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes(name))) < _config.ValidationShare * uint.MaxValue;
 
-    private static byte[] HashOf(string path)
+    private string HashOf(string path)
     {
+        if (_hashes.TryGetValue(path, out var known)) return known;
         using var file = File.OpenRead(path);
-        return SHA256.HashData(file);
+        return _hashes[path] = Convert.ToHexStringLower(SHA256.HashData(file));
     }
 
     private static string Short(string what) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(what)))[..12];

@@ -17,16 +17,16 @@ internal sealed record PrefixPolicy(string Choice, bool IsFixed, IReadOnlyList<P
             from cell in scores.Cells(loss, model.Name)
             from set in scores.Results.TestSets
             from outcome in OutcomesOf(cell, set, caption)
-            select outcome).ToLookup(o => (o.Name, o.IsFixed), o => o.Outcome);
+            select outcome).ToLookup(o => (o.Choice, o.IsFixed), o => o.Outcome);
         return
         [
-            .. found.Where(policy => !policy.Key.IsFixed).Select(policy => new PrefixPolicy(policy.Key.Name, false, [.. policy])),
+            .. found.Where(policy => !policy.Key.IsFixed).Select(policy => new PrefixPolicy(policy.Key.Choice, false, [.. policy])),
             .. scores.Prefixes(loss, model.Name).Select(prefix => prefix.Prefix).Where(prefix => found.Contains((prefix, true)))
                 .Select(prefix => new PrefixPolicy(prefix, true, [.. found[(prefix, true)]])),
         ];
     }
 
-    private static IEnumerable<(string Name, bool IsFixed, PolicyOutcome Outcome)> OutcomesOf(
+    private static IEnumerable<(string Choice, bool IsFixed, PolicyOutcome Outcome)> OutcomesOf(
         CellResult cell, TestSetInfo set, string? caption)
     {
         bool IsOfSet(string testSet, string split, double top1) =>

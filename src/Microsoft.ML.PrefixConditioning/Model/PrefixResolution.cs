@@ -23,11 +23,13 @@ internal static class PrefixResolution
 
     /// <summary>[N] int64 for the vision tower's prefixes; null where the model or selection has none.</summary>
     public static Tensor? ImageTypes(ClipModel model, IReadOnlyList<(int Type, double Weight)> prefixes, long count) =>
-        ImageType(model, prefixes) is { } type ? full([count], type, ScalarType.Int64, model.Device) : null;
+        ImageType(model.Shape.ImagePrefixLength, prefixes) is { } type ? full([count], type, ScalarType.Int64, model.Device) : null;
 
     /// <summary>The type whose image prefix is used, the one with the largest weight; null where the model or selection has none.</summary>
-    public static int? ImageType(ClipModel model, IReadOnlyList<(int Type, double Weight)> prefixes) =>
-        model.Shape.ImagePrefixLength == 0 || prefixes.Count == 0 ? null : prefixes.MaxBy(p => p.Weight).Type;
+    /// <param name="imagePrefixLength">Tokens of a type's image prefix; 0 for none.</param>
+    /// <param name="prefixes">The selected types.</param>
+    public static int? ImageType(int imagePrefixLength, IReadOnlyList<(int Type, double Weight)> prefixes) =>
+        imagePrefixLength == 0 || prefixes.Count == 0 ? null : prefixes.MaxBy(p => p.Weight).Type;
 
     private static int IndexOf(string name, IReadOnlyList<DatasetType> types)
     {

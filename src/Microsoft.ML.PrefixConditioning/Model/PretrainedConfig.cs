@@ -132,26 +132,31 @@ internal sealed record PretrainedConfig
     {
         Refuse(root, ("resample", "3"), ("do_normalize", "true"), ("do_resize", "true"), ("do_center_crop", "true"), ("do_rescale",
             "true"));
-        RequireShortestEdge(root);
+        var crop = Side(root, "crop_size", "height");
+        RequireShortestEdge(root, crop);
         var sizes = new Dictionary<string, int>(Sizes, StringComparer.Ordinal);
-        if (root.TryGetProperty("crop_size", out var crop) && (crop.ValueKind == JsonValueKind.Number ? crop.GetInt32()
-            : Int(crop, "height")) is { } size)
-            sizes.TryAdd(nameof(ClipArchitecture.ImageSize), size);
+        if (crop is { } size) sizes.TryAdd(nameof(ClipArchitecture.ImageSize), size);
         return this with { Normalisation = NormalisationOf(root, "image_mean", "image_std"), Sizes = sizes };
     }
 
     /// <summary>Images are resized by their shorter side to the size that is then cut out; a model that does otherwise is refused.</summary>
-    private static void RequireShortestEdge(JsonElement root)
+    private static void RequireShortestEdge(JsonElement root, int? crop)
     {
         if (!root.TryGetProperty("size", out var size)) return;
-        var edge = size.ValueKind == JsonValueKind.Number ? size.GetInt32() : size.ValueKind == JsonValueKind.Object ? Int(size, "shortest_edge") : null;
-        if (edge is null)
-            throw new InvalidDataException($"\"size\" is {Shorten(size)}; images are resized by their shorter side here (\"shortest_edge\"), not squashed.");
-        var cut = !root.TryGetProperty("crop_size", out var crop) ? null : crop.ValueKind == JsonValueKind.Number ? crop.GetInt32() : Int(crop, "height");
-        if (cut is { } side && side != edge)
+        var edge = Side(root, "size", "shortest_edge") ?? throw new InvalidDataException(
+            $"\"size\" is {Shorten(size)}; images are resized by their shorter side here (\"shortest_edge\"), not squashed.");
+        if (crop is { } side && side != edge)
             throw new InvalidDataException(FormattableString.Invariant(
                 $"\"size\" is {edge} and \"crop_size\" {side}; images are resized here to the size that is cut out."));
     }
+
+    /// <summary>A length in pixels: older files give a number, newer ones an object that names the side.</summary>
+    private static int? Side(JsonElement root, string name, string side) => !root.TryGetProperty(name, out var value) ? null : value.ValueKind switch
+    {
+        JsonValueKind.Number => value.GetInt32(),
+        JsonValueKind.Object => Int(value, side),
+        _ => null,
+    };
 
     private static ImageNormalisation? NormalisationOf(JsonElement values, string meanName, string deviationName)
     {

@@ -89,7 +89,7 @@ internal static class OnnxExport
             ? "Red, green and blue planes, 0 to 255."
             : "Red, green and blue planes, scaled to 0 to 1, then less the mean and over the standard deviation.");
         if (pixels == PixelValues.Rgb255) input = Normalise(graph, input, settings.Normalisation);
-        var type = PrefixResolution.ImageType(network, PrefixResolution.Resolve(prefix, settings.DatasetTypes));
+        var type = PrefixResolution.ImageType(settings.ImagePrefixLength, PrefixResolution.Resolve(prefix, settings.DatasetTypes));
         return new OnnxTowers(graph, network).Images(input, type, ImageEmbedding);
     }
 

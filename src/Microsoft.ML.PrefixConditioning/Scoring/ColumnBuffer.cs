@@ -19,6 +19,20 @@ internal abstract class ColumnBuffer : IDisposable
         (Func<int, ColumnBuffer>)TypedFactory.MakeGenericMethod(column.Type.RawType)
             .Invoke(null, BindingFlags.DoNotWrapExceptions, binder: null, [source, column], culture: null)!;
 
+    /// <summary>A getter of copies that, as ML.NET's own columns of images do, disposes the image that it gave before when that comes back for
+    /// the next one. Values of other types have nothing to dispose.</summary>
+    public static ValueGetter<T> DisposingTheLast<T>(ValueGetter<T> getter)
+    {
+        if (typeof(T) != typeof(MLImage)) return getter;
+        MLImage? given = null;
+        return (ref T value) =>
+        {
+            if (given is not null && ReferenceEquals(given, value)) given.Dispose();
+            getter(ref value);
+            given = value as MLImage;
+        };
+    }
+
     private static Func<int, ColumnBuffer> CreateFactory<T>(DataViewRow source, DataViewSchema.Column column)
     {
         if (typeof(T) == typeof(MLImage))

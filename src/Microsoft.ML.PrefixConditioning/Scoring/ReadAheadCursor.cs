@@ -102,16 +102,7 @@ internal sealed class ReadAheadCursor : DataViewRowCursor
                 $"Column '{column.Name}' is not active in this cursor; name it when the cursor is created.");
         if (column.Type.RawType != typeof(TValue))
             throw new InvalidOperationException($"Column '{column.Name}' is {column.Type}; its values cannot be read as {typeof(TValue)}.");
-        if (typeof(TValue) != typeof(MLImage))
-            return (ref TValue value) => ((ColumnBuffer<TValue>)Current().Columns[at]).CopyTo(_row, ref value);
-        // As with ML.NET's own columns of images, the one that this getter gave before is disposed when it comes back for the next.
-        MLImage? given = null;
-        return (ref TValue value) =>
-        {
-            if (given is not null && ReferenceEquals(given, value)) given.Dispose();
-            ((ColumnBuffer<TValue>)Current().Columns[at]).CopyTo(_row, ref value);
-            given = value as MLImage;
-        };
+        return ColumnBuffer.DisposingTheLast((ref TValue value) => ((ColumnBuffer<TValue>)Current().Columns[at]).CopyTo(_row, ref value));
     }
 
     public override ValueGetter<DataViewRowId> GetIdGetter() => (ref DataViewRowId value) => value = Current().Ids[_row];

@@ -45,15 +45,15 @@ internal static class ZeroShotColumns
     /// <exception cref="ArgumentException">Another is asked for.</exception>
     public static void RequireSameImagePrefix(string name, PrefixSelection? prefix, ModelSettings model)
     {
-        if (model.ImagePrefixLength == 0) return;
         int? Type(PrefixSelection? selection) =>
-            PrefixResolution.Resolve(selection, model.DatasetTypes) is { Count: > 0 } types ? types.MaxBy(t => t.Weight).Type : null;
+            PrefixResolution.ImageType(model.ImagePrefixLength, PrefixResolution.Resolve(selection, model.DatasetTypes));
         if (Type(prefix) == Type(null)) return;
         throw new ArgumentException(
             $"Column '{name}' has embeddings that were made with the image prefix of '{PrefixResolution.Default(model.DatasetTypes)}'; " +
             $"'{prefix}' needs another image prefix. Set {nameof(ZeroShotClassificationOptions.ImageColumnName)} to the images.");
     }
 
+    /// <summary>Whether a column holds embeddings, and not images.</summary>
     public static bool IsEmbedding(DataViewSchema.Column column) =>
         column.Type is VectorDataViewType vector && vector.ItemType == NumberDataViewType.Single;
 

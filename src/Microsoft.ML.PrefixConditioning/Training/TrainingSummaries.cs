@@ -9,6 +9,7 @@ internal static class TrainingSummaries
     internal const int Sample = 1000;
 
     private const ulong SamplePurpose = 11;
+    private const int ImagesPerPass = 64;
 
     /// <summary>One summary per dataset type, from images as in scoring, with their type's own image prefix.</summary>
     /// <returns>Null where not one of a type's images can be read.</returns>
@@ -39,7 +40,7 @@ internal static class TrainingSummaries
         var preprocessor = ImagePreprocessor.For(options.Architecture.ImageSize, options.Normalisation);
         var embeddings = new List<float[]>();
         var type = rows.DatasetTypes[order[0]];
-        foreach (var pass in order.Chunk(PixelBatch.Most(64, preprocessor.Length)))
+        foreach (var pass in order.Chunk(PixelBatch.Most(ImagesPerPass, preprocessor.Length)))
         {
             if (embeddings.Count >= Sample) break;
             var wanted = pass[..Math.Min(pass.Length, Sample - embeddings.Count)];
