@@ -50,6 +50,5 @@ internal sealed class NormalisedConvolution(
 
     /// <summary>[N, C, H, W] -> [N, O, H / stride, W / stride].</summary>
     public Tensor Forward(Tensor x) => F.batch_norm(
-        F.conv2d(x, _weight, null, strides: [stride, stride], padding: [kernel / 2, kernel / 2]), _mean, _variance, _gain, _bias,
-            training: false, eps: 1e-5);
+        Convolution.Apply(x, _weight, stride), _mean, _variance, _gain, _bias, training: false, eps: 1e-5);
 }

@@ -56,8 +56,9 @@ internal sealed class SwinTower : IVisionTower
     {
         using var scope = NewDisposeScope();
         var relativePositions = tensor(_relativePositions, device: images.device);
-        var x = F.conv2d(images, _patches.Weight, _patches.Bias, strides: [_patchSize, _patchSize]);     // [N, W, S/p, S/p]
-        x = _patchNorm.Forward(x.permute(0, 2, 3, 1));                                                   // [N, S/p, S/p, W]
+        long side = images.shape[2] / _patchSize;
+        var x = _patchNorm.Forward(Convolution.OfPatches(images, _patches.Weight, _patches.Bias))        // [N, (S/p)², W]
+            .view(images.shape[0], side, side, -1);                                                      // [N, S/p, S/p, W]
         long branch = 0;
         foreach (var (blocks, merging) in _stages)
         {

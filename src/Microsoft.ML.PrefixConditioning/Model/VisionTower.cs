@@ -10,7 +10,6 @@ namespace Microsoft.ML.PrefixConditioning;
 internal sealed class VisionTower : IVisionTower
 {
     private readonly Tensor _projection;
-    private readonly long _patchSize;
     private readonly LayerNorm _lastNorm;
     private readonly TransformerBlock[] _blocks;
     private readonly FastPaths _fastPaths;
@@ -18,13 +17,12 @@ internal sealed class VisionTower : IVisionTower
     public VisionTower(ModelWeights weights, ClipArchitecture architecture, int datasetTypes, int prefixLength, FastPaths fastPaths)
     {
         _fastPaths = fastPaths;
-        long width = architecture.VisionWidth, grid = architecture.ImageSize / architecture.PatchSize;
-        _patchSize = architecture.PatchSize;
+        long width = architecture.VisionWidth, patch = architecture.PatchSize, grid = architecture.ImageSize / patch;
         var std = Math.Pow(width, -0.5);
         ClassToken = weights.Normal("visual.class_embedding", std, width);
         Positions = weights.Normal("visual.positional_embedding", std, grid * grid + 1, width);
         _projection = weights.Normal("visual.proj", std, width, architecture.EmbeddingSize);
-        Patches = weights.Uniform("visual.conv1.weight", 1 / Math.Sqrt(3.0 * _patchSize * _patchSize), width, 3, _patchSize, _patchSize);
+        Patches = weights.Uniform("visual.conv1.weight", 1 / Math.Sqrt(3.0 * patch * patch), width, 3, patch, patch);
         FirstNorm = new LayerNorm(weights, "visual.ln_pre", width);
         _blocks = [.. Enumerable.Range(0, architecture.VisionLayers).Select(i => new TransformerBlock(
             weights, $"visual.transformer.resblocks.{i}", width, architecture.VisionHeads, architecture.MlpRatio, architecture.Activation, textLayers: null))];
@@ -58,8 +56,7 @@ internal sealed class VisionTower : IVisionTower
     {
         using var scope = NewDisposeScope();
         var n = images.shape[0];
-        var patches = nn.functional.conv2d(images, Patches, null, strides: [_patchSize, _patchSize])  // [N, W, S/p, S/p]
-            .flatten(2).transpose(1, 2);                                                                // [N, G, W]
+        var patches = Convolution.OfPatches(images, Patches);                                         // [N, G, W]
         var sequence = cat([ClassToken.expand(n, 1, -1), patches], 1) + Positions;                    // [N, 1+G, W]
         long first = 0;
         if (Prefixes is not null && datasetTypes is not null)

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
 /// <summary>Products with few rows, against the same in double precision.</summary>
-[TestClass]
+[TestClass, TestCategory(Numeric.Category)]
 public sealed unsafe class WeightProductTests
 {
     private static readonly long[] Rows = [0, 1, 2, 3, 4, 5, 37, 64, 65, 130, 256, 257];

@@ -1,6 +1,6 @@
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
-[TestClass]
+[TestClass, TestCategory(Numeric.Category)]
 public sealed class ImagePreprocessorTests
 {
     private static readonly GoldenTensors.Tensors Decoded = GoldenTensors.Read("preprocess", "decoded.safetensors");

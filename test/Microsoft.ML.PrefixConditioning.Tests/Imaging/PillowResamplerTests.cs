@@ -1,6 +1,6 @@
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
-[TestClass]
+[TestClass, TestCategory(Numeric.Category)]
 public sealed class PillowResamplerTests
 {
     private static readonly ResampleKernel[] Kernels = [ResampleKernel.Scalar, ResampleKernel.Vector, .. Fastest];

@@ -4,7 +4,7 @@ using static Microsoft.ML.PrefixConditioning.Tests.HandMadeImages;
 
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
-[TestClass]
+[TestClass, TestCategory(Numeric.Category)]
 public sealed class PixelConversionTests
 {
     [TestMethod]

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
 /// <summary>Zero-shot classifiers against open_clip v3.3.0: 1e-5 on unit vectors, 1e-3 on logits, as test/golden/zeroshot states.</summary>
-[TestClass]
+[TestClass, TestCategory(Numeric.Category)]
 public sealed class ClassEmbeddingsTests
 {
     private static int[][] Sentences(Tensor tokens)

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
 /// <summary>The towers against open_clip v3.3.0. Tolerance 1e-5 absolute as test/golden states; fp32 rounding gives about 1e-6.</summary>
-[TestClass]
+[TestClass, TestCategory(Numeric.Category)]
 public sealed class ClipModelGoldenTests
 {
     [TestMethod]

@@ -1,6 +1,6 @@
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
-[TestClass]
+[TestClass, TestCategory(Numeric.Category)]
 public sealed class EmbeddingSummaryTests
 {
     private static readonly EmbeddingSummary First = new(2, [1, 0], [4, 0]), Second = new(6, [3, 4], [1, 9]);

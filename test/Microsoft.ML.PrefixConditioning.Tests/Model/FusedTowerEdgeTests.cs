@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
 /// <summary>The fused towers at the edges: smallest and largest sizes, numbers that are none, inputs that do not fit, careless callers.</summary>
-[TestClass]
+[TestClass, TestCategory(Numeric.Category)]
 public sealed class FusedTowerEdgeTests
 {
     private static readonly ClipArchitecture Small = new()

@@ -7,7 +7,7 @@ namespace Microsoft.ML.PrefixConditioning.Tests;
 /// Sizes so small that gradients are differences of nearly equal numbers: with one hidden unit or embeddings of two numbers both ways
 /// differ from each other by up to 1e-4 of a gradient. They are compared with double precision here.
 /// </summary>
-[TestClass]
+[TestClass, TestCategory(Numeric.Category)]
 public sealed class FusedTowerPrecisionTests
 {
     private const int Seeds = 6;

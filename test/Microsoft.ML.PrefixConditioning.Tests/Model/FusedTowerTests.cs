@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
 /// <summary>The fused towers against the plain ones: the same embeddings and the same gradients on random inputs.</summary>
-[TestClass]
+[TestClass, TestCategory(Numeric.Category)]
 public sealed class FusedTowerTests
 {
     // Odd sizes on purpose: heads of 5 and 12 numbers, hidden layers that no vector width divides, one-block towers.

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
 /// <summary>The ResNet tower against open_clip v2.20.0. Tolerance 1e-5 absolute as test/golden states.</summary>
-[TestClass]
+[TestClass, TestCategory(Numeric.Category)]
 public sealed class ResNetTowerTests
 {
     private static readonly PretrainedWishes Wishes = new() { Activation = ClipActivation.QuickGelu, TextHeads = 2 };

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
 /// <summary>The Swin tower against torchvision 0.14.1. Tolerance 1e-5 of the largest value, as test/golden/swin_tiny states.</summary>
-[TestClass]
+[TestClass, TestCategory(Numeric.Category)]
 public sealed class SwinTowerTests
 {
     private const double Tolerance = 1e-5;

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
-[TestClass]
+[TestClass, TestCategory(Numeric.Category)]
 public sealed class VisionPrefixTests
 {
     [TestMethod]

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
 /// <summary>Exported ResNets and Swin transformers in ONNX Runtime give what libtorch gives.</summary>
-[TestClass]
+[TestClass, TestCategory(Numeric.Category)]
 public sealed class OnnxOtherTowersTests
 {
     private const float Tolerance = 1e-4f;

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
 /// <summary>Exported towers in ONNX Runtime give what libtorch gives.</summary>
-[TestClass]
+[TestClass, TestCategory(Numeric.Category)]
 public sealed class OnnxTowersTests
 {
     private const float Tolerance = 1e-4f;

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
-[TestClass]
+[TestClass, TestCategory(Numeric.Category)]
 public sealed class ClipOptimizerTests
 {
     private const double Rate = 3e-3, Beta1 = 0.9, Beta2 = 0.98, Epsilon = 1e-6, Decay = 0.2;

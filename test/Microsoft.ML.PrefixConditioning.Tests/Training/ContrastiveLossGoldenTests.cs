@@ -5,7 +5,7 @@ using F = TorchSharp.torch.nn.functional;
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
 /// <summary>The UniCL loss against its published formula; tolerance 1e-5 as test/golden/unicl states.</summary>
-[TestClass]
+[TestClass, TestCategory(Numeric.Category)]
 public sealed class ContrastiveLossGoldenTests
 {
     [TestMethod]

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
 /// <summary>Every saving against the plain way: the same loss, the same gradients.</summary>
-[TestClass]
+[TestClass, TestCategory(Numeric.Category)]
 public sealed class FastPathTests
 {
     private static readonly ClipModelShape Shape = new(SmallModel.Architecture, 60, 2, 2, 1);
