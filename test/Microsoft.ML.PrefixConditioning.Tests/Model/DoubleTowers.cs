@@ -15,14 +15,15 @@ internal sealed class DoubleTowers
         _weights = model.Weights.ToDictionary(w => w.Key, w => w.Value.detach().to_type(ScalarType.Float64).requires_grad_(true));
     }
 
-    /// <summary>The gradients of the CLIP loss of a batch.</summary>
+    /// <summary>The gradients of a batch's loss by the weights that it depends on.</summary>
     /// <param name="images">[N, 3, S, S].</param>
     /// <param name="ids">[N, L].</param>
-    public IReadOnlyDictionary<string, Tensor> Gradients(Tensor images, Tensor ids)
+    /// <param name="loss">Of the embeddings and the logit scale; null for the CLIP loss.</param>
+    public IReadOnlyDictionary<string, Tensor> Gradients(Tensor images, Tensor ids, Func<Tensor, Tensor, Tensor, Tensor>? loss = null)
     {
-        ContrastiveLoss.Clip(F.normalize(Images(images.to_type(ScalarType.Float64)), p: 2, dim: 1), F.normalize(Texts(ids), p: 2, dim: 1),
-            _weights["logit_scale"].exp()).backward();
-        return _weights.ToDictionary(w => w.Key, w => w.Value.grad!);
+        (loss ?? ContrastiveLoss.Clip)(F.normalize(Images(images.to_type(ScalarType.Float64)), p: 2, dim: 1),
+            F.normalize(Texts(ids), p: 2, dim: 1), _weights["logit_scale"].exp()).backward();
+        return _weights.Where(w => w.Value.grad is not null).ToDictionary(w => w.Key, w => w.Value.grad!);
     }
 
     private Tensor Images(Tensor images)

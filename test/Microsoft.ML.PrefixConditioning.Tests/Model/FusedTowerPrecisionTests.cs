@@ -54,4 +54,39 @@ public sealed class FusedTowerPrecisionTests
             }
         Assert.IsLessThan(2, Math.Sqrt(fusedErrors / plainErrors), "The fused way is less precise than the plain one.");
     }
+
+    [TestMethod]
+    [DataRow(ClipActivation.Gelu)]
+    [DataRow(ClipActivation.QuickGelu)]
+    public void Backward_EveryWidthFrom3To33OneTo3Rows_IsThatOfDoublePrecision(ClipActivation activation)
+    {
+        for (var width = 3; width <= 33; width++)
+        {
+            using var scope = NewDisposeScope();
+            var heads = width % 3 == 0 ? 3 : width % 2 == 0 ? 2 : 1;
+            var shape = new ClipModelShape(new ClipArchitecture
+            {
+                ImageSize = 6, PatchSize = 3, VisionWidth = width, VisionLayers = 2, VisionHeads = heads, ContextLength = 6,
+                TextWidth = width, TextLayers = 2, TextHeads = heads, EmbeddingSize = width + 1, MlpRatio = 1.5, Activation = activation,
+            }, 20, 2, 0, 0);
+            using var fused = ClipModel.Create(shape, CPU, (ulong)width, FastPaths.All);
+            for (var count = 1; count <= 3; count++)
+            {
+                var (images, ids, types) = FusedTowerTests.Batch(shape, count, 6);
+                var truth = new DoubleTowers(fused).Gradients(images, ids, WeightedSum);
+                var largest = Math.Max(1, truth.Max(t => t.Value.abs().max().ToDouble()));
+                var gradients = FusedTowerTests.Gradients(fused, images, ids, types, loss: WeightedSum).Gradients;
+                Assert.HasCount(truth.Count, gradients);
+                foreach (var (name, gradient) in gradients)
+                    Assert.IsLessThan(Rounding, (gradient - truth[name]).abs().max().ToDouble() / largest, $"width {width}, {count} rows: {name}");
+            }
+        }
+    }
+
+    /// <summary>A loss that a single row has too.</summary>
+    private static Tensor WeightedSum(Tensor images, Tensor texts, Tensor logitScale)
+    {
+        var factors = (arange(images.numel(), ScalarType.Float32) * 0.7).sin().to_type(images.dtype).view(images.shape);
+        return logitScale * ((images * factors).sum() + (texts * factors).cos().sum());
+    }
 }

@@ -124,14 +124,15 @@ public sealed class FusedTowerTests
         return (tensor(pixels, [count, 3, size, size]), tensor(ids, [count, length]), tensor(types));
     }
 
-    internal static (Tensor Images, Tensor Texts, Dictionary<string, Tensor> Gradients) Gradients(ClipModel model, Tensor images, Tensor ids, Tensor types, bool clear = true)
+    internal static (Tensor Images, Tensor Texts, Dictionary<string, Tensor> Gradients) Gradients(
+        ClipModel model, Tensor images, Tensor ids, Tensor types, bool clear = true, Func<Tensor, Tensor, Tensor, Tensor>? loss = null)
     {
         if (clear)
             foreach (var (_, weight) in model.Weights) weight.grad = null;
         using var imagePass = model.BeginImages(images, types);
         using var textPass = model.BeginTexts(ids, types);
         var (image, text) = (imagePass.Embeddings.detach().requires_grad_(true), textPass.Embeddings.detach().requires_grad_(true));
-        ContrastiveLoss.Clip(image, text, model.LogitScale.exp()).backward();
+        (loss ?? ContrastiveLoss.Clip)(image, text, model.LogitScale.exp()).backward();
         imagePass.Backward(image.grad!);
         textPass.Backward(text.grad!);
         return (image.detach().clone(), text.detach().clone(), model.Weights.Where(w => w.Value.grad is not null).ToDictionary(w => w.Key, w => w.Value.grad!.clone()));
