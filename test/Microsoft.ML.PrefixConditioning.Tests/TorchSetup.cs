@@ -7,7 +7,7 @@ public static class TorchSetup
     [AssemblyInitialize]
     public static void LoadNativeLibrary(TestContext context)
     {
-        NativeTorchLoader.EnsureLoaded();
+        TorchLibrary.EnsureLoaded();
         TorchSharp.torch.set_num_threads(1);   // on tensors this small, threads only wait for each other
     }
 }

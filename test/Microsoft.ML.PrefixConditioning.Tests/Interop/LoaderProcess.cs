@@ -12,8 +12,21 @@ namespace Microsoft.ML.PrefixConditioning.Tests
         private const string DirectoriesVariable = "LOADER_TEST_DIRECTORIES";
         private const string CacheVariable = "LOADER_TEST_CACHE";
 
-        /// <summary>What the process does: the whole way, or only patching and loading, which works on any Linux x64.</summary>
-        public enum Step { Whole, CopyOnly }
+        /// <summary>What the process does.</summary>
+        public enum Step
+        {
+            /// <summary>Loads the patched library where it is needed.</summary>
+            Whole,
+
+            /// <summary>Patches and loads without asking for the need, which works on any Linux x64.</summary>
+            CopyOnly,
+
+            /// <summary>Loads as users do and convolves one image in double precision, which oneDNN does not.</summary>
+            Convolution,
+
+            /// <summary>Uses TorchSharp before anything is loaded for it, and then loads as users do.</summary>
+            TorchSharpFirst,
+        }
 
         /// <summary>Starts the process.</summary>
         /// <param name="step">What it does.</param>
@@ -30,20 +43,21 @@ namespace Microsoft.ML.PrefixConditioning.Tests
             start.Environment[StepVariable] = step.ToString();
             start.Environment[DirectoriesVariable] = string.Join(Path.PathSeparator, directories);
             start.Environment[CacheVariable] = cache;
+            start.Environment["NUGET_PACKAGES"] = cache;   // TorchSharp copies 500 MB from the packages' folder when it cannot load its library
             if (temporary is not null) start.Environment["TMPDIR"] = temporary;
             return Process.Start(start)!;
         }
 
-        /// <summary>What the process said: "loaded", the copy's path and the sum of torch.ones(2, 2); or the exception.</summary>
+        /// <summary>What the process wrote to both streams: "loaded", the copy's path and a sum that is 4; or the exception.</summary>
         public static string Wait(Process process)
         {
             using (process)
             {
                 var error = process.StandardError.ReadToEndAsync();
-                var output = process.StandardOutput.ReadToEnd().Trim();
+                var output = process.StandardOutput.ReadToEnd() + error.Result;
                 process.WaitForExit();
-                Assert.AreEqual(0, process.ExitCode, $"{output} {error.Result}");
-                return output;
+                Assert.AreEqual(0, process.ExitCode, output);
+                return output.Trim();
             }
         }
 
@@ -55,19 +69,27 @@ namespace Microsoft.ML.PrefixConditioning.Tests
                 var directories = Environment.GetEnvironmentVariable(DirectoriesVariable)!.Split(Path.PathSeparator);
                 var libraries = new NativeTorchLibraries(directories);
                 var cache = Environment.GetEnvironmentVariable(CacheVariable);
-                string? path;
-                if (Environment.GetEnvironmentVariable(StepVariable) == nameof(Step.Whole))
+                var step = Enum.Parse<Step>(Environment.GetEnvironmentVariable(StepVariable)!);
+                string? path = null;
+                switch (step)
                 {
-                    path = NativeTorchLoader.LoadPatched(libraries, cache);
+                    case Step.Whole:
+                        path = TorchLibrary.LoadPatched(libraries, cache);
+                        break;
+                    case Step.CopyOnly:
+                        TorchLibrary.LoadLibtorch(libraries);
+                        path = TorchLibrary.LoadCopy(libraries.Find(NativeTorchLibraries.TorchSharpFile)!, cache);
+                        break;
+                    case Step.TorchSharpFirst:
+                        UseTorchSharp();
+                        goto default;
+                    default:
+                        TorchLibrary.EnsureLoaded();
+                        break;
                 }
-                else
-                {
-                    NativeTorchLoader.LoadLibtorch(libraries);
-                    path = NativeTorchLoader.LoadCopy(libraries.Find(NativeTorchLibraries.TorchSharpFile)!, cache);
-                }
-                Console.WriteLine($"loaded {path} {Sum()}");
+                Console.WriteLine($"loaded {path} {(step == Step.Convolution ? Convolve() : Sum())}");
             }
-            catch (Exception e) when (e is DllNotFoundException or PlatformNotSupportedException)
+            catch (Exception e) when (e is DllNotFoundException or PlatformNotSupportedException or InvalidOperationException)
             {
                 Console.WriteLine($"{e.GetType().Name}: {e.Message}");
             }
@@ -79,6 +101,24 @@ namespace Microsoft.ML.PrefixConditioning.Tests
         {
             using var ones = torch.ones(2, 2);
             return ones.sum().item<float>();
+        }
+
+        private static double Convolve()
+        {
+            using var ones = torch.ones(1, 1, 2, 2, torch.float64);
+            return torch.nn.functional.conv2d(ones, ones).item<double>();
+        }
+
+        private static void UseTorchSharp()
+        {
+            try
+            {
+                Sum();
+            }
+            catch (TypeInitializationException)
+            {
+                Console.WriteLine("TorchSharp failed.");
+            }
         }
     }
 }
