@@ -123,8 +123,8 @@ public static class TorchLibrary
             throw new InvalidOperationException(
                 $"TorchSharp was used before {nameof(TorchLibrary)}.{nameof(EnsureLoaded)}, could not load its native library on this "
                 + "system, and does not try again in this process. "
-                + $"Call {nameof(TorchLibrary)}.{nameof(EnsureLoaded)}() at the start of the program, before anything that uses TorchSharp, "
-                + "such as Microsoft.ML.TorchSharp.", e);
+                + $"Call {nameof(TorchLibrary)}.{nameof(EnsureLoaded)}() at the start of the program, before anything that uses "
+                + "TorchSharp, such as Microsoft.ML.TorchSharp.", e);
         }
     }
 

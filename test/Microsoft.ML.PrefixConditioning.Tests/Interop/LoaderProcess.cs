@@ -5,7 +5,6 @@ using TorchSharp;
 namespace Microsoft.ML.PrefixConditioning.Tests
 {
     /// <summary>A fresh process that loads TorchSharp's library. In the process of the tests it is loaded already, for good.</summary>
-    /// <remarks>The test program is started anew; the runtime calls <see cref="StartupHook"/> before its Main, which never runs.</remarks>
     internal static class LoaderProcess
     {
         private const string StepVariable = "LOADER_TEST_STEP";
@@ -28,38 +27,18 @@ namespace Microsoft.ML.PrefixConditioning.Tests
             TorchSharpFirst,
         }
 
-        /// <summary>Starts the process.</summary>
+        /// <summary>Starts the process. It writes "loaded", the copy's path and a number that is 4; or the exception.</summary>
         /// <param name="step">What it does.</param>
         /// <param name="directories">Where it finds the libraries.</param>
         /// <param name="cache">Where it keeps the copy.</param>
         /// <param name="temporary">The temporary folder it sees; null for the usual one.</param>
-        public static Process Start(Step step, IEnumerable<string> directories, string cache, string? temporary = null)
-        {
-            var assembly = typeof(LoaderProcess).Assembly.Location;
-            var host = Environment.ProcessPath!;
-            var start = new ProcessStartInfo(host) { RedirectStandardOutput = true, RedirectStandardError = true };
-            if (Path.GetFileNameWithoutExtension(host) == "dotnet") start.ArgumentList.Add(assembly);
-            start.Environment["DOTNET_STARTUP_HOOKS"] = assembly;
-            start.Environment[StepVariable] = step.ToString();
-            start.Environment[DirectoriesVariable] = string.Join(Path.PathSeparator, directories);
-            start.Environment[CacheVariable] = cache;
-            start.Environment["NUGET_PACKAGES"] = cache;   // TorchSharp copies 500 MB from the packages' folder when it cannot load its library
-            if (temporary is not null) start.Environment["TMPDIR"] = temporary;
-            return Process.Start(start)!;
-        }
-
-        /// <summary>What the process wrote to both streams: "loaded", the copy's path and a sum that is 4; or the exception.</summary>
-        public static string Wait(Process process)
-        {
-            using (process)
-            {
-                var error = process.StandardError.ReadToEndAsync();
-                var output = process.StandardOutput.ReadToEnd() + error.Result;
-                process.WaitForExit();
-                Assert.AreEqual(0, process.ExitCode, output);
-                return output.Trim();
-            }
-        }
+        public static Process Start(Step step, IEnumerable<string> directories, string cache, string? temporary = null) =>
+            TestProgram.Start(
+                (StepVariable, step.ToString()),
+                (DirectoriesVariable, string.Join(Path.PathSeparator, directories)),
+                (CacheVariable, cache),
+                ("TMPDIR", temporary ?? Path.GetTempPath()),
+                ("NUGET_PACKAGES", cache));   // from the real folder, a TorchSharp that fails to load copies 500 MB beside the program
 
         /// <summary>The work of the started process.</summary>
         public static void Work()

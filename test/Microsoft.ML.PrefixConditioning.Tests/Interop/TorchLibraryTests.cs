@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using TorchSharp;
 using static Microsoft.ML.PrefixConditioning.Tests.LoaderProcess;
+using static Microsoft.ML.PrefixConditioning.Tests.TestProgram;
 
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
