@@ -20,7 +20,7 @@ var micro = new Command("micro", "Times single parts with BenchmarkDotNet.") { r
 micro.TreatUnmatchedTokensAsErrors = false;
 micro.SetAction(result =>
 {
-    NativeTorchLoader.EnsureLoaded();
+    TorchLibrary.EnsureLoaded();
     BenchmarkSwitcher.FromAssembly(typeof(Measure).Assembly).Run([.. result.GetValue(rest) ?? [], .. result.UnmatchedTokens]);
 });
 

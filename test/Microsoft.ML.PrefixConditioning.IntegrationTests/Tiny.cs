@@ -1,3 +1,5 @@
+using TorchSharp;
+
 namespace Microsoft.ML.PrefixConditioning.IntegrationTests;
 
 /// <summary>Data and models that the tests share: training takes the time, so each model is trained once.</summary>
@@ -43,7 +45,7 @@ public static class Tiny
     {
         public void Report(TrainingProgress value)
         {
-            if (value.Step == 1) TorchSharp.torch.set_num_threads(1);
+            if (value.Step == 1) torch.set_num_threads(1);
         }
     }
 

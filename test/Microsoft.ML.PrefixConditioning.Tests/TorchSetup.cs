@@ -11,7 +11,7 @@ public static class TorchSetup
     [AssemblyInitialize]
     public static void LoadNativeLibrary(TestContext context)
     {
-        NativeTorchLoader.EnsureLoaded();
+        TorchLibrary.EnsureLoaded();
         torch.set_num_threads(1);   // on tensors this small, threads only wait for each other
         context.DisplayMessage(MessageLevel.Informational, $".NET uses vectors of {VectorBits} bits, FMA {Fma.IsSupported}; torch "
             + $"{Environment.GetEnvironmentVariable("ATEN_CPU_CAPABILITY") ?? "as the processor"}, oneDNN "

@@ -13,7 +13,7 @@ internal static class TorchDevice
     /// <exception cref="InvalidOperationException">A GPU is asked for, there is none, and falling back is not allowed.</exception>
     public static Device Resolve(ComputeDevice choice, GpuSettings settings)
     {
-        NativeTorchLoader.EnsureLoaded();
+        TorchLibrary.EnsureLoaded();
         if (choice == ComputeDevice.Cpu) return CPU;
         var found = cuda.is_available() ? cuda.device_count() : 0;
         var wanted = settings.DeviceId ?? 0;

@@ -57,7 +57,7 @@ public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposabl
     public void SaveClassEmbeddings(string path)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
-        NativeTorchLoader.EnsureLoaded();
+        TorchLibrary.EnsureLoaded();
         ClassEmbeddingFile.Write(path, _classifier);
     }
 

@@ -42,7 +42,7 @@ internal sealed class MemoryMeasures(SideBySideSettings settings)
     /// <summary>What the child process prints: megabytes.</summary>
     public static double MeasurePeak(string size, int batch, FastPaths fastPaths, int? chunk)
     {
-        NativeTorchLoader.EnsureLoaded();
+        TorchLibrary.EnsureLoaded();
         var settings = new SideBySideSettings(1, null, ClipTokenizer.Learn(Captions.Photographs, 4096), Captions.Photographs);
         var options = Options(batch, fastPaths, chunk) with { Architecture = size == "large" ? ClipArchitecture.ViTB32 : ClipArchitecture.Small };
         using var training = new TrainingCase(options, settings.CaptionTexts(options));

@@ -8,7 +8,7 @@ internal static class SideBySideRunner
     /// <returns>0 when every bar was reached.</returns>
     public static int Run(int pairs, string? openClip, string python, string? captions, string? only)
     {
-        NativeTorchLoader.EnsureLoaded();
+        TorchLibrary.EnsureLoaded();
         using var peer = openClip is null ? null : new OpenClipPeer(python, openClip);
         var texts = captions is null ? Captions.Photographs : [.. File.ReadLines(captions).Where(l => l.Length > 0)];
         var vocabulary = openClip is null ? null : Path.Combine(openClip, "src", "open_clip", "bpe_simple_vocab_16e6.txt.gz");

@@ -3,7 +3,7 @@ using static Microsoft.ML.PrefixConditioning.ElfVersionPatch;
 
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
-/// <summary>On copies of the real library in memory. That the result loads is shown by <see cref="NativeTorchLoaderTests"/>.</summary>
+/// <summary>On copies of the real library in memory. That the result loads is shown by <see cref="TorchLibraryTests"/>.</summary>
 [TestClass]
 [OSCondition(OperatingSystems.Linux)]
 public sealed class ElfVersionPatchTests

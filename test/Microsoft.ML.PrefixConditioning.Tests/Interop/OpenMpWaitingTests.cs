@@ -9,7 +9,7 @@ public sealed unsafe class OpenMpWaitingTests
     [OSCondition(OperatingSystems.Linux)]
     public void Limit_UserSetNothing_NativeVariableIsSetOnce()
     {
-        NativeTorchLoader.EnsureLoaded();
+        TorchLibrary.EnsureLoaded();
         var chosen = Environment.GetEnvironmentVariable(OpenMpWaiting.SpinVariable);
         var expected = chosen ?? (Environment.GetEnvironmentVariable(OpenMpWaiting.PolicyVariable) is null ? OpenMpWaiting.SpinCount : null);
         Assert.AreEqual(expected, Native());

@@ -1,10 +1,12 @@
+using System.Runtime.InteropServices;
 using TorchSharp;
 using static Microsoft.ML.PrefixConditioning.Tests.LoaderProcess;
+using static Microsoft.ML.PrefixConditioning.Tests.TestProgram;
 
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
 [TestClass]
-public sealed class NativeTorchLoaderTests
+public sealed class TorchLibraryTests
 {
     private static readonly NativeTorchLibraries Here = NativeTorchLibraries.ForThisProcess();
 
@@ -21,9 +23,40 @@ public sealed class NativeTorchLoaderTests
     [TestMethod]
     public void EnsureLoaded_CalledByManyThreads_TensorsCanBeMade()
     {
-        Parallel.For(0, 16, _ => NativeTorchLoader.EnsureLoaded());
+        Parallel.For(0, 16, _ => TorchLibrary.EnsureLoaded());
         using var ones = torch.ones(2, 2);
         Assert.AreEqual(4f, ones.sum().item<float>());
+    }
+
+    [TestMethod]
+    public void EnsureLoaded_TorchSharpWasUsedBefore_SaysWhatToCallFirst()
+    {
+        var said = Wait(Start(Step.TorchSharpFirst, Here.Directories, Cache));
+        // Where TorchSharp loads its library without help, the order does not matter.
+        if (!TorchLibrary.LacksNewestLibstdcxx())
+        {
+            Assert.AreEqual("loaded  4", said);
+            return;
+        }
+        Assert.Contains("TorchSharp failed.", said);
+        Assert.Contains("InvalidOperationException: TorchSharp was used before TorchLibrary.EnsureLoaded, could not load", said);
+        Assert.Contains("Call TorchLibrary.EnsureLoaded() at the start of the program", said);
+    }
+
+    [TestMethod]
+    public void EnsureLoaded_ProcessorWithoutNnpack_ConvolutionWritesNoWarning() =>
+        Assert.AreEqual("loaded  4", Wait(Start(Step.Convolution, Here.Directories, Cache)));
+
+    [TestMethod]
+    [OSCondition(ConditionMode.Exclude, OperatingSystems.Windows)]
+    public unsafe void EnsureLoaded_AnyProcessor_NnpackIsOff()
+    {
+        TorchLibrary.EnsureLoaded();
+        var library = NativeLibrary.Load("LibTorchSharp", typeof(torch).Assembly, null);
+        var context = ((delegate* unmanaged<nint>)NativeLibrary.GetExport(library, "_ZN2at13globalContextEv"))();
+        // at::Context::userEnabledNNPACK() const
+        var isEnabled = (delegate* unmanaged<nint, byte>)NativeLibrary.GetExport(library, "_ZNK2at7Context17userEnabledNNPACKEv");
+        Assert.AreEqual(0, isEnabled(context));
     }
 
     [TestMethod]
@@ -33,7 +66,7 @@ public sealed class NativeTorchLoaderTests
         var mapped = File.ReadLines("/proc/self/maps").First(line => line.Contains("/libstdc++.so", StringComparison.Ordinal));
         var file = File.ReadAllBytes(mapped[mapped.IndexOf('/', StringComparison.Ordinal)..]);
         var hasVersion = file.AsSpan().IndexOf("GLIBCXX_3.4.32\0"u8) >= 0;
-        Assert.AreEqual(!hasVersion, NativeTorchLoader.LacksNewestLibstdcxx());
+        Assert.AreEqual(!hasVersion, TorchLibrary.LacksNewestLibstdcxx());
     }
 
     [TestMethod]
@@ -107,7 +140,7 @@ public sealed class NativeTorchLoaderTests
     {
         var said = Wait(Start(Step.Whole, Here.Directories, Cache));
         // Where the library loads as it is, no copy is made.
-        var copy = NativeTorchLoader.LacksNewestLibstdcxx() ? Directory.GetFiles(Cache).Single() : "";
+        var copy = TorchLibrary.LacksNewestLibstdcxx() ? Directory.GetFiles(Cache).Single() : "";
         Assert.AreEqual($"loaded {copy} 4", said);
     }
 
@@ -157,7 +190,7 @@ public sealed class NativeTorchLoaderTests
     public void LoadAsShipped_TorchSharpLoads_NothingIsThrown()
     {
         var calls = 0;
-        NativeTorchLoader.LoadAsShipped(new([]), () => calls++);
+        TorchLibrary.LoadAsShipped(new([]), () => calls++);
         Assert.AreEqual(1, calls);
     }
 
@@ -185,7 +218,7 @@ public sealed class NativeTorchLoaderTests
     [TestMethod]
     public void LoadAsShipped_UnrelatedFailure_PassesThrough() =>
         Assert.ThrowsExactly<InvalidOperationException>(
-            () => NativeTorchLoader.LoadAsShipped(new([]), () => throw new InvalidOperationException()));
+            () => TorchLibrary.LoadAsShipped(new([]), () => throw new InvalidOperationException()));
 
     [TestMethod]
     public void ForThisProcess_RunningTest_FindsBothLibraries()
@@ -196,7 +229,7 @@ public sealed class NativeTorchLoaderTests
     }
 
     private DllNotFoundException FailAsShipped(Exception cause) =>
-        Assert.ThrowsExactly<DllNotFoundException>(() => NativeTorchLoader.LoadAsShipped(new([_folder]), () => throw cause));
+        Assert.ThrowsExactly<DllNotFoundException>(() => TorchLibrary.LoadAsShipped(new([_folder]), () => throw cause));
 
     private string WriteTorchSharp(byte[] content)
     {

@@ -3,16 +3,15 @@ using TorchSharp;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Loads TorchSharp's native library, also on Linux systems whose libstdc++ is older than the one it was built with.</summary>
+/// <summary>TorchSharp's native library. The package loads it when it first needs it.</summary>
 /// <remarks>
-/// TorchSharp 0.107's Linux library needs GLIBCXX_3.4.32 (GCC 13), which Debian 12, Ubuntu 22.04 and RHEL 9 lack. There, and only
-/// there, a copy of the library is patched (<see cref="ElfVersionPatch"/>), kept in the user's cache (<see cref="PatchedLibraryCache"/>)
-/// and loaded before TorchSharp looks for it. TorchSharp asks the dynamic linker for libLibTorchSharp.so; the linker tries the original
-/// in vain and then finds the copy, because a loaded library answers to the name recorded inside it (its soname).
-/// For the same reason the copy finds libtorch, wherever that lies, once libtorch has been loaded by its full path.
-/// The original is only read: it may be a hard link to the file in the NuGet cache.
+/// <para>An application that uses TorchSharp directly, or through another package such as Microsoft.ML.TorchSharp, calls
+/// <see cref="EnsureLoaded"/> first. Applications that use TorchSharp only through this package need no call.</para>
+/// <para>TorchSharp 0.107's Linux library needs GLIBCXX_3.4.32 (GCC 13), which Debian 12, Ubuntu 22.04 and RHEL 9 lack. There, and only
+/// there, a copy of the library is patched, kept in the user's cache folder and loaded before TorchSharp looks for it. The original file
+/// is not changed.</para>
 /// </remarks>
-internal static class NativeTorchLoader
+public static class TorchLibrary
 {
     // libtorch.so brings the CUDA libraries where there are any; the other two are the ones that the copy names besides it.
     private static readonly string[] LibtorchOnLinux = ["libc10.so", "libtorch_cpu.so", "libtorch.so"];
@@ -20,13 +19,20 @@ internal static class NativeTorchLoader
     private static readonly Lock Gate = new();
     private static volatile bool _loaded;
 
-    /// <summary>Loads TorchSharp's native library unless that was done.</summary>
-    /// <remarks>To be called before TorchSharp is used, from any thread; cheap when called again. After a failure it tries again.</remarks>
+    /// <summary>Loads TorchSharp's native library, unless it is loaded already.</summary>
+    /// <remarks>
+    /// Call it before TorchSharp is first used. It can be called from any thread and any number of times; after a failure it tries again.
+    /// It also shortens the time that libtorch's threads spin (see docs/decisions/0008), and switches off libtorch's NNPACK, which writes
+    /// a warning for every convolution on processors that it does not support.
+    /// </remarks>
     /// <exception cref="DllNotFoundException">
     /// No native backend is referenced, or it cannot be loaded; the message names the packages.
     /// </exception>
     /// <exception cref="PlatformNotSupportedException">
     /// The system's libstdc++ is too old and the library could not be patched or loaded; the message says why and what to install.
+    /// </exception>
+    /// <exception cref="InvalidOperationException">
+    /// The system's libstdc++ is too old, and TorchSharp was used before this call; it cannot be used in this process any more.
     /// </exception>
     public static void EnsureLoaded()
     {
@@ -36,8 +42,13 @@ internal static class NativeTorchLoader
             if (_loaded) return;
             OpenMpWaiting.Limit();
             var libraries = NativeTorchLibraries.ForThisProcess();
-            if (LacksNewestLibstdcxx()) LoadPatched(libraries, PatchedLibraryCache.DefaultDirectory());
+            if (LacksNewestLibstdcxx())
+            {
+                LoadPatched(libraries, PatchedLibraryCache.DefaultDirectory());
+                AttachTorchSharp();
+            }
             else LoadAsShipped(libraries, () => torch.InitializeDeviceType(DeviceType.CPU));
+            Nnpack.Disable();
             _loaded = true;
         }
     }
@@ -76,6 +87,11 @@ internal static class NativeTorchLoader
     }
 
     /// <summary>Loads libtorch and then a patched copy of TorchSharp's library.</summary>
+    /// <remarks>
+    /// The dynamic linker does the rest: TorchSharp asks it for libLibTorchSharp.so, and it finds the copy, because a loaded library
+    /// answers to the name recorded inside it (its soname). For the same reason the copy finds libtorch, wherever that lies, once libtorch
+    /// has been loaded by its full path. The original is only read: it may be a hard link to the file in the NuGet cache.
+    /// </remarks>
     /// <param name="libraries">Where the originals lie.</param>
     /// <param name="cacheDirectory">Folder for the copy; null, or one that cannot be used, makes it a temporary one.</param>
     /// <returns>The path of the copy; null when TorchSharp's library could be loaded as it is, or was loaded before.</returns>
@@ -92,6 +108,24 @@ internal static class NativeTorchLoader
         LoadLibtorch(libraries);
         // A TorchSharp of another version may not need the patch.
         return NativeLibrary.TryLoad(source, out _) ? null : LoadCopy(source, cacheDirectory);
+    }
+
+    /// <summary>Makes TorchSharp use the library that is loaded.</summary>
+    /// <exception cref="InvalidOperationException">TorchSharp failed to load its library before, and does not try again.</exception>
+    private static void AttachTorchSharp()
+    {
+        try
+        {
+            torch.InitializeDeviceType(DeviceType.CPU);
+        }
+        catch (TypeInitializationException e)
+        {
+            throw new InvalidOperationException(
+                $"TorchSharp was used before {nameof(TorchLibrary)}.{nameof(EnsureLoaded)}, could not load its native library on this "
+                + "system, and does not try again in this process. "
+                + $"Call {nameof(TorchLibrary)}.{nameof(EnsureLoaded)}() at the start of the program, before anything that uses "
+                + "TorchSharp, such as Microsoft.ML.TorchSharp.", e);
+        }
     }
 
     /// <summary>Loads libtorch by its full path, so that a copy that lies elsewhere finds it.</summary>

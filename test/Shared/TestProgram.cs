@@ -1,0 +1,35 @@
+using System.Diagnostics;
+
+namespace Microsoft.ML.PrefixConditioning.Tests;
+
+/// <summary>The running test program, started anew as a process that does other work than tests.</summary>
+/// <remarks>The runtime calls the program's <c>StartupHook</c>, which does the work, before its Main, which never runs.</remarks>
+internal static class TestProgram
+{
+    /// <summary>Starts the process.</summary>
+    /// <param name="environment">Variables that tell the hook what to do.</param>
+    public static Process Start(params IEnumerable<(string Name, string Value)> environment)
+    {
+        var assembly = typeof(TestProgram).Assembly.Location;
+        var host = Environment.ProcessPath!;
+        var start = new ProcessStartInfo(host) { RedirectStandardOutput = true, RedirectStandardError = true };
+        if (Path.GetFileNameWithoutExtension(host) == "dotnet") start.ArgumentList.Add(assembly);
+        start.Environment["DOTNET_STARTUP_HOOKS"] = assembly;
+        foreach (var (name, value) in environment) start.Environment[name] = value;
+        return Process.Start(start)!;
+    }
+
+    /// <summary>Waits until the process ends, which it must do with exit code 0.</summary>
+    /// <returns>What it wrote to its standard output, followed by what it wrote to the standard error stream.</returns>
+    public static string Wait(Process process)
+    {
+        using (process)
+        {
+            var error = process.StandardError.ReadToEndAsync();
+            var output = process.StandardOutput.ReadToEnd() + error.Result;
+            process.WaitForExit();
+            Assert.AreEqual(0, process.ExitCode, output);
+            return output.Trim();
+        }
+    }
+}
