@@ -64,6 +64,10 @@ internal static class EmbeddingColumns
 
         public override DataViewSchema.Column? TextColumn => TextOf(InputSchema, _textName);
 
+        public override string OnnxRefusal =>
+            "mlContext.Model.ConvertToOnnx cannot write a PrefixClipTransformer. Write its towers with SaveImageEncoderAsOnnx and " +
+            "SaveTextEncoderAsOnnx, or a zero-shot classifier with SaveAsOnnx, and run the file in a pipeline with ApplyOnnxModel.";
+
         public override bool NeedsImage(int added) => added == 0;
 
         public override bool NeedsText(int added) => added == 1;

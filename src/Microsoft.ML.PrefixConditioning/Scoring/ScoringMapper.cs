@@ -52,6 +52,9 @@ internal abstract class ScoringMapper : IRowToRowMapper
     /// <param name="encoded">The row's embeddings.</param>
     public abstract Delegate CreateGetter(int added, DataViewRow row, EncodedRow encoded);
 
+    /// <summary>Why <c>mlContext.Model.ConvertToOnnx</c> is refused, and what to call instead.</summary>
+    public abstract string OnnxRefusal { get; }
+
     public IEnumerable<DataViewSchema.Column> GetDependencies(IEnumerable<DataViewSchema.Column> dependingColumns)
     {
         var needed = new SortedSet<int>();

@@ -85,7 +85,7 @@ public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposabl
     public IDataView Transform(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        return new ScoringView(input, CreateMapper(input.Schema));
+        return new ScoringView(input, CreateMapper(input.Schema), this);
     }
 
     /// <inheritdoc/>

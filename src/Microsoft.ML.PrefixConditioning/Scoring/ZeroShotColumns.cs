@@ -81,6 +81,10 @@ internal static class ZeroShotColumns
 
         public override DataViewSchema.Column ImageColumn { get; }
 
+        public override string OnnxRefusal =>
+            "mlContext.Model.ConvertToOnnx cannot write a ZeroShotClassificationTransformer. Write it with its method SaveAsOnnx, and run " +
+            "the file in a pipeline with ClipPixels and ApplyOnnxModel.";
+
         public override bool NeedsImage(int added) => added is Score or PredictedLabel;
 
         public override IEnumerable<DataViewSchema.Column> Dependencies(int added) => [NeedsImage(added) ? ImageColumn : _label!.Value];
