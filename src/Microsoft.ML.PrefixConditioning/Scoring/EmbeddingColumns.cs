@@ -74,7 +74,7 @@ internal static class EmbeddingColumns
 
         public override IEnumerable<DataViewSchema.Column> Dependencies(int added) => [added == 0 ? ImageColumn : TextColumn!.Value];
 
-        public override Delegate CreateGetter(int added, DataViewRow row, EncodedRow encoded) => added == 0
+        public override Delegate CreateGetter(int added, DataViewRow row, EncodedRow encoded, LabelCount? labels) => added == 0
             ? (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) => Copy(encoded.ImageEmbedding, ref value))
             : (ref VBuffer<float> value) => Copy(encoded.TextEmbedding, ref value);
 
