@@ -76,7 +76,8 @@ public sealed record ZeroShotClassificationOptions
             for (var i = 0; i < ClassNames.Count; i++)
                 if (string.IsNullOrWhiteSpace(ClassNames[i])) yield return $"{nameof(ClassNames)}: the name at index {i} is empty.";
             if (ClassTexts is not null && ClassTexts.Count != ClassNames.Count)
-                yield return $"{nameof(ClassTexts)} has {ClassTexts.Count} text(s) for {ClassNames.Count} class names; give one per class, or null.";
+                yield return $"{nameof(ClassTexts)} has {ClassTexts.Count} text(s) for {ClassNames.Count} class names; " +
+                    "give one per class, or null.";
         }
         for (var i = 0; i < (ClassTexts?.Count ?? 0); i++)
             if (string.IsNullOrWhiteSpace(ClassTexts![i])) yield return $"{nameof(ClassTexts)}: the text at index {i} is empty.";

@@ -39,7 +39,8 @@ public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposabl
 
     internal IHostEnvironment Environment { get; }
 
-    /// <summary>The classes to choose from, in the order of the scores. Where a name repeats, its second class is named "name (2)".</summary>
+    /// <summary>The classes to choose from, in the order of the scores. Where a name repeats, its second class is named
+    /// "name (2)".</summary>
     public IReadOnlyList<string> ClassNames => _classifier.ClassNames;
 
     /// <summary>The test-time prefix that the class names were encoded with.</summary>

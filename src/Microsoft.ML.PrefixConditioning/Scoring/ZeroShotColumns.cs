@@ -88,8 +88,8 @@ internal static class ZeroShotColumns
         public override DataViewSchema.Column ImageColumn { get; }
 
         public override string OnnxRefusal =>
-            "mlContext.Model.ConvertToOnnx cannot write a ZeroShotClassificationTransformer. Write it with its method SaveAsOnnx, and run " +
-            "the file in a pipeline with ClipPixels and ApplyOnnxModel.";
+            "mlContext.Model.ConvertToOnnx cannot write a ZeroShotClassificationTransformer. Write it with its method SaveAsOnnx, and " +
+            "run the file in a pipeline with ClipPixels and ApplyOnnxModel.";
 
         public override LabelCount? CountLabels() => _label is null ? null : new LabelCount(_log, _keys, _classifier.LabelColumnName);
 

@@ -124,8 +124,8 @@ public sealed class TaggedRowsTests
         StringAssert.StartsWith(WrongColumn(_mlContext.Data.LoadFromEnumerable(new[] { new { Image = "", Text = "", DatasetType = 1L } })),
             "Column 'DatasetType' is Int64; text, or key with text key values, is needed. Set PrefixClipOptions.DatasetTypeColumnName");
         StringAssert.StartsWith(WrongColumn(_mlContext.Data.LoadFromEnumerable(new[] { new NumberKey() })),
-            "Column 'Label' is Key<UInt32, 0-4> without text key values, so that its keys cannot be matched to names. Make the keys of names, " +
-            "with MapValueToKey of a text column, or set PrefixClipOptions.LabelColumnName to another column.");
+            "Column 'Label' is Key<UInt32, 0-4> without text key values, so that its keys cannot be matched to names. Make the keys of " +
+            "names, with MapValueToKey of a text column, or set PrefixClipOptions.LabelColumnName to another column.");
     }
 
     [TestMethod]

@@ -9,8 +9,9 @@ public sealed class ConvertToOnnxTests : ScoringTests
     [TestMethod]
     public void ConvertToOnnx_Model_NamesTheMethodsThatWriteIt()
     {
-        Assert.AreEqual("mlContext.Model.ConvertToOnnx cannot write a PrefixClipTransformer. Write its towers with SaveImageEncoderAsOnnx " +
-            "and SaveTextEncoderAsOnnx, or a zero-shot classifier with SaveAsOnnx, and run the file in a pipeline with ApplyOnnxModel.",
+        Assert.AreEqual("mlContext.Model.ConvertToOnnx cannot write a PrefixClipTransformer. Write its towers with " +
+            "SaveImageEncoderAsOnnx and SaveTextEncoderAsOnnx, or a zero-shot classifier with SaveAsOnnx, and run the " +
+            "file in a pipeline with ApplyOnnxModel.",
             Refusal(_model));
     }
 
@@ -38,8 +39,8 @@ public sealed class ConvertToOnnxTests : ScoringTests
     {
         var pixels = _mlContext.Transforms.ClipPixels(_model, PixelValues.Rgb255).Fit(Rows);
 
-        Assert.AreEqual("mlContext.Model.ConvertToOnnx cannot write a ClipPixelsTransformer, which decodes image files. Keep ClipPixels in " +
-            "the pipeline, write the model behind it with SaveAsOnnx or SaveImageEncoderAsOnnx, and run that file with ApplyOnnxModel.",
+        Assert.AreEqual("mlContext.Model.ConvertToOnnx cannot write a ClipPixelsTransformer, which decodes image files. Keep ClipPixels " +
+            "in the pipeline, write the model behind it with SaveAsOnnx or SaveImageEncoderAsOnnx, and run that file with ApplyOnnxModel.",
             Refusal(pixels));
     }
 

@@ -12,8 +12,10 @@ public sealed class ZeroShotClassificationOptionsTests
         ["one class"] = (new() { ClassNames = ["cat"] }, "ClassNames has 1 name(s); at least two classes are needed to choose from."),
         ["empty name"] = (new() { ClassNames = ["cat", " "] }, "ClassNames: the name at index 1 is empty."),
         ["null name"] = (new() { ClassNames = ["cat", "dog", null!] }, "ClassNames: the name at index 2 is empty."),
-        ["too few texts"] = (Valid with { ClassTexts = ["a cat"] }, "ClassTexts has 1 text(s) for 2 class names; give one per class, or null."),
-        ["too many texts"] = (Valid with { ClassTexts = ["a", "b", "c"] }, "ClassTexts has 3 text(s) for 2 class names; give one per class, or null."),
+        ["too few texts"] = (Valid with { ClassTexts = ["a cat"] },
+            "ClassTexts has 1 text(s) for 2 class names; give one per class, or null."),
+        ["too many texts"] = (Valid with { ClassTexts = ["a", "b", "c"] },
+            "ClassTexts has 3 text(s) for 2 class names; give one per class, or null."),
         ["empty text"] = (Valid with { ClassTexts = ["a cat", " "] }, "ClassTexts: the text at index 1 is empty."),
         ["null text"] = (Valid with { ClassTexts = [null!, "a dog"] }, "ClassTexts: the text at index 0 is empty."),
         ["scale 0"] = (Valid with { LogitScale = 0 }, "LogitScale is 0; it must be greater than 0, or null for the model's own."),
@@ -51,6 +53,7 @@ public sealed class ZeroShotClassificationOptionsTests
         var options = new ZeroShotClassificationOptions { ClassNames = ["", "dog"], ClassTexts = ["a dog"], LogitScale = -1 };
         var message = Assert.ThrowsExactly<ArgumentException>(options.Validate).Message;
         StringAssert.StartsWith(message, "ZeroShotClassificationOptions has 3 fault(s):");
-        foreach (var part in new[] { "the name at index 0 is empty", "ClassTexts has 1 text(s)", "LogitScale is -1" }) StringAssert.Contains(message, part);
+        foreach (var part in new[] { "the name at index 0 is empty", "ClassTexts has 1 text(s)", "LogitScale is -1" })
+            StringAssert.Contains(message, part);
     }
 }
