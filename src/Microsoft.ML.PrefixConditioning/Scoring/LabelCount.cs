@@ -1,9 +1,15 @@
+using System.Runtime.CompilerServices;
 using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Counts the labels of one pass over a view, and those that name no class. Used by one thread at a time.</summary>
-internal sealed class LabelCount(IChannelProvider log, ClassKeys classes, string columnName)
+/// <param name="log">ML.NET's log.</param>
+/// <param name="classes">The classes.</param>
+/// <param name="columnName">The column that labels are read from.</param>
+/// <param name="said">The counts of the view's last warning, for all of its passes: a trainer makes thousands.</param>
+internal sealed class LabelCount(
+    IChannelProvider log, ClassKeys classes, string columnName, StrongBox<(long Unmatched, long Labels)> said)
 {
     private long _last = -1, _labels, _unmatched, _exampleRow;
     private string _example = "";
@@ -35,15 +41,18 @@ internal sealed class LabelCount(IChannelProvider log, ClassKeys classes, string
             $"{nameof(ZeroShotClassificationOptions.LabelColumnName)} to the column with the true classes.");
     }
 
-    /// <summary>Warns of the labels that name no class; once, however the pass ended.</summary>
+    /// <summary>Warns of the labels that name no class, however the pass ended, unless an earlier pass has said the same.</summary>
     public void Warn()
     {
-        if (_unmatched == 0) return;
-        using var channel = log.Start("Matching labels");
-        channel.Warning(MessageSensitivity.UserData, "{0}", FormattableString.Invariant(
-            $"{_unmatched} of {_labels} labels in column '{columnName}' match no class name; they become missing, and Evaluate leaves ") +
-            $"these rows out. {Example()} Correct the labels or the class names.");
-        _unmatched = 0;
+        if (_unmatched > 0 && said.Value != (_unmatched, _labels))
+        {
+            said.Value = (_unmatched, _labels);
+            using var channel = log.Start("Matching labels");
+            channel.Warning(MessageSensitivity.UserData, "{0}", FormattableString.Invariant(
+                $"{_unmatched} of {_labels} labels in column '{columnName}' match no class name; they become missing, and Evaluate ") +
+                $"leaves these rows out. {Example()} Correct the labels or the class names.");
+        }
+        _unmatched = 0;   // the pass has ended
     }
 
     private string Example() => $"{RowBatchReader.RowName(_exampleRow)} has {NearName.Quoted(_example)}." +

@@ -13,9 +13,9 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <para>Adds <c>Score</c> (vector of float, one probability per class, with the class names as slot names), <c>PredictedLabel</c>
 /// (key with the class names as key values) and, where the input has a text <c>Label</c>, a <c>Label</c> of the same key type, so that
 /// ML.NET's <c>Evaluate</c> works on the result.</para>
-/// <para>Labels are compared with the class names in Unicode normalization form C. A label that is no class name becomes missing. Every
-/// pass that reads labels warns of them in ML.NET's log, with their number, an example and the nearest name; a pass over all rows that
-/// finds labels but no class name among them ends with an <see cref="InvalidDataException"/>. Keys must have text key values. Labels
+/// <para>Labels are compared with the class names in Unicode normalization form C. A label that is no class name becomes missing; a
+/// warning in ML.NET's log gives their number, an example and the nearest name, once for a view. A pass over all rows that finds labels
+/// but no class name among them ends with an <see cref="InvalidDataException"/>. Keys must have text key values. Labels
 /// that are numbers stay as they are, and <c>Evaluate</c> takes them for the places of the classes, counted from 0.</para>
 /// <para>Safe for use from many threads. After <c>Fit</c> it shares the model; loaded from a file it owns one. It saves and loads
 /// with <c>mlContext.Model</c> like ML.NET's own transformers.</para>

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 
@@ -71,6 +72,7 @@ internal static class ZeroShotColumns
         private readonly ZeroShotClassifier _classifier;
         private readonly IChannelProvider _log;
         private readonly ClassKeys _keys;
+        private readonly StrongBox<(long Unmatched, long Labels)> _warned = new();
         private readonly DataViewSchema.Column? _label;
 
         public Mapper(IChannelProvider log, TrainedModel model, ZeroShotClassifier classifier, DataViewSchema input)
@@ -91,7 +93,8 @@ internal static class ZeroShotColumns
             "mlContext.Model.ConvertToOnnx cannot write a ZeroShotClassificationTransformer. Write it with its method SaveAsOnnx, and " +
             "run the file in a pipeline with ClipPixels and ApplyOnnxModel.";
 
-        public override LabelCount? CountLabels() => _label is null ? null : new LabelCount(_log, _keys, _classifier.LabelColumnName);
+        public override LabelCount? CountLabels() =>
+            _label is null ? null : new LabelCount(_log, _keys, _classifier.LabelColumnName, _warned);
 
         public override bool NeedsImage(int added) => added is Score or PredictedLabel;
 

@@ -42,6 +42,21 @@ public sealed class LabelMatchingTests : ScoringTests
     }
 
     [TestMethod]
+    public void Cursor_ThousandPassesOfATrainer_WarnOnceForAView()
+    {
+        var rows = Rows("red thing", "purple", "blue thing");
+        var scored = Score(rows);
+
+        for (var pass = 0; pass < 1000; pass++) Assert.HasCount(3, scored.GetColumn<uint>("Label").ToArray());
+        Assert.HasCount(1, _warnings);
+        Assert.HasCount(1, _mlContext.Data.TakeRows(scored, 1).GetColumn<uint>("Label").ToArray());
+        Assert.HasCount(2, _mlContext.Data.TakeRows(scored, 2).GetColumn<uint>("Label").ToArray());
+        Assert.HasCount(2, _warnings, "Another count is news.");
+        Assert.HasCount(3, Score(rows).GetColumn<uint>("Label").ToArray());
+        Assert.HasCount(3, _warnings, "So is another view.");
+    }
+
+    [TestMethod]
     public void Evaluate_AllLabelsMatch_SaysNothing()
     {
         _mlContext.MulticlassClassification.Evaluate(Score(Rows("red thing", "blue thing", "")));
