@@ -52,11 +52,12 @@ public static class PrefixClipCatalog
     /// <summary>Classifies images by class names alone, with a trained model.</summary>
     /// <param name="catalog">The catalog, <c>mlContext.Transforms</c>.</param>
     /// <param name="model">The trained model; it must not be disposed while it is used for scoring.</param>
-    /// <param name="classNames">The classes to choose from: at least two, all different.</param>
+    /// <param name="classNames">The classes to choose from: at least two. Where a name repeats, its second class is named
+    /// "name (2)".</param>
     /// <param name="prefix">The test-time prefix; null for the caption prefix. With <see cref="PrefixSelection.Auto"/> <c>Fit</c> chooses
     /// it from its images, which need no labels.</param>
     /// <returns>An estimator; its <c>Fit</c> encodes the class names and needs no data but to choose a prefix.</returns>
-    /// <exception cref="ArgumentException">There are fewer than two class names, one is empty or occurs twice, or the prefix names a type
+    /// <exception cref="ArgumentException">There are fewer than two class names, one is empty, or the prefix names a type
     /// that the model was not trained on.</exception>
     /// <example>
     /// <code>

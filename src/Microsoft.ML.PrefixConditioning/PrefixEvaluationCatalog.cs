@@ -12,7 +12,7 @@ public static class PrefixEvaluationCatalog
     /// <param name="catalog">The catalog, <c>mlContext.MulticlassClassification</c>.</param>
     /// <param name="data">Rows with an image, or an embedding of this model, and a label: text, or key with text key values.</param>
     /// <param name="model">The trained model.</param>
-    /// <param name="classNames">The classes to choose from: at least two, all different; every label must be among them.</param>
+    /// <param name="classNames">The classes to choose from: at least two; every label must be among them.</param>
     /// <param name="blends">Further prefixes to compare; null for none.</param>
     /// <param name="topK">How many of the most probable classes count for the top-k accuracy. Default 5; at most the number of classes is
     /// used.</param>
@@ -21,7 +21,7 @@ public static class PrefixEvaluationCatalog
     /// Every image is decoded and encoded once, whatever the number of prefixes; only with image prefixes (ImagePrefixLength) once for each
     /// of these. Rows without a label, and rows whose image cannot be read, are counted and not scored, whatever the model's policy.
     /// </remarks>
-    /// <exception cref="ArgumentException">A class name is empty or occurs twice, a blend names an unknown type or is
+    /// <exception cref="ArgumentException">A class name is empty, a blend names an unknown type or is
     /// <see cref="PrefixSelection.Auto"/>.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or has the wrong type, or <paramref name="topK"/> is below
     /// 1.</exception>

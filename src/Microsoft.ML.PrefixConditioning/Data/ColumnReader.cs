@@ -44,11 +44,17 @@ internal static class ColumnReader
     public static DataViewSchema.Column RequireTextOrKey(DataViewSchema input, string name, string setting)
     {
         var column = Require(input, name, setting);
-        return IsTextOrKeyColumn(column) ? column : throw new ArgumentOutOfRangeException(nameof(input),
-            $"Column '{name}' is {column.Type}{(column.Type is KeyDataViewType ? " without text key values" : "")}; " +
-            $"text, or key with text key values, is needed. " +
+        if (IsTextOrKeyColumn(column)) return column;
+        if (column.Type is KeyDataViewType) throw KeyWithoutNames(name, $"{column.Type}", setting);
+        throw new ArgumentOutOfRangeException(nameof(input),
+            $"Column '{name}' is {column.Type}; text, or key with text key values, is needed. " +
             $"Set {setting} to the right column, or convert it to text with Conversion.ConvertType.");
     }
+
+    /// <summary>The error of a key column without names: the keys of numbers, or keys without values.</summary>
+    public static ArgumentOutOfRangeException KeyWithoutNames(string name, string type, string setting) => new(nameof(name),
+        $"Column '{name}' is {type} without text key values, so that its keys cannot be matched to names. Make the keys of names, with " +
+        $"MapValueToKey of a text column, or set {setting} to another column.");
 
     /// <summary>The column of that name, whatever its type.</summary>
     /// <inheritdoc cref="RequireImage" path="/param|/exception"/>

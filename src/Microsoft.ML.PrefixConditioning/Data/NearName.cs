@@ -1,9 +1,12 @@
+using System.Globalization;
+using System.Text;
+
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Names for messages: what there is, and what was probably meant.</summary>
 internal static class NearName
 {
-    private const int LongestList = 20;
+    private const int LongestList = 20, LongestName = 100;
 
     /// <summary>The candidate nearest to a mistyped name, or null when none is near.</summary>
     /// <remarks>Near is: equal but for case, or at most a third of the letters (at least one) changed, added, left out or
@@ -25,12 +28,22 @@ internal static class NearName
 
     /// <summary>" Did you mean 'x'?" with a space in front, or nothing.</summary>
     public static string Question(string wanted, IEnumerable<string> candidates) =>
-        Find(wanted, candidates) is { } near ? $" Did you mean '{near}'?" : "";
+        Find(wanted, candidates) is { } near ? $" Did you mean {Quoted(near)}?" : "";
 
     /// <summary>Names in quotes with commas, cut off after twenty.</summary>
     public static string List(IReadOnlyCollection<string> names) => names.Count == 0 ? "none"
-        : string.Join(", ", names.Take(LongestList).Select(n => $"'{n}'"))
+        : string.Join(", ", names.Take(LongestList).Select(Quoted))
             + (names.Count > LongestList ? $" and {names.Count - LongestList} more" : "");
+
+    /// <summary>A name in quotes: control characters are escaped, and a long name is cut off.</summary>
+    public static string Quoted(string name)
+    {
+        var text = new StringBuilder("'");
+        foreach (var c in name.AsSpan(0, Math.Min(name.Length, LongestName)))
+            if (char.IsControl(c) || c is '\u2028' or '\u2029') text.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}");
+            else text.Append(c);
+        return text.Append(name.Length > LongestName ? "…'" : "'").ToString();
+    }
 
     /// <summary>Single letters to change, add, remove or swap with their neighbour (optimal string alignment).</summary>
     private static int Distance(string a, string b)

@@ -3,9 +3,21 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>Every setting of <see cref="ZeroShotClassificationEstimator"/>. Immutable; the library never changes it.</summary>
 public sealed record ZeroShotClassificationOptions
 {
-    /// <summary>The classes to choose from.</summary>
-    /// <value>At least two names, none empty, all different. No default.</value>
+    /// <summary>The classes to choose from, by the names that labels have.</summary>
+    /// <value>
+    /// At least two names, none empty. No default. A name may repeat, as in CLIP's list for ImageNet: every class is scored, the second of
+    /// a name is called "name (2)", the third "name (3)", and the label "name" means the first.
+    /// </value>
     public IReadOnlyList<string> ClassNames { get; init; } = [];
+
+    /// <summary>What the prompt templates say of each class. Set it where labels are not words, such as "n04008634", or where a word has
+    /// several classes.</summary>
+    /// <value>One text per class, in the order of <see cref="ClassNames"/>, none empty; texts may repeat. Null for the names. Default
+    /// null.</value>
+    public IReadOnlyList<string>? ClassTexts { get; init; }
+
+    /// <summary>[C] what is encoded.</summary>
+    internal IReadOnlyList<string> Texts => ClassTexts ?? ClassNames;
 
     /// <summary>The test-time prefix that the class names get.</summary>
     /// <value>
@@ -31,7 +43,8 @@ public sealed record ZeroShotClassificationOptions
     /// <value>Text (a path or a locator), a vector of bytes, an ML.NET image, or a vector of float of the embedding size; null for the model's image column. Embeddings have the default image prefix: with <see cref="PrefixClipOptions.ImagePrefixLength"/>, other prefixes need the images. Default null.</value>
     public string? ImageColumnName { get; init; }
 
-    /// <summary>Column with the true class name; where the input has it, it is mapped to the key of the class.</summary>
+    /// <summary>Column with the true class name; where the input has it, it is mapped to the key of the class. Names are compared in
+    /// Unicode normalization form C.</summary>
     /// <value>Text, or key with text key values. Default "Label".</value>
     public string LabelColumnName { get; init; } = "Label";
 
@@ -62,9 +75,12 @@ public sealed record ZeroShotClassificationOptions
         {
             for (var i = 0; i < ClassNames.Count; i++)
                 if (string.IsNullOrWhiteSpace(ClassNames[i])) yield return $"{nameof(ClassNames)}: the name at index {i} is empty.";
-            foreach (var twice in ClassNames.Where(n => n is not null).GroupBy(n => n, StringComparer.Ordinal).Where(g => g.Count() > 1))
-                yield return $"{nameof(ClassNames)}: '{twice.Key}' occurs {twice.Count()} times; every class needs its own name. Take Distinct() of the list.";
+            if (ClassTexts is not null && ClassTexts.Count != ClassNames.Count)
+                yield return $"{nameof(ClassTexts)} has {ClassTexts.Count} text(s) for {ClassNames.Count} class names; " +
+                    "give one per class, or null.";
         }
+        for (var i = 0; i < (ClassTexts?.Count ?? 0); i++)
+            if (string.IsNullOrWhiteSpace(ClassTexts![i])) yield return $"{nameof(ClassTexts)}: the text at index {i} is empty.";
         if (LogitScale is { } scale && !(scale > 0 && float.IsFinite((float)scale)))
             yield return FormattableString.Invariant($"{nameof(LogitScale)} is {scale}; it must be greater than 0, or null for the model's own.");
         if (MaxAutoImages < 1)

@@ -1,9 +1,10 @@
 using Microsoft.ML.Data;
+using Microsoft.ML.Model.OnnxConverter;
 
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Adds the pixels to one schema's rows; ML.NET's own view runs it on as many threads as it likes.</summary>
-internal sealed class ClipPixelsMapper : IRowMapper
+internal sealed class ClipPixelsMapper : IRowMapper, ICanSaveOnnx
 {
     private readonly ClipPixelsSettings _settings;
     private readonly ITransformer _transformer;
@@ -47,6 +48,11 @@ internal sealed class ClipPixelsMapper : IRowMapper
     public ITransformer GetTransformer() => _transformer;
 
     public void Save(ModelSaveContext ctx) => ((ICanSaveModel)_transformer).Save(ctx);
+
+    // Without the exception ML.NET writes the rest of the chain.
+    bool ICanSaveOnnx.CanSaveOnnx(OnnxContext ctx) => throw new NotSupportedException(
+        "mlContext.Model.ConvertToOnnx cannot write a ClipPixelsTransformer, which decodes image files. Keep ClipPixels in the pipeline, " +
+        "write the model behind it with SaveAsOnnx or SaveImageEncoderAsOnnx, and run that file with ApplyOnnxModel.");
 
     private void Fill(ImageReference image, Span<float> pixels)
     {

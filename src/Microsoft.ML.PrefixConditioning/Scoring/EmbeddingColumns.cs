@@ -64,13 +64,17 @@ internal static class EmbeddingColumns
 
         public override DataViewSchema.Column? TextColumn => TextOf(InputSchema, _textName);
 
+        public override string OnnxRefusal =>
+            "mlContext.Model.ConvertToOnnx cannot write a PrefixClipTransformer. Write its towers with SaveImageEncoderAsOnnx and " +
+            "SaveTextEncoderAsOnnx, or a zero-shot classifier with SaveAsOnnx, and run the file in a pipeline with ApplyOnnxModel.";
+
         public override bool NeedsImage(int added) => added == 0;
 
         public override bool NeedsText(int added) => added == 1;
 
         public override IEnumerable<DataViewSchema.Column> Dependencies(int added) => [added == 0 ? ImageColumn : TextColumn!.Value];
 
-        public override Delegate CreateGetter(int added, DataViewRow row, EncodedRow encoded) => added == 0
+        public override Delegate CreateGetter(int added, DataViewRow row, EncodedRow encoded, LabelCount? labels) => added == 0
             ? (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) => Copy(encoded.ImageEmbedding, ref value))
             : (ref VBuffer<float> value) => Copy(encoded.TextEmbedding, ref value);
 

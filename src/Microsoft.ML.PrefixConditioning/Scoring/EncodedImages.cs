@@ -137,10 +137,10 @@ internal sealed class EncodedImages
             return null;
         }
         var label = text.ToString();
-        return _request.ClassNames.Contains(label) ? label : throw new InvalidDataException(
-            $"{RowBatchReader.RowName(row)}: the label '{label}' in column '{_request.LabelColumnName}' is not among the class names " +
-            $"{NearName.List(_request.ClassNames)}.{NearName.Question(label, _request.ClassNames)} Add it to them, correct it, or remove " +
-            "the row.");
+        return _request.Classes!.Find(label) > 0 ? label : throw new InvalidDataException(
+            $"{RowBatchReader.RowName(row)}: the label {NearName.Quoted(label)} in column '{_request.LabelColumnName}' is not among the " +
+            $"class names {NearName.List(_request.Classes.Names)}.{NearName.Question(label, _request.Classes.Names)} Add it to them, " +
+            "correct it, or remove the row.");
     }
 
     private void Encode(List<(ImageReference Image, string Label, long Row)> pass)
@@ -181,8 +181,8 @@ internal sealed record ImageRequest
     /// <summary>Column with labels; null where none are needed.</summary>
     public string? LabelColumnName { get; init; }
 
-    /// <summary>The labels that there may be.</summary>
-    public IReadOnlySet<string> ClassNames { get; init; } = new HashSet<string>();
+    /// <summary>The classes that labels may name; null where no labels are needed.</summary>
+    public ClassKeys? Classes { get; init; }
 
     /// <summary>Rows to look at, at most.</summary>
     public long MaxRows { get; init; } = long.MaxValue;

@@ -200,7 +200,7 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
     public IDataView Transform(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        return new ScoringView(input, CreateMapper(input.Schema));
+        return new ScoringView(input, CreateMapper(input.Schema), this);
     }
 
     /// <inheritdoc/>

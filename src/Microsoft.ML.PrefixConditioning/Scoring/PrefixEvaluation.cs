@@ -14,6 +14,7 @@ internal static class PrefixEvaluation
         ZeroShotClassificationOptions options, IEnumerable<PrefixSelection> further, int topK)
     {
         var classes = new PrefixedClasses(model.Model, options);
+        classes.Keys.WarnOfRepeated(environment);
         PrefixSelection[] prefixes = [.. model.DatasetTypes.Select(t => PrefixSelection.For(t.Name))
             .Append(PrefixSelection.None).Concat(further).Distinct()];
         foreach (var prefix in prefixes) PrefixResolution.Resolve(prefix, model.DatasetTypes);   // an error before the long step
@@ -21,7 +22,7 @@ internal static class PrefixEvaluation
         {
             ImageColumnName = options.ImageColumnName ?? model.Model.Settings.ImageColumnName,
             LabelColumnName = options.LabelColumnName,
-            ClassNames = options.ClassNames.ToHashSet(StringComparer.Ordinal),
+            Classes = classes.Keys,
             ImagePrefixes = [.. prefixes.Select(classes.ImagePrefix).Distinct()],
             BadImages = BadImagePolicy.Skip,
         });

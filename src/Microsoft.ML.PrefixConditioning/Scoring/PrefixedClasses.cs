@@ -10,7 +10,9 @@ internal sealed class PrefixedClasses(TrainedModel model, ZeroShotClassification
     private readonly PromptTemplates _templates = options.PromptTemplates ?? PromptTemplates.Of([.. model.Settings.Templates]);
 
     /// <summary>C.</summary>
-    public int Count { get; } = options.ClassNames.Count;
+    public int Count => Keys.Names.Length;
+
+    public ClassKeys Keys { get; } = new(options.ClassNames);
 
     /// <summary>[C, D] row by row, unit length.</summary>
     /// <exception cref="ArgumentException">The selection names a type that the model was not trained on, or none yet.</exception>
@@ -25,7 +27,7 @@ internal sealed class PrefixedClasses(TrainedModel model, ZeroShotClassification
     /// <param name="imageColumn">Column with images or their embeddings.</param>
     public ZeroShotClassifier Classifier(PrefixSelection prefix, string imageColumn) => new()
     {
-        ClassNames = [.. options.ClassNames], Embeddings = Embeddings(prefix), Prefix = prefix,
+        ClassNames = Keys.Names, Embeddings = Embeddings(prefix), Prefix = prefix,
         LogitScale = (float)(options.LogitScale ?? model.LogitScale),
         ImageColumnName = imageColumn, LabelColumnName = options.LabelColumnName,
         ScoreColumnName = options.ScoreColumnName, PredictedLabelColumnName = options.PredictedLabelColumnName,
@@ -39,7 +41,7 @@ internal sealed class PrefixedClasses(TrainedModel model, ZeroShotClassification
     private float[] Single(PrefixSelection prefix)
     {
         if (!_single.TryGetValue(prefix, out var embeddings))
-            _single.Add(prefix, embeddings = model.EncodeClasses(options.ClassNames, _templates, prefix));
+            _single.Add(prefix, embeddings = model.EncodeClasses(options.Texts, _templates, prefix));
         return embeddings;
     }
 

@@ -50,7 +50,14 @@ internal abstract class ScoringMapper : IRowToRowMapper
     /// <param name="added">Which one, from 0.</param>
     /// <param name="row">The row's own columns.</param>
     /// <param name="encoded">The row's embeddings.</param>
-    public abstract Delegate CreateGetter(int added, DataViewRow row, EncodedRow encoded);
+    /// <param name="labels">From <see cref="CountLabels"/>.</param>
+    public abstract Delegate CreateGetter(int added, DataViewRow row, EncodedRow encoded, LabelCount? labels);
+
+    /// <summary>The count of the labels of one pass, or of one row; null where there are none.</summary>
+    public virtual LabelCount? CountLabels() => null;
+
+    /// <summary>Why <c>mlContext.Model.ConvertToOnnx</c> is refused, and what to call instead.</summary>
+    public abstract string OnnxRefusal { get; }
 
     public IEnumerable<DataViewSchema.Column> GetDependencies(IEnumerable<DataViewSchema.Column> dependingColumns)
     {

@@ -9,6 +9,7 @@ internal sealed class ScoringRow : DataViewRow
     private readonly DataViewRow _input;
     private readonly EncodedRow _encoded;
     private readonly bool[] _active;
+    private readonly LabelCount? _labels;
 
     public ScoringRow(ScoringMapper mapper, DataViewRow input, IEnumerable<DataViewSchema.Column> activeColumns)
     {
@@ -16,6 +17,7 @@ internal sealed class ScoringRow : DataViewRow
         _active = new bool[mapper.OutputSchema.Count];
         foreach (var column in activeColumns) _active[column.Index] = true;
         _encoded = new OnDemandEncodedRow(mapper, input);
+        _labels = mapper.CountLabels();
     }
 
     public override DataViewSchema Schema => _mapper.OutputSchema;
@@ -25,7 +27,7 @@ internal sealed class ScoringRow : DataViewRow
     public override bool IsColumnActive(DataViewSchema.Column column) => _active[column.Index];
 
     public override ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column) =>
-        AddedColumnGetter.Create<TValue>(_mapper, column, _active, _input, _encoded);
+        AddedColumnGetter.Create<TValue>(_mapper, column, _active, _input, _encoded, _labels);
 
     public override ValueGetter<DataViewRowId> GetIdGetter() => _input.GetIdGetter();
 

@@ -1,8 +1,13 @@
+using Microsoft.ML.Model.OnnxConverter;
+
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>A view with the added columns; its cursors read ahead and encode rows in batches.</summary>
-internal sealed class ScoringView(IDataView source, ScoringMapper mapper) : IDataView
+/// <remarks>ML.NET's ONNX export asks every view of a chain, from the last one on, whether it can be written.</remarks>
+internal sealed class ScoringView(IDataView source, ScoringMapper mapper, ITransformer transformer) : ITransformCanSaveOnnx
 {
+    public IDataView Source => source;
+
     public bool CanShuffle => source.CanShuffle;
 
     public DataViewSchema Schema => mapper.OutputSchema;
@@ -41,6 +46,13 @@ internal sealed class ScoringView(IDataView source, ScoringMapper mapper) : IDat
     /// <remarks>One cursor: the network already uses all cores.</remarks>
     public DataViewRowCursor[] GetRowCursorSet(IEnumerable<DataViewSchema.Column> columnsNeeded, int n, Random? rand = null) =>
         [GetRowCursor(columnsNeeded, rand)];
+
+    void ICanSaveModel.Save(ModelSaveContext ctx) => ((ICanSaveModel)transformer).Save(ctx);
+
+    // Without the exception ML.NET writes the rest of the chain and says nothing.
+    bool ICanSaveOnnx.CanSaveOnnx(OnnxContext ctx) => throw new NotSupportedException(mapper.OnnxRefusal);
+
+    void ISaveAsOnnx.SaveAsOnnx(OnnxContext ctx) => throw new NotSupportedException(mapper.OnnxRefusal);
 }
 
 /// <summary>Which embeddings a cursor has to compute.</summary>

@@ -44,11 +44,13 @@ public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassif
         var column = ZeroShotColumns.RequireImage(input.Schema, ImageColumnName, model.Settings);   // an error now, not at the first row
         var prefix = _options.Prefix?.Criterion is { } criterion ? Choose(input, criterion) : _options.Prefix;
         if (ZeroShotColumns.IsEmbedding(column)) ZeroShotColumns.RequireSameImagePrefix(ImageColumnName, prefix, model.Settings);
+        var keys = new ClassKeys(_options.ClassNames);
+        keys.WarnOfRepeated(_host);
         var classifier = new ZeroShotClassifier
         {
-            ClassNames = [.. _options.ClassNames],
+            ClassNames = keys.Names,
             Embeddings = model.EncodeClasses(
-                _options.ClassNames, _options.PromptTemplates ?? PromptTemplates.Of([.. model.Settings.Templates]), prefix),
+                _options.Texts, _options.PromptTemplates ?? PromptTemplates.Of([.. model.Settings.Templates]), prefix),
             LogitScale = (float)(_options.LogitScale ?? model.LogitScale),
             Prefix = prefix ?? PrefixResolution.Default(model.Settings.DatasetTypes),
             ImageColumnName = ImageColumnName,

@@ -12,7 +12,11 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <remarks>
 /// <para>Adds <c>Score</c> (vector of float, one probability per class, with the class names as slot names), <c>PredictedLabel</c>
 /// (key with the class names as key values) and, where the input has a text <c>Label</c>, a <c>Label</c> of the same key type, so that
-/// ML.NET's <c>Evaluate</c> works on the result. A label that is not among the class names becomes missing.</para>
+/// ML.NET's <c>Evaluate</c> works on the result.</para>
+/// <para>Labels are compared with the class names in Unicode normalization form C. A label that is no class name becomes missing; a
+/// warning in ML.NET's log gives their number, an example and the nearest name, once for a view. A pass over all rows that finds labels
+/// but no class name among them ends with an <see cref="InvalidDataException"/>. Keys must have text key values. Labels
+/// that are numbers stay as they are, and <c>Evaluate</c> takes them for the places of the classes, counted from 0.</para>
 /// <para>Safe for use from many threads. After <c>Fit</c> it shares the model; loaded from a file it owns one. It saves and loads
 /// with <c>mlContext.Model</c> like ML.NET's own transformers.</para>
 /// </remarks>
@@ -35,7 +39,8 @@ public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposabl
 
     internal IHostEnvironment Environment { get; }
 
-    /// <summary>The classes to choose from, in the order of the scores.</summary>
+    /// <summary>The classes to choose from, in the order of the scores. Where a name repeats, its second class is named
+    /// "name (2)".</summary>
     public IReadOnlyList<string> ClassNames => _classifier.ClassNames;
 
     /// <summary>The test-time prefix that the class names were encoded with.</summary>
@@ -85,7 +90,7 @@ public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposabl
     public IDataView Transform(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        return new ScoringView(input, CreateMapper(input.Schema));
+        return new ScoringView(input, CreateMapper(input.Schema), this);
     }
 
     /// <inheritdoc/>
@@ -100,7 +105,7 @@ public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposabl
     private ZeroShotColumns.Mapper CreateMapper(DataViewSchema input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        return new ZeroShotColumns.Mapper(_model.Model, _classifier, input);
+        return new ZeroShotColumns.Mapper(Environment, _model.Model, _classifier, input);
     }
 
     // ZeroShotClassifier's layout, and the model as a sub-model of its own.

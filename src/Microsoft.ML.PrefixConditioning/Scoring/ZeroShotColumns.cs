@@ -1,11 +1,16 @@
+using System.Runtime.CompilerServices;
 using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>The columns that <see cref="ZeroShotClassificationTransformer"/> adds, with ML.NET's score annotations.</summary>
 internal static class ZeroShotColumns
 {
+    private const string LabelSetting = nameof(ZeroShotClassificationOptions.LabelColumnName);
+
     /// <summary>A pipeline's schema with the added columns.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The label column is a key without names.</exception>
     public static SchemaShape AddTo(SchemaShape input, string label, string score, string predictedLabel)
     {
         var columns = input.ToDictionary(c => c.Name, StringComparer.Ordinal);
@@ -14,6 +19,8 @@ internal static class ZeroShotColumns
         columns[score] = new(score, SchemaShape.Column.VectorKind.Vector, NumberDataViewType.Single, isKey: false, scoreAnnotations);
         columns[predictedLabel] = Key(predictedLabel, AnnotationUtils.GetTrainerOutputAnnotation());
         if (columns.TryGetValue(label, out var column) && IsLabel(column)) columns[label] = Key(label, []);
+        else if (column is { IsKey: true, Kind: SchemaShape.Column.VectorKind.Scalar })
+            throw ColumnReader.KeyWithoutNames(label, column.GetTypeString(), LabelSetting);
         return new SchemaShape(columns.Values);
     }
 
@@ -63,16 +70,17 @@ internal static class ZeroShotColumns
         private const int Score = 0, PredictedLabel = 1;
 
         private readonly ZeroShotClassifier _classifier;
-        private readonly Dictionary<string, uint> _keys;
+        private readonly IChannelProvider _log;
+        private readonly ClassKeys _keys;
+        private readonly StrongBox<(long Unmatched, long Labels)> _warned = new();
         private readonly DataViewSchema.Column? _label;
 
-        public Mapper(TrainedModel model, ZeroShotClassifier classifier, DataViewSchema input)
+        public Mapper(IChannelProvider log, TrainedModel model, ZeroShotClassifier classifier, DataViewSchema input)
             : base(input, Added(classifier, input))
         {
-            _classifier = classifier;
-            _keys = classifier.ClassNames.Select((name, i) => (name, key: (uint)i + 1))
-                .ToDictionary(k => k.name, k => k.key, StringComparer.Ordinal);
-            _label = LabelOf(classifier, input);
+            (_log, _classifier) = (log, classifier);
+            _keys = new ClassKeys(classifier.ClassNames);
+            _label = LabelOf(input, classifier.LabelColumnName);
             ImageColumn = RequireImage(input, classifier.ImageColumnName, model.Settings);
             if (!IsEmbedding(ImageColumn)) Encoder = new EmbeddingEncoder(model, classifier.Prefix);
         }
@@ -81,11 +89,18 @@ internal static class ZeroShotColumns
 
         public override DataViewSchema.Column ImageColumn { get; }
 
+        public override string OnnxRefusal =>
+            "mlContext.Model.ConvertToOnnx cannot write a ZeroShotClassificationTransformer. Write it with its method SaveAsOnnx, and " +
+            "run the file in a pipeline with ClipPixels and ApplyOnnxModel.";
+
+        public override LabelCount? CountLabels() =>
+            _label is null ? null : new LabelCount(_log, _keys, _classifier.LabelColumnName, _warned);
+
         public override bool NeedsImage(int added) => added is Score or PredictedLabel;
 
         public override IEnumerable<DataViewSchema.Column> Dependencies(int added) => [NeedsImage(added) ? ImageColumn : _label!.Value];
 
-        public override Delegate CreateGetter(int added, DataViewRow row, EncodedRow encoded)
+        public override Delegate CreateGetter(int added, DataViewRow row, EncodedRow encoded, LabelCount? labels)
         {
             var scores = new float[_classifier.ClassNames.Length];
             switch (added)
@@ -105,18 +120,21 @@ internal static class ZeroShotColumns
                     });
                 default:
                     var textGetter = ColumnReader.TextGetter(row, _label!.Value);
-                    var keys = _keys.GetAlternateLookup<ReadOnlySpan<char>>();
                     return (ValueGetter<uint>)((ref uint value) =>
                     {
                         ReadOnlyMemory<char> text = default;
                         textGetter(ref text);
-                        value = keys.TryGetValue(text.Span, out var key) ? key : 0;   // a class that is not among the names is missing
+                        value = labels!.Find(text.Span, row.Position);
                     });
             }
         }
 
-        private static DataViewSchema.Column? LabelOf(ZeroShotClassifier classifier, DataViewSchema input) =>
-            input.GetColumnOrNull(classifier.LabelColumnName) is { } column && ColumnReader.IsTextOrKeyColumn(column) ? column : null;
+        /// <exception cref="ArgumentOutOfRangeException">The column is a key without names.</exception>
+        private static DataViewSchema.Column? LabelOf(DataViewSchema input, string name) => input.GetColumnOrNull(name)?.Type switch
+        {
+            TextDataViewType or KeyDataViewType => ColumnReader.RequireTextOrKey(input, name, LabelSetting),
+            _ => null,
+        };
 
         private static List<DataViewSchema.DetachedColumn> Added(ZeroShotClassifier classifier, DataViewSchema input)
         {
@@ -134,7 +152,7 @@ internal static class ZeroShotColumns
                 new(classifier.ScoreColumnName, new VectorDataViewType(NumberDataViewType.Single, names.Length), score.ToAnnotations()),
                 new(classifier.PredictedLabelColumnName, key, predicted.ToAnnotations()),
             };
-            if (LabelOf(classifier, input) is not null)
+            if (LabelOf(input, classifier.LabelColumnName) is not null)
             {
                 var label = new DataViewSchema.Annotations.Builder();
                 AddNames(label, AnnotationUtils.Kinds.KeyValues, names);

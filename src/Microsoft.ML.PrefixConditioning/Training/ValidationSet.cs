@@ -29,6 +29,7 @@ internal sealed class ValidationSet
     public static ValidationSet Read(IDataView view, PrefixClipOptions options)
     {
         var (images, labels) = LabelledImages.Read(view, options.ImageColumnName, options.LabelColumnName);
+        labels = [.. labels.Select(CanonicalComposition.Compose)];   // one class, however a file system composes its name
         var classNames = labels.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray();
         if (classNames.Length < 2)
             throw new InvalidDataException($"The validation set has {classNames.Length} class(es) in {labels.Count} row(s); accuracy needs at least two. Pass a set with more classes, or none.");

@@ -17,7 +17,7 @@ public sealed class EvaluationDocumentTests
         var compiled = Regex.Matches(code, @"// <evaluation (\d+)>\n(.*?)// </evaluation>", RegexOptions.Singleline)
             .OrderBy(m => int.Parse(m.Groups[1].Value, CultureInfo.InvariantCulture)).Select(m => Lines(m.Groups[2].Value)).ToArray();
 
-        Assert.HasCount(5, compiled);
+        Assert.HasCount(6, compiled);
         Assert.HasCount(compiled.Length, shown);
         for (var i = 0; i < shown.Length; i++) Assert.AreEqual(compiled[i], shown[i], $"Example {i + 1}.");
     }
@@ -29,6 +29,7 @@ public sealed class EvaluationDocumentTests
         using var model = data.Fit(DrawnData.Options with { Epochs = 1 });
         var classNames = data.Labelled.GetColumn<string>("Label").Distinct().ToArray();
 
+        Assert.HasCount(32, EvaluationExamples.ScoreByText(data.Context, model, data.Labelled).GetColumn<uint>("PredictedLabel").ToArray());
         Assert.Contains("0.5 caption + 0.5 classification", EvaluationExamples.Compare(data.Context, model, data.Labelled, classNames));
         Assert.IsNotEmpty(EvaluationExamples.Choose(data.Context, model, data.Labelled, classNames).Weights);
         Assert.HasCount(5, EvaluationExamples.Rank(data.Context, model, data.Labelled, classNames));

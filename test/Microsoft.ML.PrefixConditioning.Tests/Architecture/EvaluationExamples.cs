@@ -5,9 +5,22 @@ namespace Microsoft.ML.PrefixConditioning.Tests;
 /// <summary>The examples of docs/evaluation.md. A test compares the lines between the marks with the document's, and runs them.</summary>
 internal static class EvaluationExamples
 {
-    public static string Compare(MLContext mlContext, PrefixClipTransformer model, IDataView test, string[] classNames)
+    public static IDataView ScoreByText(MLContext mlContext, PrefixClipTransformer model, IDataView folders)
     {
         // <evaluation 1>
+        var imageNet = new ZeroShotClassificationOptions
+        {
+            ClassNames = ["n03773504", "n04008634"],   // the labels: WordNet's numbers, which name the folders
+            ClassTexts = ["missile", "projectile"],
+        };
+        IDataView scored = mlContext.Transforms.ZeroShotClassification(model, imageNet).Fit(folders).Transform(folders);
+        // </evaluation>
+        return scored;
+    }
+
+    public static string Compare(MLContext mlContext, PrefixClipTransformer model, IDataView test, string[] classNames)
+    {
+        // <evaluation 2>
         var half = PrefixSelection.Blend(("caption", 1), ("classification", 1));
         PrefixComparison comparison = mlContext.MulticlassClassification.ComparePrefixes(test, model, classNames, [half]);
         MulticlassClassificationMetrics metrics = comparison[half];   // MicroAccuracy, TopKAccuracy, MacroAccuracy, LogLoss, ...
@@ -19,7 +32,7 @@ internal static class EvaluationExamples
 
     public static PrefixSelection Choose(MLContext mlContext, PrefixClipTransformer model, IDataView unlabelled, string[] classNames)
     {
-        // <evaluation 2>
+        // <evaluation 3>
         var zeroShot = mlContext.Transforms.ZeroShotClassification(model, classNames, PrefixSelection.Auto);
         ZeroShotClassificationTransformer classifier = zeroShot.Fit(unlabelled);   // reads images, no labels
         PrefixSelection chosen = classifier.Prefix;                                // such as 0.75 caption + 0.25 classification
@@ -30,7 +43,7 @@ internal static class EvaluationExamples
     public static IReadOnlyList<PrefixScore> Rank(
         MLContext mlContext, PrefixClipTransformer model, IDataView unlabelled, string[] classNames)
     {
-        // <evaluation 3>
+        // <evaluation 4>
         var options = new ZeroShotClassificationOptions { ClassNames = classNames, MaxAutoImages = 500 };
         IReadOnlyList<PrefixScore> ranking = mlContext.MulticlassClassification.RankPrefixes(
             unlabelled, model, options, PrefixCriterion.Consistency);
@@ -40,7 +53,7 @@ internal static class EvaluationExamples
 
     public static double LinearProbe(MLContext mlContext, PrefixClipTransformer model, IDataView train, IDataView test)
     {
-        // <evaluation 4>
+        // <evaluation 5>
         // The trainer makes many passes; the cache keeps it from encoding the images in each.
         IDataView embedded = mlContext.Data.Cache(model.Transform(train), "ImageEmbedding", "Label");
         var probe = mlContext.Transforms.Conversion.MapValueToKey("Label")
@@ -54,7 +67,7 @@ internal static class EvaluationExamples
 
     public static List<double> FewShots(MLContext mlContext, PrefixClipTransformer model, IDataView train, IDataView test)
     {
-        // <evaluation 5>
+        // <evaluation 6>
         IDataView all = mlContext.Data.Cache(model.Transform(train), "ImageEmbedding", "Label");
         IDataView tested = mlContext.Data.Cache(model.Transform(test), "ImageEmbedding", "Label");
         var accuracies = new List<double>();

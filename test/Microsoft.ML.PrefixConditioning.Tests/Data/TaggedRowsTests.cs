@@ -124,8 +124,8 @@ public sealed class TaggedRowsTests
         StringAssert.StartsWith(WrongColumn(_mlContext.Data.LoadFromEnumerable(new[] { new { Image = "", Text = "", DatasetType = 1L } })),
             "Column 'DatasetType' is Int64; text, or key with text key values, is needed. Set PrefixClipOptions.DatasetTypeColumnName");
         StringAssert.StartsWith(WrongColumn(_mlContext.Data.LoadFromEnumerable(new[] { new NumberKey() })),
-            "Column 'Label' is Key<UInt32, 0-4> without text key values; text, or key with text key values, is needed. " +
-            "Set PrefixClipOptions.LabelColumnName");
+            "Column 'Label' is Key<UInt32, 0-4> without text key values, so that its keys cannot be matched to names. Make the keys of " +
+            "names, with MapValueToKey of a text column, or set PrefixClipOptions.LabelColumnName to another column.");
     }
 
     [TestMethod]
@@ -213,6 +213,19 @@ public sealed class TaggedRowsTests
     [DataRow("Text", "text, Test", "text")]
     public void NearNameFind_Names_NearestOrNone(string wanted, string candidates, string? expected) =>
         Assert.AreEqual(expected, NearName.Find(wanted, candidates.Split(", ")));
+
+    [TestMethod]
+    [DataRow("it's", "'it's'")]
+    [DataRow("a\r\nb\u2028\u001b[31m", "'a\\u000d\\u000ab\\u2028\\u001b[31m'")]
+    public void NearNameQuoted_ControlCharacters_AreEscaped(string name, string expected) =>
+        Assert.AreEqual(expected, NearName.Quoted(name));
+
+    [TestMethod]
+    public void NearNameQuoted_LongName_IsCutOff()
+    {
+        Assert.AreEqual($"'{new string('x', 100)}…'", NearName.Quoted(new string('x', 101)));
+        Assert.AreEqual($"'{new string('x', 100)}'", NearName.Quoted(new string('x', 100)));
+    }
 
     [TestMethod]
     public void NearNameList_ManyNames_IsCutOff() =>

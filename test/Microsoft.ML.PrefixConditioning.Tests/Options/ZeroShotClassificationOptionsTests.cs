@@ -12,7 +12,12 @@ public sealed class ZeroShotClassificationOptionsTests
         ["one class"] = (new() { ClassNames = ["cat"] }, "ClassNames has 1 name(s); at least two classes are needed to choose from."),
         ["empty name"] = (new() { ClassNames = ["cat", " "] }, "ClassNames: the name at index 1 is empty."),
         ["null name"] = (new() { ClassNames = ["cat", "dog", null!] }, "ClassNames: the name at index 2 is empty."),
-        ["name twice"] = (new() { ClassNames = ["cat", "dog", "cat"] }, "ClassNames: 'cat' occurs 2 times; every class needs its own name. Take Distinct() of the list."),
+        ["too few texts"] = (Valid with { ClassTexts = ["a cat"] },
+            "ClassTexts has 1 text(s) for 2 class names; give one per class, or null."),
+        ["too many texts"] = (Valid with { ClassTexts = ["a", "b", "c"] },
+            "ClassTexts has 3 text(s) for 2 class names; give one per class, or null."),
+        ["empty text"] = (Valid with { ClassTexts = ["a cat", " "] }, "ClassTexts: the text at index 1 is empty."),
+        ["null text"] = (Valid with { ClassTexts = [null!, "a dog"] }, "ClassTexts: the text at index 0 is empty."),
         ["scale 0"] = (Valid with { LogitScale = 0 }, "LogitScale is 0; it must be greater than 0, or null for the model's own."),
         ["scale NaN"] = (Valid with { LogitScale = double.NaN }, "LogitScale is NaN; it must be greater than 0, or null for the model's own."),
         ["scale infinite"] = (Valid with { LogitScale = double.PositiveInfinity }, "LogitScale is Infinity; it must be greater than 0, or null for the model's own."),
@@ -31,6 +36,10 @@ public sealed class ZeroShotClassificationOptionsTests
     public void Validate_TwoClasses_NoFault() => Valid.Validate();
 
     [TestMethod]
+    public void Validate_NamesAndTextsThatRepeat_NoFault() =>
+        new ZeroShotClassificationOptions { ClassNames = ["cat", "dog", "cat"], ClassTexts = ["a", "a", "a"] }.Validate();
+
+    [TestMethod]
     [DynamicData(nameof(FaultyCases))]
     public void Validate_OneFault_NamesItAlone(string fault)
     {
@@ -41,9 +50,10 @@ public sealed class ZeroShotClassificationOptionsTests
     [TestMethod]
     public void Validate_SeveralFaults_ReportsAllAtOnce()
     {
-        var options = new ZeroShotClassificationOptions { ClassNames = ["", "dog", "dog"], LogitScale = -1 };
+        var options = new ZeroShotClassificationOptions { ClassNames = ["", "dog"], ClassTexts = ["a dog"], LogitScale = -1 };
         var message = Assert.ThrowsExactly<ArgumentException>(options.Validate).Message;
         StringAssert.StartsWith(message, "ZeroShotClassificationOptions has 3 fault(s):");
-        foreach (var part in new[] { "the name at index 0 is empty", "'dog' occurs 2 times", "LogitScale is -1" }) StringAssert.Contains(message, part);
+        foreach (var part in new[] { "the name at index 0 is empty", "ClassTexts has 1 text(s)", "LogitScale is -1" })
+            StringAssert.Contains(message, part);
     }
 }

@@ -8,6 +8,8 @@ namespace Microsoft.ML.PrefixConditioning.Tests;
 [TestClass]
 public sealed class OutputSchemaTests : ScoringTests
 {
+    private const int NumberKeys = 2;   // of the inputs, the one whose labels are keys of numbers
+
     [TestMethod]
     public void GetOutputSchema_PrefixClip_AgreesWithTheTransformer()
     {
@@ -20,8 +22,22 @@ public sealed class OutputSchemaTests : ScoringTests
     public void GetOutputSchema_ZeroShot_AgreesWithTheTransformer()
     {
         var estimator = _mlContext.Transforms.ZeroShotClassification(_model, ["a", "b", "c"]);
-        foreach (var input in Inputs())
+        foreach (var input in Inputs().Where((_, i) => i != NumberKeys))
             AssertAgree(estimator.GetOutputSchema(Shape(input.Schema)), estimator.Fit(input).GetOutputSchema(input.Schema));
+    }
+
+    [TestMethod]
+    public void GetOutputSchema_KeysOfNumbersAsLabels_AreRefusedAsByTheTransformer()
+    {
+        var estimator = _mlContext.Transforms.ZeroShotClassification(_model, ["a", "b", "c"]);
+        var input = Inputs()[NumberKeys];
+
+        var early = Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => estimator.GetOutputSchema(Shape(input.Schema)));
+        var late = Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => estimator.Fit(input).GetOutputSchema(input.Schema));
+
+        const string Expected = " without text key values, so that its keys cannot be matched to names. Make the keys of names, with ";
+        Assert.StartsWith("Column 'Label' is Key<UInt32>" + Expected, early.Message);
+        Assert.StartsWith("Column 'Label' is Key<UInt32, 0-0>" + Expected, late.Message);
     }
 
     [TestMethod]

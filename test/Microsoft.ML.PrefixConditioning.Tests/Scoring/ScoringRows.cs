@@ -46,6 +46,13 @@ internal sealed class BytesRow
     public byte[] Image { get; set; } = [];
 }
 
+/// <summary>An encoded image with the name of its class.</summary>
+internal sealed class LabelledRow
+{
+    public byte[] Image { get; set; } = [];
+    public string Label { get; set; } = "";
+}
+
 /// <summary>An ML.NET image.</summary>
 internal sealed class PixelsRow
 {

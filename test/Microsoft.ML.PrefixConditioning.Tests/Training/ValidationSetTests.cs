@@ -32,6 +32,18 @@ public sealed class ValidationSetTests
     }
 
     [TestMethod]
+    public void Read_OneNameInTwoNormalizationForms_IsOneClass()
+    {
+        using var data = new DrawnData();
+        var rows = data.Rows.Take(2).Select((row, i) => new { row.Image, Label = i == 0 ? "caf\u00e9" : "cafe\u0301" });
+        var view = data.Context.Data.LoadFromEnumerable(rows);
+
+        var error = Assert.ThrowsExactly<InvalidDataException>(() => ValidationSet.Read(view, DrawnData.Options));
+
+        Assert.StartsWith("The validation set has 1 class(es) in 2 row(s)", error.Message);
+    }
+
+    [TestMethod]
     public void Read_OneClass_SaysHowManyAreNeeded()
     {
         using var data = new DrawnData(labelled: 1, captioned: 0);
