@@ -81,7 +81,7 @@ internal static class ArchitectureInference
             wanted.UnionWith(origin.Names);
             var lacking = origin.Names.Where(n => !entries.ContainsKey(n)).ToArray();
             missing.AddRange(lacking);
-            if (lacking.Length > 0 || shapes.TryGet(name, out var found) && found.AsSpan().SequenceEqual(weight.shape)) continue;
+            if (lacking.Length > 0 || shapes.TryGet(name, out var found) && Fits(found, weight.shape)) continue;
             misfits.AddRange(origin.Names.Select(n =>
                 $"'{n}' is {WeightEntry.Describe(entries[n].Shape)}, expected {WeightEntry.Describe(FileShape(weight.shape, origin))}"));
         }
@@ -99,16 +99,20 @@ internal static class ArchitectureInference
                 $"{List(unknown.Select(n => $"'{n}'"))}. It is of another kind of model.");
     }
 
+    /// <summary>A single number may be a vector of one, as some training tools need it.</summary>
+    private static bool Fits(long[] found, long[] expected) => found.AsSpan().SequenceEqual(expected)
+        || expected.Length == 0 && found.All(size => size == 1);
+
     private static void CheckConfig(ClipArchitecture architecture, int vocabulary, PretrainedConfig config)
     {
-        foreach (var (name, said) in config.Sizes)
-        {
-            var found = name == PretrainedConfig.VocabularyKey ? vocabulary : (int)typeof(ClipArchitecture).GetProperty(name)!.GetValue(
-                architecture)!;
-            if (found != said)
-                throw Misfit($"The configuration '{config.Source}' gives {name} {said}, the shapes of the weights give {found}. Weights " +
-                    "and configuration do not belong together.");
-        }
+        foreach (var size in config.Sizes)
+            if (size.In(architecture, vocabulary) is var found && found != size.Value)
+                throw Misfit($"The configuration '{size.Source}' gives {size.Name} {size.Value}, the shapes of the weights give {found}. " +
+                    "Weights and configuration do not belong together.");
+        if (config.Stages is { } stages && !stages.SequenceEqual(architecture.ResNet?.ToArray() ?? []))
+            throw Misfit($"The configuration '{config.Source}' gives the layers of a ResNet, {WeightEntry.Describe(stages.Select(s => (long)s))}; " +
+                $"the weights are those of {(architecture.ResNet is { } other ? $"one with {WeightEntry.Describe(other.ToArray().Select(s => (long)s))}"
+                    : "a vision transformer")}. Weights and configuration do not belong together.");
     }
 
     private static ClipActivation Activation(
