@@ -81,7 +81,8 @@ internal sealed class ShardedWeights : IWeightFile
         catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException)
         {
             throw new InvalidDataException("This is neither a file of weights nor an index of such files: an index is a JSON object with " +
-                "\"weight_map\", which gives the file of every tensor. Give the path of the model's folder, or of its file with the weights.", e);
+                "\"weight_map\", which gives the file of every tensor. Give the path of the model's folder, or of its file with the " +
+                "weights.", e);
         }
         if (files.Values.Distinct(StringComparer.Ordinal).Count() is 0 or > MaxFiles)
             throw new InvalidDataException($"The index names {files.Values.Distinct(StringComparer.Ordinal).Count()} files; 1 to " +

@@ -7,11 +7,13 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>A checkpoint of <c>torch.save</c>: a ZIP archive with a pickle and one file per storage. Nothing in it is executed.</summary>
 /// <remarks>
 /// Source: PyTorch's zip format (since 1.6): <c>name/data.pkl</c>, <c>name/data/0</c>, ..., all stored without compression. Accepted are a
-/// state dictionary of tensors, or a dictionary that has one under one of the names below, as training tools write it. No tensor takes more memory than the file has bytes: compressed entries are refused.
+/// state dictionary of tensors, or a dictionary that has one under one of the names below, as training tools write it. No tensor takes
+/// more memory than the file has bytes: compressed entries are refused.
 /// </remarks>
 internal sealed class TorchCheckpoint : IWeightFile
 {
     private const int MaxPickleBytes = 16 << 20;   // ViT-H/14 with its optimiser's state has less than 1 MB
+    private const int MaxDepth = 4;              // of dictionaries around the state; a pickle can put one into itself
     private const string PickleName = "data.pkl";
 
     // Where training tools have the state dictionary: open_clip and Lightning, DeepSpeed, and what tutorials teach.
@@ -144,19 +146,24 @@ internal sealed class TorchCheckpoint : IWeightFile
             ?? throw new InvalidDataException("The checkpoint holds no dictionary; expected a state dictionary: " +
                 "torch.save(model.state_dict(), path).");
         var path = "";
-        while (StateNames.Where(n => state.TryGetValue(n, out var inner) && inner is Dictionary<object, object?>).ToArray() is { Length: > 0 } names)
+        for (var depth = 0; depth < MaxDepth; depth++)
         {
+            var names = StateNames.Where(n => state.GetValueOrDefault(n) is Dictionary<object, object?> inner && MayBeState(inner)).ToArray();
+            if (names.Length == 0) break;
             if (names.Length > 1)
-                throw new InvalidDataException($"The checkpoint holds several state dictionaries: {Listed(names)}. Save the wanted one alone: " +
-                    $"{SaveAlone(path, names[0])}.");
+                throw new InvalidDataException($"The checkpoint holds several state dictionaries: {Listed(names)}. Save the wanted one " +
+                    $"alone: {SaveAlone(path, names[0])}.");
             state = (Dictionary<object, object?>)state[names[0]]!;
             path += $"['{names[0]}']";
         }
         foreach (var (key, content) in state)
             yield return key is string name && content is TorchPickle.Tensor tensor ? (name, tensor) : throw new InvalidDataException(
-                $"The checkpoint's '{Printable(key)}' is no tensor; expected a dictionary of tensors, or one that has such a dictionary under " +
-                $"{Listed(StateNames)}. If it is under another name, save it alone: {SaveAlone(path, "NAME")}.");
+                $"The checkpoint's '{Printable(key)}' is no tensor; expected a dictionary of tensors, or one that has such a dictionary " +
+                $"under {Listed(StateNames)}. If it is under another name, save it alone: {SaveAlone(path, "NAME")}.");
     }
+
+    private static bool MayBeState(Dictionary<object, object?> value) =>
+        value.Values.Any(v => v is TorchPickle.Tensor) || StateNames.Any(value.ContainsKey);
 
     private static string SaveAlone(string path, string name) => $"torch.save(torch.load(path, 'cpu'){path}['{name}'], other)";
 

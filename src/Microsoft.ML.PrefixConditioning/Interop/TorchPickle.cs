@@ -15,8 +15,9 @@ internal sealed class TorchPickle
 {
     private const int MaxOpcodes = 2_000_000;   // ViT-H/14 with its optimiser's state has about 100,000
     private const int MaxDimensions = 16;
-    private const string Advice = "Nothing of it was executed. Save the state dictionary alone: torch.save(model.state_dict(), other) in the " +
-        "program that has the model, or, where you trust the file, torch.save(torch.load(path, 'cpu', weights_only=False)['state_dict'], other).";
+    private const string Advice = "Nothing of it was executed. Save the state dictionary alone: torch.save(model.state_dict(), other) " +
+        "in the program that has the model, or, where you trust the file, torch.save(torch.load(path, 'cpu', " +
+        "weights_only=False)['state_dict'], other).";
 
     // What storages are called, and the type of their values.
     private static readonly Dictionary<string, ScalarType> Storages = new(StringComparer.Ordinal)
@@ -30,8 +31,9 @@ internal sealed class TorchPickle
     // What training tools save beside the weights. Values of these are skipped over: nothing is called, and no such object is made.
     private static readonly HashSet<string> Skipped =
     [
-        "argparse.Namespace", "collections.defaultdict", "collections.Counter", "datetime.datetime", "pathlib.PosixPath", "pathlib.WindowsPath",
-        "builtins.set", "__builtin__.set", "types.SimpleNamespace", "_codecs.encode", "numpy.dtype", "numpy.ndarray",
+        "argparse.Namespace", "types.SimpleNamespace", "collections.defaultdict", "collections.Counter", "datetime.datetime",
+        "pathlib.PosixPath", "pathlib.WindowsPath", "__builtin__.set", "__builtin__.list", "__builtin__.dict", "__builtin__.int",
+        "__builtin__.float", "__builtin__.bytes", "_codecs.encode", "numpy.dtype", "numpy.ndarray",
         "numpy.core.multiarray.scalar", "numpy.core.multiarray._reconstruct", "numpy._core.multiarray.scalar",
         "numpy._core.multiarray._reconstruct", "torch.Size", "torch.device", "torch.float32", "torch.float16", "torch.bfloat16",
     ];
@@ -199,7 +201,8 @@ internal sealed class TorchPickle
     private void Build()
     {
         Pop();
-        if (Peek() is not Dictionary<object, object?> && Peek() != SkippedValue) throw Fault("attributes are set on something that is no dictionary.");
+        if (Peek() is not Dictionary<object, object?> && Peek() != SkippedValue) throw Fault("attributes are set on something that is " +
+            "no dictionary.");
     }
 
     private void SetItems(object?[] items)

@@ -96,7 +96,8 @@ internal static class ArchitectureInference
             .Order(StringComparer.Ordinal).ToArray();
         if (unknown.Length > 0)
             throw Misfit($"The file holds {Count(unknown.Length, "tensor")} that the model has no use for: " +
-                $"{List(unknown.Select(n => $"'{n}'"))}. It is of another kind of model.");
+                $"{List(unknown.Select(n => $"'{n}'"))}. It is of another kind of model, or they belong to its training: then save the " +
+                "state dictionary of the model alone.");
     }
 
     /// <summary>A single number may be a vector of one, as some training tools need it.</summary>
@@ -110,9 +111,9 @@ internal static class ArchitectureInference
                 throw Misfit($"The configuration '{size.Source}' gives {size.Name} {size.Value}, the shapes of the weights give {found}. " +
                     "Weights and configuration do not belong together.");
         if (config.Stages is { } stages && !stages.SequenceEqual(architecture.ResNet?.ToArray() ?? []))
-            throw Misfit($"The configuration '{config.Source}' gives the layers of a ResNet, {WeightEntry.Describe(stages.Select(s => (long)s))}; " +
-                $"the weights are those of {(architecture.ResNet is { } other ? $"one with {WeightEntry.Describe(other.ToArray().Select(s => (long)s))}"
-                    : "a vision transformer")}. Weights and configuration do not belong together.");
+            throw Misfit($"The configuration '{config.Source}' gives the ResNet layers [{string.Join(", ", stages)}], the shapes of the " +
+                $"weights give {(architecture.ResNet is { } other ? $"[{string.Join(", ", other.ToArray())}]" : "a vision transformer")}. " +
+                "Weights and configuration do not belong together.");
     }
 
     private static ClipActivation Activation(

@@ -21,8 +21,8 @@ internal sealed class ConfigSection
     /// <summary>What to log of keys that no table has; null without such keys.</summary>
     public string? Warning => _unknown.Count == 0 ? null :
         $"The configuration '{Path}' has settings that are not known and were ignored: " +
-        $"{string.Join(", ", _unknown.Take(MaxNamed))}{(_unknown.Count > MaxNamed ? ", ..." : "")}. If one of them changes what the model " +
-        "computes, its embeddings are not the published ones.";
+        $"{string.Join(", ", _unknown.Take(MaxNamed))}{(_unknown.Count > MaxNamed ? ", ..." : "")}. If one of them changes what the " +
+        "model computes, its embeddings are not the published ones.";
 
     /// <summary>Reads a file.</summary>
     /// <exception cref="InvalidDataException">The file is not a JSON object.</exception>
@@ -40,8 +40,8 @@ internal sealed class ConfigSection
         catch (Exception e) when (e is JsonException or InvalidOperationException)   // the second for half a surrogate pair
         {
             var line = e is JsonException { LineNumber: { } number } ? $" (line {number + 1})" : "";
-            throw new InvalidDataException($"The configuration '{path}' cannot be used: it is not a JSON object{line}. Download it again, " +
-                "or correct it.", e);
+            throw new InvalidDataException($"The configuration '{path}' cannot be used: it is not a JSON object{line}. Download it " +
+                "again, or correct it.", e);
         }
     }
 
@@ -52,8 +52,8 @@ internal sealed class ConfigSection
 
     /// <summary>An inner object that must be there.</summary>
     public ConfigSection Required(string name) => Section(name) ?? throw new InvalidDataException(
-        $"The configuration '{Path}' cannot be used: it has no \"{_place}{name}\". It is of another kind of model, or incomplete: take the " +
-        "file that was published with the weights.");
+        $"The configuration '{Path}' cannot be used: it has no \"{_place}{name}\". It is of another kind of model, or incomplete: take " +
+        "the file that was published with the weights.");
 
     /// <summary>Refuses values that the towers here do not have, and notes keys that are not known.</summary>
     public ConfigSection Check(ConfigKeys keys)
@@ -64,8 +64,8 @@ internal sealed class ConfigSection
                 if (property.Value.ValueKind != JsonValueKind.Null) _unknown.Add($"\"{JsonEncodedText.Encode(_place + property.Name)}\"");
             }
             else if (keys.OnlyValue(property.Name, property.Value) is { } only)
-                throw Fault(property.Name, $"which is not supported; only {only} is. Where the file is wrong, correct it there; otherwise " +
-                    "this model cannot be loaded.");
+                throw Fault(property.Name, $"which is not supported; only {only} is. Where the file is wrong, correct it there; " +
+                    "otherwise this model cannot be loaded.");
         return this;
     }
 
@@ -79,6 +79,9 @@ internal sealed class ConfigSection
     public int? Whole(string name) => Find(name) is not { } value ? null
         : value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number) ? number
         : throw Fault(name, "a whole number is expected.");
+
+    /// <summary>A whole number of at least 1.</summary>
+    public int? Count(string name) => Whole(name) is < 1 ? throw Fault(name, "at least 1 is expected.") : Whole(name);
 
     /// <summary>A number.</summary>
     public double? Number(string name) => Find(name) is not { } value ? null
@@ -115,16 +118,16 @@ internal sealed class ConfigSection
     public ColourValues? Colors(string name)
     {
         if (Find(name) is not { } value) return null;
-        if (value.ValueKind == JsonValueKind.Number) return new ColourValues((float)Number(name)!, (float)Number(name)!, (float)Number(name)!);
-        return value.ValueKind == JsonValueKind.Array && value.GetArrayLength() == 3
-            && value.EnumerateArray().All(v => v.ValueKind == JsonValueKind.Number)
-            ? new ColourValues((float)value[0].GetDouble(), (float)value[1].GetDouble(), (float)value[2].GetDouble())
+        var colors = value.ValueKind == JsonValueKind.Array ? value.EnumerateArray().ToArray() : [value, value, value];
+        return colors.Length == 3 && colors.All(c => c.ValueKind == JsonValueKind.Number && float.IsFinite((float)c.GetDouble()))
+            ? new ColourValues((float)colors[0].GetDouble(), (float)colors[1].GetDouble(), (float)colors[2].GetDouble())
             : throw Fault(name, "three numbers are expected, of red, green and blue.");
     }
 
     /// <summary>What is wrong with a key's value.</summary>
     public InvalidDataException Fault(string name, string expected) => new(
-        $"The configuration '{Path}' cannot be used: \"{_place}{name}\" is {Shorten(_values.GetProperty(name))}" +
+        $"The configuration '{Path}' cannot be used: \"{_place}{name}\" is " +
+        (_values.TryGetProperty(name, out var value) ? Shorten(value) : "absent") +
         $"{(expected.StartsWith("which", StringComparison.Ordinal) ? "," : ";")} {expected}");
 
     private JsonElement? Find(string name) =>

@@ -27,8 +27,9 @@ internal sealed record ImageSettings(string Source, ImageNormalisation Normaliza
         var older = Open(folder, PreprocessorName) is { } only ? Of(only) : null;
         if (newer is not null && older is not null && (newer.Normalization != older.Normalization || (newer.Side ?? older.Side) !=
             (older.Side ?? newer.Side)))
-            throw new InvalidDataException($"'{newer.Source}' and '{older.Source}' contradict each other: {Describe(newer)} in the first, " +
-                $"{Describe(older)} in the second. Remove the one that is not the model's; older versions of transformers read the second only.");
+            throw new InvalidDataException($"'{newer.Source}' and '{older.Source}' contradict each other: {Describe(newer)} in the " +
+                $"first, {Describe(older)} in the second. Remove the one that is not the model's; older versions of transformers read " +
+                "the second only.");
         return newer ?? older;
     }
 
@@ -39,10 +40,10 @@ internal sealed record ImageSettings(string Source, ImageNormalisation Normaliza
     {
         var normalization = NormalizationOf(settings.Check(ConfigKeys.ImageProcessor), "image_mean", "image_std");
         var crop = settings.Side("crop_size");
-        if (ShortestEdge(settings) is { } edge && crop is { } side && side != edge)
-            throw settings.Fault("size", FormattableString.Invariant(
-                $"\"crop_size\" is {side}, and images are resized here to the size that is cut out."));
-        return new(settings.Path, normalization, crop, settings.Warning is { } warning ? [warning] : []);
+        var edge = ShortestEdge(settings);
+        if (edge is not null && crop is not null && crop != edge)
+            throw settings.Fault("size", $"\"crop_size\" is {crop}, and images are resized here to the size that is cut out.");
+        return new(settings.Path, normalization, crop ?? edge, settings.Warning is { } warning ? [warning] : []);
     }
 
     /// <summary>Images are resized by their shorter side; a model that does otherwise is refused. Older files give a number.</summary>
@@ -52,16 +53,14 @@ internal sealed record ImageSettings(string Source, ImageNormalisation Normaliza
         if (settings.Wholes("size") is not null) throw settings.Fault("size", Squashed);
         if (!settings.IsObject("size")) return settings.Whole("size");
         var size = settings.Section("size")!;
-        return size.Whole("shortest_edge") is { } edge && !OtherSides.Any(size.Has) ? edge
-            : throw settings.Fault("size", Squashed);
+        return size.Whole("shortest_edge") is { } edge && !OtherSides.Any(size.Has) ? edge : throw settings.Fault("size", Squashed);
     }
 
     private static ImageNormalisation NormalizationOf(ConfigSection settings, string meanName, string deviationName)
     {
-        var result = new ImageNormalisation(settings.Colors(meanName) ?? ImageNormalisation.Clip.Mean,
-            settings.Colors(deviationName) ?? ImageNormalisation.Clip.StandardDeviation);
-        return result.Faults().FirstOrDefault() is { } fault
-            ? throw new InvalidDataException($"The configuration '{settings.Path}' cannot be used: {fault}") : result;
+        var (mean, deviation) = (settings.Colors(meanName), settings.Colors(deviationName));
+        if (deviation?.ToArray().Any(v => v <= 0) == true) throw settings.Fault(deviationName, "three numbers above 0 are expected.");
+        return new ImageNormalisation(mean ?? ImageNormalisation.Clip.Mean, deviation ?? ImageNormalisation.Clip.StandardDeviation);
     }
 
     private static string Describe(ImageSettings settings) => FormattableString.Invariant(

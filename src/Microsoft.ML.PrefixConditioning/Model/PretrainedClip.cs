@@ -56,9 +56,8 @@ internal sealed class PretrainedClip : IDisposable
         catch (Exception e)
         {
             files.Dispose();
-            if (e is InvalidDataException && !e.Message.Contains(files.Path, StringComparison.Ordinal))
-                throw new InvalidDataException(
-                    $"'{files.Path}': {e.Message}", e);
+            if (e is InvalidDataException && !e.Message.Contains(files.Folder, StringComparison.Ordinal))
+                throw new InvalidDataException($"'{files.Path}': {e.Message}", e);
             throw;
         }
     }

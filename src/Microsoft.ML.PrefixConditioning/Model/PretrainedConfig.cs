@@ -42,7 +42,8 @@ internal sealed record PretrainedConfig
         return config with
         {
             Normalisation = images.Normalization, Warnings = [.. config.Warnings, .. images.Warnings],
-            Sizes = images.Side is { } side ? [.. config.Sizes, new(images.Source, nameof(ClipArchitecture.ImageSize), side)] : config.Sizes,
+            Sizes = images.Side is not { } side ? config.Sizes
+                : [.. config.Sizes, new(images.Source, nameof(ClipArchitecture.ImageSize), side)],
         };
     }
 
@@ -56,8 +57,7 @@ internal sealed record PretrainedConfig
         text.Section("tokenizer_kwargs")?.Check(ConfigKeys.OpenClipTokenizer);
         if (text.Text("hf_tokenizer_name") is { Length: > 0 } tokenizer && !tokenizer.Contains("clip", StringComparison.OrdinalIgnoreCase))
             throw text.Fault("hf_tokenizer_name", "only CLIP's own tokenizer is supported, as in \"openai/clip-vit-base-patch32\".");
-        var (width, headWidth) = (vision.Whole("width"), vision.Whole("head_width") ?? 64);
-        if (headWidth < 1) throw vision.Fault("head_width", "at least 1 is expected.");
+        var (width, headWidth) = (vision.Whole("width"), vision.Count("head_width") ?? 64);
         var stages = vision.Wholes("layers");
         var images = root.Section("preprocess_cfg") is { } preprocess ? ImageSettings.OfOpenClip(preprocess) : null;
         var sizes = new List<ConfiguredSize>();
@@ -84,7 +84,7 @@ internal sealed record PretrainedConfig
             Source = root.Path,
             Activation = model.Flag("quick_gelu") ? ClipActivation.QuickGelu : ClipActivation.Gelu,
             VisionHeads = stages is null ? (width ?? 768) / headWidth : (width ?? 64) * ResNetTower.Reduction / headWidth,
-            TextHeads = text.Whole("heads") ?? 8,
+            TextHeads = text.Count("heads") ?? 8,
             Normalisation = images?.Normalization, Sizes = sizes, Stages = stages,
             Warnings = root.Warning is { } warning ? [warning] : [],
         };
@@ -99,12 +99,13 @@ internal sealed record PretrainedConfig
         var text = Tower("text_config", ConfigKeys.HuggingFaceText);
         var (ofVision, ofText) = (ActivationOf(vision), ActivationOf(text));
         if (ofVision != ofText)
-            throw text.Fault("hidden_act", $"the vision tower's is {ofVision}, and the towers here share one.");
+            throw text.Fault("hidden_act", $"the vision tower's activation is {ofVision}, the text tower's {ofText}; the towers here " +
+                "share one.");
         // The text is pooled at the end token, the last one of the vocabulary. Hugging Face's code takes 2, which older files have,
         // for "the highest id", which is the same.
         var end = (text.Whole("vocab_size") ?? 49_408) - 1;
         if (text.Whole("eos_token_id") is { } said && said != end && said != 2)
-            throw text.Fault("eos_token_id", FormattableString.Invariant($"{end} is expected, the vocabulary's last token, or 2, as in older files."));
+            throw text.Fault("eos_token_id", $"{end} is expected, the vocabulary's last token, or 2, as in older files.");
         var sizes = new List<ConfiguredSize>();
         void Add(string name, int? said)
         {
@@ -123,8 +124,8 @@ internal sealed record PretrainedConfig
         Add(ConfiguredSize.Vocabulary, text.Whole("vocab_size"));
         return new PretrainedConfig
         {
-            Source = root.Path, Activation = ofVision, VisionHeads = vision.Whole("num_attention_heads") ?? 12,
-            TextHeads = text.Whole("num_attention_heads") ?? 8, Sizes = sizes, Warnings = root.Warning is { } warning ? [warning] : [],
+            Source = root.Path, Activation = ofVision, VisionHeads = vision.Count("num_attention_heads") ?? 12,
+            TextHeads = text.Count("num_attention_heads") ?? 8, Sizes = sizes, Warnings = root.Warning is { } warning ? [warning] : [],
         };
     }
 

@@ -68,13 +68,14 @@ internal sealed class PretrainedFiles : IDisposable
         var others = Directory.GetFiles(folder).Select(f => System.IO.Path.GetFileName(f))
             .Where(f => Extensions.Contains(System.IO.Path.GetExtension(f), StringComparer.OrdinalIgnoreCase))
             .Order(StringComparer.Ordinal).ToArray();
-        if (IndexesOf(folder) is [var index]) return System.IO.Path.Combine(folder, index);
         if (others.Length == 1) return System.IO.Path.Combine(folder, others[0]);
+        if (others.Length > 1 && IndexesOf(folder) is [var index]) return System.IO.Path.Combine(folder, index);
         if (others.Length == 0)
             throw new FileNotFoundException(
                 $"The folder '{folder}' holds no weights. Expected {string.Join(", ", KnownNames.Select(n => $"'{n}'"))}, or one file " +
                 $"*{string.Join(", *", Extensions)}.", folder);
-        var advice = others.All(f => PartName.IsMatch(f)) ? $"They are parts of one model: put the index that joins them there, as it was published (*{IndexEnd})."
+        var advice = others.All(f => PartName.IsMatch(f))
+            ? $"They are parts of one model: put the index that joins them there, as it was published (*{IndexEnd})."
             : "Give the path of one of them.";
         throw new FileNotFoundException($"The folder '{folder}' holds several files of weights: " +
             $"{string.Join(", ", others.Take(5).Select(f => $"'{f}'"))}{(others.Length > 5 ? ", ..." : "")}. {advice}", folder);
@@ -105,7 +106,8 @@ internal sealed class PretrainedFiles : IDisposable
 
     private static IWeightFile OpenPart(string file)
     {
-        if (!File.Exists(file)) throw new FileNotFoundException($"The index names '{file}', which is not there. Put it beside the index.", file);
+        if (!File.Exists(file)) throw new FileNotFoundException($"The index names '{file}', which is not there. Put it beside the " +
+            "index.", file);
         try
         {
             return OpenFile(file);
@@ -135,12 +137,12 @@ internal sealed class PretrainedFiles : IDisposable
                 .All(weights.Entries.ContainsKey)) return layout;
         bool Any(string start) => names.Any(n => n.StartsWith(start, StringComparison.Ordinal));
         var folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!;
-        var reason = PartName.IsMatch(System.IO.Path.GetFileName(path)) ? "It is one of several parts, as its name says: give the path of " +
-                $"{(IndexesOf(folder) is [var index, ..] ? $"the index '{index}'" : $"the index that joins them (*{IndexEnd})")}. "
+        var reason = PartName.IsMatch(System.IO.Path.GetFileName(path)) ? "It is one of several parts, as its name says: give the path " +
+            $"of {(IndexesOf(folder) is [var index, ..] ? $"the index '{index}'" : $"the index that joins them (*{IndexEnd})")}. "
             : Any("visual.trunk.") ? "Its vision tower is one of timm's, which is not supported. "
             : Any("text.") ? "Its text tower is a custom one of open_clip's, which is not supported. "
-            : Any("vision_model.") != Any("text_model.") ? $"It holds the {(Any("text_model.") ? "text" : "vision")} tower only; give the " +
-                "file of the whole model. "
+            : Any("vision_model.") != Any("text_model.") ? $"It holds the {(Any("text_model.") ? "text" : "vision")} tower only; give " +
+                "the file of the whole model. "
             : "";
         throw new InvalidDataException(
             $"This is no CLIP model that is known. {reason}Expected open_clip's names ('visual.conv1.weight', 'token_embedding.weight', " +

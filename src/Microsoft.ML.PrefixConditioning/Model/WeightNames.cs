@@ -25,8 +25,8 @@ internal sealed class WeightNames : IWeightFile
             var name = Unwrapped(stored);
             if (name.StartsWith(prefix, StringComparison.Ordinal)) name = name[prefix.Length..];
             if (!_nameInFile.TryAdd(name, stored))
-                throw new InvalidDataException($"The file holds '{name}' twice, as '{_nameInFile[name]}' and as '{stored}'. Save the state " +
-                    "dictionary of the model alone.");
+                throw new InvalidDataException($"The file holds '{name}' twice, as '{_nameInFile[name]}' and as '{stored}'. Save the " +
+                    "state dictionary of the model alone.");
         }
         Entries = _nameInFile.ToDictionary(n => n.Key, n => file.Entries[n.Value] with { Name = n.Key }, StringComparer.Ordinal);
     }
@@ -60,5 +60,6 @@ internal sealed class WeightNames : IWeightFile
     /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
 
-    private static string Unwrapped(string name) => Wrappers.Aggregate(name, (n, wrapper) => n.Replace(wrapper, "", StringComparison.Ordinal));
+    private static string Unwrapped(string name) =>
+        Wrappers.Aggregate(name, (n, wrapper) => n.Replace(wrapper, "", StringComparison.Ordinal));
 }
