@@ -43,6 +43,10 @@ public sealed class PretrainedConfigTests
     private static readonly Dictionary<string, string> Files = new()
     {
         ["config.json"] = HuggingFace, ["preprocessor_config.json"] = Images, ["open_clip_config.json"] = OpenClip,
+        ["tokenizer_config.json"] = """
+            {"tokenizer_class": "CLIPTokenizer", "model_max_length": 16, "do_lower_case": true, "add_prefix_space": false, "errors": "replace",
+             "bos_token": "<|startoftext|>", "eos_token": {"content": "<|endoftext|>", "lstrip": false}, "pad_token": "!"}
+            """,
         ["processor_config.json"] = $$"""{"image_processor": {{Images}}, "processor_class": "CLIPProcessor"}""",
     };
 
@@ -191,14 +195,17 @@ public sealed class PretrainedConfigTests
                     var name = place.Split('.')[^1];
                     try
                     {
-                        Read(file, value.Length == 0 ? Without(file, place) : Raw(file, place, value));
+                        var text = value.Length == 0 ? Without(file, place) : Raw(file, place, value);
+                        if (file == "tokenizer_config.json") CheckTokenizer(text);
+                        else Read(file, text);
                         read++;
                     }
                     catch (InvalidDataException e)
                     {
                         Assert.Contains(file, e.Message, $"{place}: {value}");
                         // the other side of a comparison
-                        var other = name switch { "vocab_size" => "eos_token_id", "vision_config" or "text_config" => "hidden_act", _ => name };
+                        var other = name == "vocab_size" ? "eos_token_id"
+                            : name.Contains("_config", StringComparison.Ordinal) ? "hidden_act" : name;
                         Assert.IsTrue(e.Message.Contains(name, StringComparison.Ordinal) || e.Message.Contains(other, StringComparison.Ordinal),
                             $"{place}: {value}: {e.Message}");
                         Assert.DoesNotContain("dictionary", e.Message);
@@ -207,6 +214,34 @@ public sealed class PretrainedConfigTests
                 }
         Assert.IsGreaterThan(500, read);
         Assert.IsGreaterThan(500, refused);
+    }
+
+    /// <summary>The same with weights, which sizes are compared with.</summary>
+    [TestMethod]
+    public void Open_EveryKeyChangedInTurn_IsReadOrRefusedWithTheFile()
+    {
+        var weights = ModelFolder.HuggingFaceWeights();
+        using var folder = new ModelFolder().Add("model.safetensors", weights);
+        var refused = 0;
+        foreach (var place in Places(JsonNode.Parse(HuggingFace)!.AsObject(), ""))
+            foreach (var value in new[] { "5", "7777777777", "null" })
+                try
+                {
+                    folder.Add("config.json", Raw("config.json", place, value));
+                    PretrainedClip.Open(folder.Path, new PretrainedWishes()).Dispose();
+                }
+                catch (Exception e) when (e is InvalidDataException or ArgumentException)
+                {
+                    Assert.Contains("config.json", e.Message, $"{place}: {value}");
+                    refused++;
+                }
+        Assert.IsGreaterThan(30, refused);
+    }
+
+    private static void CheckTokenizer(string content)
+    {
+        using var folder = new ModelFolder().Add("tokenizer_config.json", content);
+        TokenizerSettings.Check(folder.Path, contextLength: 16);
     }
 
     private static IEnumerable<string> Places(JsonObject node, string prefix) => node.SelectMany(p => p.Value is JsonObject inner
