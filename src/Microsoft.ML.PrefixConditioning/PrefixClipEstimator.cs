@@ -41,7 +41,7 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
         var device = TorchDevice.Resolve(_options.Device, GpuSettings.Of(_host));
         var rows = TaggedRows.Read(input, _options);                                          // what to learn from
         rows.CheckBatches(_options);
-        using var start = _options.InitialWeights is { } path ? StartingModel.Open(path, _options) : null;   // a published model, or none
+        using var start = _options.InitialWeights is { } path ? StartingModel.Open(_host, path, _options) : null;   // a published model, or none
         var tokenizer = start?.Tokenizer ?? CreateTokenizer(rows);                            // texts to ids
         var options = start?.Complete(_options) ?? _options;
         var settings = ModelSettings.From(options, rows.Types, tokenizer.VocabularySize);

@@ -7,13 +7,17 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>A checkpoint of <c>torch.save</c>: a ZIP archive with a pickle and one file per storage. Nothing in it is executed.</summary>
 /// <remarks>
 /// Source: PyTorch's zip format (since 1.6): <c>name/data.pkl</c>, <c>name/data/0</c>, ..., all stored without compression. Accepted are a
-/// state dictionary of tensors, or a dictionary that has one under "state_dict", as open_clip's training writes it; names that all begin
-/// with "module." lose it. No tensor takes more memory than the file has bytes: compressed entries are refused.
+/// state dictionary of tensors, or a dictionary that has one under one of the names below, as training tools write it. No tensor takes
+/// more memory than the file has bytes: compressed entries are refused.
 /// </remarks>
 internal sealed class TorchCheckpoint : IWeightFile
 {
     private const int MaxPickleBytes = 16 << 20;   // ViT-H/14 with its optimiser's state has less than 1 MB
-    private const string StateName = "state_dict", ModulePrefix = "module.", PickleName = "data.pkl";
+    private const int MaxDepth = 4;              // of dictionaries around the state; a pickle can put one into itself
+    private const string PickleName = "data.pkl";
+
+    // Where training tools have the state dictionary: open_clip and Lightning, DeepSpeed, and what tutorials teach.
+    private static readonly string[] StateNames = ["state_dict", "model_state_dict", "model", "module"];
 
     private readonly Stream _stream;
     private readonly ZipArchive _archive;
@@ -97,10 +101,10 @@ internal sealed class TorchCheckpoint : IWeightFile
         Span<byte> magic = stackalloc byte[2];
         var read = stream.ReadAtLeast(magic, 2, throwOnEndOfStream: false);
         stream.Position = 0;
-        if (read < 2 || magic is not [(byte)'P', (byte)'K'])
-            throw new InvalidDataException(
-                "This is no checkpoint of PyTorch 1.6 or later, which is a ZIP archive. Load it in a newer PyTorch and save it again, " +
-                    "or save it as safetensors.");
+        if (read == 2 && magic is [(byte)'P', (byte)'K']) return;
+        throw new InvalidDataException("This is no checkpoint of PyTorch 1.6 or later, which is a ZIP archive" +
+            (read == 2 && magic is [0x80, _] ? ", but probably an older one, a bare pickle. Save it again with a newer PyTorch: " +
+                "torch.save(torch.load(path, 'cpu'), other)." : ", and no safetensors file. Give the path of a model's weights."));
     }
 
     private string FindRoot()
@@ -141,15 +145,31 @@ internal sealed class TorchCheckpoint : IWeightFile
         var state = value as Dictionary<object, object?>
             ?? throw new InvalidDataException("The checkpoint holds no dictionary; expected a state dictionary: " +
                 "torch.save(model.state_dict(), path).");
-        if (state.TryGetValue(StateName, out var inner) && inner is Dictionary<object, object?> nested) state = nested;
-        var stripped = state.Count > 0 && state.Keys.All(k => k is string name && name.StartsWith(ModulePrefix, StringComparison.Ordinal));
+        var path = "";
+        for (var depth = 0; depth < MaxDepth; depth++)
+        {
+            var names = StateNames.Where(n => state.GetValueOrDefault(n) is Dictionary<object, object?> inner && MayBeState(inner)).ToArray();
+            if (names.Length == 0) break;
+            if (names.Length > 1)
+                throw new InvalidDataException($"The checkpoint holds several state dictionaries: {Listed(names)}. Save the wanted one " +
+                    $"alone: {SaveAlone(path, names[0])}.");
+            state = (Dictionary<object, object?>)state[names[0]]!;
+            path += $"['{names[0]}']";
+        }
         foreach (var (key, content) in state)
-            yield return key is string name && content is TorchPickle.Tensor tensor ? (stripped ? name[ModulePrefix.Length..] : name,
-                tensor)
-                : throw new InvalidDataException(
-                    $"The checkpoint's '{key}' is no tensor; expected a dictionary of tensors, or one that has such a dictionary under " +
-                        $"\"{StateName}\".");
+            yield return key is string name && content is TorchPickle.Tensor tensor ? (name, tensor) : throw new InvalidDataException(
+                $"The checkpoint's '{Printable(key)}' is no tensor; expected a dictionary of tensors, or one that has such a dictionary " +
+                $"under {Listed(StateNames)}. If it is under another name, save it alone: {SaveAlone(path, "NAME")}.");
     }
+
+    private static bool MayBeState(Dictionary<object, object?> value) =>
+        value.Values.Any(v => v is TorchPickle.Tensor) || StateNames.Any(value.ContainsKey);
+
+    private static string SaveAlone(string path, string name) => $"torch.save(torch.load(path, 'cpu'){path}['{name}'], other)";
+
+    private static string Listed(IEnumerable<string> names) => string.Join(" or ", names.Select(n => $"\"{n}\""));
+
+    private static string Printable(object key) => string.Concat($"{key}".Take(60).Select(c => char.IsControl(c) ? '?' : c));
 
     /// <summary>Nothing that the pickle claims may take more memory than the archive's bytes give.</summary>
     private void CheckSizes()

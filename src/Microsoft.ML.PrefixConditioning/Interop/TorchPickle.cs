@@ -15,8 +15,9 @@ internal sealed class TorchPickle
 {
     private const int MaxOpcodes = 2_000_000;   // ViT-H/14 with its optimiser's state has about 100,000
     private const int MaxDimensions = 16;
-    private const string Advice = "Nothing of it was executed. Save the plain state dictionary instead: torch.save(model.state_dict(), " +
-        "path), or as safetensors.";
+    private const string Advice = "Nothing of it was executed. Save the state dictionary alone: torch.save(model.state_dict(), other) " +
+        "in the program that has the model, or, where you trust the file, torch.save(torch.load(path, 'cpu', " +
+        "weights_only=False)['state_dict'], other).";
 
     // What storages are called, and the type of their values.
     private static readonly Dictionary<string, ScalarType> Storages = new(StringComparer.Ordinal)
@@ -27,7 +28,17 @@ internal sealed class TorchPickle
         ["BoolStorage"] = ScalarType.Bool,
     };
 
-    private static readonly object Mark = new();
+    // What training tools save beside the weights. Values of these are skipped over: nothing is called, and no such object is made.
+    private static readonly HashSet<string> Skipped =
+    [
+        "argparse.Namespace", "types.SimpleNamespace", "collections.defaultdict", "collections.Counter", "datetime.datetime",
+        "pathlib.PosixPath", "pathlib.WindowsPath", "__builtin__.set", "__builtin__.list", "__builtin__.dict", "__builtin__.int",
+        "__builtin__.float", "__builtin__.bytes", "_codecs.encode", "numpy.dtype", "numpy.ndarray",
+        "numpy.core.multiarray.scalar", "numpy.core.multiarray._reconstruct", "numpy._core.multiarray.scalar",
+        "numpy._core.multiarray._reconstruct", "torch.Size", "torch.device", "torch.float32", "torch.float16", "torch.bfloat16",
+    ];
+
+    private static readonly object Mark = new(), SkippedValue = new();
 
     private readonly byte[] _data;
     private readonly List<object?> _stack = [];
@@ -47,7 +58,10 @@ internal sealed class TorchPickle
     /// <summary>A tensor's memory: its file inside the checkpoint and the number of its values.</summary>
     internal sealed record Storage(ScalarType Type, string Key, long Count);
 
-    private sealed record Name(string Module, string Member);
+    private sealed record Name(string Module, string Member)
+    {
+        public bool IsSkipped => Skipped.Contains($"{Module}.{Member}");
+    }
 
     private object? Run()
     {
@@ -85,6 +99,7 @@ internal sealed class TorchPickle
                 case (byte)'c': Push(ReadName()); break;
                 case (byte)'Q': Push(StorageOf(Pop())); break;
                 case (byte)'R': Reduce(); break;
+                case 0x81 when _stack is [.., Name { IsSkipped: true }, object?[]]: Skip(); break;
                 case (byte)'b': Build(); break;
                 case (byte)'s': SetItems(PopMany(2)); break;
                 case (byte)'u': SetItems([.. PopToMark()]); break;
@@ -107,6 +122,7 @@ internal sealed class TorchPickle
         {
             ("collections", "OrderedDict") or ("torch._utils", "_rebuild_tensor_v2" or "_rebuild_parameter") => name,
             ("torch", var member) when Storages.ContainsKey(member) => name,
+            { IsSkipped: true } => name,
             _ => throw new InvalidDataException(
                 $"The checkpoint's pickle names '{name.Module}.{name.Member}', which is not among the few names that are read (tensors " +
                     $"and OrderedDict). {Advice}"),
@@ -116,6 +132,11 @@ internal sealed class TorchPickle
     /// <summary>A call, by name, of one of the three functions that are known.</summary>
     private void Reduce()
     {
+        if (_stack is [.., Name { IsSkipped: true }, object?[]])
+        {
+            Skip();
+            return;
+        }
         var arguments = Pop() as object?[] ?? throw Fault("a call has no tuple of arguments.");
         var function = Pop() as Name ?? throw Fault("something that is no function is called.");
         switch (function.Member)
@@ -170,15 +191,23 @@ internal sealed class TorchPickle
         return new Storage(Storages[type.Member], key, count);
     }
 
+    private void Skip()
+    {
+        PopMany(2);
+        Push(SkippedValue);
+    }
+
     /// <summary>Attributes of an OrderedDict, such as a state dictionary's versions, are not needed.</summary>
     private void Build()
     {
         Pop();
-        if (Peek() is not Dictionary<object, object?>) throw Fault("attributes are set on something that is no dictionary.");
+        if (Peek() is not Dictionary<object, object?> && Peek() != SkippedValue) throw Fault("attributes are set on something that is " +
+            "no dictionary.");
     }
 
     private void SetItems(object?[] items)
     {
+        if (Peek() == SkippedValue) return;
         if (Peek() is not Dictionary<object, object?> dictionary || items.Length % 2 != 0)
             throw Fault("entries are set on something that is no dictionary.");
         for (var i = 0; i < items.Length; i += 2)
@@ -190,6 +219,7 @@ internal sealed class TorchPickle
 
     private void Append(object?[] items)
     {
+        if (Peek() == SkippedValue) return;
         if (Peek() is not List<object?> list) throw Fault("values are added to something that is no list.");
         list.AddRange(items);
     }

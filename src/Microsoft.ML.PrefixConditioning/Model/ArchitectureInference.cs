@@ -81,7 +81,7 @@ internal static class ArchitectureInference
             wanted.UnionWith(origin.Names);
             var lacking = origin.Names.Where(n => !entries.ContainsKey(n)).ToArray();
             missing.AddRange(lacking);
-            if (lacking.Length > 0 || shapes.TryGet(name, out var found) && found.AsSpan().SequenceEqual(weight.shape)) continue;
+            if (lacking.Length > 0 || shapes.TryGet(name, out var found) && Fits(found, weight.shape)) continue;
             misfits.AddRange(origin.Names.Select(n =>
                 $"'{n}' is {WeightEntry.Describe(entries[n].Shape)}, expected {WeightEntry.Describe(FileShape(weight.shape, origin))}"));
         }
@@ -96,19 +96,24 @@ internal static class ArchitectureInference
             .Order(StringComparer.Ordinal).ToArray();
         if (unknown.Length > 0)
             throw Misfit($"The file holds {Count(unknown.Length, "tensor")} that the model has no use for: " +
-                $"{List(unknown.Select(n => $"'{n}'"))}. It is of another kind of model.");
+                $"{List(unknown.Select(n => $"'{n}'"))}. It is of another kind of model, or they belong to its training: then save the " +
+                "state dictionary of the model alone.");
     }
+
+    /// <summary>A single number may be a vector of one, as some training tools need it.</summary>
+    private static bool Fits(long[] found, long[] expected) => found.AsSpan().SequenceEqual(expected)
+        || expected.Length == 0 && found.All(size => size == 1);
 
     private static void CheckConfig(ClipArchitecture architecture, int vocabulary, PretrainedConfig config)
     {
-        foreach (var (name, said) in config.Sizes)
-        {
-            var found = name == PretrainedConfig.VocabularyKey ? vocabulary : (int)typeof(ClipArchitecture).GetProperty(name)!.GetValue(
-                architecture)!;
-            if (found != said)
-                throw Misfit($"The configuration '{config.Source}' gives {name} {said}, the shapes of the weights give {found}. Weights " +
-                    "and configuration do not belong together.");
-        }
+        foreach (var size in config.Sizes)
+            if (size.In(architecture, vocabulary) is var found && found != size.Value)
+                throw Misfit($"The configuration '{size.Source}' gives {size.Name} {size.Value}, the shapes of the weights give {found}. " +
+                    "Weights and configuration do not belong together.");
+        if (config.Stages is { } stages && !stages.SequenceEqual(architecture.ResNet?.ToArray() ?? []))
+            throw Misfit($"The configuration '{config.Source}' gives the ResNet layers [{string.Join(", ", stages)}], the shapes of the " +
+                $"weights give {(architecture.ResNet is { } other ? $"[{string.Join(", ", other.ToArray())}]" : "a vision transformer")}. " +
+                "Weights and configuration do not belong together.");
     }
 
     private static ClipActivation Activation(

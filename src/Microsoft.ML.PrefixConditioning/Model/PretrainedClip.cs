@@ -1,3 +1,4 @@
+using Microsoft.ML.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -8,10 +9,13 @@ internal sealed class PretrainedClip : IDisposable
 {
     private readonly PretrainedFiles _files;
 
-    private PretrainedClip(PretrainedFiles files, ClipModelShape shape, ImageNormalisation normalisation, PretrainedPrefixes prefixes,
+    private readonly List<string> _warnings;
+
+    private PretrainedClip(PretrainedFiles files, ClipModelShape shape, PretrainedConfig config, PretrainedPrefixes prefixes,
         PretrainedWishes wishes)
     {
-        (_files, FileShape, Normalisation, Prefixes) = (files, shape, normalisation, prefixes);
+        (_files, FileShape, Normalisation, Prefixes) = (files, shape, config.Normalisation ?? ImageNormalisation.Clip, prefixes);
+        _warnings = [.. config.Warnings];
         if (shape.Architecture.ResNet is not null && wishes.ImageSize is { } size && size != shape.Architecture.ImageSize)
             throw new ArgumentException($"The model '{files.Path}' has a ResNet, whose image size is {shape.Architecture.ImageSize}; " +
                 $"{size} is asked for. Leave it open.");
@@ -32,6 +36,9 @@ internal sealed class PretrainedClip : IDisposable
     /// <summary>Dataset types and templates.</summary>
     public PretrainedPrefixes Prefixes { get; }
 
+    /// <summary>What a user should know of the files that were read so far: settings that are not known.</summary>
+    public IReadOnlyList<string> Warnings => _warnings;
+
     /// <summary>Finds a model's files and checks that they fit each other. The weights are not read yet.</summary>
     /// <exception cref="FileNotFoundException">There is no such file, or the folder has no weights.</exception>
     /// <exception cref="InvalidDataException">The files are damaged, or of no model that is supported.</exception>
@@ -44,14 +51,13 @@ internal sealed class PretrainedClip : IDisposable
             var config = PretrainedConfig.Read(files.Folder, files.Layout);
             var shape = ArchitectureInference.Infer(files.Weights.Entries, files.Layout, config, wishes);
             var prefixes = PretrainedPrefixes.Read(files.Weights.Metadata, shape.DatasetTypes);
-            return new PretrainedClip(files, shape, config.Normalisation ?? ImageNormalisation.Clip, prefixes, wishes);
+            return new PretrainedClip(files, shape, config, prefixes, wishes);
         }
         catch (Exception e)
         {
             files.Dispose();
-            if (e is InvalidDataException && !e.Message.Contains(files.Path, StringComparison.Ordinal))
-                throw new InvalidDataException(
-                    $"'{files.Path}': {e.Message}", e);
+            if (e is InvalidDataException && !e.Message.Contains(files.Folder, StringComparison.Ordinal))
+                throw new InvalidDataException($"'{files.Path}': {e.Message}", e);
             throw;
         }
     }
@@ -75,9 +81,18 @@ internal sealed class PretrainedClip : IDisposable
                     "bpe_simple_vocab_16e6.txt.gz there, " +
                 $"or set {nameof(ClipLoadOptions.VocabularyPath)} to where they are.", e);
         }
+        if (TokenizerSettings.Check(place, Architecture.ContextLength) is { } warning) _warnings.Add(warning);
         return tokenizer.VocabularySize == FileShape.VocabularySize ? tokenizer : throw new InvalidDataException(
             $"The vocabulary in '{place}' has {tokenizer.VocabularySize} tokens, the model '{_files.Path}' {FileShape.VocabularySize}. " +
             $"They do not belong together: set {nameof(ClipLoadOptions.VocabularyPath)} to the model's own vocabulary.");
+    }
+
+    /// <summary>Writes the warnings to ML.NET's log.</summary>
+    public void LogWarnings(IHostEnvironment environment)
+    {
+        if (_warnings.Count == 0) return;
+        using var channel = environment.Start("Loading");
+        foreach (var warning in _warnings) channel.Warning(MessageSensitivity.None, "{0}", warning);
     }
 
     /// <summary>Reads all weights into a model of this architecture.</summary>

@@ -1,18 +1,13 @@
-using System.Text.Json;
-
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>What the configuration files beside a model's weights say of it; null where they do not.</summary>
 /// <remarks>
-/// Sources: open_clip v3.3.0's <c>CLIPVisionCfg</c> and <c>CLIPTextCfg</c>, Hugging Face's <c>CLIPConfig</c> and
-/// <c>CLIPImageProcessor</c>, with their defaults. A setting that would change what the model computes, and that the towers here do not
-/// have, is refused by name.
+/// Sources: open_clip v3.3.0's <c>CLIPVisionCfg</c> and <c>CLIPTextCfg</c>, Hugging Face's <c>CLIPConfig</c>, with their defaults.
+/// <see cref="ConfigKeys"/> says which settings are honored, and which are refused by name.
 /// </remarks>
 internal sealed record PretrainedConfig
 {
-    private const string OpenClipName = "open_clip_config.json", HuggingFaceName = "config.json",
-        PreprocessorName = "preprocessor_config.json";
-    private const double HuggingFaceEpsilon = 1e-5;
+    private const string OpenClipName = "open_clip_config.json", HuggingFaceName = "config.json";
 
     /// <summary>Nothing is known but what the weights show.</summary>
     public static PretrainedConfig Empty { get; } = new();
@@ -25,8 +20,14 @@ internal sealed record PretrainedConfig
     public int? TextHeads { get; init; }
     public ImageNormalisation? Normalisation { get; init; }
 
-    /// <summary>Sizes that the weights show too, by the architecture's names; they must agree.</summary>
-    public IReadOnlyDictionary<string, int> Sizes { get; init; } = new Dictionary<string, int>();
+    /// <summary>Sizes that the weights show too; they must agree.</summary>
+    public IReadOnlyList<ConfiguredSize> Sizes { get; init; } = [];
+
+    /// <summary>Blocks of a ResNet's stages, which the weights show too.</summary>
+    public IReadOnlyList<int>? Stages { get; init; }
+
+    /// <summary>Lines for the log: settings that are not known.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
 
     /// <summary>Reads the files of a folder: those of the weights' own layout, or else the other's.</summary>
     /// <exception cref="InvalidDataException">A file is damaged, or asks for what the towers here do not have.</exception>
@@ -35,166 +36,122 @@ internal sealed record PretrainedConfig
         var (openClip, huggingFace) = (Path.Combine(folder, OpenClipName), Path.Combine(folder, HuggingFaceName));
         var first = layout == ClipLayout.OpenClip ? openClip : huggingFace;
         var path = File.Exists(first) ? first : layout == ClipLayout.OpenClip ? huggingFace : openClip;
-        var config = !File.Exists(path) ? Empty : Parse(path, root => path == openClip ? OfOpenClip(root)
-            : OfHuggingFace(root)) with
-        { Source = path };
-        var preprocessor = Path.Combine(folder, PreprocessorName);
-        return config.Normalisation is not null || !File.Exists(preprocessor) ? config : Parse(preprocessor, root =>
-            config.WithPreprocessor(root));
-    }
-
-    private static T Parse<T>(string path, Func<JsonElement, T> parse)
-    {
-        try
+        var config = !File.Exists(path) ? Empty : path == openClip ? OfOpenClip(ConfigSection.Read(path))
+            : OfHuggingFace(ConfigSection.Read(path));
+        if (config.Normalisation is not null || ImageSettings.OfProcessor(folder) is not { } images) return config;
+        return config with
         {
-            using var document = JsonDocument.Parse(SmallFile.Read(path));
-            return parse(document.RootElement);
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or KeyNotFoundException
-            or InvalidDataException)
-        {
-            throw new InvalidDataException($"The configuration '{path}' cannot be used: {e.Message}", e);
-        }
-    }
-
-    private static PretrainedConfig OfOpenClip(JsonElement root)
-    {
-        var model = root.TryGetProperty("model_cfg", out var inner) ? inner : root;
-        JsonElement vision = model.GetProperty("vision_cfg"), text = model.GetProperty("text_cfg");
-        Refuse(model, ("custom_text", "false"), ("init_logit_bias", "null"));
-        Refuse(vision, ("timm_model_name", "null"), ("attentional_pool", "false"), ("global_average_pool", "false"), ("pool_type", "tok"),
-            ("no_ln_pre", "false"), ("final_ln_after_pool", "false"), ("pos_embed_type", "learnable"), ("ls_init_value", "null"),
-                ("input_patchnorm", "false"),
-            ("act_kwargs", "null"), ("norm_kwargs", "null"), ("block_type", "null"), ("qk_norm", "false"));
-        Refuse(text, ("hf_model_name", "null"), ("embed_cls", "false"), ("pool_type", "argmax"), ("no_causal_mask", "false"),
-            ("proj_bias", "false"),
-            ("proj_type", "linear"), ("final_ln_after_pool", "false"), ("ls_init_value", "null"), ("act_kwargs", "null"), ("norm_kwargs",
-                "null"));
-        var sizes = new Dictionary<string, int>(StringComparer.Ordinal);
-        Add(sizes, nameof(ClipArchitecture.EmbeddingSize), model, "embed_dim");
-        Add(sizes, nameof(ClipArchitecture.ImageSize), vision, "image_size");
-        Add(sizes, nameof(ClipArchitecture.PatchSize), vision, "patch_size");
-        Add(sizes, nameof(ClipArchitecture.VisionWidth), vision, "width");
-        if (!vision.TryGetProperty("layers", out var layers) || layers.ValueKind == JsonValueKind.Number) Add(sizes,
-            nameof(ClipArchitecture.VisionLayers), vision, "layers");
-        Add(sizes, nameof(ClipArchitecture.ContextLength), text, "context_length");
-        Add(sizes, nameof(ClipArchitecture.TextWidth), text, "width");
-        Add(sizes, nameof(ClipArchitecture.TextLayers), text, "layers");
-        Add(sizes, VocabularyKey, text, "vocab_size");
-        var headWidth = Int(vision, "head_width") ?? 64;
-        var quick = model.TryGetProperty("quick_gelu", out var value) && value.GetBoolean();
-        var preprocess = root.TryGetProperty("preprocess_cfg", out var cfg) ? cfg : default;
-        if (preprocess.ValueKind == JsonValueKind.Object) Refuse(preprocess, ("mode", "RGB"), ("interpolation", "bicubic"), ("resize_mode",
-            "shortest"));
-        return new PretrainedConfig
-        {
-            Activation = quick ? ClipActivation.QuickGelu : ClipActivation.Gelu,
-            VisionHeads = sizes.TryGetValue(nameof(ClipArchitecture.VisionWidth), out var width) && headWidth > 0
-                ? (layers.ValueKind == JsonValueKind.Array ? width * ResNetTower.Reduction : width) / headWidth : null,
-            TextHeads = Int(text, "heads") ?? 8,
-            Normalisation = preprocess.ValueKind == JsonValueKind.Object ? NormalisationOf(preprocess, "mean", "std") : null,
-            Sizes = sizes,
+            Normalisation = images.Normalization, Warnings = [.. config.Warnings, .. images.Warnings],
+            Sizes = images.Side is not { } side ? config.Sizes
+                : [.. config.Sizes, new(images.Source, nameof(ClipArchitecture.ImageSize), side)],
         };
     }
 
-    private static PretrainedConfig OfHuggingFace(JsonElement root)
+    private static PretrainedConfig OfOpenClip(ConfigSection root)
     {
-        JsonElement vision = root.GetProperty("vision_config"), text = root.GetProperty("text_config");
-        var sizes = new Dictionary<string, int>(StringComparer.Ordinal);
-        Add(sizes, nameof(ClipArchitecture.EmbeddingSize), root, "projection_dim");
-        Add(sizes, nameof(ClipArchitecture.ImageSize), vision, "image_size");
-        Add(sizes, nameof(ClipArchitecture.PatchSize), vision, "patch_size");
-        Add(sizes, nameof(ClipArchitecture.VisionWidth), vision, "hidden_size");
-        Add(sizes, nameof(ClipArchitecture.VisionLayers), vision, "num_hidden_layers");
-        Add(sizes, nameof(ClipArchitecture.ContextLength), text, "max_position_embeddings");
-        Add(sizes, nameof(ClipArchitecture.TextWidth), text, "hidden_size");
-        Add(sizes, nameof(ClipArchitecture.TextLayers), text, "num_hidden_layers");
-        Add(sizes, VocabularyKey, text, "vocab_size");
+        var inner = root.Section("model_cfg");
+        if (inner is not null) root.Check(ConfigKeys.OpenClip);
+        var model = (inner ?? root).Check(ConfigKeys.OpenClipModel);
+        var vision = model.Required("vision_cfg").Check(ConfigKeys.OpenClipVision);
+        var text = model.Required("text_cfg").Check(ConfigKeys.OpenClipText);
+        text.Section("tokenizer_kwargs")?.Check(ConfigKeys.OpenClipTokenizer);
+        if (text.Text("hf_tokenizer_name") is { Length: > 0 } tokenizer && !tokenizer.Contains("clip", StringComparison.OrdinalIgnoreCase))
+            throw text.Fault("hf_tokenizer_name", "only CLIP's own tokenizer is supported, as in \"openai/clip-vit-base-patch32\".");
+        var (width, headWidth) = (vision.Whole("width"), vision.Count("head_width") ?? 64);
+        var stages = vision.Wholes("layers");
+        var images = root.Section("preprocess_cfg") is { } preprocess ? ImageSettings.OfOpenClip(preprocess) : null;
+        var sizes = new List<ConfiguredSize>();
+        void Add(string name, int? said)
+        {
+            if (said is { } size) sizes.Add(new(root.Path, name, size));
+        }
+        Add(nameof(ClipArchitecture.EmbeddingSize), model.Whole("embed_dim"));
+        Add(nameof(ClipArchitecture.ImageSize), vision.Side("image_size"));
+        if (stages is null)   // a ResNet's configuration may have a patch size, which means nothing
+        {
+            Add(nameof(ClipArchitecture.PatchSize), vision.Side("patch_size"));
+            Add(ConfiguredSize.VisionHidden, (int?)((width ?? 768) * vision.Number("mlp_ratio")));
+        }
+        Add(nameof(ClipArchitecture.VisionWidth), width);
+        if (stages is null) Add(nameof(ClipArchitecture.VisionLayers), vision.Whole("layers"));
+        Add(nameof(ClipArchitecture.ContextLength), text.Whole("context_length"));
+        Add(nameof(ClipArchitecture.TextWidth), text.Whole("width"));
+        Add(nameof(ClipArchitecture.TextLayers), text.Whole("layers"));
+        Add(ConfiguredSize.TextHidden, (int?)((text.Whole("width") ?? 512) * text.Number("mlp_ratio")));
+        Add(ConfiguredSize.Vocabulary, text.Whole("vocab_size"));
+        return new PretrainedConfig
+        {
+            Source = root.Path,
+            Activation = model.Flag("quick_gelu") ? ClipActivation.QuickGelu : ClipActivation.Gelu,
+            VisionHeads = stages is null ? (width ?? 768) / headWidth : (width ?? 64) * ResNetTower.Reduction / headWidth,
+            TextHeads = text.Count("heads") ?? 8,
+            Normalisation = images?.Normalization, Sizes = sizes, Stages = stages,
+            Warnings = root.Warning is { } warning ? [warning] : [],
+        };
+    }
+
+    private static PretrainedConfig OfHuggingFace(ConfigSection root)
+    {
+        root.Check(ConfigKeys.HuggingFace);
+        // Older files repeat a tower's settings as "..._config_dict", which then replaces the other one, defaults included.
+        ConfigSection Tower(string name, ConfigKeys keys) => (root.Section($"{name}_dict") ?? root.Required(name)).Check(keys);
+        var vision = Tower("vision_config", ConfigKeys.HuggingFaceVision);
+        var text = Tower("text_config", ConfigKeys.HuggingFaceText);
         var (ofVision, ofText) = (ActivationOf(vision), ActivationOf(text));
         if (ofVision != ofText)
-            throw new InvalidDataException($"the vision tower's activation is {ofVision}, the text tower's " +
-                $"{ofText}; the towers here share one.");
-        foreach (var tower in new[] { vision, text })
-            if (tower.TryGetProperty("layer_norm_eps", out var epsilon) && Math.Abs(epsilon.GetDouble() - HuggingFaceEpsilon) > 1e-9)
-                throw new InvalidDataException(FormattableString.Invariant(
-                    $"\"layer_norm_eps\" is {epsilon.GetDouble()}; the towers here have {HuggingFaceEpsilon}."));
+            throw text.Fault("hidden_act", $"the vision tower's activation is {ofVision}, the text tower's {ofText}; the towers here " +
+                "share one.");
+        // The text is pooled at the end token, the last one of the vocabulary. Hugging Face's code takes 2, which older files have,
+        // for "the highest id", which is the same.
+        var end = (text.Whole("vocab_size") ?? 49_408) - 1;
+        if (text.Whole("eos_token_id") is { } said && said != end && said != 2)
+            throw text.Fault("eos_token_id", $"{end} is expected, the vocabulary's last token, or 2, as in older files.");
+        var sizes = new List<ConfiguredSize>();
+        void Add(string name, int? said)
+        {
+            if (said is { } size) sizes.Add(new(root.Path, name, size));
+        }
+        Add(nameof(ClipArchitecture.EmbeddingSize), root.Whole("projection_dim"));
+        Add(nameof(ClipArchitecture.ImageSize), vision.Side("image_size"));
+        Add(nameof(ClipArchitecture.PatchSize), vision.Side("patch_size"));
+        Add(nameof(ClipArchitecture.VisionWidth), vision.Whole("hidden_size"));
+        Add(nameof(ClipArchitecture.VisionLayers), vision.Whole("num_hidden_layers"));
+        Add(ConfiguredSize.VisionHidden, vision.Whole("intermediate_size"));
+        Add(nameof(ClipArchitecture.ContextLength), text.Whole("max_position_embeddings"));
+        Add(nameof(ClipArchitecture.TextWidth), text.Whole("hidden_size"));
+        Add(nameof(ClipArchitecture.TextLayers), text.Whole("num_hidden_layers"));
+        Add(ConfiguredSize.TextHidden, text.Whole("intermediate_size"));
+        Add(ConfiguredSize.Vocabulary, text.Whole("vocab_size"));
         return new PretrainedConfig
         {
-            Activation = ofVision, VisionHeads = Int(vision, "num_attention_heads") ?? 12, TextHeads = Int(text, "num_attention_heads")
-                ?? 8, Sizes = sizes,
+            Source = root.Path, Activation = ofVision, VisionHeads = vision.Count("num_attention_heads") ?? 12,
+            TextHeads = text.Count("num_attention_heads") ?? 8, Sizes = sizes, Warnings = root.Warning is { } warning ? [warning] : [],
         };
     }
 
-    /// <summary>The vocabulary's size among <see cref="Sizes"/>.</summary>
-    public const string VocabularyKey = "VocabularySize";
-
-    private PretrainedConfig WithPreprocessor(JsonElement root)
+    private static ClipActivation ActivationOf(ConfigSection tower) => tower.Text("hidden_act") switch
     {
-        Refuse(root, ("resample", "3"), ("do_normalize", "true"), ("do_resize", "true"), ("do_center_crop", "true"), ("do_rescale",
-            "true"));
-        var crop = Side(root, "crop_size", "height");
-        RequireShortestEdge(root, crop);
-        var sizes = new Dictionary<string, int>(Sizes, StringComparer.Ordinal);
-        if (crop is { } size) sizes.TryAdd(nameof(ClipArchitecture.ImageSize), size);
-        return this with { Normalisation = NormalisationOf(root, "image_mean", "image_std"), Sizes = sizes };
-    }
-
-    /// <summary>Images are resized by their shorter side to the size that is then cut out; a model that does otherwise is refused.</summary>
-    private static void RequireShortestEdge(JsonElement root, int? crop)
-    {
-        if (!root.TryGetProperty("size", out var size)) return;
-        var edge = Side(root, "size", "shortest_edge") ?? throw new InvalidDataException(
-            $"\"size\" is {Shorten(size)}; images are resized by their shorter side here (\"shortest_edge\"), not squashed.");
-        if (crop is { } side && side != edge)
-            throw new InvalidDataException(FormattableString.Invariant(
-                $"\"size\" is {edge} and \"crop_size\" {side}; images are resized here to the size that is cut out."));
-    }
-
-    /// <summary>A length in pixels: older files give a number, newer ones an object that names the side.</summary>
-    private static int? Side(JsonElement root, string name, string side) => !root.TryGetProperty(name, out var value) ? null : value.ValueKind switch
-    {
-        JsonValueKind.Number => value.GetInt32(),
-        JsonValueKind.Object => Int(value, side),
-        _ => null,
+        null or "quick_gelu" => ClipActivation.QuickGelu,   // also the default of Hugging Face's configuration
+        "gelu" => ClipActivation.Gelu,
+        _ => throw tower.Fault("hidden_act", "\"gelu\" and \"quick_gelu\" are supported."),
     };
+}
 
-    private static ImageNormalisation? NormalisationOf(JsonElement values, string meanName, string deviationName)
+/// <summary>A size that a configuration gives and the shapes of the weights show.</summary>
+/// <param name="Source">The configuration's file.</param>
+/// <param name="Name">A property of <see cref="ClipArchitecture"/>, or one of the names below.</param>
+/// <param name="Value">What the file says.</param>
+internal sealed record ConfiguredSize(string Source, string Name, int Value)
+{
+    public const string Vocabulary = "VocabularySize", VisionHidden = "the vision tower's hidden layer",
+        TextHidden = "the text tower's hidden layer";
+
+    /// <summary>What the weights show for this size.</summary>
+    public int In(ClipArchitecture architecture, int vocabulary) => Name switch
     {
-        if (!values.TryGetProperty(meanName, out var mean) || !values.TryGetProperty(deviationName, out var deviation)) return null;
-        var result = new ImageNormalisation(Colours(meanName, mean), Colours(deviationName, deviation));
-        return result.Faults().FirstOrDefault() is { } fault ? throw new InvalidDataException(fault) : result;
-    }
-
-    private static ColourValues Colours(string name, JsonElement values) => values.ValueKind == JsonValueKind.Array
-        && values.GetArrayLength() == 3
-        ? new ColourValues((float)values[0].GetDouble(), (float)values[1].GetDouble(), (float)values[2].GetDouble())
-        : throw new InvalidDataException($"\"{name}\" is {Shorten(values)}; three numbers are expected, of red, green and blue.");
-
-    private static ClipActivation ActivationOf(JsonElement tower) => !tower.TryGetProperty("hidden_act", out var name)
-        ? ClipActivation.QuickGelu : name.GetString() switch
-        {
-            "quick_gelu" => ClipActivation.QuickGelu,   // also the default of Hugging Face's configuration
-            "gelu" => ClipActivation.Gelu,
-            var other => throw new InvalidDataException($"\"hidden_act\" is '{other}'; 'gelu' and 'quick_gelu' are supported."),
-        };
-
-    /// <summary>Settings that may only have the value that the towers here have.</summary>
-    private static void Refuse(JsonElement values, params (string Name, string Only)[] known)
-    {
-        foreach (var (name, only) in known)
-            if (values.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null && !string.Equals(value.ToString(),
-                only, StringComparison.OrdinalIgnoreCase))
-                throw new InvalidDataException($"\"{name}\" is {Shorten(value)}, which is not supported; only {only} is.");
-    }
-
-    private static void Add(Dictionary<string, int> sizes, string property, JsonElement values, string name)
-    {
-        if (Int(values, name) is { } size) sizes[property] = size;
-    }
-
-    private static int? Int(JsonElement values, string name) =>
-        values.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number ? value.GetInt32() : null;
-
-    private static string Shorten(JsonElement value) => value.GetRawText() is { Length: > 60 } text ? text[..60] + "..." : value.GetRawText(
-        );
+        Vocabulary => vocabulary,
+        VisionHidden => (int)(architecture.VisionWidth * architecture.MlpRatio),
+        TextHidden => (int)(architecture.TextWidth * architecture.MlpRatio),
+        _ => (int)typeof(ClipArchitecture).GetProperty(Name)!.GetValue(architecture)!,
+    };
 }

@@ -1,19 +1,26 @@
+using System.Text.RegularExpressions;
+
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>The files of a published model: which of a folder's files are read, and in which layout they are.</summary>
 internal sealed class PretrainedFiles : IDisposable
 {
-    // In the order of preference. The first four names are those under which models are published.
+    private const string IndexEnd = ".index.json";
+
+    // In the order of preference. These are the names under which models are published.
     private static readonly string[] KnownNames =
-        ["open_clip_model.safetensors", "model.safetensors", ShardedSafetensors.IndexName, "open_clip_pytorch_model.bin",
-            "pytorch_model.bin"];
+        ["open_clip_model.safetensors", "model.safetensors", $"model.safetensors{IndexEnd}", "open_clip_pytorch_model.bin",
+            "pytorch_model.bin", $"pytorch_model.bin{IndexEnd}"];
 
     private static readonly string[] Extensions = [".safetensors", ".pt", ".pth", ".bin", ".ckpt"];
 
+    // One of several files, as Hugging Face names them.
+    private static readonly Regex PartName = new(@"-\d{5}-of-\d{5}\.", RegexOptions.CultureInvariant);
+
     private PretrainedFiles(string path, IWeightFile weights)
     {
-        (Path, Weights) = (path, weights);
-        Layout = LayoutOf(weights);
+        (Path, Weights) = (path, WeightNames.Of(weights));
+        Layout = LayoutOf(Weights, path);
     }
 
     /// <summary>The file with the weights.</summary>
@@ -61,57 +68,85 @@ internal sealed class PretrainedFiles : IDisposable
         var others = Directory.GetFiles(folder).Select(f => System.IO.Path.GetFileName(f))
             .Where(f => Extensions.Contains(System.IO.Path.GetExtension(f), StringComparer.OrdinalIgnoreCase))
             .Order(StringComparer.Ordinal).ToArray();
-        return others.Length switch
-        {
-            1 => System.IO.Path.Combine(folder, others[0]),
-            0 => throw new FileNotFoundException(
+        if (others.Length == 1) return System.IO.Path.Combine(folder, others[0]);
+        if (others.Length > 1 && IndexesOf(folder) is [var index]) return System.IO.Path.Combine(folder, index);
+        if (others.Length == 0)
+            throw new FileNotFoundException(
                 $"The folder '{folder}' holds no weights. Expected {string.Join(", ", KnownNames.Select(n => $"'{n}'"))}, or one file " +
-                    $"*{string.Join(", *", Extensions)}.", folder),
-            _ => throw new FileNotFoundException(
-                $"The folder '{folder}' holds several files of weights: {string.Join(", ", others.Take(5).Select(f => $"'{f}'"))}. " +
-                "Give the path of one of them.", folder),
-        };
+                $"*{string.Join(", *", Extensions)}.", folder);
+        var advice = others.All(f => PartName.IsMatch(f))
+            ? $"They are parts of one model: put the index that joins them there, as it was published (*{IndexEnd})."
+            : "Give the path of one of them.";
+        throw new FileNotFoundException($"The folder '{folder}' holds several files of weights: " +
+            $"{string.Join(", ", others.Take(5).Select(f => $"'{f}'"))}{(others.Length > 5 ? ", ..." : "")}. {advice}", folder);
     }
+
+    private static string[] IndexesOf(string folder) => [.. Directory.GetFiles(folder).Select(f => System.IO.Path.GetFileName(f))
+        .Where(f => f.EndsWith(IndexEnd, StringComparison.OrdinalIgnoreCase)).Order(StringComparer.Ordinal)];
 
     private static IWeightFile OpenWeights(string file)
     {
-        if (file.EndsWith(".index.json", StringComparison.OrdinalIgnoreCase))
-        {
-            var folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(file))!;
-            return new ShardedSafetensors(SmallFile.Read(file), name => OpenStream(System.IO.Path.Combine(folder, name)));
-        }
-        // By content, since both kinds are found under any name. A safetensors file begins with its header's length, which "PK" would make
-        // 19 KB.
-        var stream = OpenStream(file);
-        Span<byte> start = stackalloc byte[9];
-        var read = stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
-        stream.Position = 0;
-        var isSafetensors = (read == start.Length && start[8] == (byte)'{') || file.EndsWith(".safetensors",
-            StringComparison.OrdinalIgnoreCase);
+        if (!IsIndex(file)) return OpenFile(file);
+        var folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(file))!;
+        return new ShardedWeights(SmallFile.Read(file), name => OpenPart(System.IO.Path.Combine(folder, name)));
+    }
+
+    /// <summary>Opens a file by its content, since every kind is found under any name.</summary>
+    private static IWeightFile OpenFile(string file)
+    {
+        var start = Start(file);
+        if (start.AsSpan().StartsWith("version https://git-lfs"u8))
+            throw new InvalidDataException("This is a pointer of Git LFS, not the weights themselves. Run 'git lfs pull' in its " +
+                "repository, or download the file.");
+        var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 16, FileOptions.RandomAccess);
+        // A safetensors file begins with its header's length, which "PK" would make 19 KB.
+        var isSafetensors = start.Length > 8 && start[8] == (byte)'{' || file.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase);
         return isSafetensors ? new SafetensorsFile(stream) : new TorchCheckpoint(stream);
     }
 
-    private static FileStream OpenStream(string path) => new(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 16,
-        FileOptions.RandomAccess);
+    private static IWeightFile OpenPart(string file)
+    {
+        if (!File.Exists(file)) throw new FileNotFoundException($"The index names '{file}', which is not there. Put it beside the " +
+            "index.", file);
+        try
+        {
+            return OpenFile(file);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new InvalidDataException($"'{file}': {e.Message}", e);
+        }
+    }
 
-    private static ClipLayout LayoutOf(IWeightFile weights)
+    /// <summary>Whether a file is JSON. A safetensors file whose header's length begins so has zeros in the length's upper half.</summary>
+    private static bool IsIndex(string file) => file.EndsWith(IndexEnd, StringComparison.OrdinalIgnoreCase)
+        || Start(file) is [(byte)'{', _, _, _, _, _, _, not 0, ..];
+
+    private static byte[] Start(string file)
+    {
+        var start = new byte[32];
+        using var stream = File.OpenRead(file);
+        return start[..stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)];
+    }
+
+    private static ClipLayout LayoutOf(IWeightFile weights, string path)
     {
         var names = weights.Entries.Keys;
-        if (weights.Entries.ContainsKey("visual.conv1.weight") && weights.Entries.ContainsKey(
-            "token_embedding.weight")) return ClipLayout.OpenClip;
-        if (weights.Entries.ContainsKey("vision_model.embeddings.patch_embedding.weight")
-            && weights.Entries.ContainsKey("text_model.embeddings.token_embedding.weight")) return ClipLayout.HuggingFace;
-        var reason = names.Any(n => n.StartsWith("visual.trunk.", StringComparison.Ordinal)) ? "Its vision tower is one of timm's, " +
-            "which is not supported. "
-            : names.Any(n => n.StartsWith("text.", StringComparison.Ordinal)) ? "Its text tower is a custom one of open_clip's, which " +
-                "is not supported. "
-            : names.Any(n => n.StartsWith("vision_model.", StringComparison.Ordinal)) != names.Any(n => n.StartsWith("text_model.",
-                StringComparison.Ordinal))
-                ? "It holds one tower only. " : "";
+        foreach (var layout in Enum.GetValues<ClipLayout>())
+            if (WeightOrigin.Of(layout, "visual.conv1.weight").Names.Concat(WeightOrigin.Of(layout, "token_embedding.weight").Names)
+                .All(weights.Entries.ContainsKey)) return layout;
+        bool Any(string start) => names.Any(n => n.StartsWith(start, StringComparison.Ordinal));
+        var folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!;
+        var reason = PartName.IsMatch(System.IO.Path.GetFileName(path)) ? "It is one of several parts, as its name says: give the path " +
+            $"of {(IndexesOf(folder) is [var index, ..] ? $"the index '{index}'" : $"the index that joins them (*{IndexEnd})")}. "
+            : Any("visual.trunk.") ? "Its vision tower is one of timm's, which is not supported. "
+            : Any("text.") ? "Its text tower is a custom one of open_clip's, which is not supported. "
+            : Any("vision_model.") != Any("text_model.") ? $"It holds the {(Any("text_model.") ? "text" : "vision")} tower only; give " +
+                "the file of the whole model. "
+            : "";
         throw new InvalidDataException(
             $"This is no CLIP model that is known. {reason}Expected open_clip's names ('visual.conv1.weight', 'token_embedding.weight', " +
-                "...) or Hugging Face's CLIPModel's " +
-            $"('vision_model.embeddings.patch_embedding.weight', ...); found {names.Count()} tensors: " +
-                $"{string.Join(", ", names.Order(StringComparer.Ordinal).Take(3).Select(n => $"'{n}'"))}, ...");
+            "...) or Hugging Face's CLIPModel's ('vision_model.embeddings.patch_embedding.weight', ...); found " +
+            $"{names.Count()} tensors: {string.Join(", ", names.Order(StringComparer.Ordinal).Take(3).Select(n => $"'{n}'"))}, ...");
     }
 }

@@ -16,6 +16,7 @@ internal static class PublishedModel
             ImageSize = options.ImageSize,
         });
         var tokenizer = pretrained.ReadTokenizer(options.VocabularyPath);
+        pretrained.LogWarnings(environment);
         var settings = new ModelSettings
         {
             Architecture = pretrained.Architecture, VocabularySize = tokenizer.VocabularySize,

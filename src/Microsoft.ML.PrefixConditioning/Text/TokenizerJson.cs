@@ -5,7 +5,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>Merges and ids of Hugging Face's <c>tokenizer.json</c>, where it describes a CLIP tokenizer.</summary>
 /// <remarks>
 /// Source: the format of Hugging Face's tokenizers: "model" with the type BPE, "vocab" and "merges", which are texts of two symbols or
-/// pairs of them. Normaliser and pre-tokenizer are CLIP's own and not read.
+/// pairs of them. The normalizer must make texts lower-case; the rest of it, and the pre-tokenizer, are CLIP's own and not read.
 /// </remarks>
 internal static class TokenizerJson
 {
@@ -20,6 +20,11 @@ internal static class TokenizerJson
             var suffix = model.TryGetProperty("end_of_word_suffix", out var end) ? end.GetString() : null;
             if (model.GetProperty("type").GetString() is not "BPE" || suffix != BpeMerges.WordEnd)
                 throw new InvalidDataException($"its model is not byte-pair encoding with words that end in '{BpeMerges.WordEnd}'.");
+            if (document.RootElement.TryGetProperty("normalizer", out var normalizer)
+                && !normalizer.GetRawText().Contains("\"Lowercase\"", StringComparison.Ordinal))
+                throw new InvalidDataException("its normalizer does not make texts lower-case, as CLIP's does.");
+            if (model.TryGetProperty("ignore_merges", out var ignored) && ignored.ValueKind == JsonValueKind.True)
+                throw new InvalidDataException("its \"ignore_merges\" is true, which is not supported; only false is.");
             var ids = new Dictionary<string, int>(StringComparer.Ordinal);
             foreach (var property in model.GetProperty("vocab").EnumerateObject()) ids[property.Name] = property.Value.GetInt32();
             if (document.RootElement.TryGetProperty("added_tokens", out var added))

@@ -1,3 +1,4 @@
+using Microsoft.ML.Runtime;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -16,7 +17,7 @@ internal sealed class StartingModel : IDisposable
     /// <exception cref="IOException">Files are missing or cannot be read.</exception>
     /// <exception cref="InvalidDataException">Files are damaged, or of no model that is supported.</exception>
     /// <exception cref="ArgumentException">The options contradict the files.</exception>
-    public static StartingModel Open(string path, PrefixClipOptions options)
+    public static StartingModel Open(IHostEnvironment environment, string path, PrefixClipOptions options)
     {
         var chosen = options.ChosenArchitecture;
         var pretrained = PretrainedClip.Open(path, new PretrainedWishes
@@ -31,7 +32,9 @@ internal sealed class StartingModel : IDisposable
                     $"{nameof(PrefixClipOptions.Architecture)} contradicts the model '{path}': " +
                         $"{string.Join(", ", Differences(chosen, pretrained.Architecture))}. " +
                     $"Leave {nameof(PrefixClipOptions.Architecture)} open; only its image size may be another than the model's.");
-            return new StartingModel(pretrained, pretrained.ReadTokenizer(options.VocabularyPath));
+            var tokenizer = pretrained.ReadTokenizer(options.VocabularyPath);
+            pretrained.LogWarnings(environment);
+            return new StartingModel(pretrained, tokenizer);
         }
         catch
         {

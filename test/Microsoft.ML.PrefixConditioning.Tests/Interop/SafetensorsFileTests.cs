@@ -54,8 +54,8 @@ public sealed class SafetensorsFileTests
             ["x-1.safetensors"] = Written(new KeyValuePair<string, Tensor>("a", tensor(1f))),
             ["x-2.safetensors"] = Written(new("b", tensor(2f)), new("c", tensor(3f))),
         };
-        using var sharded = new ShardedSafetensors(Index("\"a\":\"x-1.safetensors\",\"c\":\"x-2.safetensors\",\"b\":\"x-2.safetensors\""),
-            name => new MemoryStream(files[name]));
+        using var sharded = new ShardedWeights(Index("\"a\":\"x-1.safetensors\",\"c\":\"x-2.safetensors\",\"b\":\"x-2.safetensors\""),
+            name => new SafetensorsFile(new MemoryStream(files[name])));
         CollectionAssert.AreEquivalent((string[])["a", "b", "c"], sharded.Entries.Keys.ToArray());
         var read = zeros([]);
         sharded.Read("c", read);
@@ -66,7 +66,7 @@ public sealed class SafetensorsFileTests
     [DataRow("\"a\":\"../x\"", "The index names the file '../x'; only files of its own folder are read.")]
     [DataRow("\"a\":\"C:x\"", "The index names the file 'C:x'; only files of its own folder are read.")]
     [DataRow("\"a\":\"\"", "The index names the file ''")]
-    [DataRow("\"a\":3", "The index is not valid:")]
+    [DataRow("\"a\":3", "This is neither a file of weights nor an index of such files: an index is a JSON object with \"weight_map\", which gives the file of every tensor.")]
     [DataRow("", "The index names 0 files; 1 to 1000 are expected.")]
     [DataRow("\"a\":\"x\",\"a\":\"x\"", "The index names the tensor 'a' twice.")]
     [DataRow("\"a\":\"x\",\"q\":\"x\"", "The index says that 'x' holds 'q', but it does not.")]
@@ -75,7 +75,7 @@ public sealed class SafetensorsFileTests
     {
         using var scope = NewDisposeScope();
         var file = Written(new("a", tensor(1f)), new("b", tensor(2f)));
-        var error = Assert.ThrowsExactly<InvalidDataException>(() => new ShardedSafetensors(Index(map), _ => new MemoryStream(file)));
+        var error = Assert.ThrowsExactly<InvalidDataException>(() => new ShardedWeights(Index(map), _ => new SafetensorsFile(new MemoryStream(file))));
         StringAssert.StartsWith(error.Message, fault);
     }
 

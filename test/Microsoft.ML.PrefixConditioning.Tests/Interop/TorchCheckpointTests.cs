@@ -12,8 +12,8 @@ public sealed class TorchCheckpointTests
     private static readonly Dictionary<string, (Func<byte[]> File, string Fault)> Faulty = new()
     {
         ["nothing"] = (() => [], "This is no checkpoint of PyTorch 1.6 or later"),
-        ["other file"] = (() => "hello world"u8.ToArray(), "This is no checkpoint of PyTorch 1.6 or later"),
-        ["legacy format"] = (() => Bytes("legacy.pt"), "This is no checkpoint of PyTorch 1.6 or later, which is a ZIP archive. Load it in a newer PyTorch and save it again"),
+        ["other file"] = (() => "hello world"u8.ToArray(), "This is no checkpoint of PyTorch 1.6 or later, which is a ZIP archive, and no safetensors file. Give the path of a model's weights."),
+        ["legacy format"] = (() => Bytes("legacy.pt"), "This is no checkpoint of PyTorch 1.6 or later, which is a ZIP archive, but probably an older one, a bare pickle. Save it again with a newer PyTorch: torch.save(torch.load(path, 'cpu'), other)."),
         ["os.system by PyTorch"] = (() => Bytes("hostile_os_system.pt"), "names 'posix.system', which is not among the few names that are read (tensors and OrderedDict). Nothing of it was executed."),
         ["whole module"] = (() => Bytes("whole_module.pt"), "names 'torch.nn.modules.linear.Linear'"),
         ["TorchScript"] = (() => Bytes("torchscript.pt"), "This is a TorchScript program, as OpenAI published its models, and programs are not run."),
@@ -37,7 +37,10 @@ public sealed class TorchCheckpointTests
         ["name twice"] = (() => new TorchZip().Op("}(").Text("a").Op("N").Text("a").Op("Nu.").Archive(), "a dictionary has the key 'a' twice."),
         ["big integer"] = (() => new TorchZip().Raw(0x8A, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9).Op(".").Archive(), "it holds an integer of 9 bytes; at most 8 are read."),
         ["no dictionary"] = (() => new TorchZip().Op("].").Archive(), "The checkpoint holds no dictionary; expected a state dictionary"),
-        ["no tensor"] = (() => new TorchZip().Op("}").Text("a").Op("K").Raw(1).Op("s.").Archive(), "The checkpoint's 'a' is no tensor; expected a dictionary of tensors, or one that has such a dictionary under \"state_dict\"."),
+        ["no tensor"] = (() => new TorchZip().Op("}").Text("a").Op("K").Raw(1).Op("s.").Archive(), "The checkpoint's 'a' is no tensor; expected a dictionary of tensors, or one that has such a dictionary under \"state_dict\" or \"model_state_dict\" or \"model\" or \"module\". If it is under another name, save it alone: torch.save(torch.load(path, 'cpu')['NAME'], other)."),
+        ["several state dictionaries"] = (() => new TorchZip().Op("}(").Text("model").Op("}(").Tensors([new("a", zeros(1))]).Op("u").Text("state_dict").Op("}(").Tensors([new("a", zeros(1))]).Op("uu.").Archive(), "The checkpoint holds several state dictionaries: \"state_dict\" or \"model\". Save the wanted one alone: torch.save(torch.load(path, 'cpu')['state_dict'], other)."),
+        ["dictionary inside itself"] = (() => new TorchZip().Op("}q").Raw(0).Text("model").Op("h").Raw(0).Op("s.").Archive(), "The checkpoint's 'model' is no tensor"),
+        ["control characters in a name"] = (() => new TorchZip().Op("}").Text("a\r\nb").Op("K").Raw(1).Op("s.").Archive(), "The checkpoint's 'a??b' is no tensor"),
         ["no values"] = (() => One(4, 0, [4], [1]).Archive(), "The values of tensor 'a' are missing: the archive has no 'data/0'."),
         ["values of another length"] = (() => One(5, 0, [4], [1]).Storage("0", Four).Archive(), "'data/0' has 16 bytes, 16 in the archive; tensor 'a' needs 5 values of 4 bytes"),
         ["beyond the storage"] = (() => One(4, 1, [4], [1]).Storage("0", Four).Archive(), "a tensor [4] reaches beyond the 4 values of its storage '0'."),
@@ -86,16 +89,17 @@ public sealed class TorchCheckpointTests
     }
 
     [TestMethod]
-    [DataRow("state_dict", 11)]
-    [DataRow("training", 2)]
-    public void Read_CheckpointOfPyTorch_GivesItsValues(string name, int count)
+    [DataRow("state_dict", 11, "")]
+    [DataRow("training", 2, "module.")]   // as torch.nn.DataParallel names them
+    public void Read_CheckpointOfPyTorch_GivesItsValues(string name, int count, string prefix)
     {
         using var scope = NewDisposeScope();
         var expected = Safetensors.Load(Golden.Path("pretrained", $"{name}.safetensors"));
         using var checkpoint = new TorchCheckpoint(File.OpenRead(Golden.Path("pretrained", $"{name}.pt")));
         Assert.HasCount(count, checkpoint.Entries);
-        foreach (var (tensor, values) in expected)
+        foreach (var (plain, values) in expected)
         {
+            var tensor = prefix + plain;
             CollectionAssert.AreEqual(values.shape, checkpoint.Entries[tensor].Shape, tensor);
             var read = full(values.shape, 7f);
             checkpoint.Read(tensor, read);
@@ -121,12 +125,43 @@ public sealed class TorchCheckpointTests
     }
 
     [TestMethod]
-    public void Constructor_OnlySomeNamesWithModule_KeepsThem()
+    [DataRow("state_dict")]   // open_clip and Lightning
+    [DataRow("model_state_dict")]
+    [DataRow("model")]
+    [DataRow("module")]   // DeepSpeed
+    [DataRow("state_dict/model")]
+    public void Constructor_StateBesideAnOptimizer_IsFound(string path)
     {
         using var scope = NewDisposeScope();
-        using var some = new TorchCheckpoint(new MemoryStream(TorchZip.Of([new("module.a", zeros(2)), new("b", zeros(2))])));
-        CollectionAssert.AreEquivalent((string[])["module.a", "b"], some.Entries.Keys.ToArray());
-        using var all = new TorchCheckpoint(new MemoryStream(TorchZip.Of([new("module.a", zeros(2)), new("module.b", zeros(2))])));
-        CollectionAssert.AreEquivalent((string[])["a", "b"], all.Entries.Keys.ToArray());
+        var zip = new TorchZip();
+        var names = path.Split('/');
+        foreach (var name in names) zip.Op("}(").Text("optimizer").Op("}(").Int(0).Text("x").Op("u").Text(name);
+        zip.Op("}(").Tensors([new("a", ones(2))]).Op("u");
+        foreach (var _ in names) zip.Op("u");
+        using var checkpoint = new TorchCheckpoint(new MemoryStream(zip.Op(".").Archive()));
+        Assert.AreEqual("a", checkpoint.Entries.Keys.Single());
+    }
+
+    [TestMethod]
+    public void Constructor_ArgumentsAndScoresOfATrainingTool_AreSkipped()
+    {
+        using var scope = NewDisposeScope();
+        var zip = new TorchZip().Op("}(")
+            .Text("args").Name("argparse", "Namespace").Op(")").Raw(0x81).Op("}(").Text("lr").Int(1).Op("ub")
+            .Text("folder").Name("pathlib", "PosixPath").Text("runs").Raw(0x85).Op("R")
+            .Text("shapes").Name("torch", "Size").Op("(").Int(2).Op("t").Raw(0x85).Op("R")
+            .Text("counts").Name("collections", "defaultdict").Name("__builtin__", "set").Raw(0x85).Op("R(").Text("x").Int(1).Op("u")
+            .Text("type").Name("torch", "float32")
+            .Text("model").Op("}(").Tensors([new("a", ones(2))]).Op("uu.");
+        using var checkpoint = new TorchCheckpoint(new MemoryStream(zip.Archive()));
+        Assert.AreEqual("a", checkpoint.Entries.Keys.Single());
+    }
+
+    [TestMethod]
+    public void Constructor_SkippedValueAmongTheWeights_IsNoTensor()
+    {
+        var zip = new TorchZip().Op("}").Text("a").Name("argparse", "Namespace").Op(")").Raw(0x81).Op("s.");
+        var error = Assert.ThrowsExactly<InvalidDataException>(() => new TorchCheckpoint(new MemoryStream(zip.Archive())));
+        StringAssert.StartsWith(error.Message, "The checkpoint's 'a' is no tensor;");
     }
 }

@@ -30,7 +30,7 @@ public sealed class WeightFileFuzzTests
             (checkpoint, bytes => new TorchCheckpoint(new MemoryStream(bytes))),
             (training, bytes => new TorchCheckpoint(new MemoryStream(bytes))),
             (pickle, bytes => { TorchPickle.Read(bytes); return null; }),
-            (index, bytes => new ShardedSafetensors(bytes, _ => new MemoryStream(safetensors))),
+            (index, bytes => new ShardedWeights(bytes, _ => new SafetensorsFile(new MemoryStream(safetensors)))),
         };
         for (var seed = 0UL; seed < 20_000; seed++)
         {

@@ -187,7 +187,7 @@ public sealed class ArchitectureInferenceTests
     [TestMethod]
     public void Infer_ConfigurationOfAnotherModel_NamesBothSizes()
     {
-        var config = Gelu with { Sizes = new Dictionary<string, int> { ["TextLayers"] = 24 } };
+        var config = Gelu with { Sizes = [new("config.json", "TextLayers", 24)] };
         Assert.AreEqual(
             "The configuration 'config.json' gives TextLayers 24, the shapes of the weights give 12. Weights and configuration do not " +
                 "belong together.",

@@ -79,7 +79,7 @@ public sealed class PretrainedClipTests
         var map = all.Keys.ToDictionary(n => n, n => n.Contains("vision", StringComparison.Ordinal) ? "model-00001-of-00002.safetensors"
             : "model-00002-of-00002.safetensors");
         foreach (var shard in map.Values.Distinct()) folder.Add(shard, ModelFolder.Bytes(all.Where(t => map[t.Key] == shard)));
-        folder.Add(ShardedSafetensors.IndexName, System.Text.Json.JsonSerializer.Serialize(new { weight_map = map }));
+        folder.Add("model.safetensors.index.json", System.Text.Json.JsonSerializer.Serialize(new { weight_map = map }));
         EqualsReference(folder.Path);
     }
 
@@ -164,11 +164,16 @@ public sealed class PretrainedClipTests
 
     [TestMethod]
     [DataRow("\"patch_size\": 8", "\"patch_size\": 4", "gives PatchSize 4, the shapes of the weights give 8.")]
-    [DataRow("\"hidden_act\": \"gelu\"", "\"hidden_act\": \"relu\"", "cannot be used: \"hidden_act\" is 'relu'; 'gelu' and 'quick_gelu' " +
-        "are supported.")]
-    [DataRow("1e-05 },", "1e-06 },", "\"layer_norm_eps\" is 1E-06; the towers here have 1E-05.")]
-    [DataRow("\"vision_config\"", "\"vision\"", "cannot be used: ")]
-    [DataRow("{", "[", "cannot be used: ")]
+    [DataRow("\"intermediate_size\": 256", "\"intermediate_size\": 128", "gives the text tower's hidden layer 128, the shapes of the " +
+        "weights give 256.")]
+    [DataRow("\"hidden_act\": \"gelu\"", "\"hidden_act\": \"relu\"", "config.json' cannot be used: \"vision_config.hidden_act\" is " +
+        "\"relu\"; \"gelu\" and \"quick_gelu\" are supported.")]
+    [DataRow("1e-05 },", "1e-06 },", "\"text_config.layer_norm_eps\" is 1e-06, which is not supported; only 1e-05 is.")]
+    [DataRow("\"vision_config\"", "\"vision\"", "config.json' cannot be used: it has no \"vision_config\". It is of another kind of " +
+        "model, or incomplete: take the file that was published with the weights.")]
+    [DataRow("\"model_type\": \"clip\"", "\"model_type\": \"siglip\"", "\"model_type\" is \"siglip\", which is not supported; only clip " +
+        "is.")]
+    [DataRow("{", "[", "config.json' cannot be used: it is not a JSON object (line 2). Download it again, or correct it.")]
     public void Open_HuggingFaceConfigurationThatDoesNotFit_SaysWhat(string text, string replacement, string expected)
     {
         using var folder = new ModelFolder().Add("model.safetensors", ModelFolder.HuggingFaceWeights()).AddHuggingFaceConfig(text,
@@ -178,12 +183,12 @@ public sealed class PretrainedClipTests
 
     [TestMethod]
     [DataRow("\"layers\": 3,\n  \"mlp_ratio\"", "\"layers\": 4,\n  \"mlp_ratio\"", "gives TextLayers 4, the shapes of the weights give 3.")]
-    [DataRow("\"patch_size\": 8", "\"patch_size\": 8, \"timm_model_name\": \"vit\"", "\"timm_model_name\" is \"vit\", which is not " +
-        "supported; only null is.")]
-    [DataRow("\"patch_size\": 8", "\"patch_size\": 8, \"pool_type\": \"avg\"", "\"pool_type\" is \"avg\", which is not supported; only " +
-        "tok is.")]
-    [DataRow("\"patch_size\": 8", "\"patch_size\": 8, \"no_ln_pre\": true", "\"no_ln_pre\" is true, which is not supported; only false " +
-        "is.")]
+    [DataRow("\"patch_size\": 8", "\"patch_size\": 8, \"timm_model_name\": \"vit\"", "\"vision_cfg.timm_model_name\" is \"vit\", which " +
+        "is not supported; only null is.")]
+    [DataRow("\"patch_size\": 8", "\"patch_size\": 8, \"pool_type\": \"avg\"", "\"vision_cfg.pool_type\" is \"avg\", which is not " +
+        "supported; only tok is.")]
+    [DataRow("\"patch_size\": 8", "\"patch_size\": 8, \"no_ln_pre\": true", "\"vision_cfg.no_ln_pre\" is true, which is not supported; " +
+        "only false is.")]
     public void Open_OpenClipConfigurationThatDoesNotFit_SaysWhat(string text, string replacement, string expected)
     {
         using var folder = new ModelFolder().Add("a.safetensors", ModelFolder.OpenClipWeights()).AddOpenClipConfig(text, replacement);
@@ -191,12 +196,14 @@ public sealed class PretrainedClipTests
     }
 
     [TestMethod]
-    [DataRow("image_mean", "[0.5, 0.5]", "\"image_mean\" is [0.5, 0.5]; three numbers are expected, of red, green and blue.")]
-    [DataRow("image_std", "[0, 1, 1]", "The standard deviation of images is (0, 1, 1); three numbers above 0 are needed.")]
+    [DataRow("image_mean", "[0.5, 0.5]", "\"image_mean\" is [0.5,0.5]; three numbers are expected, of red, green and blue.")]
+    [DataRow("image_std", "[0, 1, 1]", "\"image_std\" is [0,1,1]; three numbers above 0 are expected.")]
     [DataRow("resample", "2", "\"resample\" is 2, which is not supported; only 3 is.")]
-    [DataRow("size", "{\"height\": 32, \"width\": 32}", "images are resized by their shorter side here (\"shortest_edge\"), not squashed.")]
-    [DataRow("size", "{\"shortest_edge\": 36}", "\"size\" is 36 and \"crop_size\" 32; images are resized here to the size that is cut out.")]
-    [DataRow("size", "40", "\"size\" is 40 and \"crop_size\" 32;")]
+    [DataRow("size", "{\"height\": 32, \"width\": 32}", "images are resized by their shorter side here (\"shortest_edge\"), not " +
+        "squashed or padded.")]
+    [DataRow("size", "{\"shortest_edge\": 36}", "\"size\" is {\"shortest_edge\":36}; \"crop_size\" is 32, and images are resized here " +
+        "to the size that is cut out.")]
+    [DataRow("size", "40", "\"size\" is 40; \"crop_size\" is 32,")]
     public void Open_PreprocessorThatDoesNotFit_SaysWhat(string name, string value, string expected)
     {
         var values = new Dictionary<string, string>
@@ -246,7 +253,8 @@ public sealed class PretrainedClipTests
         Refused("This is no CLIP model that is known. Expected open_clip's names", "encoder.layer.0");
         Refused("Its vision tower is one of timm's, which is not supported.", "visual.trunk.conv.weight", "token_embedding.weight");
         Refused("Its text tower is a custom one of open_clip's, which is not supported.", "visual.conv1.weight", "text.transformer.x");
-        Refused("It holds one tower only.", "vision_model.embeddings.patch_embedding.weight");
+        Refused("It holds the vision tower only; give the file of the whole model.", "vision_model.embeddings.patch_embedding.weight");
+        Refused("It holds the text tower only; give the file of the whole model.", "text_model.embeddings.token_embedding.weight");
     }
 
     [TestMethod]

@@ -91,6 +91,20 @@ public sealed class ResNetTowerTests
     }
 
     [TestMethod]
+    public void Open_ConfigurationOfAnotherResNet_NamesTheLayersOfBoth()
+    {
+        using ModelFolder folder = Folder(), written = new();
+        using var network = Load(folder);
+        ClipExport.Write(written.Path, ClipLayout.OpenClip, network, SmallModel.Tokenizer, ModelFolder.SettingsOf(network));
+        var config = System.Text.Json.Nodes.JsonNode.Parse(File.ReadAllText(written["open_clip_config.json"]))!;
+        config["model_cfg"]!["vision_cfg"]!["layers"] = new System.Text.Json.Nodes.JsonArray(3, 4, 23, 3);
+        written.Add("open_clip_config.json", config.ToJsonString());
+        var error = Assert.ThrowsExactly<InvalidDataException>(() => PretrainedClip.Open(written.Path, new PretrainedWishes()));
+        StringAssert.Contains(error.Message, "gives the ResNet layers [3, 4, 23, 3], the shapes of the weights give " +
+            $"[{string.Join(", ", network.Shape.Architecture.ResNet!.ToArray())}]. Weights and configuration do not belong together.");
+    }
+
+    [TestMethod]
     public void Fit_FromAResNet_KeepsTheStatistics()
     {
         using var data = new DrawnData(labelled: 8, captioned: 8);

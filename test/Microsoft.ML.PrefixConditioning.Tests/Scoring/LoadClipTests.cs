@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning.Tests;
@@ -132,6 +133,53 @@ public sealed class LoadClipTests
     }
 
     [TestMethod]
+    public void LoadClip_SettingsThatAreNotKnown_AreLogged()
+    {
+        using var folder = new ModelFolder();
+        using var model = Model();
+        model.SaveSafetensors(folder.Path, ClipLayout.HuggingFace);
+        List<string> Load()
+        {
+            var context = new MLContext(seed: 1);
+            var lines = new List<string>();
+            context.Log += (_, e) => { if (e.Kind == ChannelMessageKind.Warning) lines.Add(e.RawMessage); };
+            context.Transforms.LoadClip(folder.Path).Dispose();
+            return lines;
+        }
+        Assert.IsEmpty(Load(), "what this package writes is known");
+        foreach (var name in new[] { "config.json", "preprocessor_config.json", "tokenizer_config.json" })
+            folder.Add(name, "{\"brand_new\": 1," + File.ReadAllText(folder[name])[1..]);
+        var lines = Load();
+        Assert.HasCount(3, lines);
+        foreach (var line in lines) StringAssert.Contains(line, "has settings that are not known and were ignored: \"brand_new\".");
+        var count = 0;
+        var training = new MLContext(seed: 1);
+        training.Log += (_, e) => count += e.RawMessage.Contains("\"brand_new\"", StringComparison.Ordinal) ? 1 : 0;
+        StartingModel.Open(training, folder.Path, new PrefixClipOptions()).Dispose();
+        Assert.AreEqual(3, count);
+    }
+
+    [TestMethod]
+    [DataRow("model_max_length", "8", "texts are cut at the model's context length here, which is 16. Set it to that.")]
+    [DataRow("eos_token", "\"</s>\"", "\"<|endoftext|>\" is expected, as in CLIP's vocabulary.")]
+    [DataRow("bos_token", "{\"content\": \"<s>\"}", "\"<|startoftext|>\" is expected, as in CLIP's vocabulary.")]
+    [DataRow("do_lower_case", "false", "which is not supported; only true is.")]
+    [DataRow("padding_side", "\"left\"", "which is not supported; only right is.")]
+    [DataRow("tokenizer_class", "\"BertTokenizer\"", "only CLIPTokenizer or CLIPTokenizerFast or")]
+    public void LoadClip_OtherTokenizerBesideTheVocabulary_IsRefused(string name, string value, string expected)
+    {
+        using var folder = new ModelFolder();
+        using var model = Model();
+        model.SaveSafetensors(folder.Path);
+        var settings = System.Text.Json.Nodes.JsonNode.Parse(File.ReadAllText(folder["tokenizer_config.json"]))!;
+        settings[name] = System.Text.Json.Nodes.JsonNode.Parse(value);
+        folder.Add("tokenizer_config.json", settings.ToJsonString());
+        var message = Assert.ThrowsExactly<InvalidDataException>(() => Context.Transforms.LoadClip(folder.Path)).Message;
+        StringAssert.Contains(message, $"tokenizer_config.json' cannot be used: \"{name}\" is ");
+        StringAssert.Contains(message, expected);
+    }
+
+    [TestMethod]
     public void LoadClip_VocabularyElsewhere_NeedsItsPath()
     {
         using ModelFolder folder = new(), vocabulary = new();
@@ -174,6 +222,15 @@ public sealed class LoadClipTests
             }));
             using var loaded = Context.Transforms.LoadClip(folder.Path);
             CollectionAssert.AreEqual(model.EncodeText(Texts)[2], loaded.EncodeText(Texts)[2]);
+        }
+        const string Lowercase = "its normalizer does not make texts lower-case, as CLIP's does.";
+        foreach (var (setting, fault) in new[] { ("\"normalizer\": null", Lowercase), ("\"normalizer\": {\"type\": \"NFC\"}", Lowercase),
+            ("\"normalizer\": [\"Lowercase\"]", "its \"ignore_merges\" is true, which is not supported; only false is.") })
+        {
+            folder.Add("tokenizer.json", "{" + setting + """
+                , "model": {"type": "BPE", "end_of_word_suffix": "</w>", "ignore_merges": true, "vocab": {}, "merges": []}}
+                """);
+            StringAssert.EndsWith(Assert.ThrowsExactly<InvalidDataException>(() => Context.Transforms.LoadClip(folder.Path)).Message, fault);
         }
         folder.Add("tokenizer.json", """{"model": {"type": "WordPiece"}}""");
         StringAssert.EndsWith(Assert.ThrowsExactly<InvalidDataException>(() => Context.Transforms.LoadClip(folder.Path)).Message,
@@ -251,7 +308,8 @@ public sealed class LoadClipTests
         var error = Assert.ThrowsExactly<ArgumentException>(() => classifier.SaveClassEmbeddings(folder["classes.csv"]));
         StringAssert.Contains(error.Message, "has the extension '.csv'; '.npy' and '.safetensors' can be written.");
         var missing = Path.Combine(folder["no-such-folder"], "classes.npy");
-        StringAssert.StartsWith(Assert.ThrowsExactly<IOException>(() => classifier.SaveClassEmbeddings(missing)).Message, $"'{missing}' cannot be written: ");
+        StringAssert.StartsWith(Assert.ThrowsExactly<IOException>(() => classifier.SaveClassEmbeddings(missing)).Message, $"'{missing}' " +
+            "cannot be written: ");
     }
 
     private sealed class ImageRow

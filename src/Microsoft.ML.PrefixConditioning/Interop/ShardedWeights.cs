@@ -3,29 +3,27 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Several safetensors files that an index joins to one set of tensors.</summary>
-/// <remarks>Source: Hugging Face's <c>model.safetensors.index.json</c>: "weight_map" gives the file of every tensor.</remarks>
-internal sealed class ShardedSafetensors : IWeightFile
+/// <summary>Several weight files that an index joins to one set of tensors.</summary>
+/// <remarks>Source: Hugging Face's <c>model.safetensors.index.json</c> and <c>pytorch_model.bin.index.json</c>: "weight_map" gives the file
+/// of every tensor.</remarks>
+internal sealed class ShardedWeights : IWeightFile
 {
-    /// <summary>What the index of a sharded model is called.</summary>
-    public const string IndexName = "model.safetensors.index.json";
-
     private const int MaxIndexBytes = 16 << 20;
     private const int MaxFiles = 1000;
 
-    private readonly Dictionary<string, SafetensorsFile> _files = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, SafetensorsFile> _fileOfTensor = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, IWeightFile> _files = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, IWeightFile> _fileOfTensor = new(StringComparer.Ordinal);
 
     /// <param name="index">The index's content.</param>
     /// <param name="open">Opens a file of the same folder by its name.</param>
     /// <exception cref="InvalidDataException">The index is damaged, names a file elsewhere, or does not fit the files.</exception>
-    public ShardedSafetensors(byte[] index, Func<string, Stream> open)
+    public ShardedWeights(byte[] index, Func<string, IWeightFile> open)
     {
         try
         {
             var files = ReadIndex(index);
-            foreach (var name in files.Values.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)) _files.Add(name,
-                new SafetensorsFile(open(name)));
+            foreach (var name in files.Values.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal))
+                _files.Add(name, open(name));
             foreach (var (name, file) in files)
             {
                 if (!_files[file].Entries.ContainsKey(name))
@@ -82,8 +80,9 @@ internal sealed class ShardedSafetensors : IWeightFile
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException)
         {
-            throw new InvalidDataException($"The index is not valid: {e.Message} Expected an object \"weight_map\" with the file of " +
-                "every tensor.", e);
+            throw new InvalidDataException("This is neither a file of weights nor an index of such files: an index is a JSON object with " +
+                "\"weight_map\", which gives the file of every tensor. Give the path of the model's folder, or of its file with the " +
+                "weights.", e);
         }
         if (files.Values.Distinct(StringComparer.Ordinal).Count() is 0 or > MaxFiles)
             throw new InvalidDataException($"The index names {files.Values.Distinct(StringComparer.Ordinal).Count()} files; 1 to " +
