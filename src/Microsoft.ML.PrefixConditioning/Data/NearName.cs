@@ -29,8 +29,18 @@ internal static class NearName
 
     /// <summary>Names in quotes with commas, cut off after twenty.</summary>
     public static string List(IReadOnlyCollection<string> names) => names.Count == 0 ? "none"
-        : string.Join(", ", names.Take(LongestList).Select(n => $"'{n}'"))
+        : string.Join(", ", names.Take(LongestList).Select(Quoted))
             + (names.Count > LongestList ? $" and {names.Count - LongestList} more" : "");
+
+    /// <summary>A name in single quotes, with its control characters escaped.</summary>
+    public static string Quoted(string name) => $"'{Visible(name)}'";
+
+    /// <summary>Text whose control characters and line separators are written as <c>\u001b</c>, so that they cannot garble a terminal.</summary>
+    public static string Visible(string text) => text.Any(IsControl)
+        ? string.Concat(text.Select(c => IsControl(c) ? FormattableString.Invariant($"\\u{(int)c:x4}") : $"{c}"))
+        : text;
+
+    private static bool IsControl(char c) => char.IsControl(c) || c is '\u2028' or '\u2029';
 
     /// <summary>Single letters to change, add, remove or swap with their neighbour (optimal string alignment).</summary>
     private static int Distance(string a, string b)
