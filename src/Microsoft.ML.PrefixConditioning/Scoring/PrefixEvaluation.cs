@@ -23,7 +23,7 @@ internal static class PrefixEvaluation
             LabelColumnName = options.LabelColumnName,
             ClassNames = options.ClassNames.ToHashSet(StringComparer.Ordinal),
             ImagePrefixes = [.. prefixes.Select(classes.ImagePrefix).Distinct()],
-            BadImages = BadImagePolicy.Skip,
+            BadRows = BadRowPolicy.Skip,
         });
         if (images.Count == 0)
             throw new InvalidDataException(
