@@ -40,10 +40,10 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
     {
         ArgumentNullException.ThrowIfNull(input);
         var device = TorchDevice.Resolve(_options.Device, GpuSettings.Of(_host));
-        using var notInference = inference_mode(false);                                        // whatever mode the caller is in:
-        using var gradients = enable_grad();                                                   // training needs gradients
         var rows = TaggedRows.Read(input, _options);                                          // what to learn from
         var options = _options with { BatchSize = RowsPerStep(rows) };
+        using var notInference = inference_mode(false);                                        // whatever mode the caller is in,
+        using var gradients = enable_grad();                                                   // training needs gradients
         using var start = _options.InitialWeights is { } path ? StartingModel.Open(path, _options) : null;   // a published model, or none
         var tokenizer = start?.Tokenizer ?? CreateTokenizer(rows);                            // texts to ids
         options = start?.Complete(options) ?? options;

@@ -79,12 +79,13 @@ internal sealed class DelimitedReader : IDisposable
     /// <summary>An error about the last record.</summary>
     public InvalidDataException Fault(string what) => FaultAt(Line, what);
 
-    /// <summary>A hint with a space in front if the last record looks as if it had another separator; otherwise empty.</summary>
-    public string SeparatorHint()
+    /// <summary>A hint with a space in front if the last record looks as if it had another separator.</summary>
+    /// <param name="otherwise">The result if it does not.</param>
+    public string SeparatorHint(string otherwise)
     {
         var (separator, name) = Separators.MaxBy(s => _first.Text.Count(c => c == s.Separator));
         var count = _first.Text.Count(c => c == separator);
-        return separator == _separator || count < Fields.Count ? ""
+        return separator == _separator || count < Fields.Count ? otherwise
             : $" The line looks {name}: it has {count} of {Literal(separator)}. Set separator to {Literal(separator)}.";
     }
 
@@ -120,8 +121,8 @@ internal sealed class DelimitedReader : IDisposable
             from++;
         }
         if (from < last.Text.Length && last.Text[from] != _separator)
-            return isTsv ? false : throw FaultAt(last.Number, $"'{NearName.Visible($"{last.Text[from]}")}' follows a closing quote, where " +
-                "a separator or the line's end was expected. Double the quotes inside a quoted field.");
+            return isTsv ? false : throw FaultAt(last.Number, "text follows a closing quote, where a separator or the line's end was " +
+                "expected. Double the quotes inside a quoted field.");
         var field = _field.ToString();
         if (areRecords && (taken > 0 || field.Contains('\t'))) return false;
         for (; taken > 0; taken--) _ahead.Dequeue();

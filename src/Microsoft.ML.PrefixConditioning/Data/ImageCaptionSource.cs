@@ -40,12 +40,13 @@ internal static class ImageCaptionSource
     private static void ReadRows(DelimitedReader reader, CaptionTableFields fields, List<string> images, List<string> captions)
     {
         int? imageIndex = fields.ImageIndex, captionIndex = fields.CaptionIndex;
-        var width = 0;
+        int width = 0, named = 0;   // fields of a line, and those that it must have
         if (imageIndex is null && reader.Read())
         {
             imageIndex = FindField(reader, fields.Image, ImageFieldNames, "image");
             captionIndex = FindField(reader, fields.Caption, CaptionFieldNames, "caption");
             width = reader.Fields.Count;
+            named = reader.Fields.FindLastIndex(f => !string.IsNullOrWhiteSpace(f)) + 1;
             if (imageIndex == captionIndex)
                 throw reader.Fault($"field {NearName.Quoted(reader.Fields[imageIndex.Value])} was named for both the image and the caption.");
         }
@@ -56,13 +57,13 @@ internal static class ImageCaptionSource
             var row = reader.Fields;
             if (width == 0)
             {
-                width = row.Count;
+                width = named = row.Count;
                 if (Math.Max(imageIndex!.Value, captionIndex!.Value) >= width)
                     throw reader.Fault($"there are {width} field(s), but imageIndex is {imageIndex} and captionIndex {captionIndex}; " +
-                        $"the first field is 0.{(reader.SeparatorHint() is { Length: > 0 } hint ? hint : " Is the separator right?")}");
+                        $"the first field is 0.{reader.SeparatorHint(otherwise: " Is the separator right?")}");
             }
             while (row.Count > width && row[^1].Length == 0) row.RemoveAt(row.Count - 1);   // separators at the line's end
-            if (row.Count != width)
+            if (row.Count < named || row.Count > width)
                 throw reader.Fault($"there are {row.Count} field(s), expected {width} as in the first line. " +
                     "Put quotes around a field that holds a separator or a line break.");
             var image = ImagePath(row[imageIndex!.Value].Trim());
@@ -88,13 +89,13 @@ internal static class ImageCaptionSource
             if (found < 0) found = header.FindIndex(f => f.Trim().Equals(asked, StringComparison.OrdinalIgnoreCase));
             if (found < 0)
                 throw reader.Fault($"there is no field {NearName.Quoted(asked)} for the {what}; the header has " +
-                    $"{NearName.List(header)}.{(reader.SeparatorHint() is { Length: > 0 } hint ? hint : NearName.Question(asked, header))}");
+                    $"{NearName.List(header)}.{reader.SeparatorHint(otherwise: NearName.Question(asked, header))}");
         }
         for (var i = 0; found < 0 && i < known.Length; i++) found = header.FindIndex(f => Simplified(f) == known[i]);
         if (found < 0)
             throw reader.Fault($"no field of the header ({NearName.List(header)}) is a known name for the {what}: " +
-                $"{string.Join(", ", known)}.{(reader.SeparatorHint() is { Length: > 0 } hint ? hint :
-                    $" Set {what}Field to its name; or set imageIndex and captionIndex if the table has no header line.")}");
+                $"{string.Join(", ", known)}.{reader.SeparatorHint(
+                    otherwise: $" Set {what}Field to its name; or set imageIndex and captionIndex if the table has no header line.")}");
         if (header.Where((f, i) => i != found && f.Trim() == header[found].Trim()).Any())
             throw reader.Fault($"the header names the {what} field {NearName.Quoted(header[found].Trim())} twice. Rename one.");
         return found;

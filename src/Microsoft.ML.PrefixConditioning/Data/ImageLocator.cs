@@ -28,11 +28,11 @@ internal static class ImageLocator
             }
             catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
             {
-                throw new FileNotFoundException($"There is no image '{locator}'. {Reason(locator)}", locator, e);
+                throw new FileNotFoundException($"There is no image {NearName.Quoted(locator)}. {Reason(locator)}", locator, e);
             }
             catch (UnauthorizedAccessException) when (Directory.Exists(locator))
             {
-                throw new InvalidDataException($"'{locator}' is a folder; an image column names files.");
+                throw new InvalidDataException($"{NearName.Quoted(locator)} is a folder; an image column names files.");
             }
         }
         return bytes;   // what they hold, if anything, is the decoder's to judge

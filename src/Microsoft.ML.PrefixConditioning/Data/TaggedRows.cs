@@ -146,7 +146,7 @@ internal sealed class TaggedRows
             var first = Labels[Array.IndexOf(DatasetTypes, type)];
             if (Enumerable.Range(0, Count).Any(i => DatasetTypes[i] == type && Labels[i] != first)) continue;
             throw new InvalidDataException(
-                $"All {RowCounts[type]} rows of the dataset type '{Types[type].Name}' have the class '{ClassNames[first]}': " +
+                $"All {RowCounts[type]} rows of the dataset type {NearName.Quoted(Types[type].Name)} have the class {NearName.Quoted(ClassNames[first])}: " +
                 $"there is nothing to contrast. Give rows of at least two classes{orMixed}.");
         }
     }

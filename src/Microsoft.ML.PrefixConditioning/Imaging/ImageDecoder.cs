@@ -41,7 +41,7 @@ internal static class ImageDecoder
         catch (Exception e) when (
             e is IOException or UnauthorizedAccessException or InvalidDataException or ArgumentException or NotSupportedException)
         {
-            throw Bad(image, $"cannot be read ({e.Message.TrimEnd('.')})", e);
+            throw Bad(image, $"cannot be read ({NearName.Visible(e.Message.TrimEnd('.'))})", e);
         }
     }
 

@@ -57,7 +57,7 @@ public sealed class DelimitedReaderTests
     public void Read_TsvQuotesOfWebCaptions_AreText(string text, string expected) => Assert.AreEqual(expected, Read(text, '\t'));
 
     [TestMethod]
-    public void Read_TsvManyUnclosedQuotes_TakesLinearTime()
+    public void Read_TsvManyUnclosedQuotes_AllRowsAreThere()
     {
         var text = string.Concat(Enumerable.Range(0, 100_000).Select(i => $"{i}.png\t\"caption {i}\n"));
         using var reader = Open(Encoding.UTF8.GetBytes(text), '\t');
@@ -97,7 +97,7 @@ public sealed class DelimitedReaderTests
     {
         using var reader = Open(Encoding.UTF8.GetBytes(text), separator);
         Assert.IsTrue(reader.Read());
-        Assert.AreEqual(hint, reader.SeparatorHint());
+        Assert.AreEqual(hint, reader.SeparatorHint(otherwise: ""));
     }
 
     [TestMethod]
@@ -118,15 +118,13 @@ public sealed class DelimitedReaderTests
     }
 
     [TestMethod]
-    [DataRow("a\n\"b\"c,d\n", "'t', line 2: 'c' follows a closing quote, where a separator or the line's end was expected. " +
+    [DataRow("a\n\"b\"c,d\n", "'t', line 2: text follows a closing quote, where a separator or the line's end was expected. " +
         "Double the quotes inside a quoted field.")]
     [DataRow("a\nb,\"c\nd\ne",
         "'t', line 2: a field begins with a quote that is never closed. Close it, or double it and quote the whole field.")]
     [DataRow("a\nb\0\n", "'t', line 2: character 2 of the line is a zero byte, as in UTF-16 text without a byte order mark or in a " +
         "file that is not a table. Save the table as UTF-8.")]
-    [DataRow("a\n\"b\"\u001b[31m,d\n", "'t', line 2: '\\u001b' follows a closing quote, where a separator or the line's end was expected. " +
-        "Double the quotes inside a quoted field.")]
-    [DataRow("a\r\"b\rc\r\nd\"e,f\r", "'t', line 4: 'e' follows a closing quote, where a separator or the line's end was expected. " +
+    [DataRow("a\r\"b\rc\r\nd\"e,f\r", "'t', line 4: text follows a closing quote, where a separator or the line's end was expected. " +
         "Double the quotes inside a quoted field.")]
     public void Read_FaultyCsv_SaysLineAndRemedy(string text, string message) =>
         Assert.AreEqual(message, DataTestRows.Fails<InvalidDataException>(() => Read(text, ',')).Message);

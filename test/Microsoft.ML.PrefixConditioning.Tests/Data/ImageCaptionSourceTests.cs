@@ -153,6 +153,8 @@ public sealed class ImageCaptionSourceTests : IDisposable
     {
         var table = _folder.Write("c.csv", "image,caption\n1.png,a cat,\n2.png,a dog,,\n3.png,a cow\n");
         DataTestRows.Equal(["a cat", "a dog", "a cow"], _mlContext.Data.LoadImageCaptions(table).Texts("Text"));
+        table = _folder.Write("d.csv", "image,caption,\n1.png,a cat,\n2.png,a dog\n");
+        DataTestRows.Equal(["a cat", "a dog"], _mlContext.Data.LoadImageCaptions(table).Texts("Text"));
     }
 
     [TestMethod]
