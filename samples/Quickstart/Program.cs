@@ -110,7 +110,7 @@ static ReportData Describe(
         "Two small image-text models were trained on labels and captions together, one without prefixes and one with a learned prefix for each dataset type. Both classify images from class names alone.",
         [
             ("Towers", $"{conditioned.Architecture.ImageSize} x {conditioned.Architecture.ImageSize} pixels, {conditioned.ParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters"),
-            ("Training", string.Create(CultureInfo.InvariantCulture, $"{conditioned.History.Steps.Count} steps of {arguments.BatchSize} rows, seed {arguments.Seed}")),
+            ("Training", string.Create(CultureInfo.InvariantCulture, $"{conditioned.History.Steps.Count} steps{(arguments.BatchSize is { } rows ? $" of {rows} rows" : "")}, seed {arguments.Seed}")),
             ("Vocabulary", string.Create(CultureInfo.InvariantCulture, $"{conditioned.VocabularySize} tokens, learned from the texts")),
             ("Dataset types", string.Join(", ", conditioned.DatasetTypes.Select(t => t.Name))),
         ],

@@ -24,8 +24,8 @@ internal sealed record QuickstartArguments
     /// <summary>Passes over the data, per model.</summary>
     public int Epochs { get; init; } = 6;
 
-    /// <summary>Rows per step.</summary>
-    public int BatchSize { get; init; } = 64;
+    /// <summary>Rows per step; null lets training adapt it to the data.</summary>
+    public int? BatchSize { get; init; }
 
     /// <summary>Seed of data and training.</summary>
     public int Seed { get; init; } = 1;
@@ -40,7 +40,7 @@ internal sealed record QuickstartArguments
         var tests = new Option<string[]>("--test") { Description = "Folders with one folder of images per class, to test on.", AllowMultipleArgumentsPerToken = true };
         var output = new Option<string>("--out") { Description = "Folder for the model and the report.", DefaultValueFactory = _ => "quickstart-out" };
         var epochs = new Option<int>("--epochs") { Description = "Passes over the data, per model.", DefaultValueFactory = _ => 6 };
-        var batch = new Option<int>("--batch-size") { Description = "Rows per step.", DefaultValueFactory = _ => 64 };
+        var batch = new Option<int?>("--batch-size") { Description = "Rows per step. Default: 64 for drawn data, adapted to your own." };
         var seed = new Option<int>("--seed") { Description = "Seed of data and training.", DefaultValueFactory = _ => 1 };
         var command = new RootCommand("Trains a small image-text model on labels and captions, with and without prefix conditioning, and compares them zero-shot. Without data it draws its own.")
         {
@@ -55,7 +55,7 @@ internal sealed record QuickstartArguments
         {
             Classification = parsed.GetValue(classification), Captions = parsed.GetValue(captions), Images = parsed.GetValue(images),
             Tests = parsed.GetValue(tests) ?? [], Output = parsed.GetValue(output)!, Epochs = parsed.GetValue(epochs),
-            BatchSize = parsed.GetValue(batch), Seed = parsed.GetValue(seed),
+            BatchSize = parsed.GetValue(batch) ?? (parsed.GetValue(classification) is null ? 64 : null), Seed = parsed.GetValue(seed),
         })));
         return command.Parse(args).Invoke();
     }

@@ -1,4 +1,5 @@
 using Microsoft.ML.Runtime;
+using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
@@ -40,10 +41,12 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
         ArgumentNullException.ThrowIfNull(input);
         var device = TorchDevice.Resolve(_options.Device, GpuSettings.Of(_host));
         var rows = TaggedRows.Read(input, _options);                                          // what to learn from
-        rows.CheckBatches(_options);
+        var options = _options with { BatchSize = RowsPerStep(rows) };
+        using var notInference = inference_mode(false);                                        // whatever mode the caller is in,
+        using var gradients = enable_grad();                                                   // training needs gradients
         using var start = _options.InitialWeights is { } path ? StartingModel.Open(_host, path, _options) : null;   // a published model, or none
         var tokenizer = start?.Tokenizer ?? CreateTokenizer(rows);                            // texts to ids
-        var options = start?.Complete(_options) ?? _options;
+        options = start?.Complete(options) ?? options;
         var settings = ModelSettings.From(options, rows.Types, tokenizer.VocabularySize);
         var seed = SeededRandom.Derive(_seed, WeightsPurpose).NextUInt64();
         var model = start?.Create(settings, device, seed, _options.FastPaths)
@@ -60,6 +63,16 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
             model.Dispose();
             throw;
         }
+    }
+
+    private int RowsPerStep(TaggedRows rows)
+    {
+        var size = rows.BatchSize(_options);
+        if (size == _options.RowsPerStep) return size;
+        using var channel = _host.Start(nameof(Fit));
+        channel.Info(MessageSensitivity.None, "{0}", $"{nameof(PrefixClipOptions.BatchSize)} is not set. A batch has {size} rows instead of " +
+            $"{PrefixClipOptions.DefaultBatchSize}, because the dataset types have these numbers of rows: {rows.DescribeTypes()}.");
+        return size;
     }
 
     /// <summary>The columns that the trained model adds, from those of the input.</summary>

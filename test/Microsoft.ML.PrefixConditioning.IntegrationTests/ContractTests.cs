@@ -37,4 +37,16 @@ public sealed class ContractTests
             rescored.GetColumn<float[]>("Score").SelectMany(s => s).ToArray());
         model.Dispose();
     }
+
+    [TestMethod]
+    public void QuickStart_SmallDataAndDefaultOptions_Trains()
+    {
+        var mlContext = new MLContext(seed: 1);
+        var clip = mlContext.Transforms.PrefixClip(new PrefixClipOptions { Architecture = ClipArchitecture.Tiny, Epochs = 20 });
+        using var model = clip.Fit(Tiny.Data.Train(mlContext));
+        var test = Tiny.Data.Test(mlContext);
+        var scored = mlContext.Transforms.ZeroShotClassification(model, TinyData.ClassNames).Fit(test).Transform(test);
+        Assert.HasCount(40, model.History.Steps);   // 48 rows in batches of 24, 20 epochs
+        Assert.IsGreaterThan(0.8, mlContext.MulticlassClassification.Evaluate(scored).MicroAccuracy, "The model did not learn three colours.");
+    }
 }

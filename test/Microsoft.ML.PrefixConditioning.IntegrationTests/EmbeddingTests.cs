@@ -81,7 +81,7 @@ public sealed class EmbeddingTests
     {
         var error = Assert.ThrowsExactly<InvalidDataException>(() => Tiny.Model.EncodeImages([Tiny.Data.Image(0), "no-such.png"]));
         Assert.Contains("The image at index 1: The image 'no-such.png' cannot be read", error.Message);
-        Assert.Contains("A model trained with BadImages = Skip gives missing values instead.", error.Message);
+        Assert.Contains("A model trained with BadRows = Skip gives missing values instead.", error.Message);
     }
 
     [TestMethod]

@@ -38,7 +38,7 @@ public sealed class SaveLoadTests
         Assert.IsGreaterThan(10, Tiny.Model.History.Steps.Count);
         Assert.AreSequenceEqual(Tiny.Model.History.Steps, loaded.History.Steps);
         Assert.AreSequenceEqual(Tiny.Model.History.Validations, loaded.History.Validations);
-        Assert.AreEqual(Tiny.Model.History.SkippedImages, loaded.History.SkippedImages);
+        Assert.AreEqual(Tiny.Model.History.SkippedRows, loaded.History.SkippedRows);
     }
 
     [TestMethod]

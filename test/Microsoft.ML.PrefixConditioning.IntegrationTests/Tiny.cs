@@ -23,7 +23,7 @@ public static class Tiny
     private static readonly Lazy<PrefixClipTransformer> SharedModel = new(() => Train(Options));
 
     private static readonly Lazy<PrefixClipTransformer> SharedSkippingModel =
-        new(() => Train(Options with { BadImages = BadImagePolicy.Skip }));
+        new(() => Train(Options with { BadRows = BadRowPolicy.Skip }));
 
     internal static TinyData Data => SharedData.Value;
 

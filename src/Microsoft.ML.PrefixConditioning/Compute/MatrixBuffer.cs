@@ -27,6 +27,7 @@ internal sealed unsafe class MatrixBuffer : IDisposable
     public MatrixBuffer Resize(long rows, long columns)
     {
         if (_view is { } view && view.shape[0] == rows && view.shape[1] == columns) return this;
+        using var notInference = inference_mode(false);   // the memory outlives the caller's mode, outside of which it could not be written
         _view?.Dispose();
         _view = null;
         if (_memory is null || rows * columns > Capacity)

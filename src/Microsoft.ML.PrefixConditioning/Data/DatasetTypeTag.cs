@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text;
 using Microsoft.ML.Transforms;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -27,17 +25,8 @@ internal static class DatasetTypeTag
             .Append(catalog.DropColumns(BlankColumn));
     }
 
-    private static string Escaped(string text)
-    {
-        var escaped = new StringBuilder(text.Length);
-        foreach (var c in text)
-        {
-            if (c is '"' or '\\') escaped.Append('\\').Append(c);
-            else if (char.IsControl(c) || c is '\u2028' or '\u2029') escaped.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}");
-            else escaped.Append(c);
-        }
-        return escaped.ToString();
-    }
+    private static string Escaped(string text) => NearName.Visible(
+        text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal));
 
     private sealed class NoInput;
 

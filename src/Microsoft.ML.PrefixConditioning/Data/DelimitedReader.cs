@@ -2,201 +2,190 @@ using System.Text;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Reads a CSV or TSV table record by record, strictly: every fault is reported with its line.</summary>
+/// <summary>Reads a CSV or TSV table record by record. Every error names its line.</summary>
 /// <remarks>
-/// Own code instead of a package: the two formats need a page, and an application that uses this package then has one
-/// dependency less to agree with. With any separator but the tab, fields follow RFC 4180: a field that begins with a quote ends
-/// at the next single one, may hold separators and line breaks, and doubles its quotes. With the tab, quotes are text, as
-/// most caption files mean them; only a field that is quoted as a whole (<c>"a ""b"""</c>) loses its quotes, because spreadsheets and
-/// data-frame libraries write such fields. Empty lines are passed over. UTF-8 with or without a byte order mark.
+/// <para>The text is UTF-8, or UTF-16 with a byte order mark. A line ends with LF, CR or CRLF, also mixed; empty lines are skipped.</para>
+/// <para>A field that begins with a quote and ends with one is unquoted: it may hold separators and line breaks, and doubles its quotes
+/// (RFC 4180). A quote anywhere else is text. A field that begins with a quote but is not quoted correctly is an error, except in TSV, where
+/// it is text: <c>"hello" she said</c>, or an inch mark. In TSV a quoted field also ends with its line if each of its lines is a whole
+/// record by itself: two captions that begin and end with a stray quote do not swallow the rows between them.</para>
+/// <para>pandas, open_clip's reader of tables, differs in these malformed TSV fields only: it drops their quotes, and swallows rows.</para>
 /// </remarks>
 internal sealed class DelimitedReader : IDisposable
 {
-    /// <summary>Longest record in bytes; longer ones come from a quote that nobody closed, or from a file that is no table.</summary>
-    private const int LongestRecord = 1 << 24;
+    /// <summary>Longest line or field in characters. Longer ones come from a quote that is never closed, or from a file that is not a table.</summary>
+    private const int LongestField = 1 << 24;
 
-    private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    private const char NotUtf8 = '\uFFFF';   // stands for undecodable bytes: Unicode reserves it for use inside programs
 
-    private readonly Stream _stream;
+    private static readonly Encoding Utf8 = Encoding.GetEncoding(
+        Encoding.UTF8.CodePage, EncoderFallback.ExceptionFallback, new DecoderReplacementFallback($"{NotUtf8}"));
+
+    private static readonly (char Separator, string Name)[] Separators =
+        [('\t', "tab-separated"), (',', "comma-separated"), (';', "semicolon-separated"), ('|', "pipe-separated")];
+
+    private readonly StreamReader _reader;
     private readonly string _name;
     private readonly char _separator;
-    private readonly StringBuilder _field = new();
-    private byte[] _buffer = new byte[1 << 16];
-    private int _start, _end;
-    private int _line;
+    private readonly char[] _buffer = new char[1 << 15];
+    private readonly StringBuilder _line = new(), _field = new();
+    private readonly Queue<TextLine> _ahead = new();   // read in search of a closing quote, but not used yet
+    private int _at, _end, _lines, _width;
+    private TextLine _first = new(0, "", "");
 
     /// <param name="stream">Read from its position on, and disposed with the reader.</param>
-    /// <param name="name">What messages call the table.</param>
-    /// <param name="separator">Between two fields.</param>
+    /// <param name="name">The table's name in messages.</param>
+    /// <param name="separator">The character between two fields.</param>
     public DelimitedReader(Stream stream, string name, char separator)
     {
         if (separator is '"' or '\r' or '\n')
             throw new ArgumentException("A quote or a line break cannot separate fields; " +
                 "use a comma, a tab or a semicolon.", nameof(separator));
-        (_stream, _name, _separator) = (stream, name, separator);
+        _reader = new StreamReader(stream, Utf8, detectEncodingFromByteOrderMarks: true, bufferSize: 1 << 16);
+        (_name, _separator) = (name, separator);
     }
 
     /// <summary>The fields of the last record.</summary>
     public List<string> Fields { get; } = [];
 
     /// <summary>The line on which the last record began; the first is 1.</summary>
-    public int Line { get; private set; }
+    public int Line => _first.Number;
 
     /// <summary>Reads the next record that is not empty.</summary>
     /// <returns>False at the end of the table.</returns>
-    /// <exception cref="InvalidDataException">The text is not UTF-8, or a quote is wrong.</exception>
+    /// <exception cref="InvalidDataException">The text is not UTF-8, or a CSV field is not quoted correctly.</exception>
     public bool Read()
     {
-        string? line;
-        do line = NextLine();
-        while (line is not null && line.AsSpan().TrimEnd('\r').IsEmpty);
-        if (line is null) return false;
-        Line = _line;
+        var next = NextLine();
+        while (next is { Text.Length: 0 }) next = NextLine();
+        if (next is not { } line) return false;
+        _first = line;
         Fields.Clear();
-        if (_separator == '\t') SplitTabs(line);
-        else SplitQuoted(line);
+        for (var at = 0; ; at++)   // behind a separator: a line that ends with one has an empty last field
+        {
+            if (at == line.Text.Length || line.Text[at] != '"' || !ReadQuoted(ref line, ref at))
+            {
+                var end = line.Text.IndexOf(_separator, at);
+                if (end < 0) end = line.Text.Length;
+                Fields.Add(line.Text[at..end]);
+                at = end;
+            }
+            if (at == line.Text.Length) break;
+        }
+        if (_width == 0) _width = Fields.Count;
         return true;
     }
 
     /// <summary>An error about the last record.</summary>
     public InvalidDataException Fault(string what) => FaultAt(Line, what);
 
-    /// <inheritdoc/>
-    public void Dispose() => _stream.Dispose();
-
-    private void SplitTabs(string line)
+    /// <summary>A hint with a space in front if the last record looks as if it had another separator.</summary>
+    /// <param name="otherwise">The result if it does not.</param>
+    public string SeparatorHint(string otherwise)
     {
-        foreach (var range in line.AsSpan().TrimEnd('\r').Split('\t'))
-        {
-            var field = line[range];
-            Fields.Add(IsQuotedAsAWhole(field) ? field[1..^1].Replace("\"\"", "\"", StringComparison.Ordinal) : field);
-        }
+        var (separator, name) = Separators.MaxBy(s => _first.Text.Count(c => c == s.Separator));
+        var count = _first.Text.Count(c => c == separator);
+        return separator == _separator || count < Fields.Count ? otherwise
+            : $" The line looks {name}: it has {count} of {Literal(separator)}. Set separator to {Literal(separator)}.";
     }
 
-    private static bool IsQuotedAsAWhole(string field)
+    /// <inheritdoc/>
+    public void Dispose() => _reader.Dispose();
+
+    /// <summary>Reads one quoted field, over several lines if need be; then <paramref name="at"/> is at a separator or at the line's end.</summary>
+    /// <returns>False if the field is text in spite of its quote; nothing is read then.</returns>
+    private bool ReadQuoted(ref TextLine line, ref int at)
     {
-        if (field.Length < 2 || field[0] != '"' || field[^1] != '"') return false;
-        for (var i = 1; i < field.Length - 1; i++)
+        var isTsv = _separator == '\t';
+        var (last, from, taken) = (line, at + 1, 0);
+        var areRecords = isTsv && IsRecord(line);
+        using var ahead = LinesAhead().GetEnumerator();
+        _field.Clear();
+        while (true)
         {
-            if (field[i] != '"') continue;
-            if (i + 1 == field.Length - 1 || field[i + 1] != '"') return false;
-            i++;
+            var quote = last.Text.IndexOf('"', from);
+            _field.Append(last.Text, from, (quote < 0 ? last.Text.Length : quote) - from);
+            if (quote < 0)
+            {
+                _field.Append(last.Break);
+                if (_field.Length > LongestField || !ahead.MoveNext())
+                    return isTsv ? false : throw FaultAt(line.Number, "a field begins with a quote that is never closed. " +
+                        "Close it, or double it and quote the whole field.");
+                (last, from, taken) = (ahead.Current, 0, taken + 1);
+                areRecords &= IsRecord(last);
+                continue;
+            }
+            from = quote + 1;
+            if (from == last.Text.Length || last.Text[from] != '"') break;
+            _field.Append('"');
+            from++;
         }
+        if (from < last.Text.Length && last.Text[from] != _separator)
+            return isTsv ? false : throw FaultAt(last.Number, "text follows a closing quote, where a separator or the line's end was " +
+                "expected. Double the quotes inside a quoted field.");
+        var field = _field.ToString();
+        if (areRecords && (taken > 0 || field.Contains('\t'))) return false;
+        for (; taken > 0; taken--) _ahead.Dequeue();
+        Fields.Add(field);
+        (line, at) = (last, from);
         return true;
     }
 
-    private void SplitQuoted(string line)
+    /// <summary>Whether a line has as many fields as the first one if its quotes are text.</summary>
+    private bool IsRecord(TextLine line) => line.Text.Count(c => c == _separator) + 1 == _width;
+
+    private TextLine? NextLine() => _ahead.TryDequeue(out var line) ? line : ReadLine();
+
+    private IEnumerable<TextLine> LinesAhead()
     {
-        for (var at = 0; ;)
+        foreach (var line in _ahead) yield return line;
+        while (ReadLine() is { } line)
         {
-            if (at < line.Length && line[at] == '"')
-            {
-                ReadQuoted(ref line, ref at);
-            }
-            else
-            {
-                var next = line.IndexOf(_separator, at);
-                Fields.Add(next < 0 ? line[at..].TrimEnd('\r') : line[at..next]);
-                at = next < 0 ? line.Length : next;
-            }
-            if (at == line.Length) return;
-            at++;   // the separator; a line that ends with one has an empty last field
+            _ahead.Enqueue(line);
+            yield return line;
         }
     }
 
-    /// <summary>Reads one quoted field, over several lines if need be; then <paramref name="at"/> is at a separator or at the line's
-    /// end.</summary>
-    private void ReadQuoted(ref string line, ref int at)
+    private TextLine? ReadLine()
     {
-        var opened = _line;
-        _field.Clear();
-        at++;
-        while (true)
+        _line.Clear();
+        while (_at < _end || Fill())
         {
-            var quote = line.IndexOf('"', at);
-            if (quote < 0)
-            {
-                _field.Append(line, at, line.Length - at).Append('\n');
-                at = 0;
-                line = _field.Length <= LongestRecord ? NextLine() ?? throw Unclosed() : throw Unclosed();
-                continue;
-            }
-            _field.Append(line, at, quote - at);
-            at = quote + 1;
-            if (at == line.Length || line[at] != '"') break;
-            _field.Append('"');
-            at++;
+            var rest = _buffer.AsSpan(_at, _end - _at);
+            var length = rest.IndexOfAny('\r', '\n');
+            _line.Append(length < 0 ? rest : rest[..length]);
+            if (_line.Length > LongestField)
+                throw FaultAt(_lines + 1, $"the line is longer than {LongestField} characters. This is not a table of captions.");
+            _at += length < 0 ? rest.Length : length + 1;
+            if (length < 0) continue;
+            if (rest[length] == '\n') return Checked("\n");
+            if ((_at == _end && !Fill()) || _buffer[_at] != '\n') return Checked("\r");
+            _at++;
+            return Checked("\r\n");
         }
-        if (at == line.Length - 1 && line[at] == '\r') at++;
-        if (at < line.Length && line[at] != _separator)
-            throw FaultAt(_line, $"'{line[at]}' follows a closing quote, where a separator or the line's end was expected. " +
-                "Double the quotes inside a quoted field.");
-        Fields.Add(_field.ToString());
-
-        InvalidDataException Unclosed() => FaultAt(opened, "a field begins with a quote that is never closed. " +
-            "Close it, or double it and quote the whole field.");
+        return _line.Length > 0 ? Checked("") : null;
     }
 
-    /// <summary>The next line without its line feed; null at the end.</summary>
-    private string? NextLine()
+    private TextLine Checked(string lineBreak)
     {
-        var length = _buffer.AsSpan(_start, _end - _start).IndexOf((byte)'\n');
-        for (var searched = _end - _start; length < 0;)
-        {
-            if (!Fill())
-            {
-                if (_start == _end) return null;
-                length = _end - _start;
-                break;
-            }
-            length = _buffer.AsSpan(_start + searched, _end - _start - searched).IndexOf((byte)'\n');
-            if (length >= 0) length += searched;
-            searched = _end - _start;
-            if (length < 0 && searched > LongestRecord)
-                throw FaultAt(_line + 1, $"the line is longer than {LongestRecord} bytes. This is not a table of captions.");
-        }
-        _line++;
-        var bytes = _buffer.AsSpan(_start, length);
-        _start = Math.Min(_end, _start + length + 1);
-        return Decode(bytes);
-    }
-
-    private string Decode(ReadOnlySpan<byte> bytes)
-    {
-        if (_line == 1)
-        {
-            if (bytes.StartsWith(Encoding.UTF8.Preamble)) bytes = bytes[3..];
-            if (bytes.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xFE]) || bytes.StartsWith((ReadOnlySpan<byte>)[0xFE, 0xFF]))
-                throw FaultAt(1, "the table is UTF-16. Save it as UTF-8.");
-        }
-        if (bytes.Contains((byte)0))
-            throw FaultAt(_line, "there is a zero byte, as in UTF-16 text or in a file that is no table. Save the table as UTF-8.");
-        try
-        {
-            return Strict.GetString(bytes);
-        }
-        catch (DecoderFallbackException e)
-        {
-            throw FaultAt(_line, $"byte {e.Index + 1} of the line (0x{(e.BytesUnknown is [var first, ..] ? first : 0):X2}) " +
-                "is not UTF-8. Save the table as UTF-8.");
-        }
+        var line = new TextLine(++_lines, _line.ToString(), lineBreak);
+        var bad = line.Text.AsSpan().IndexOfAny('\0', NotUtf8);
+        if (bad < 0) return line;
+        throw FaultAt(line.Number, line.Text[bad] == NotUtf8
+            ? $"character {bad + 1} of the line is not UTF-8. Save the table as UTF-8."
+            : $"character {bad + 1} of the line is a zero byte, as in UTF-16 text without a byte order mark or in a file that is not " +
+                "a table. Save the table as UTF-8.");
     }
 
     private bool Fill()
     {
-        if (_start > 0)
-        {
-            _buffer.AsSpan(_start, _end - _start).CopyTo(_buffer);
-            (_start, _end) = (0, _end - _start);
-        }
-        else if (_end == _buffer.Length)
-        {
-            Array.Resize(ref _buffer, 2 * _buffer.Length);
-        }
-        var read = _stream.Read(_buffer, _end, _buffer.Length - _end);
-        _end += read;
-        return read > 0;
+        (_at, _end) = (0, _reader.Read(_buffer));
+        return _end > 0;
     }
 
-    private InvalidDataException FaultAt(int line, string what) => new($"'{_name}', line {line}: {what}");
+    private InvalidDataException FaultAt(int line, string what) => new($"{NearName.Quoted(_name)}, line {line}: {what}");
+
+    private static string Literal(char separator) => separator == '\t' ? "'\\t'" : $"'{separator}'";
+
+    private readonly record struct TextLine(int Number, string Text, string Break);
 }

@@ -26,9 +26,9 @@ internal static class ImageCaptionSource
         var images = new List<string>();
         var captions = new List<string>();
         using (var reader = new DelimitedReader(Open(path), path, separator ?? SeparatorOf(path)))
-            ReadRows(reader, fields, path, images, captions);
+            ReadRows(reader, fields, images, captions);
         if (captions.Count == 0)
-            throw new InvalidDataException($"'{path}' has no rows{(fields.ImageIndex is null ? " below its header line" : "")}.");
+            throw new InvalidDataException($"{NearName.Quoted(path)} has no rows{(fields.ImageIndex is null ? " below its header line" : "")}.");
         return new TextRowsView(
             captions.Count,
             (columns.Image, i => Locator(root, images[i])),
@@ -37,50 +37,46 @@ internal static class ImageCaptionSource
             (columns.Label, _ => null));
     }
 
-    private static void ReadRows(DelimitedReader reader, CaptionTableFields fields, string path, List<string> images, List<string> captions)
+    private static void ReadRows(DelimitedReader reader, CaptionTableFields fields, List<string> images, List<string> captions)
     {
         int? imageIndex = fields.ImageIndex, captionIndex = fields.CaptionIndex;
-        var width = 0;
+        int width = 0, named = 0;   // fields of a line, and those that it must have
         if (imageIndex is null && reader.Read())
         {
             imageIndex = FindField(reader, fields.Image, ImageFieldNames, "image");
             captionIndex = FindField(reader, fields.Caption, CaptionFieldNames, "caption");
             width = reader.Fields.Count;
+            named = reader.Fields.FindLastIndex(f => !string.IsNullOrWhiteSpace(f)) + 1;
             if (imageIndex == captionIndex)
-                throw reader.Fault($"field '{reader.Fields[imageIndex.Value]}' was named for both the image and the caption.");
+                throw reader.Fault($"field {NearName.Quoted(reader.Fields[imageIndex.Value])} was named for both the image and the caption.");
         }
         // Several captions of an image share its name; the pool is needed while reading only.
         var pool = new Dictionary<string, string>(StringComparer.Ordinal);
         while (reader.Read())
         {
+            var row = reader.Fields;
             if (width == 0)
             {
-                width = reader.Fields.Count;
+                width = named = row.Count;
                 if (Math.Max(imageIndex!.Value, captionIndex!.Value) >= width)
                     throw reader.Fault($"there are {width} field(s), but imageIndex is {imageIndex} and captionIndex {captionIndex}; " +
-                        "the first field is 0. Is the separator right?");
+                        $"the first field is 0.{reader.SeparatorHint(otherwise: " Is the separator right?")}");
             }
-            if (reader.Fields.Count != width)
-                throw reader.Fault($"there are {reader.Fields.Count} field(s), expected {width} as in the first line. " +
-                    "A separator or line break inside a field needs a quoted field in a CSV file; a TSV file cannot hold it.");
-            var image = CheckedImage(reader, reader.Fields[imageIndex!.Value]);
+            while (row.Count > width && row[^1].Length == 0) row.RemoveAt(row.Count - 1);   // separators at the line's end
+            if (row.Count < named || row.Count > width)
+                throw reader.Fault($"there are {row.Count} field(s), expected {width} as in the first line. " +
+                    "Put quotes around a field that holds a separator or a line break.");
+            var image = ImagePath(row[imageIndex!.Value].Trim());
             if (!pool.TryGetValue(image, out var pooled)) pool.Add(image, pooled = image);
-            var caption = reader.Fields[captionIndex!.Value];
-            if (string.IsNullOrWhiteSpace(caption))
-                throw reader.Fault($"the caption of '{image}' is empty. Write one, or delete the line.");
             images.Add(pooled);
-            captions.Add(caption);
+            captions.Add(row[captionIndex!.Value]);
         }
     }
 
-    private static string CheckedImage(DelimitedReader reader, string field)
+    private static string ImagePath(string field)
     {
-        var image = field.Trim();
-        if (image.Length == 0) throw reader.Fault("the image is empty. Name a file, or delete the line.");
-        if (ImageLocator.IsWebAddress(image))
-            throw reader.Fault($"the image '{image}' is a web address. Download the images and name the files.");
-        image = image.Replace('\\', '/');
-        return image.StartsWith("./", StringComparison.Ordinal) ? image[2..] : image;
+        var path = ImageLocator.FromFileUri(field).Replace('\\', '/');
+        return path.StartsWith("./", StringComparison.Ordinal) ? path[2..] : path;
     }
 
     private static int FindField(DelimitedReader reader, string? asked, string[] known, string what)
@@ -92,16 +88,16 @@ internal static class ImageCaptionSource
             found = header.FindIndex(f => f.Trim() == asked);
             if (found < 0) found = header.FindIndex(f => f.Trim().Equals(asked, StringComparison.OrdinalIgnoreCase));
             if (found < 0)
-                throw reader.Fault($"there is no field '{asked}' for the {what}; the header has " +
-                    $"{NearName.List(header)}.{NearName.Question(asked, header)}");
+                throw reader.Fault($"there is no field {NearName.Quoted(asked)} for the {what}; the header has " +
+                    $"{NearName.List(header)}.{reader.SeparatorHint(otherwise: NearName.Question(asked, header))}");
         }
         for (var i = 0; found < 0 && i < known.Length; i++) found = header.FindIndex(f => Simplified(f) == known[i]);
         if (found < 0)
             throw reader.Fault($"no field of the header ({NearName.List(header)}) is a known name for the {what}: " +
-                $"{string.Join(", ", known)}. " +
-                $"Set {what}Field to its name; or set imageIndex and captionIndex if the table has no header line.");
+                $"{string.Join(", ", known)}.{reader.SeparatorHint(
+                    otherwise: $" Set {what}Field to its name; or set imageIndex and captionIndex if the table has no header line.")}");
         if (header.Where((f, i) => i != found && f.Trim() == header[found].Trim()).Any())
-            throw reader.Fault($"the header names the {what} field '{header[found].Trim()}' twice. Rename one.");
+            throw reader.Fault($"the header names the {what} field {NearName.Quoted(header[found].Trim())} twice. Rename one.");
         return found;
     }
 
@@ -161,5 +157,6 @@ internal static class ImageCaptionSource
         return root[^1] is '/' or '\\' ? root : root + "/";
     }
 
-    private static string Locator(string root, string image) => Path.IsPathRooted(image) ? image : root + image;
+    private static string? Locator(string root, string image) => image.Length == 0 ? null
+        : Path.IsPathRooted(image) || ImageLocator.RemoteReason(image) is not null ? image : root + image;
 }

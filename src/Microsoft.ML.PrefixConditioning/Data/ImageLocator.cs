@@ -28,18 +28,38 @@ internal static class ImageLocator
             }
             catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
             {
-                throw new FileNotFoundException($"There is no image '{locator}'. {Reason(locator)}", locator, e);
+                throw new FileNotFoundException($"There is no image {NearName.Quoted(locator)}. {Reason(locator)}", locator, e);
             }
             catch (UnauthorizedAccessException) when (Directory.Exists(locator))
             {
-                throw new InvalidDataException($"'{locator}' is a folder; an image column names files.");
+                throw new InvalidDataException($"{NearName.Quoted(locator)} is a folder; an image column names files.");
             }
         }
         return bytes;   // what they hold, if anything, is the decoder's to judge
     }
 
-    /// <summary>Whether an image lies on the web, which nothing here reads.</summary>
-    public static bool IsWebAddress(ReadOnlySpan<char> locator) => locator.Contains("://", StringComparison.Ordinal);
+    /// <summary>The path of a local file that is named by a URI, such as <c>file:///images/a%20cat.png</c>; other locators as they are.</summary>
+    /// <remarks>Source: RFC 8089, sections 2 and appendix B.</remarks>
+    public static string FromFileUri(string locator)
+    {
+        if (!locator.StartsWith("file:/", StringComparison.OrdinalIgnoreCase)) return locator;
+        var path = locator["file:".Length..];
+        if (path.StartsWith("//localhost/", StringComparison.OrdinalIgnoreCase)) path = path["//localhost".Length..];
+        else if (path.StartsWith("///", StringComparison.Ordinal)) path = path["//".Length..];
+        else if (path.StartsWith("//", StringComparison.Ordinal)) return locator;   // on another machine
+        path = Uri.UnescapeDataString(path);
+        return OperatingSystem.IsWindows() && path is ['/', _, ':', ..] ? path[1..] : path;
+    }
+
+    /// <summary>Why an image cannot be read from here and what to do, if its locator is the URI of another machine; otherwise null.</summary>
+    public static string? RemoteReason(string locator)
+    {
+        var end = locator.IndexOf("://", StringComparison.Ordinal);
+        if (end < 2 || !locator.Take(end).All(char.IsAsciiLetterOrDigit)) return null;   // "C://" is a drive
+        return locator.StartsWith("file:", StringComparison.OrdinalIgnoreCase)
+            ? "A file URI with two slashes names a machine. Write file:/// with three slashes, or the path alone."
+            : "It is a web address. Download the image and name the file.";
+    }
 
     /// <summary>Whether a file name ends like an image.</summary>
     public static bool HasImageExtension(ReadOnlySpan<char> name)
@@ -72,7 +92,6 @@ internal static class ImageLocator
     /// <summary>The locator of a file inside an archive.</summary>
     public static string Join(string archive, string entry) => $"{archive}{ArchiveMark}{entry}";
 
-    private static string Reason(string locator) => IsWebAddress(locator)
-        ? "It looks like a web address; download the image and name the file."
-        : $"{MissingPath.Describe(locator)} If a caption table names it, check imageRoot.";
+    private static string Reason(string locator) =>
+        RemoteReason(locator) ?? $"{MissingPath.Describe(locator)} If a caption table names it, check imageRoot.";
 }

@@ -28,12 +28,12 @@ internal readonly record struct ImageReference
     public bool IsMissing => string.IsNullOrEmpty(Locator) && Encoded is not { Length: > 0 } && Pixels is null;
 
     /// <summary>What messages call this image.</summary>
-    public string Name => Locator is { Length: > 0 } ? $"'{Locator}'"
+    public string Name => Locator is { Length: > 0 } ? NearName.Quoted(Locator)
         : Encoded is not null ? $"an encoded image of {Encoded.Length} bytes"
         : Pixels is not null ? $"an image of {Width} x {Height} pixels" : "a missing image";
 
-    /// <summary>A file or archive entry, read when it is needed.</summary>
-    public static ImageReference FromLocator(string locator) => new() { Locator = locator };
+    /// <summary>A file, by its path or URI, or an archive entry; read when it is needed.</summary>
+    public static ImageReference FromLocator(string locator) => new() { Locator = ImageLocator.FromFileUri(locator) };
 
     /// <summary>An encoded file in memory.</summary>
     public static ImageReference FromEncoded(byte[] bytes) => new() { Encoded = bytes };

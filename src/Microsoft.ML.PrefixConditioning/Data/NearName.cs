@@ -1,6 +1,3 @@
-using System.Globalization;
-using System.Text;
-
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Names for messages: what there is, and what was probably meant.</summary>
@@ -35,15 +32,15 @@ internal static class NearName
         : string.Join(", ", names.Take(LongestList).Select(Quoted))
             + (names.Count > LongestList ? $" and {names.Count - LongestList} more" : "");
 
-    /// <summary>A name in quotes: control characters are escaped, and a long name is cut off.</summary>
-    public static string Quoted(string name)
-    {
-        var text = new StringBuilder("'");
-        foreach (var c in name.AsSpan(0, Math.Min(name.Length, LongestName)))
-            if (char.IsControl(c) || c is '\u2028' or '\u2029') text.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}");
-            else text.Append(c);
-        return text.Append(name.Length > LongestName ? "…'" : "'").ToString();
-    }
+    /// <summary>A name in single quotes: control characters are escaped, and a long name is cut off.</summary>
+    public static string Quoted(string name) => name.Length > LongestName ? $"'{Visible(name[..LongestName])}…'" : $"'{Visible(name)}'";
+
+    /// <summary>Text whose control characters and line separators are written as <c>\u001b</c>, so that they cannot garble a terminal.</summary>
+    public static string Visible(string text) => text.Any(IsControl)
+        ? string.Concat(text.Select(c => IsControl(c) ? FormattableString.Invariant($"\\u{(int)c:x4}") : $"{c}"))
+        : text;
+
+    private static bool IsControl(char c) => char.IsControl(c) || c is '\u2028' or '\u2029';
 
     /// <summary>Single letters to change, add, remove or swap with their neighbour (optimal string alignment).</summary>
     private static int Distance(string a, string b)

@@ -5,22 +5,41 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>The rows to learn from, read once into memory, column by column; images stay undecoded.</summary>
 internal sealed class TaggedRows
 {
+    /// <summary>The way out that every error about one row names.</summary>
+    public const string SkipRemedy =
+        $"To leave such rows out, set {nameof(PrefixClipOptions.BadRows)} to {nameof(BadRowPolicy.Skip)}.";
+
     private const string OptionsName = nameof(PrefixClipOptions);
 
-    private TaggedRows(
-        ImageReference[] images, string[] texts, int[] datasetTypes, int[] labels,
-        IReadOnlyList<DatasetType> types, IReadOnlyList<string> classNames)
+    private readonly int _allowedBad;
+
+    private TaggedRows(Collector rows, IReadOnlyList<DatasetType> types, int[] datasetTypes, double maxBadFraction)
     {
-        (Images, Texts, DatasetTypes, Labels, Types, ClassNames) = (images, texts, datasetTypes, labels, types, classNames);
+        (Images, Texts, Labels, Numbers) = ([.. rows.Images], [.. rows.Texts], [.. rows.Labels], [.. rows.Numbers]);
+        (Types, DatasetTypes, ClassNames, BadCount, FirstFault) = (types, datasetTypes, rows.ClassNames, rows.BadCount, rows.FirstFault);
         var counts = new int[types.Count];
         foreach (var type in datasetTypes) counts[type]++;
         RowCounts = counts;
+        _allowedBad = (int)(maxBadFraction * TotalCount);
+        CheckBadCount(BadCount, FirstFault);
     }
 
     /// <summary>Number of rows, N.</summary>
     public int Count => Texts.Length;
 
-    /// <summary>[N] images. With <see cref="BadImagePolicy.Skip"/> some may be missing, for the reader of pixels to count.</summary>
+    /// <summary>Rows of the input that were left out because of a fault (<see cref="BadRowPolicy.Skip"/>).</summary>
+    public int BadCount { get; }
+
+    /// <summary>Rows of the input.</summary>
+    public int TotalCount => Count + BadCount;
+
+    /// <summary>What is wrong with the first row left out; empty if there is none.</summary>
+    public string FirstFault { get; }
+
+    /// <summary>[N] places of the rows in the input, from 1, for messages.</summary>
+    public int[] Numbers { get; }
+
+    /// <summary>[N] images.</summary>
     public ImageReference[] Images { get; }
 
     /// <summary>[N] captions or class names; equal texts are one string.</summary>
@@ -43,7 +62,8 @@ internal sealed class TaggedRows
 
     /// <summary>Reads and checks every row.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of a wrong type.</exception>
-    /// <exception cref="InvalidDataException">There are no rows, or one has no text, no image or an unknown dataset type.</exception>
+    /// <exception cref="InvalidDataException">There are no rows, or one (with <see cref="BadRowPolicy.Skip"/> too many) has no text, no image
+    /// or no known dataset type.</exception>
     public static TaggedRows Read(IDataView input, PrefixClipOptions options)
     {
         ArgumentNullException.ThrowIfNull(input);
@@ -77,24 +97,48 @@ internal sealed class TaggedRows
         return rows.Finish();
     }
 
-    /// <summary>Checks that batches can be drawn and have something to contrast.</summary>
+    /// <summary>Checks that not more rows are bad than the options allow.</summary>
+    /// <param name="count">Bad rows so far, those left out on reading included.</param>
+    /// <param name="firstFault">What is wrong with one of them.</param>
+    /// <exception cref="InvalidDataException">There are more.</exception>
+    public void CheckBadCount(int count, string firstFault)
+    {
+        if (count > _allowedBad)
+            throw new InvalidDataException(
+                $"{count} of {TotalCount} rows cannot be used, more than {OptionsName}.{nameof(PrefixClipOptions.MaxBadRowFraction)} allows " +
+                $"({_allowedBad}). The first fault: {firstFault} Repair the rows, or raise the fraction.");
+    }
+
+    /// <summary>Rows per step: as set, or adapted to the rows.</summary>
+    /// <returns>If not set, <see cref="PrefixClipOptions.DefaultBatchSize"/>, or fewer where a batch is drawn from fewer rows.</returns>
     /// <exception cref="ArgumentException">The batch size is larger than the rows that a batch is drawn from.</exception>
     /// <exception cref="InvalidDataException">All rows that a batch is drawn from have one class.</exception>
-    public void CheckBatches(PrefixClipOptions options)
+    public int BatchSize(PrefixClipOptions options)
     {
         var perType = options.BatchComposition == BatchComposition.PerDatasetType;
         var available = perType ? RowCounts.Min() : Count;
         var orMixed = perType && Types.Count > 1 ? $", or set {nameof(options.BatchComposition)} to {nameof(BatchComposition.Mixed)}" : "";
-        if (available < options.BatchSize)
+        var size = options.BatchSize ?? Math.Clamp(available, PrefixClipOptions.MinBatchSize, PrefixClipOptions.DefaultBatchSize);
+        if (available < size)
         {
-            var counts = string.Join(", ", Types.Select((t, i) => $"'{t.Name}' {RowCounts[i]}"));
-            var remedy = available < 2 ? "Give more rows" : $"Set {nameof(options.BatchSize)} to at most {available}, give more rows";
+            var remedy = available < PrefixClipOptions.MinBatchSize ? "Give more rows"
+                : $"Set {nameof(options.BatchSize)} to at most {available}, or leave it unset, give more rows";
             throw new ArgumentException(
-                $"{OptionsName}.{nameof(options.BatchSize)} is {options.BatchSize}, but " +
-                (perType ? $"a batch holds rows of one dataset type, and their row counts are {counts}."
+                $"{(options.BatchSize is null ? "A batch has at least 2 rows" : $"{OptionsName}.{nameof(options.BatchSize)} is {size}")}, but " +
+                (perType ? $"a batch holds rows of one dataset type, and their row counts are {DescribeTypes()}."
                     : $"there are only {Count} rows.") +
                 $" {remedy}{orMixed}.");
         }
+        CheckClasses(perType, orMixed);
+        return size;
+    }
+
+    /// <summary>The dataset types with their row counts, for messages.</summary>
+    public string DescribeTypes() =>
+        string.Join(", ", Types.Select((t, i) => FormattableString.Invariant($"{NearName.Quoted(t.Name)} {RowCounts[i]}")));
+
+    private void CheckClasses(bool perType, string orMixed)
+    {
         for (var type = 0; type < Types.Count; type++)
         {
             // Mixed batches contrast a single class with the rows of other types.
@@ -102,7 +146,7 @@ internal sealed class TaggedRows
             var first = Labels[Array.IndexOf(DatasetTypes, type)];
             if (Enumerable.Range(0, Count).Any(i => DatasetTypes[i] == type && Labels[i] != first)) continue;
             throw new InvalidDataException(
-                $"All {RowCounts[type]} rows of the dataset type '{Types[type].Name}' have the class '{ClassNames[first]}': " +
+                $"All {RowCounts[type]} rows of the dataset type {NearName.Quoted(Types[type].Name)} have the class {NearName.Quoted(ClassNames[first])}: " +
                 $"there is nothing to contrast. Give rows of at least two classes{orMixed}.");
         }
     }
@@ -110,52 +154,78 @@ internal sealed class TaggedRows
     /// <summary>Takes rows one by one; equal texts and paths are kept once.</summary>
     private sealed class Collector(PrefixClipOptions options, int capacity)
     {
-        private readonly List<ImageReference> _images = new(capacity);
-        private readonly List<string> _texts = new(capacity);
+        public readonly List<ImageReference> Images = new(capacity);
+        public readonly List<string> Texts = new(capacity);
+        public readonly List<int> Labels = new(capacity);
+        public readonly List<int> Numbers = new(capacity);
+        public readonly List<string> ClassNames = [];
         private readonly List<int> _types = new(capacity);   // index into the options' dataset types
-        private readonly List<int> _labels = new(capacity);
-        private readonly List<string> _classNames = [];
         private readonly Dictionary<string, int> _classes = new(StringComparer.Ordinal);
         private readonly Dictionary<string, string> _strings = new(StringComparer.Ordinal);
         private readonly Dictionary<string, int> _typeIndexes = options.DatasetTypes.Select((t, i) => (t.Name, i))
             .ToDictionary(p => p.Name, p => p.i, StringComparer.Ordinal);
 
+        public int BadCount { get; private set; }
+
+        public string FirstFault { get; private set; } = "";
+
         public void Add(ImageReference image, ReadOnlySpan<char> text, ReadOnlySpan<char> typeName, ReadOnlySpan<char> label)
         {
-            if (!_typeIndexes.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(typeName, out var type))
-                throw UnknownType(typeName.ToString());
-            if (image.IsMissing && options.BadImages == BadImagePolicy.Fail)
-                throw Fault($"has no image in column '{options.ImageColumnName}'. " +
-                    $"Give one, remove the row, or set {OptionsName}.{nameof(options.BadImages)} to {nameof(BadImagePolicy.Skip)}.");
-            if (text.IsWhiteSpace())
-                throw Fault($"({image.Name}, dataset type '{typeName}') has no text in column '{options.TextColumnName}'. " +
-                    "Give a caption or class name, or remove the row.");
+            if (!_typeIndexes.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(typeName, out var type) || image.IsMissing
+                || text.IsWhiteSpace() || ImageLocator.RemoteReason(image.Locator ?? "") is not null)
+            {
+                var name = image.IsMissing ? "" : $" ({image.Name})";
+                LeaveOut($"Row {Texts.Count + BadCount + 1}{name} {Fault(image, text.IsWhiteSpace(), typeName.ToString())}");
+                return;
+            }
             var pooledText = Pooled(text);
-            _images.Add(image.Locator is { Length: > 0 } locator ? ImageReference.FromLocator(Pooled(locator)) : image);
-            _texts.Add(pooledText);
+            Images.Add(image.Locator is { Length: > 0 } locator ? ImageReference.FromLocator(Pooled(locator)) : image);
+            Texts.Add(pooledText);
+            Numbers.Add(Texts.Count + BadCount);
             _types.Add(type);
-            _labels.Add(options.DatasetTypes[type].Texts == TextKind.Caption ? -1
+            Labels.Add(options.DatasetTypes[type].Texts == TextKind.Caption ? -1
                 : ClassOf(label.IsWhiteSpace() ? pooledText : Pooled(label), pooledText));
         }
 
         public TaggedRows Finish()
         {
-            if (_texts.Count == 0) throw new InvalidDataException("The input has no rows; there is nothing to learn from.");
+            if (Texts.Count == 0)
+                throw new InvalidDataException(BadCount == 0 ? "The input has no rows; there is nothing to learn from."
+                    : $"None of the {BadCount} rows can be used. The first fault: {FirstFault}");
             var used = new bool[options.DatasetTypes.Count];
             foreach (var type in _types) used[type] = true;
             var types = options.DatasetTypes.Where((_, i) => used[i]).ToArray();
             var newIndex = new int[used.Length];
             for (int i = 0, next = 0; i < used.Length; i++) newIndex[i] = used[i] ? next++ : -1;
-            foreach (ref var type in CollectionsMarshal.AsSpan(_types)) type = newIndex[type];
-            return new TaggedRows([.. _images], [.. _texts], [.. _types], [.. _labels], types, _classNames);
+            return new TaggedRows(this, types, [.. _types.Select(t => newIndex[t])], options.MaxBadRowFraction);
+        }
+
+        private void LeaveOut(string fault)
+        {
+            if (options.BadRows == BadRowPolicy.Fail) throw new InvalidDataException($"{fault} {SkipRemedy}");
+            if (BadCount++ == 0) FirstFault = fault;
+        }
+
+        private string Fault(ImageReference image, bool hasNoText, string typeName)
+        {
+            var known = options.DatasetTypes.Select(t => t.Name).ToArray();
+            if (string.IsNullOrWhiteSpace(typeName))
+                return $"has no dataset type in column '{options.DatasetTypeColumnName}'; the known ones are {NearName.List(known)}. " +
+                    "TagDatasetType adds one to a whole view.";
+            if (!_typeIndexes.ContainsKey(typeName))
+                return $"has the dataset type {NearName.Quoted(typeName)}; the known ones are {NearName.List(known)}." +
+                    $"{NearName.Question(typeName, known)} Correct the column, or add the type to {OptionsName}.{nameof(options.DatasetTypes)}.";
+            if (image.IsMissing) return $"has no image in column '{options.ImageColumnName}'. Give one, or remove the row.";
+            if (hasNoText) return $"has no text in column '{options.TextColumnName}'. Give a caption or class name, or remove the row.";
+            return $"has an image that is not on this machine. {ImageLocator.RemoteReason(image.Locator!)}";
         }
 
         private int ClassOf(string identity, string text)
         {
             ref var label = ref CollectionsMarshal.GetValueRefOrAddDefault(_classes, identity, out var exists);
             if (exists) return label;
-            label = _classNames.Count;
-            _classNames.Add(text);
+            label = ClassNames.Count;
+            ClassNames.Add(text);
             return label;
         }
 
@@ -167,17 +237,5 @@ internal sealed class TaggedRows
             _strings.Add(pooled, pooled);
             return pooled;
         }
-
-        private InvalidDataException UnknownType(string name)
-        {
-            var known = options.DatasetTypes.Select(t => t.Name).ToArray();
-            return Fault(string.IsNullOrWhiteSpace(name)
-                ? $"has no dataset type in column '{options.DatasetTypeColumnName}'; the known ones are {NearName.List(known)}. " +
-                    "TagDatasetType adds one to a whole view."
-                : $"has the dataset type '{name}'; the known ones are {NearName.List(known)}.{NearName.Question(name, known)} Correct " +
-                    $"the column, or add the type to {OptionsName}.{nameof(options.DatasetTypes)}.");
-        }
-
-        private InvalidDataException Fault(string what) => new($"Row {_texts.Count + 1} {what}");
     }
 }

@@ -41,7 +41,7 @@ internal static class ImageDecoder
         catch (Exception e) when (
             e is IOException or UnauthorizedAccessException or InvalidDataException or ArgumentException or NotSupportedException)
         {
-            throw Bad(image, $"cannot be read ({e.Message.TrimEnd('.')})", e);
+            throw Bad(image, $"cannot be read ({NearName.Visible(e.Message.TrimEnd('.'))})", e);
         }
     }
 
@@ -84,10 +84,8 @@ internal static class ImageDecoder
             fixed (byte* pixels = buffer) result = codec.GetPixels(info, (nint)pixels);
             if (result != SKCodecResult.Success)
                 throw Bad(image, DescribeFailure(result, codec, bytes.Length), null);
-            var origin = codec.EncodedFormat == SKEncodedImageFormat.Png
-                ? (SKEncodedOrigin)PngOrientation.Read(bytes) : codec.EncodedOrigin;
             return PixelConversion.FromDecoded(buffer.AsSpan(0, info.BytesSize), width, height,
-                opaque ? AlphaMeaning.Opaque : AlphaMeaning.Straight, origin, mode);
+                opaque ? AlphaMeaning.Opaque : AlphaMeaning.Straight, ExifOrientation.Read(bytes, codec.EncodedFormat), mode);
         }
         finally
         {

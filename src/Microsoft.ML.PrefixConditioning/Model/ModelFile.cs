@@ -180,7 +180,7 @@ internal static class ModelFile
             writer.Write(validation.Epoch);
             writer.Write(validation.Accuracy);
         }
-        writer.Write(history.SkippedImages);
+        writer.Write(history.SkippedRows);
     }
 
     private static TrainingHistory ReadHistory(Stream stream)

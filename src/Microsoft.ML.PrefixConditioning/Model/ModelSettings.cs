@@ -30,7 +30,11 @@ internal sealed record ModelSettings
     public ImageNormalisation Normalisation { get; init; } = ImageNormalisation.Clip;
 
     public required IReadOnlyList<string> Templates { get; init; }
-    public required BadImagePolicy BadImages { get; init; }
+
+    /// <summary>What to do with an image that cannot be read; model files keep the option's first name.</summary>
+    [JsonPropertyName("BadImages")]
+    public required BadRowPolicy BadRows { get; init; }
+
     public required string ImageColumnName { get; init; }
     public required string TextColumnName { get; init; }
     public required string LabelColumnName { get; init; }
@@ -43,7 +47,7 @@ internal sealed record ModelSettings
         Architecture = options.Architecture, VocabularySize = vocabularySize, DatasetTypes = trainedTypes,
         PrefixLength = options.PrefixLength, ImagePrefixLength = options.ImagePrefixLength,
         SeparateTextProjections = options.SeparateTextProjections,
-        ImageDecoding = options.ImageDecoding, Normalisation = options.Normalisation, Templates = [.. options.PromptTemplates], BadImages = options.BadImages,
+        ImageDecoding = options.ImageDecoding, Normalisation = options.Normalisation, Templates = [.. options.PromptTemplates], BadRows = options.BadRows,
         ImageColumnName = options.ImageColumnName, TextColumnName = options.TextColumnName, LabelColumnName = options.LabelColumnName,
         ImageEmbeddingColumnName = options.ImageEmbeddingColumnName, TextEmbeddingColumnName = options.TextEmbeddingColumnName,
     };

@@ -4,8 +4,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <remarks>Saved with the model. Immutable.</remarks>
 public sealed class TrainingHistory
 {
-    internal TrainingHistory(IReadOnlyList<TrainingStep> steps, IReadOnlyList<ValidationResult> validations, int skippedImages) =>
-        (Steps, Validations, SkippedImages) = (steps, validations, skippedImages);
+    internal TrainingHistory(IReadOnlyList<TrainingStep> steps, IReadOnlyList<ValidationResult> validations, int skippedRows) =>
+        (Steps, Validations, SkippedRows) = (steps, validations, skippedRows);
 
     /// <summary>A model that was not trained here.</summary>
     internal static TrainingHistory Empty { get; } = new([], [], 0);
@@ -16,8 +16,8 @@ public sealed class TrainingHistory
     /// <summary>Zero-shot accuracy after every epoch; empty without a validation set.</summary>
     public IReadOnlyList<ValidationResult> Validations { get; }
 
-    /// <summary>Images that could not be read and were left out (<see cref="BadImagePolicy.Skip"/>).</summary>
-    public int SkippedImages { get; }
+    /// <summary>Rows that could not be used and were left out (<see cref="BadRowPolicy.Skip"/>).</summary>
+    public int SkippedRows { get; }
 }
 
 /// <summary>One optimiser step.</summary>

@@ -38,8 +38,8 @@ public sealed record ClipLoadOptions
     public ImageDecoding? ImageDecoding { get; init; }
 
     /// <summary>What to do with an image that cannot be read.</summary>
-    /// <value>Default <see cref="BadImagePolicy.Fail"/>.</value>
-    public BadImagePolicy BadImages { get; init; } = BadImagePolicy.Fail;
+    /// <value>Default <see cref="BadRowPolicy.Fail"/>.</value>
+    public BadRowPolicy BadRows { get; init; } = BadRowPolicy.Fail;
 
     /// <summary>Where to compute.</summary>
     /// <value>Default <see cref="ComputeDevice.Auto"/>.</value>
@@ -96,7 +96,7 @@ public sealed record ClipLoadOptions
         foreach (var (property, type, value) in new (string, Type, object?)[]
         {
             (nameof(Activation), typeof(ClipActivation), Activation), (nameof(ImageDecoding), typeof(ImageDecoding), ImageDecoding),
-            (nameof(BadImages), typeof(BadImagePolicy), BadImages), (nameof(Device), typeof(ComputeDevice), Device),
+            (nameof(BadRows), typeof(BadRowPolicy), BadRows), (nameof(Device), typeof(ComputeDevice), Device),
         })
             if (value is not null && !Enum.IsDefined(type, value)) yield return $"{property} is {value}; use a member of {type.Name}.";
     }

@@ -7,6 +7,8 @@ namespace Microsoft.ML.PrefixConditioning;
 public sealed record PrefixClipOptions
 {
     internal const int MaxPrefixLength = 64; // as long as a whole caption; the paper uses 1
+    internal const int MinBatchSize = 2; // a row learns from the others of its batch
+    internal const int DefaultBatchSize = 128;
 
     private readonly ClipArchitecture? _architecture;
 
@@ -125,8 +127,11 @@ public sealed record PrefixClipOptions
     public PromptTemplates PromptTemplates { get; init; } = PromptTemplates.Default;
 
     /// <summary>Rows per step. All others of a batch are a row's negatives.</summary>
-    /// <value>At least 2, at most the rows of the smallest dataset type, and within 2^31 pixel values. Default 128.</value>
-    public int BatchSize { get; init; } = 128;
+    /// <value>
+    /// At least 2, at most the rows of the smallest dataset type (in <see cref="BatchComposition.Mixed"/> batches: all rows), and within 2^31
+    /// pixel values; or null for 128, or as many rows as that if there are fewer. Default null.
+    /// </value>
+    public int? BatchSize { get; init; }
 
     /// <summary>Rows that pass through the towers at a time. The loss still compares the whole batch, with the same gradients: memory is that of a
     /// chunk, for one more forward pass ("gradient caching", arXiv 2101.06983).</summary>
@@ -181,13 +186,14 @@ public sealed record PrefixClipOptions
     /// <value>Default <see cref="ImageDecoding.Upright"/>. Kept by the model for scoring.</value>
     public ImageDecoding ImageDecoding { get; init; } = ImageDecoding.Upright;
 
-    /// <summary>What to do with an image that cannot be read.</summary>
-    /// <value>Default <see cref="BadImagePolicy.Fail"/>.</value>
-    public BadImagePolicy BadImages { get; init; } = BadImagePolicy.Fail;
+    /// <summary>What to do with a row that cannot be used: its image is missing or unreadable, its text is empty, or its dataset type is
+    /// missing or unknown.</summary>
+    /// <value>Default <see cref="BadRowPolicy.Fail"/>. Kept by the model for images in scoring.</value>
+    public BadRowPolicy BadRows { get; init; } = BadRowPolicy.Fail;
 
-    /// <summary>With <see cref="BadImagePolicy.Skip"/>, the share of unreadable images above which training fails all the same.</summary>
+    /// <summary>With <see cref="BadRowPolicy.Skip"/>, the share of bad rows above which training fails all the same.</summary>
     /// <value>0 to 1. Default 0.1.</value>
-    public double MaxBadImageFraction { get; init; } = 0.1;
+    public double MaxBadRowFraction { get; init; } = 0.1;
 
     /// <summary>Memory for decoded training images, so that later epochs need not decode again.</summary>
     /// <value>Megabytes, 0 or more. Default 1024.</value>
@@ -229,6 +235,9 @@ public sealed record PrefixClipOptions
     /// <value>Default none.</value>
     public CancellationToken CancellationToken { get; init; }
 
+    /// <summary>Rows per step. <c>Fit</c> sets a batch size that is left open before it trains.</summary>
+    internal int RowsPerStep => BatchSize ?? DefaultBatchSize;
+
     /// <summary>The architecture that was set, or null where it was left open.</summary>
     internal ClipArchitecture? ChosenArchitecture => _architecture;
 
@@ -269,9 +278,10 @@ public sealed record PrefixClipOptions
             if (length is < 0 or > MaxPrefixLength) yield return $"{property} is {length}; 0 to {MaxPrefixLength} are allowed.";
         if (VocabularySize < 514) yield return $"{nameof(VocabularySize)} is {VocabularySize}; at least 514 are needed (512 bytes, start and end).";
         if (PromptTemplates is null) yield return $"{nameof(PromptTemplates)} is null; use PromptTemplates.NameOnly for class names as they are.";
-        if (BatchSize < 2) yield return $"{nameof(BatchSize)} is {BatchSize}; at least 2 are needed, because a row learns from the others of its batch.";
-        if (Architecture is { ImageSize: > 0 } sizes && (InitialWeights is null || _architecture is not null) && BatchSize > Array.MaxLength / (3L * sizes.ImageSize * sizes.ImageSize))
-            yield return $"{nameof(BatchSize)} is {BatchSize}; at {sizes.ImageSize} x {sizes.ImageSize} pixels at most {Array.MaxLength / (3L * sizes.ImageSize * sizes.ImageSize)} images fit into one batch.";
+        if (RowsPerStep < MinBatchSize)
+            yield return $"{nameof(BatchSize)} is {BatchSize}; at least {MinBatchSize} are needed, because a row learns from the others of its batch.";
+        if (Architecture is { ImageSize: > 0 } sizes && (InitialWeights is null || _architecture is not null) && RowsPerStep > Array.MaxLength / (3L * sizes.ImageSize * sizes.ImageSize))
+            yield return $"{nameof(BatchSize)} is {RowsPerStep}; at {sizes.ImageSize} x {sizes.ImageSize} pixels at most {Array.MaxLength / (3L * sizes.ImageSize * sizes.ImageSize)} images fit into one batch.";
         if (ChunkSize < 1) yield return $"{nameof(ChunkSize)} is {ChunkSize}; at least 1 is needed, or null for the whole batch at once.";
         if ((FastPaths & ~FastPaths.All) != 0) yield return $"{nameof(FastPaths)} is {(int)FastPaths}; combine members of {nameof(FastPaths)}.";
         if (Epochs < 1) yield return $"{nameof(Epochs)} is {Epochs}; at least 1 is needed.";
@@ -284,7 +294,7 @@ public sealed record PrefixClipOptions
         if (GradientClipNorm is { } norm && (!(norm > 0) || double.IsInfinity(norm))) yield return FormattableString.Invariant($"{nameof(GradientClipNorm)} is {norm}; it must be greater than 0, or null for no clipping.");
         if (!(MinCropScale is > 0 and <= 1)) yield return FormattableString.Invariant($"{nameof(MinCropScale)} is {MinCropScale}; it must be above 0 and at most 1.");
         if (!(HorizontalFlipProbability is >= 0 and <= 1)) yield return FormattableString.Invariant($"{nameof(HorizontalFlipProbability)} is {HorizontalFlipProbability}; a probability is 0 to 1.");
-        if (!(MaxBadImageFraction is >= 0 and <= 1)) yield return FormattableString.Invariant($"{nameof(MaxBadImageFraction)} is {MaxBadImageFraction}; 0 to 1 are allowed.");
+        if (!(MaxBadRowFraction is >= 0 and <= 1)) yield return FormattableString.Invariant($"{nameof(MaxBadRowFraction)} is {MaxBadRowFraction}; 0 to 1 are allowed.");
         if (ImageCacheMegabytes < 0) yield return $"{nameof(ImageCacheMegabytes)} is {ImageCacheMegabytes}; 0 or more are allowed.";
         foreach (var (property, path) in new[] { (nameof(InitialWeights), InitialWeights), (nameof(VocabularyPath), VocabularyPath), (nameof(CheckpointFolder), CheckpointFolder) })
             if (path is not null && string.IsNullOrWhiteSpace(path)) yield return $"{property} is empty; give a path, or null for none.";
@@ -293,7 +303,7 @@ public sealed record PrefixClipOptions
         {
             (nameof(Loss), typeof(LossFunction), Loss), (nameof(BatchComposition), typeof(BatchComposition), BatchComposition),
             (nameof(LearningRateSchedule), typeof(LearningRateSchedule), LearningRateSchedule), (nameof(ImageDecoding), typeof(ImageDecoding), ImageDecoding),
-            (nameof(BadImages), typeof(BadImagePolicy), BadImages), (nameof(Device), typeof(ComputeDevice), Device),
+            (nameof(BadRows), typeof(BadRowPolicy), BadRows), (nameof(Device), typeof(ComputeDevice), Device),
         })
             if (!Enum.IsDefined(type, value)) yield return $"{name} is {value}; use a member of {type.Name}.";
     }

@@ -48,7 +48,7 @@ internal sealed class AutoPrefix
         {
             ImageColumnName = options.ImageColumnName ?? model.Settings.ImageColumnName,
             ImagePrefixes = [.. candidates.Append(All(model.Settings.DatasetTypes)).Select(classes.ImagePrefix).Distinct()],
-            BadImages = model.Settings.BadImages,
+            BadRows = model.Settings.BadRows,
             MaxRows = options.MaxAutoImages,
             Views = criterion == PrefixCriterion.Consistency ? Views : 0,
         });

@@ -62,7 +62,7 @@ internal sealed class ClipPixelsMapper : IRowMapper, ICanSaveOnnx
             if (_settings.Pixels == PixelValues.Normalised) _preprocessor.ApplyTest(decoded, pixels);
             else FillRgb(decoded, pixels);
         }
-        catch (Exception e) when (_settings.BadImages == BadImagePolicy.Skip
+        catch (Exception e) when (_settings.BadRows == BadRowPolicy.Skip
             && e is InvalidDataException or IOException or UnauthorizedAccessException)   // missing then, as everywhere in the package
         {
             pixels.Fill(float.NaN);

@@ -21,7 +21,11 @@ internal sealed record ClipPixelsSettings
     public required ImageNormalisation Normalisation { get; init; }
     public required PixelValues Pixels { get; init; }
     public required ImageDecoding ImageDecoding { get; init; }
-    public required BadImagePolicy BadImages { get; init; }
+
+    /// <summary>What to do with an image that cannot be read; model files keep the option's first name.</summary>
+    [JsonPropertyName("BadImages")]
+    public required BadRowPolicy BadRows { get; init; }
+
     public required string ImageColumnName { get; init; }
     public required string OutputColumnName { get; init; }
 
@@ -30,7 +34,7 @@ internal sealed record ClipPixelsSettings
     public static ClipPixelsSettings Of(ModelSettings model, PixelValues pixels) => new()
     {
         ImageSize = model.Architecture.ImageSize, Normalisation = model.Normalisation, Pixels = pixels,
-        ImageDecoding = model.ImageDecoding, BadImages = model.BadImages,
+        ImageDecoding = model.ImageDecoding, BadRows = model.BadRows,
         ImageColumnName = model.ImageColumnName, OutputColumnName = PixelColumn.NameOf(pixels),
     };
 

@@ -54,7 +54,7 @@ internal sealed class EmbeddingEncoder(TrainedModel model, PrefixSelection? pref
             if (i != readable[i])
                 Array.Copy(pixels, readable[i] * _preprocessor.Length, pixels, i * _preprocessor.Length, _preprocessor.Length);
         // With this policy an unreadable image is a missing value, not a fault.
-        return new PreparedImages(pixels, readable, model.Settings.BadImages == BadImagePolicy.Skip
+        return new PreparedImages(pixels, readable, model.Settings.BadRows == BadRowPolicy.Skip
             ? new InvalidDataException?[faults.Length] : faults);
     }
 
@@ -76,7 +76,7 @@ internal sealed class EmbeddingEncoder(TrainedModel model, PrefixSelection? pref
         catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
         {
             fault = new InvalidDataException(
-                $"{place(index)}: {e.Message} A model trained with {nameof(PrefixClipOptions.BadImages)} = {nameof(BadImagePolicy.Skip)} " +
+                $"{place(index)}: {e.Message} A model trained with {nameof(PrefixClipOptions.BadRows)} = {nameof(BadRowPolicy.Skip)} " +
                 "gives missing values instead.", e);
         }
     }

@@ -153,7 +153,7 @@ internal sealed class EncodedImages
         for (var i = 0; i < pass.Count; i++)
         {
             var place = i;
-            if (_request.BadImages == BadImagePolicy.Skip && !prepared[0][0].IsReadable(i)) UnreadableImages++;
+            if (_request.BadRows == BadRowPolicy.Skip && !prepared[0][0].IsReadable(i)) UnreadableImages++;
             else Add(pass[i].Label, (prefix, view) => prepared[prefix][view].Embedding(place, _encoders[prefix]).ToArray());
         }
     }
@@ -176,7 +176,7 @@ internal sealed record ImageRequest
     public required IReadOnlyList<PrefixSelection> ImagePrefixes { get; init; }
 
     /// <summary>Whether an image that cannot be read is an error.</summary>
-    public required BadImagePolicy BadImages { get; init; }
+    public required BadRowPolicy BadRows { get; init; }
 
     /// <summary>Column with labels; null where none are needed.</summary>
     public string? LabelColumnName { get; init; }

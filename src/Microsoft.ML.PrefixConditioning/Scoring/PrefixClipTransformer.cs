@@ -15,7 +15,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// text column, <c>TextEmbedding</c> (the same, with the caption prefix). Rows are encoded in batches that are read ahead; columns
 /// that nobody asks for cost nothing. Every pass over the view encodes again: put <c>mlContext.Data.Cache</c> or
 /// <c>AppendCacheCheckpoint</c> behind it where several passes follow.</para>
-/// <para>With <see cref="BadImagePolicy.Fail"/> an image that cannot be read is an <see cref="InvalidDataException"/> for whoever asks
+/// <para>With <see cref="BadRowPolicy.Fail"/> an image that cannot be read is an <see cref="InvalidDataException"/> for whoever asks
 /// for its embedding; other columns and rows can still be read.</para>
 /// <para>Safe for use from many threads. It owns native memory: dispose it when it is no longer used. A prediction engine disposes its
 /// transformer with itself, as everywhere in ML.NET; set <see cref="PredictionEngineOptions.OwnsTransformer"/> to false for a model that

@@ -24,7 +24,7 @@ internal static class PrefixEvaluation
             LabelColumnName = options.LabelColumnName,
             Classes = classes.Keys,
             ImagePrefixes = [.. prefixes.Select(classes.ImagePrefix).Distinct()],
-            BadImages = BadImagePolicy.Skip,
+            BadRows = BadRowPolicy.Skip,
         });
         if (images.Count == 0)
             throw new InvalidDataException(

@@ -23,7 +23,7 @@ internal static class PublishedModel
             DatasetTypes = pretrained.Prefixes.DatasetTypes,
             PrefixLength = pretrained.FileShape.PrefixLength, ImagePrefixLength = pretrained.FileShape.ImagePrefixLength,
             ImageDecoding = options.ImageDecoding ?? pretrained.Prefixes.ImageDecoding, Normalisation = pretrained.Normalisation,
-            Templates = [.. options.PromptTemplates ?? (IEnumerable<string>)pretrained.Prefixes.Templates], BadImages = options.BadImages,
+            Templates = [.. options.PromptTemplates ?? (IEnumerable<string>)pretrained.Prefixes.Templates], BadRows = options.BadRows,
             ImageColumnName = options.ImageColumnName, TextColumnName = options.TextColumnName, LabelColumnName = options.LabelColumnName,
             ImageEmbeddingColumnName = options.ImageEmbeddingColumnName, TextEmbeddingColumnName = options.TextEmbeddingColumnName,
         };

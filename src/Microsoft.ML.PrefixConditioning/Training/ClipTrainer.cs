@@ -50,7 +50,10 @@ internal sealed class ClipTrainer
             log.Info($"Going on from step {start.Step} of {totalSteps}, saved in '{_options.CheckpointFolder}'.");
         }
         log.Info(FormattableString.Invariant(
-            $"Training {_model.ParameterCount:N0} parameters on {_rows.Count:N0} rows ({DescribeTypes()}), {totalSteps:N0} steps of {_options.BatchSize} rows, seed {seed}, on {_model.Device}."));
+            $"Training {_model.ParameterCount:N0} parameters on {_rows.Count:N0} rows ({_rows.DescribeTypes()}), {totalSteps:N0} steps of {_options.RowsPerStep} rows, seed {seed}, on {_model.Device}."));
+
+        if (_rows.BadCount > 0)
+            log.Warning($"{_rows.BadCount} of {_rows.TotalCount} rows were left out, the first for this reason: {_rows.FirstFault}");
 
         void Save() => checkpoint?.Write(_model, optimizer, log, images, seed);
         using (var loader = new BatchLoader(sampler, images, texts, _rows, log.Steps.Count, totalSteps, _options.CancellationToken))
@@ -80,8 +83,8 @@ internal sealed class ClipTrainer
         _model.EndTraining();
         CheckWeights();
         if (images.BadCount > 0)
-            log.Warning($"{images.BadCount} of {_rows.Count} images could not be read and were left out.");
-        return log.ToHistory(images.BadCount);
+            log.Warning($"{images.BadCount} of {_rows.TotalCount} rows were left out because their images cannot be read. {images.FirstFault()}");
+        return log.ToHistory(_rows.BadCount + images.BadCount);
     }
 
     /// <summary>The last step's weights: no further loss would tell that they are no numbers.</summary>
@@ -104,7 +107,7 @@ internal sealed class ClipTrainer
             imageOfRow[row] = number;
         }
         var weights = _options.DatasetTypeWeights is { } given ? _rows.Types.Select((t, i) => Weight(given, t.Name)).ToArray() : null;
-        return new BatchSampler(_rows.DatasetTypes, imageOfRow, _options.BatchComposition, weights, _options.BatchSize, seed);
+        return new BatchSampler(_rows.DatasetTypes, imageOfRow, _options.BatchComposition, weights, _options.RowsPerStep, seed);
     }
 
     private int TotalSteps(int stepsPerEpoch)
@@ -116,6 +119,4 @@ internal sealed class ClipTrainer
 
     private static double Weight(IReadOnlyDictionary<string, double> weights, string type) => weights.TryGetValue(type, out var weight) ? weight
         : throw new ArgumentException($"{nameof(PrefixClipOptions.DatasetTypeWeights)} has no weight for the dataset type '{type}', which has rows. Give every type with rows a weight, or none.");
-
-    private string DescribeTypes() => string.Join(", ", _rows.Types.Select((t, i) => FormattableString.Invariant($"{_rows.DatasetTypes.Count(d => d == i):N0} {t.Name}")));
 }

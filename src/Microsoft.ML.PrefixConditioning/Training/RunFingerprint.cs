@@ -19,7 +19,7 @@ internal static class RunFingerprint
             {
                 options.Architecture, options.PrefixLength, options.ImagePrefixLength, options.SeparateTextProjections,
                 options.Loss, options.BatchComposition, Weights = options.DatasetTypeWeights?.OrderBy(w => w.Key, StringComparer.Ordinal),
-                Templates = options.PromptTemplates.ToArray(), options.BatchSize, options.Epochs, options.LearningRate, options.WarmupSteps,
+                Templates = options.PromptTemplates.ToArray(), BatchSize = options.RowsPerStep, options.Epochs, options.LearningRate, options.WarmupSteps,
                 options.LearningRateSchedule, options.WeightDecay, options.Beta1, options.Beta2, options.Epsilon, options.GradientClipNorm,
                 options.MinCropScale, options.HorizontalFlipProbability, options.ImageDecoding, options.Seed, Types = rows.Types,
                 options.Normalisation, options.InitialWeightsHash, options.TrainableParts, options.FrozenVisionLayers, options.FrozenTextLayers,

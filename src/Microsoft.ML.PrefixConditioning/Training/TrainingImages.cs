@@ -17,19 +17,17 @@ internal sealed class TrainingImages
     private readonly DecodedImageCache _cache;
     private readonly Augmentation _augmentation;
     private readonly ImageDecoding _decoding;
-    private readonly BadImagePolicy _policy;
-    private readonly int _allowedBad;
+    private readonly BadRowPolicy _policy;
     private readonly ulong _seed;
     private readonly Lock _lock = new();
     private readonly SortedDictionary<int, string> _bad = [];
 
     public TrainingImages(TaggedRows rows, PrefixClipOptions options, ulong seed)
     {
-        (_rows, _decoding, _policy, _seed) = (rows, options.ImageDecoding, options.BadImages, seed);
+        (_rows, _decoding, _policy, _seed) = (rows, options.ImageDecoding, options.BadRows, seed);
         _preprocessor = ImagePreprocessor.For(options.Architecture.ImageSize, options.Normalisation);
         _cache = new DecodedImageCache(options.ImageCacheMegabytes * 1024L * 1024L);
         _augmentation = Augmentation.From(options);
-        _allowedBad = (int)(options.MaxBadImageFraction * rows.Count);
     }
 
     /// <summary>Rows left out so far because their image cannot be read.</summary>
@@ -48,7 +46,7 @@ internal sealed class TrainingImages
     public void LeaveOut(IEnumerable<int> rows)
     {
         lock (_lock)
-            foreach (var row in rows) _bad[row] = "found in an earlier part of the run";
+            foreach (var row in rows) _bad[row] = $"Row {_rows.Numbers[row]} could not be read in an earlier part of the run.";
     }
 
     /// <summary>Numbers in one image, 3 * S * S.</summary>
@@ -128,10 +126,9 @@ internal sealed class TrainingImages
         }
         catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
         {
-            if (_policy == BadImagePolicy.Fail)
-                throw new InvalidDataException(
-                    $"Row {row + 1}: {e.Message} To leave such images out, set {nameof(PrefixClipOptions.BadImages)} to {nameof(BadImagePolicy.Skip)}.", e);
-            MarkBad(row, e.Message);
+            var fault = $"Row {_rows.Numbers[row]}: {e.Message}";
+            if (_policy == BadRowPolicy.Fail) throw new InvalidDataException($"{fault} {TaggedRows.SkipRemedy}", e);
+            MarkBad(row, fault);
             return null;
         }
     }
@@ -141,14 +138,13 @@ internal sealed class TrainingImages
         lock (_lock)
         {
             _bad[row] = fault;
-            if (_bad.Count > _allowedBad)
-                throw new InvalidDataException(FormattableString.Invariant(
-                    $"{_bad.Count} of {_rows.Count} images cannot be read, more than {nameof(PrefixClipOptions.MaxBadImageFraction)} allows ({_allowedBad}). The first fault: {FirstFault()} Repair the images, or raise the fraction."));
+            _rows.CheckBadCount(_rows.BadCount + _bad.Count, FirstFault());
         }
     }
 
-    private string FirstFault()
+    /// <summary>What is wrong with the first row left out so far; empty if there is none.</summary>
+    public string FirstFault()
     {
-        lock (_lock) return _bad.Count == 0 ? "none" : $"row {_bad.First().Key + 1}: {_bad.First().Value}";
+        lock (_lock) return _bad.FirstOrDefault().Value ?? "";
     }
 }

@@ -51,7 +51,7 @@ internal sealed class TrainingLog : IDisposable
         if (accuracy is { } value) Validations.Add(new ValidationResult(epoch, value));
         var rate = StepsPerSecond();
         var progress = new TrainingProgress(step, _totalSteps, epoch, _options.Epochs, loss, learningRate,
-            rate * _options.BatchSize, TimeSpan.FromSeconds(rate > 0 ? Math.Min((_totalSteps - step) / rate, int.MaxValue) : 0), accuracy);
+            rate * _options.RowsPerStep, TimeSpan.FromSeconds(rate > 0 ? Math.Min((_totalSteps - step) / rate, int.MaxValue) : 0), accuracy);
         _last = progress;
         _options.Progress?.Report(progress);
         var endOfEpoch = step % _stepsPerEpoch == 0;
@@ -64,7 +64,7 @@ internal sealed class TrainingLog : IDisposable
     }
 
     /// <summary>The record that stays with the model.</summary>
-    public TrainingHistory ToHistory(int skippedImages) => new([.. Steps], [.. Validations], skippedImages);
+    public TrainingHistory ToHistory(int skippedRows) => new([.. Steps], [.. Validations], skippedRows);
 
     private double StepsPerSecond()
     {

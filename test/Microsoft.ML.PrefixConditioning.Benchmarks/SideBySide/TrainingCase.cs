@@ -45,12 +45,12 @@ internal sealed class TrainingCase : IDisposable
     public static TrainingBatch CreateBatch(PrefixClipOptions options, IReadOnlyList<int[]> texts, int seed)
     {
         var random = new Random(seed);
-        var pixels = new float[(long)options.BatchSize * 3 * options.Architecture.ImageSize * options.Architecture.ImageSize];
+        var pixels = new float[(long)options.RowsPerStep * 3 * options.Architecture.ImageSize * options.Architecture.ImageSize];
         for (var i = 0; i < pixels.Length; i++) pixels[i] = (float)(random.NextDouble() * 4 - 2);
         var distinct = new List<int[]>();
         var places = new Dictionary<string, int>(StringComparer.Ordinal);
-        var textOfRow = new long[options.BatchSize];
-        for (var row = 0; row < options.BatchSize; row++)
+        var textOfRow = new long[options.RowsPerStep];
+        for (var row = 0; row < options.RowsPerStep; row++)
         {
             var key = string.Join(' ', texts[row]);
             if (!places.TryGetValue(key, out var place) || !options.FastPaths.HasFlag(FastPaths.DistinctTexts))
@@ -61,8 +61,8 @@ internal sealed class TrainingCase : IDisposable
             textOfRow[row] = place;
         }
         var tokens = TokenBatch.Pad(distinct, options.FastPaths.HasFlag(FastPaths.TrimmedTexts) ? 0 : options.Architecture.ContextLength);
-        return new TrainingBatch([.. Enumerable.Range(0, options.BatchSize)], pixels, new BatchTexts(tokens, new long[distinct.Count], textOfRow),
-            new long[options.BatchSize], new long[options.BatchSize]);
+        return new TrainingBatch([.. Enumerable.Range(0, options.RowsPerStep)], pixels, new BatchTexts(tokens, new long[distinct.Count], textOfRow),
+            new long[options.RowsPerStep], new long[options.RowsPerStep]);
     }
 
     /// <inheritdoc/>

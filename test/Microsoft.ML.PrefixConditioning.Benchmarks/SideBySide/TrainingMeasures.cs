@@ -30,7 +30,7 @@ internal sealed class TrainingMeasures(SideBySideSettings settings)
     }
 
     private static Measure FromTimes(string name, PrefixClipOptions options, (double Ours, double Other, double Speedup) times, double bar) =>
-        new(name, options.BatchSize / times.Ours, options.BatchSize / times.Other, times.Speedup, bar);
+        new(name, options.RowsPerStep / times.Ours, options.RowsPerStep / times.Other, times.Speedup, bar);
 
     /// <summary>The small model with one more fast path against without it.</summary>
     /// <param name="name">What the path does.</param>
@@ -54,7 +54,7 @@ internal sealed class TrainingMeasures(SideBySideSettings settings)
         double worst = 0, last = 0;
         for (var step = 0; step < 50; step++)
         {
-            var rows = Enumerable.Range(0, options.BatchSize).Select(i => texts[(i + 7 * step) % texts.Count]).ToArray();
+            var rows = Enumerable.Range(0, options.RowsPerStep).Select(i => texts[(i + 7 * step) % texts.Count]).ToArray();
             last = plain.Step(TrainingCase.CreateBatch(plain.Options, rows, step));
             worst = Math.Max(worst, Math.Abs(fast.Step(TrainingCase.CreateBatch(fast.Options, rows, step)) - last) / last);
         }
@@ -85,8 +85,8 @@ internal sealed class TrainingMeasures(SideBySideSettings settings)
             var row = ids.Ids.AsSpan(i * ids.Length, ids.Length).ToArray();
             return Array.IndexOf(row, row.Max()) + 1.0;
         }).ToArray();
-        double grid = a.ImageSize / a.PatchSize, patches = training.Options.BatchSize * grid * grid;
-        var images = Enumerable.Repeat(grid * grid + 1, training.Options.BatchSize).ToArray();
+        double grid = a.ImageSize / a.PatchSize, patches = training.Options.RowsPerStep * grid * grid;
+        var images = Enumerable.Repeat(grid * grid + 1, training.Options.RowsPerStep).ToArray();
         var embedding = 2 * 2 * patches * 3 * a.PatchSize * a.PatchSize * a.VisionWidth; // forwards, and back to the weights only
         return embedding + Blocks(images, a.VisionWidth, a.VisionLayers, a.MlpRatio) + Blocks(lengths, a.TextWidth, a.TextLayers, a.MlpRatio);
     }

@@ -100,10 +100,9 @@ public sealed class ImageCaptionSourceTests : IDisposable
 
     [TestMethod]
     [DataRow("image\tcaption\na.png\ta cat\nb.png\n", "line 3: there are 1 field(s), expected 2 as in the first line.")]
-    [DataRow("image\tcaption\na.png\t \n", "line 2: the caption of 'a.png' is empty. Write one, or delete the line.")]
-    [DataRow("image\tcaption\n\n\n\ta cat\n", "line 4: the image is empty. Name a file, or delete the line.")]
-    [DataRow("image\tcaption\nhttp://x.org/a.png\ta cat\n",
-        "line 2: the image 'http://x.org/a.png' is a web address. Download the images and name the files.")]
+    [DataRow("image\tcaption\na.png\ta\tcat\n", "line 2: there are 3 field(s), expected 2 as in the first line. " +
+        "Put quotes around a field that holds a separator or a line break.")]
+    [DataRow("\u001b[31m\timage\n", "no field of the header ('\\u001b[31m', 'image') is a known name for the caption: caption, ")]
     [DataRow("a.png\ta cat\n", "line 1: no field of the header ('a.png', 'a cat') is a known name for the image: image, imagepath, ")]
     [DataRow("a.png\ta cat\n", "Set imageField to its name; or set imageIndex and captionIndex if the table has no header line.")]
     [DataRow("image\tcaption\tcaption\na\tb\tc\n", "line 1: the header names the caption field 'caption' twice. Rename one.")]
@@ -115,6 +114,63 @@ public sealed class ImageCaptionSourceTests : IDisposable
         var error = DataTestRows.Fails<InvalidDataException>(() => _mlContext.Data.LoadImageCaptions(table)).Message;
         StringAssert.Contains(error, message);
         StringAssert.StartsWith(error, $"'{table}'");
+    }
+
+    [TestMethod]
+    [DataRow("", DisplayName = "Known names")]
+    [DataRow("image", DisplayName = "Given names")]
+    public void LoadImageCaptions_WrongSeparator_IsSuggested(string imageField)
+    {
+        var table = _folder.Write("c.csv", "image\tcaption\tx, y\na\tb\tc\n");
+        var error = DataTestRows.Fails<InvalidDataException>(
+            () => _mlContext.Data.LoadImageCaptions(table, imageField: imageField.Length == 0 ? null : imageField)).Message;
+        StringAssert.EndsWith(error, ". The line looks tab-separated: it has 2 of '\\t'. Set separator to '\\t'.");
+        Assert.AreEqual("b", _mlContext.Data.LoadImageCaptions(table, separator: '\t').Texts("Text").Single());
+        error = DataTestRows.Fails<InvalidDataException>(() => _mlContext.Data.LoadImageCaptions(
+            _folder.Write("d.tsv", "1.png;a cat\n"), imageIndex: 0, captionIndex: 1)).Message;
+        StringAssert.EndsWith(error, "the first field is 0. The line looks semicolon-separated: it has 1 of ';'. Set separator to ';'.");
+    }
+
+    [TestMethod]
+    public void LoadImageCaptions_LinesThatEndWithCr_AreRows()
+    {
+        var table = _folder.Write("c.csv", "image,caption\r1.png,a red car\r2.png,a blue car\r");
+        DataTestRows.Equal(["a red car", "a blue car"], _mlContext.Data.LoadImageCaptions(table).Texts("Text"));
+        table = _folder.Write("d.csv", "1.png,a red car\r2.png,a blue car\r3.png,a dog\r");
+        DataTestRows.Equal(["a red car", "a blue car", "a dog"],
+            _mlContext.Data.LoadImageCaptions(table, imageIndex: 0, captionIndex: 1).Texts("Text"));
+    }
+
+    [TestMethod]
+    public void LoadImageCaptions_TsvOfPandasWithLineBreakInACaption_IsOneRow()
+    {
+        var table = _folder.Write("c.tsv", "filepath\ttitle\n1.png\t\"a red car\nbeside a tree\"\n2.png\ta blue car\n");
+        DataTestRows.Equal(["a red car\nbeside a tree", "a blue car"], _mlContext.Data.LoadImageCaptions(table).Texts("Text"));
+    }
+
+    [TestMethod]
+    public void LoadImageCaptions_SeparatorsAtLineEnds_AddNoFields()
+    {
+        var table = _folder.Write("c.csv", "image,caption\n1.png,a cat,\n2.png,a dog,,\n3.png,a cow\n");
+        DataTestRows.Equal(["a cat", "a dog", "a cow"], _mlContext.Data.LoadImageCaptions(table).Texts("Text"));
+        table = _folder.Write("d.csv", "image,caption,\n1.png,a cat,\n2.png,a dog\n");
+        DataTestRows.Equal(["a cat", "a dog"], _mlContext.Data.LoadImageCaptions(table).Texts("Text"));
+    }
+
+    [TestMethod]
+    public void LoadImageCaptions_RowsThatCannotBeUsed_AreLeftToFit()
+    {
+        var table = _folder.Write("c.tsv", "image\tcaption\n1.png\t \n\ta cat\nhttp://x.org/3.png\ta dog\n");
+        var rows = _mlContext.Data.LoadImageCaptions(table);
+        DataTestRows.Equal([_folder["1.png"], "", "http://x.org/3.png"], rows.Texts("Image"));
+        DataTestRows.Equal([" ", "a cat", "a dog"], rows.Texts("Text"));
+    }
+
+    [TestMethod]
+    public void LoadImageCaptions_FileUri_IsALocalFile()
+    {
+        var table = _folder.Write("c.tsv", "image\tcaption\nfile:///data/a%20cat.png\ta cat\n");
+        Assert.AreEqual("/data/a cat.png", _mlContext.Data.LoadImageCaptions(table).Texts("Image").Single());
     }
 
     [TestMethod]

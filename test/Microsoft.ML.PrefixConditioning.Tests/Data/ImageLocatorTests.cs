@@ -89,9 +89,41 @@ public sealed class ImageLocatorTests : IDisposable
         StringAssert.Contains(Missing(_folder["Set/a.png"]), "It has 'A.png', which differs only in case.");
         StringAssert.Contains(Missing(_folder["set/sub/A.png"]),
             $"The folder '{_folder["set"]}' does not exist; '{_folder.Root}' does. It has 'Set', which differs only in case.");
-        StringAssert.Contains(Missing("https://example.org/a.png"), "It looks like a web address; download the image and name the file.");
+        StringAssert.Contains(Missing("https://example.org/a.png"), "It is a web address. Download the image and name the file.");
+        StringAssert.Contains(Missing("file://images/a.png"),
+            "A file URI with two slashes names a machine. Write file:/// with three slashes, or the path alone.");
         StringAssert.Contains(Missing(_folder["Set/A.png/b.png"]), $"'{_folder["Set/A.png"]}' is a file, not a folder.");
     }
+
+    [TestMethod]
+    [DataRow("file://")]
+    [DataRow("file://localhost")]
+    [DataRow("file:")]
+    [DataRow("FILE://")]
+    public void FromFileUri_LocalFile_IsItsPath(string start)
+    {
+        _folder.Write("a cat é 100%.png", "cat");
+        var path = _folder["a cat é 100%.png"];
+        var slash = path.StartsWith('/') ? "" : "/";
+        Assert.AreEqual(path, ImageLocator.FromFileUri(start + slash + path));
+        Assert.AreEqual(path, ImageLocator.FromFileUri($"{start}{slash}{_folder.Root}/{Uri.EscapeDataString(Path.GetFileName(path))}"));
+        Assert.AreEqual("cat", Read(ImageReference.FromLocator(start + slash + path).Locator!));
+    }
+
+    [TestMethod]
+    [DataRow("file://images/a.png")]
+    [DataRow("file.png")]
+    [DataRow("https://example.org/a%20b.png")]
+    public void FromFileUri_NoLocalFileUri_StaysAsItIs(string locator) => Assert.AreEqual(locator, ImageLocator.FromFileUri(locator));
+
+    [TestMethod]
+    [DataRow("C://images/a.png", false)]
+    [DataRow("a b://c.png", false)]
+    [DataRow("images/http://a.png", false)]
+    [DataRow("s3://bucket/a.png", true)]
+    [DataRow("file://machine/a.png", true)]
+    public void RemoteReason_Locator_IsGivenForUrisOnly(string locator, bool isRemote) =>
+        Assert.AreEqual(isRemote, ImageLocator.RemoteReason(locator) is not null);
 
     [TestMethod]
     public void ReadAllBytes_MissingInArchive_NamesArchiveAndEntry()

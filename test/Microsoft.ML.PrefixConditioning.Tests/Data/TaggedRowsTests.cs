@@ -9,6 +9,8 @@ public sealed class TaggedRowsTests
     private readonly MLContext _mlContext = new(seed: 1);
     private readonly PrefixClipOptions _options = new() { BatchSize = 2 };
 
+    private const string Skip = "To leave such rows out, set BadRows to Skip.";
+
     [TestMethod]
     public void Read_MixedRows_GivesColumnsAndClasses()
     {
@@ -129,29 +131,48 @@ public sealed class TaggedRowsTests
     }
 
     [TestMethod]
-    public void Read_BadRow_SaysRowAndRemedy()
+    public void Read_BadRow_SaysRowImageAndRemedy()
     {
         var good = ("1.png", "x", "caption", "");
         Assert.AreEqual(
-            "Row 2 has the dataset type 'Captoin'; the known ones are 'caption', 'classification'. Did you mean 'caption'? " +
-            "Correct the column, or add the type to PrefixClipOptions.DatasetTypes.", BadRow(good, ("2.png", "x", "Captoin", "")));
+            "Row 2 ('2.png') has the dataset type 'Captoin'; the known ones are 'caption', 'classification'. Did you mean 'caption'? " +
+            "Correct the column, or add the type to PrefixClipOptions.DatasetTypes. " + Skip, BadRow(good, ("2.png", "x", "Captoin", "")));
         Assert.AreEqual(
-            "Row 1 has no dataset type in column 'DatasetType'; the known ones are 'caption', 'classification'. " +
-            "TagDatasetType adds one to a whole view.",
-            BadRow(("2.png", "x", "", "")));
-        Assert.AreEqual("Row 3 ('2.png', dataset type 'caption') has no text in column 'Text'. " +
-            "Give a caption or class name, or remove the row.",
+            "Row 1 ('2.png') has no dataset type in column 'DatasetType'; the known ones are 'caption', 'classification'. " +
+            "TagDatasetType adds one to a whole view. " + Skip, BadRow(("2.png", "x", "", "")));
+        Assert.AreEqual("Row 3 ('2.png') has no text in column 'Text'. Give a caption or class name, or remove the row. " + Skip,
             BadRow(good, good, ("2.png", " \t", "caption", "")));
-        Assert.AreEqual("Row 2 has no image in column 'Image'. Give one, remove the row, or set PrefixClipOptions.BadImages to Skip.",
-            BadRow(good, ("", "x", "caption", "")));
+        Assert.AreEqual("Row 2 has no image in column 'Image'. Give one, or remove the row. " + Skip, BadRow(good, ("", "x", "caption", "")));
+        Assert.AreEqual("Row 1 ('http://x.org/1.png') has an image that is not on this machine. It is a web address. Download the image " +
+            "and name the file. " + Skip, BadRow(("http://x.org/1.png", "x", "caption", "")));
+        Assert.AreEqual("Row 1 ('a\\u001b[31m.png') has the dataset type '\\u0007'; the known ones are 'caption', 'classification'. " +
+            "Correct the column, or add the type to PrefixClipOptions.DatasetTypes. " + Skip, BadRow(("a\u001b[31m.png", "x", "\a", "")));
         Assert.AreEqual("The input has no rows; there is nothing to learn from.", BadRow());
     }
 
     [TestMethod]
-    public void Read_MissingImageWithSkip_IsKeptForTheReaderOfPixels()
+    public void Read_BadRowsAndPolicySkip_AreLeftOutAndCounted()
     {
-        var rows = TaggedRows.Read(View(("", "x", "caption", "")), _options with { BadImages = BadImagePolicy.Skip });
-        Assert.IsTrue(rows.Images.Single().IsMissing);
+        var options = _options with { BadRows = BadRowPolicy.Skip, MaxBadRowFraction = 0.75 };
+        var rows = TaggedRows.Read(View(("1.png", "", "caption", ""), ("2.png", "b", "caption", ""), ("", "c", "caption", ""),
+            ("4.png", "d", "", ""), ("5.png", "e", "video", ""), ("file://x/6.png", "f", "caption", ""), ("7.png", "g", "caption", "")), options);
+        DataTestRows.Equal(["b", "g"], rows.Texts);
+        DataTestRows.Equal([2, 7], rows.Numbers);
+        Assert.AreEqual((5, 7), (rows.BadCount, rows.TotalCount));
+        Assert.AreEqual("Row 1 ('1.png') has no text in column 'Text'. Give a caption or class name, or remove the row.", rows.FirstFault);
+    }
+
+    [TestMethod]
+    public void Read_MoreBadRowsThanAllowed_SaysHowMany()
+    {
+        var options = _options with { BadRows = BadRowPolicy.Skip, MaxBadRowFraction = 0.4 };
+        var view = View(("1.png", "a", "caption", ""), ("2.png", " ", "caption", ""), ("3.png", "", "caption", ""));
+        Assert.AreEqual("2 of 3 rows cannot be used, more than PrefixClipOptions.MaxBadRowFraction allows (1). The first fault: Row 2 ('2.png') " +
+            "has no text in column 'Text'. Give a caption or class name, or remove the row. Repair the rows, or raise the fraction.",
+            DataTestRows.Fails<InvalidDataException>(() => TaggedRows.Read(view, options)).Message);
+        StringAssert.StartsWith(DataTestRows.Fails<InvalidDataException>(
+            () => TaggedRows.Read(View(("1.png", "", "caption", "")), options with { MaxBadRowFraction = 1 })).Message,
+            "None of the 1 rows can be used. The first fault: Row 1 ('1.png') has no text");
     }
 
     [TestMethod]
@@ -162,26 +183,41 @@ public sealed class TaggedRowsTests
     }
 
     [TestMethod]
-    public void CheckBatches_EnoughRows_Passes()
+    public void BatchSize_EnoughRows_IsAsSet()
     {
         var rows = TaggedRows.Read(View(("1", "x", "caption", ""), ("2", "y", "caption", ""), ("3", "a", "classification", ""),
             ("4", "b", "classification", "")), _options);
-        rows.CheckBatches(_options);
-        rows.CheckBatches(_options with { BatchSize = 4, BatchComposition = BatchComposition.Mixed });
-        Assert.AreEqual(4, rows.Count);
+        Assert.AreEqual(2, rows.BatchSize(_options));
+        Assert.AreEqual(4, rows.BatchSize(_options with { BatchSize = 4, BatchComposition = BatchComposition.Mixed }));
     }
 
     [TestMethod]
-    public void CheckBatches_TooFewRows_SaysCountsAndRemedy()
+    public void BatchSize_NotSet_AdaptsToTheRows()
+    {
+        static TaggedRows Rows(int captions, int labelled) => TaggedRows.Read(View(
+            [.. Enumerable.Range(0, captions).Select(i => ($"{i}", $"x {i}", "caption", "")),
+                .. Enumerable.Range(0, labelled).Select(i => ($"{i}", $"c {i % 2}", "classification", ""))]), new PrefixClipOptions());
+        var mixed = new PrefixClipOptions { BatchComposition = BatchComposition.Mixed };
+        Assert.AreEqual(3, Rows(3, 200).BatchSize(new PrefixClipOptions()));
+        Assert.AreEqual(128, Rows(300, 128).BatchSize(new PrefixClipOptions()));
+        Assert.AreEqual(127, Rows(0, 127).BatchSize(new PrefixClipOptions()));
+        Assert.AreEqual(128, Rows(3, 200).BatchSize(mixed));
+        Assert.AreEqual(23, Rows(3, 20).BatchSize(mixed));
+        Assert.AreEqual("A batch has at least 2 rows, but a batch holds rows of one dataset type, and their row counts are 'caption' 1, " +
+            "'classification' 9. Give more rows, or set BatchComposition to Mixed.", TooLarge(Rows(1, 9), new PrefixClipOptions()));
+    }
+
+    [TestMethod]
+    public void BatchSize_TooFewRows_SaysCountsAndRemedy()
     {
         var rows = TaggedRows.Read(View(("1", "x", "caption", ""), ("2", "y", "caption", ""), ("3", "a", "classification", ""),
             ("4", "b", "classification", ""), ("5", "b", "classification", "")), _options);
         Assert.AreEqual(
             "PrefixClipOptions.BatchSize is 3, but a batch holds rows of one dataset type, and their row counts are 'caption' 2, " +
-            "'classification' 3. Set BatchSize to at most 2, give more rows, or set BatchComposition to Mixed.",
+            "'classification' 3. Set BatchSize to at most 2, or leave it unset, give more rows, or set BatchComposition to Mixed.",
             TooLarge(rows, _options with { BatchSize = 3 }));
-        Assert.AreEqual("PrefixClipOptions.BatchSize is 6, but there are only 5 rows. Set BatchSize to at most 5, give more rows.",
-            TooLarge(rows, _options with { BatchSize = 6, BatchComposition = BatchComposition.Mixed }));
+        Assert.AreEqual("PrefixClipOptions.BatchSize is 6, but there are only 5 rows. Set BatchSize to at most 5, or leave it unset, give more " +
+            "rows.", TooLarge(rows, _options with { BatchSize = 6, BatchComposition = BatchComposition.Mixed }));
         Assert.AreEqual(
             "PrefixClipOptions.BatchSize is 2, but a batch holds rows of one dataset type, and their row counts are 'caption' 1. " +
             "Give more rows.",
@@ -189,7 +225,7 @@ public sealed class TaggedRowsTests
     }
 
     [TestMethod]
-    public void CheckBatches_SingleClass_SaysThereIsNothingToContrast()
+    public void BatchSize_SingleClass_SaysThereIsNothingToContrast()
     {
         var mixed = _options with { BatchComposition = BatchComposition.Mixed };
         var both = TaggedRows.Read(View(("1", "x", "caption", ""), ("2", "y", "caption", ""), ("3", "a", "classification", "k"),
@@ -197,13 +233,13 @@ public sealed class TaggedRowsTests
         Assert.AreEqual(
             "All 2 rows of the dataset type 'classification' have the class 'a': there is nothing to contrast. " +
             "Give rows of at least two classes, or set BatchComposition to Mixed.",
-            DataTestRows.Fails<InvalidDataException>(() => both.CheckBatches(_options)).Message);
-        both.CheckBatches(mixed);   // captions contrast with the class
+            DataTestRows.Fails<InvalidDataException>(() => both.BatchSize(_options)).Message);
+        both.BatchSize(mixed);   // captions contrast with the class
         var alone = TaggedRows.Read(View(("3", "a", "classification", ""), ("4", "a", "classification", "")), _options);
         Assert.AreEqual(
             "All 2 rows of the dataset type 'classification' have the class 'a': there is nothing to contrast. " +
             "Give rows of at least two classes.",
-            DataTestRows.Fails<InvalidDataException>(() => alone.CheckBatches(mixed)).Message);
+            DataTestRows.Fails<InvalidDataException>(() => alone.BatchSize(mixed)).Message);
     }
 
     [TestMethod]
@@ -238,7 +274,7 @@ public sealed class TaggedRowsTests
         DataTestRows.Fails<InvalidDataException>(() => TaggedRows.Read(View(rows), _options)).Message;
 
     private static string TooLarge(TaggedRows rows, PrefixClipOptions options) =>
-        DataTestRows.Fails<ArgumentException>(() => rows.CheckBatches(options)).Message;
+        DataTestRows.Fails<ArgumentException>(() => rows.BatchSize(options)).Message;
 
     private static TextRowsView View(params (string Image, string Text, string Type, string Label)[] rows) => new TextRowsView(
         rows.Length, ("Image", i => rows[i].Image), ("Text", i => rows[i].Text), ("DatasetType", i => rows[i].Type),

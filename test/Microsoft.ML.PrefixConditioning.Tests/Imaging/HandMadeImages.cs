@@ -114,17 +114,21 @@ internal static class HandMadeImages
     public static byte[] Exif(int orientation) =>
         [.. "MM\0*"u8, 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, (byte)orientation, 0, 0, 0, 0, 0, 0];
 
+    /// <summary>The same with the orientation as LONG, in either byte order.</summary>
+    public static byte[] LongExif(int orientation, bool bigEndian) => bigEndian
+        ? [.. "MM\0*"u8, 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, 4, 0, 0, 0, 1, 0, 0, 0, (byte)orientation, 0, 0, 0, 0]
+        : [.. "II*\0"u8, 8, 0, 0, 0, 1, 0, 0x12, 0x01, 4, 0, 1, 0, 0, 0, (byte)orientation, 0, 0, 0, 0, 0, 0, 0];
+
     /// <summary>The same JPEG file with an EXIF segment behind its first marker.</summary>
-    public static byte[] JpegWithOrientation(byte[] jpeg, int orientation)
+    public static byte[] JpegWithExif(byte[] jpeg, byte[] exif)
     {
-        byte[] exif = [.. "Exif\0\0"u8, .. Exif(orientation)];
+        exif = [.. "Exif\0\0"u8, .. exif];
         return [0xFF, 0xD8, 0xFF, 0xE1, (byte)((exif.Length + 2) >> 8), (byte)(exif.Length + 2), .. exif, .. jpeg[2..]];
     }
 
     /// <summary>The same simple WebP file in the extended form, with an EXIF chunk.</summary>
-    public static byte[] WebpWithOrientation(byte[] webp, int width, int height, int orientation)
+    public static byte[] WebpWithExif(byte[] webp, int width, int height, byte[] exif)
     {
-        var exif = Exif(orientation);
         byte[] body =
         [
             .. "WEBPVP8X"u8, 10, 0, 0, 0, 0x08, 0, 0, 0, (byte)(width - 1), 0, 0, (byte)(height - 1), 0, 0,

@@ -47,7 +47,7 @@ public sealed class ImageDecoderTests
     [DataRow(8)]
     public void Decode_JpegWithOrientation_IsTurnedUpright(int orientation)
     {
-        var jpeg = JpegWithOrientation(Encode(SKEncodedImageFormat.Jpeg, 48, 32, Corners(48, 32)), orientation);
+        var jpeg = JpegWithExif(Encode(SKEncodedImageFormat.Jpeg, 48, 32, Corners(48, 32)), Exif(orientation));
         AssertCorners(jpeg, orientation, 48, 32);
     }
 
@@ -58,7 +58,7 @@ public sealed class ImageDecoderTests
     [DataRow(8)]
     public void Decode_WebpWithOrientation_IsTurnedUpright(int orientation)
     {
-        var webp = WebpWithOrientation(Encode(SKEncodedImageFormat.Webp, 48, 32, Corners(48, 32)), 48, 32, orientation);
+        var webp = WebpWithExif(Encode(SKEncodedImageFormat.Webp, 48, 32, Corners(48, 32)), 48, 32, Exif(orientation));
         AssertCorners(webp, orientation, 48, 32);
     }
 
@@ -93,8 +93,59 @@ public sealed class ImageDecoderTests
         Assert.AreEqual(1, WidthWith(whole));
         for (var kept = 0; kept < 20; kept++) Assert.AreEqual(3, WidthWith(whole[..kept]), $"{kept} bytes");   // 22 would be enough
         Assert.AreEqual(3, WidthWith(Exif(9)));
-        Assert.AreEqual(1, PngOrientation.Read([]));
-        Assert.AreEqual(1, PngOrientation.Read([0x89, .. "PNG\r\n\u001A\n"u8, 0xFF, 0xFF, 0xFF, 0xFF, .. "eXIf"u8, 0, 0, 0, 0]));
+    }
+
+    [TestMethod]
+    [DataRow(true)]
+    [DataRow(false)]
+    public void Decode_OrientationStoredAsLong_IsTurnedUpright(bool bigEndian)
+    {
+        for (var orientation = 1; orientation <= 8; orientation++)
+        {
+            var exif = LongExif(orientation, bigEndian);
+            var corners = Corners(48, 32);
+            AssertCorners(JpegWithExif(Encode(SKEncodedImageFormat.Jpeg, 48, 32, corners), exif), orientation, 48, 32);
+            AssertCorners(WebpWithExif(Encode(SKEncodedImageFormat.Webp, 48, 32, corners), 48, 32, exif), orientation, 48, 32);
+            AssertCorners(WebpWithExif(Encode(SKEncodedImageFormat.Webp, 48, 32, corners), 48, 32, [.. "Exif\0\0"u8, .. exif]), orientation, 48, 32);
+            var png = Png(48, 32, 8, 2, (x, y) => [corners(x, y).Red, corners(x, y).Green, corners(x, y).Blue], chunks: ("eXIf", exif));
+            AssertCorners(png, orientation, 48, 32);
+        }
+    }
+
+    [TestMethod]
+    public void Decode_JpegWithOtherSegmentsBeforeExif_IsTurnedUpright()
+    {
+        var jpeg = JpegWithExif(Encode(SKEncodedImageFormat.Jpeg, 48, 32, Corners(48, 32)), Exif(6));
+        byte[] metadata = [0xFF, 0xE1, 0, 8, .. "http:\0"u8], comment = [0xFF, 0xFF, 0xFF, 0xFE, 0, 6, 0xFF, 0xDA, 0xFF, 0xD9];
+        AssertCorners([0xFF, 0xD8, .. metadata, .. comment, .. jpeg[2..]], 6, 48, 32);
+    }
+
+    [TestMethod]
+    public void ExifOrientationRead_DamagedFiles_IsAsStoredAndNeverThrows()
+    {
+        byte[] png = Png(3, 1, 8, 0, (x, _) => [x], chunks: ("eXIf", Exif(6)));
+        var files = new (SKEncodedImageFormat Format, byte[] Bytes)[]
+        {
+            (SKEncodedImageFormat.Jpeg, JpegWithExif(Encode(SKEncodedImageFormat.Jpeg, 4, 4, Corners(4, 4)), Exif(6))),
+            (SKEncodedImageFormat.Webp, WebpWithExif(Encode(SKEncodedImageFormat.Webp, 4, 4, Corners(4, 4)), 4, 4, Exif(6))),
+            (SKEncodedImageFormat.Png, png),
+        };
+        var random = new Random(5);
+        foreach (var (format, bytes) in files)
+        {
+            Assert.AreEqual(SKEncodedOrigin.RightTop, ExifOrientation.Read(bytes, format));
+            Assert.AreEqual(SKEncodedOrigin.TopLeft, ExifOrientation.Read(bytes, SKEncodedImageFormat.Gif));
+            for (var length = 0; length < Math.Min(bytes.Length, 24); length++)
+                Assert.AreEqual(SKEncodedOrigin.TopLeft, ExifOrientation.Read(bytes.AsSpan(0, length), format));
+            for (var i = 0; i < 20_000; i++)
+            {
+                var damaged = bytes[..random.Next(bytes.Length + 1)];
+                for (var j = 0; j < 3 && damaged.Length > 0; j++) damaged[random.Next(damaged.Length)] = (byte)random.Next(256);
+                Assert.IsTrue(ExifOrientation.Read(damaged, format) is >= SKEncodedOrigin.TopLeft and <= SKEncodedOrigin.LeftBottom);
+            }
+        }
+        Assert.AreEqual(SKEncodedOrigin.TopLeft, ExifOrientation.Read(
+            [0x89, .. "PNG\r\n\u001A\n"u8, 0xFF, 0xFF, 0xFF, 0xFF, .. "eXIf"u8, 0, 0, 0, 0], SKEncodedImageFormat.Png));
     }
 
     [TestMethod]

@@ -28,10 +28,10 @@ public sealed class ModelFileTests
         Assert.AreEqual(_model.Model.Settings.Architecture, loaded.Architecture);
         Assert.AreSequenceEqual(_model.Model.Settings.Templates, loaded.Model.Settings.Templates);
         Assert.AreEqual(_model.Model.Settings.ImageDecoding, loaded.Model.Settings.ImageDecoding);
-        Assert.AreEqual(_model.Model.Settings.BadImages, loaded.Model.Settings.BadImages);
+        Assert.AreEqual(_model.Model.Settings.BadRows, loaded.Model.Settings.BadRows);
         Assert.AreSequenceEqual(_model.History.Steps, loaded.History.Steps);
         Assert.AreSequenceEqual(_model.History.Validations, loaded.History.Validations);
-        Assert.AreEqual(3, loaded.History.SkippedImages);
+        Assert.AreEqual(3, loaded.History.SkippedRows);
     }
 
     [TestMethod]

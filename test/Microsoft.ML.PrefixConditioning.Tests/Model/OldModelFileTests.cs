@@ -36,8 +36,8 @@ public sealed class OldModelFileTests
             new[] { DatasetType.Caption, DatasetType.Classification, new DatasetType("sketch", TextKind.ClassName) },
             model.DatasetTypes.ToArray());
         var settings = model.Model.Settings;
-        Assert.AreEqual((2, 1, ImageDecoding.OpenClip, BadImagePolicy.Skip),
-            (settings.PrefixLength, settings.ImagePrefixLength, settings.ImageDecoding, settings.BadImages));
+        Assert.AreEqual((2, 1, ImageDecoding.OpenClip, BadRowPolicy.Skip),
+            (settings.PrefixLength, settings.ImagePrefixLength, settings.ImageDecoding, settings.BadRows));
         Assert.AreEqual(("Image", "Sentence", "Label", "Picture", "TextEmbedding"), (settings.ImageColumnName, settings.TextColumnName,
             settings.LabelColumnName, settings.ImageEmbeddingColumnName, settings.TextEmbeddingColumnName));
         var own = new ImageNormalisation(new(0.5f, 0.25f, 0.125f), new(0.5f, 0.75f, 1));
@@ -45,7 +45,7 @@ public sealed class OldModelFileTests
         Assert.IsNull(model.Model.Summaries);
         CollectionAssert.AreEqual(new[] { new TrainingStep(2.5f, 1e-3f), new TrainingStep(1.25f, 5e-4f) }, model.History.Steps.ToArray());
         CollectionAssert.AreEqual(new[] { new ValidationResult(1, 0.75) }, model.History.Validations.ToArray());
-        Assert.AreEqual(3, model.History.SkippedImages);
+        Assert.AreEqual(3, model.History.SkippedRows);
     }
 
     [TestMethod]

@@ -62,7 +62,7 @@ public sealed class PrefixClipOptionsTests
         ["crop"] = (Defaults with { MinCropScale = 1.5 }, "MinCropScale is 1.5; it must be above 0 and at most 1."),
         ["crop 0"] = (Defaults with { MinCropScale = 0 }, "MinCropScale is 0; it must be above 0 and at most 1."),
         ["flip"] = (Defaults with { HorizontalFlipProbability = 1.01 }, "HorizontalFlipProbability is 1.01; a probability is 0 to 1."),
-        ["bad images"] = (Defaults with { MaxBadImageFraction = -0.1 }, "MaxBadImageFraction is -0.1; 0 to 1 are allowed."),
+        ["bad images"] = (Defaults with { MaxBadRowFraction = -0.1 }, "MaxBadRowFraction is -0.1; 0 to 1 are allowed."),
         ["cache"] = (Defaults with { ImageCacheMegabytes = -1 }, "ImageCacheMegabytes is -1; 0 or more are allowed."),
         ["checkpoint folder"] = (Defaults with { CheckpointFolder = " " }, "CheckpointFolder is empty; give a path, or null for none."),
         ["checkpoint steps"] = (Defaults with { CheckpointSteps = 0 }, "CheckpointSteps is 0; at least 1 is needed, or null for one per epoch."),
@@ -70,7 +70,7 @@ public sealed class PrefixClipOptionsTests
         ["composition"] = (Defaults with { BatchComposition = (BatchComposition)9 }, "BatchComposition is 9; use a member of BatchComposition."),
         ["schedule"] = (Defaults with { LearningRateSchedule = (LearningRateSchedule)9 }, "LearningRateSchedule is 9; use a member of LearningRateSchedule."),
         ["decoding"] = (Defaults with { ImageDecoding = (ImageDecoding)9 }, "ImageDecoding is 9; use a member of ImageDecoding."),
-        ["policy"] = (Defaults with { BadImages = (BadImagePolicy)9 }, "BadImages is 9; use a member of BadImagePolicy."),
+        ["policy"] = (Defaults with { BadRows = (BadRowPolicy)9 }, "BadRows is 9; use a member of BadRowPolicy."),
         ["device"] = (Defaults with { Device = (ComputeDevice)9 }, "Device is 9; use a member of ComputeDevice."),
     };
 
@@ -83,7 +83,7 @@ public sealed class PrefixClipOptionsTests
     public void Validate_ValuesAtTheirLimits_NoFault() => new PrefixClipOptions
     {
         PrefixLength = 64, ImagePrefixLength = 64, VocabularySize = 514, BatchSize = 2, Epochs = 1, WarmupSteps = 0, WeightDecay = 0, Beta1 = 0, Beta2 = 0,
-        MinCropScale = 1, HorizontalFlipProbability = 1, MaxBadImageFraction = 1, ImageCacheMegabytes = 0, CheckpointSteps = 1, GradientClipNorm = 1e-9,
+        MinCropScale = 1, HorizontalFlipProbability = 1, MaxBadRowFraction = 1, ImageCacheMegabytes = 0, CheckpointSteps = 1, GradientClipNorm = 1e-9,
     }.Validate();
 
     [TestMethod]
@@ -134,10 +134,10 @@ public sealed class PrefixClipOptionsTests
         Assert.AreEqual((null, TrainableParts.All, 0, 0, 1.0, 1.0),
             (Defaults.InitialWeights, Defaults.TrainableParts, Defaults.FrozenVisionLayers, Defaults.FrozenTextLayers, Defaults.PrefixLearningRateFactor, Defaults.LayerDecay));
         CollectionAssert.AreEqual(new[] { DatasetType.Caption, DatasetType.Classification }, Defaults.DatasetTypes.ToArray());
-        Assert.AreEqual((1, 0, 4096, 128, 20), (Defaults.PrefixLength, Defaults.ImagePrefixLength, Defaults.VocabularySize, Defaults.BatchSize, Defaults.Epochs));
+        Assert.AreEqual((1, 0, 4096, (int?)null, 20), (Defaults.PrefixLength, Defaults.ImagePrefixLength, Defaults.VocabularySize, Defaults.BatchSize, Defaults.Epochs));
         Assert.AreEqual((5e-4, 0.2, 0.9, 0.98, 1e-6), (Defaults.LearningRate, Defaults.WeightDecay, Defaults.Beta1, Defaults.Beta2, Defaults.Epsilon));
-        Assert.AreEqual((0.9, 0.0, 0.1, 1024), (Defaults.MinCropScale, Defaults.HorizontalFlipProbability, Defaults.MaxBadImageFraction, Defaults.ImageCacheMegabytes));
+        Assert.AreEqual((0.9, 0.0, 0.1, 1024), (Defaults.MinCropScale, Defaults.HorizontalFlipProbability, Defaults.MaxBadRowFraction, Defaults.ImageCacheMegabytes));
         Assert.AreEqual((LossFunction.Clip, BatchComposition.PerDatasetType, LearningRateSchedule.Cosine), (Defaults.Loss, Defaults.BatchComposition, Defaults.LearningRateSchedule));
-        Assert.AreEqual((ImageDecoding.Upright, BadImagePolicy.Fail, ComputeDevice.Auto), (Defaults.ImageDecoding, Defaults.BadImages, Defaults.Device));
+        Assert.AreEqual((ImageDecoding.Upright, BadRowPolicy.Fail, ComputeDevice.Auto), (Defaults.ImageDecoding, Defaults.BadRows, Defaults.Device));
     }
 }

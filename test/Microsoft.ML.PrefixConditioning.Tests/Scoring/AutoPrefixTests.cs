@@ -242,7 +242,7 @@ public sealed class AutoPrefixTests
         var view = View(images);
         float[] Draw() => [.. EncodedImages.Read(model, unknownLength ? new TrackedView(view) : view, new ImageRequest
         {
-            ImageColumnName = "E", ImagePrefixes = [PrefixSelection.None], BadImages = BadImagePolicy.Fail, MaxRows = 50,
+            ImageColumnName = "E", ImagePrefixes = [PrefixSelection.None], BadRows = BadRowPolicy.Fail, MaxRows = 50,
         }).Embeddings(PrefixSelection.None).Select(e => e[0])];
 
         var drawn = Draw();

@@ -71,13 +71,13 @@ public sealed class LoadClipTests
         {
             ImageSize = 32, ImageColumnName = "Photo", TextColumnName = "Words", LabelColumnName = "Class", ImageEmbeddingColumnName = "I",
             TextEmbeddingColumnName = "T",
-            BadImages = BadImagePolicy.Skip, ImageDecoding = ImageDecoding.Upright, PromptTemplates = PromptTemplates.NameOnly,
+            BadRows = BadRowPolicy.Skip, ImageDecoding = ImageDecoding.Upright, PromptTemplates = PromptTemplates.NameOnly,
             Device = ComputeDevice.Cpu,
         });
         var settings = loaded.Model.Settings;
         Assert.AreEqual(("Photo", "Words", "Class", "I", "T"), (settings.ImageColumnName, settings.TextColumnName,
             settings.LabelColumnName, settings.ImageEmbeddingColumnName, settings.TextEmbeddingColumnName));
-        Assert.AreEqual((32, BadImagePolicy.Skip, ImageDecoding.Upright), (settings.Architecture.ImageSize, settings.BadImages,
+        Assert.AreEqual((32, BadRowPolicy.Skip, ImageDecoding.Upright), (settings.Architecture.ImageSize, settings.BadRows,
             settings.ImageDecoding));
         CollectionAssert.AreEqual(PromptTemplates.NameOnly.ToArray(), settings.Templates.ToArray());
     }

@@ -139,7 +139,7 @@ public sealed class ReadAheadCursorTests : ScoringTests
     [TestMethod]
     public void Read_ImagesThatFillTheMemory_EndsTheBatchEarly()
     {
-        using var model = ScoringModel.Transformer(BadImagePolicy.Skip);
+        using var model = ScoringModel.Transformer(BadRowPolicy.Skip);
         var large = new byte[RowBatchReader.MaxImageBytes / 2 + 1];
         var source = _mlContext.Data.LoadFromEnumerable(Enumerable.Repeat(new BytesRow { Image = large }, 3));
         var mapper = (ScoringMapper)model.GetRowToRowMapper(source.Schema);

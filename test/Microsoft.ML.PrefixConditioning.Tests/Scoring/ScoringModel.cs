@@ -12,17 +12,17 @@ internal static class ScoringModel
         ContextLength = 12, TextWidth = 16, TextLayers = 1, TextHeads = 2, EmbeddingSize = 8,
     };
 
-    public static TrainedModel Create(BadImagePolicy badImages = BadImagePolicy.Fail, PrefixClipOptions? options = null)
+    public static TrainedModel Create(BadRowPolicy badImages = BadRowPolicy.Fail, PrefixClipOptions? options = null)
     {
-        options ??= new PrefixClipOptions { Architecture = Architecture, BadImages = badImages };
+        options ??= new PrefixClipOptions { Architecture = Architecture, BadRows = badImages };
         var tokenizer = ClipTokenizer.Learn(["a red thing", "a blue thing", "something green"], 520);
         var settings = ModelSettings.From(options, options.DatasetTypes, tokenizer.VocabularySize);
         var history = new TrainingHistory(
-            [new TrainingStep(2.5f, 1e-3f), new TrainingStep(1.25f, 5e-4f)], [new ValidationResult(1, 0.75)], skippedImages: 3);
+            [new TrainingStep(2.5f, 1e-3f), new TrainingStep(1.25f, 5e-4f)], [new ValidationResult(1, 0.75)], skippedRows: 3);
         return new TrainedModel(ClipModel.Create(settings.Shape, CPU, seed: 1), tokenizer, settings, history);
     }
 
-    public static PrefixClipTransformer Transformer(BadImagePolicy badImages = BadImagePolicy.Fail) =>
+    public static PrefixClipTransformer Transformer(BadRowPolicy badImages = BadRowPolicy.Fail) =>
         new(new MLContext(1), Create(badImages));
 
     /// <summary>A picture of its own for every number, as ML.NET image.</summary>

@@ -5,7 +5,7 @@ namespace Microsoft.ML.PrefixConditioning.Tests;
 [TestClass]
 public sealed class CheckpointTests
 {
-    private static readonly PrefixClipOptions Options = DrawnData.Options with { Epochs = 3, BadImages = BadImagePolicy.Skip, GradientClipNorm = 1 };
+    private static readonly PrefixClipOptions Options = DrawnData.Options with { Epochs = 3, BadRows = BadRowPolicy.Skip, GradientClipNorm = 1 };
 
     public TestContext TestContext { get; set; } = null!;
 
@@ -44,7 +44,7 @@ public sealed class CheckpointTests
         }
         Assert.HasCount(12, resumed.History.Steps);
         Assert.HasCount(3, resumed.History.Validations);
-        Assert.AreEqual(3, resumed.History.SkippedImages);
+        Assert.AreEqual(3, resumed.History.SkippedRows);
     }
 
     [TestMethod]

@@ -78,7 +78,7 @@ public sealed class FitErrorTests
     {
         using var data = new DrawnData();
         data.Rows[4].DatasetType = "captions";
-        StringAssert.StartsWith(Fails<InvalidDataException>(data, DrawnData.Options).Message, "Row 5 has the dataset type 'captions'; the known ones are");
+        StringAssert.StartsWith(Fails<InvalidDataException>(data, DrawnData.Options).Message, $"Row 5 ('{data.Rows[4].Image}') has the dataset type 'captions'; the known ones are");
     }
 
     [TestMethod]
@@ -86,7 +86,8 @@ public sealed class FitErrorTests
     {
         using var data = new DrawnData();
         data.Rows[0].Text = " ";
-        StringAssert.Contains(Fails<InvalidDataException>(data, DrawnData.Options).Message, "has no text in column 'Text'");
+        Assert.AreEqual($"Row 1 ('{data.Rows[0].Image}') has no text in column 'Text'. Give a caption or class name, or remove the row. " +
+            "To leave such rows out, set BadRows to Skip.", Fails<InvalidDataException>(data, DrawnData.Options).Message);
     }
 
     [TestMethod]

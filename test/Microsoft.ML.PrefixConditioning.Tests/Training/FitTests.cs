@@ -21,7 +21,7 @@ public sealed class FitTests
         var losses = model.History.Steps.Select(s => (double)s.Loss).ToArray();
         Assert.HasCount(60, losses);
         Assert.IsLessThan(losses.Take(8).Average() - 0.5, losses.TakeLast(8).Average());
-        Assert.AreEqual(0, model.History.SkippedImages);
+        Assert.AreEqual(0, model.History.SkippedRows);
         Assert.IsTrue(model.LogitScale is >= 1 and <= 100);
     }
 
@@ -168,13 +168,65 @@ public sealed class FitTests
         data.Break(3);
         var lines = new List<LoggingEventArgs>();
         data.Context.Log += (_, line) => lines.Add(line);
-        using var model = data.Fit(DrawnData.Options with { BadImages = BadImagePolicy.Skip, Epochs = 3 });
+        using var model = data.Fit(DrawnData.Options with { BadRows = BadRowPolicy.Skip, Epochs = 3 });
         var texts = lines.Where(l => l.Source.Contains(nameof(PrefixClipEstimator), StringComparison.Ordinal)).Select(l => l.Message).ToArray();
-        Assert.ContainsSingle(t => t.Contains("parameters on 32 rows (16 caption, 16 classification), 12 steps of 8 rows, seed 7, on cpu.", StringComparison.Ordinal), texts);
+        Assert.ContainsSingle(t => t.Contains("parameters on 32 rows ('caption' 16, 'classification' 16), 12 steps of 8 rows, seed 7, on cpu.", StringComparison.Ordinal), texts);
         foreach (var epoch in new[] { 1, 2, 3 })
             Assert.ContainsSingle(t => t.Contains($"Step {4 * epoch}/12, epoch {epoch}/3: loss ", StringComparison.Ordinal), texts);
-        Assert.ContainsSingle(l => l.Kind == ChannelMessageKind.Warning && l.Message.Contains("1 of 32 images could not be read and were left out.", StringComparison.Ordinal), lines);
-        Assert.AreEqual(1, model.History.SkippedImages);
+        Assert.ContainsSingle(l => l.Kind == ChannelMessageKind.Warning && l.Message.Contains(
+            "1 of 32 rows were left out because their images cannot be read. Row 4: The image '", StringComparison.Ordinal), lines);
+        Assert.AreEqual(1, model.History.SkippedRows);
+    }
+
+    [TestMethod]
+    public void Fit_EmptyCaptionAndPolicySkip_TrainsOnTheOthersAndLogsAnExample()
+    {
+        using var data = new DrawnData();
+        (data.Rows[20].Text, data.Rows[21].Text) = ("", " ");
+        var warnings = new List<string>();
+        data.Context.Log += (_, line) => { if (line.Kind == ChannelMessageKind.Warning) warnings.Add(line.RawMessage); };
+        using var model = data.Fit(DrawnData.Options with { BadRows = BadRowPolicy.Skip });
+        Assert.AreEqual($"2 of 32 rows were left out, the first for this reason: Row 21 ('{data.Rows[20].Image}') has no text in column " +
+            "'Text'. Give a caption or class name, or remove the row.", warnings.Single());
+        Assert.AreEqual(2, model.History.SkippedRows);
+
+        data.Rows.RemoveRange(20, 2);
+        using var without = data.Fit(DrawnData.Options);
+        DrawnData.AreBitEqual(DrawnData.Weights(without), DrawnData.Weights(model));
+    }
+
+    [TestMethod]
+    public void Fit_BatchSizeNotSet_IsThatOfTheSmallestTypeAndLogged()
+    {
+        using var data = new DrawnData(labelled: 16, captioned: 5);
+        var lines = new List<string>();
+        data.Context.Log += (_, line) => lines.Add(line.RawMessage);
+        using var model = data.Fit(DrawnData.Options with { BatchSize = null });
+        Assert.HasCount(8, model.History.Steps);   // 21 / 5 steps, 2 epochs
+        Assert.ContainsSingle(l => l == "BatchSize is not set. A batch has 5 rows instead of 128, because the dataset types have these numbers " +
+            "of rows: 'caption' 5, 'classification' 16.", lines);
+        using var same = data.Fit(DrawnData.Options with { BatchSize = 5 });
+        DrawnData.AreBitEqual(DrawnData.Weights(same), DrawnData.Weights(model));
+    }
+
+    [TestMethod]
+    [DataRow(FastPaths.All)]
+    [DataRow(FastPaths.None)]
+    public void Fit_InsideNoGradOrInferenceMode_TrainsAsOutside(FastPaths fastPaths)
+    {
+        using var data = new DrawnData();
+        var options = DrawnData.Options with { FastPaths = fastPaths, ValidationSet = data.Labelled };
+        using var model = data.Fit(options);
+        var expected = DrawnData.Weights(model);
+        foreach (var enter in new Func<IDisposable>[] { () => no_grad(), () => inference_mode(), () => enable_grad() })
+        {
+            using var mode = enter();
+            var (gradients, inference) = (is_grad_enabled(), is_inference_mode_enabled());
+            using var inside = data.Fit(options);
+            DrawnData.AreBitEqual(expected, DrawnData.Weights(inside));
+            Assert.AreEqual((gradients, inference), (is_grad_enabled(), is_inference_mode_enabled()));
+        }
+        Assert.AreEqual((true, false), (is_grad_enabled(), is_inference_mode_enabled()));
     }
 
     [TestMethod]

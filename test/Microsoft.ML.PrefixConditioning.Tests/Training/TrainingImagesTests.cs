@@ -3,7 +3,7 @@ namespace Microsoft.ML.PrefixConditioning.Tests;
 [TestClass]
 public sealed class TrainingImagesTests
 {
-    private static readonly PrefixClipOptions Skip = DrawnData.Options with { BadImages = BadImagePolicy.Skip, MaxBadImageFraction = 0.25 };
+    private static readonly PrefixClipOptions Skip = DrawnData.Options with { BadRows = BadRowPolicy.Skip, MaxBadRowFraction = 0.25 };
 
     private static float[] Load(TrainingImages images, int[] batch, int step = 0)
     {
@@ -40,7 +40,7 @@ public sealed class TrainingImagesTests
         var images = new TrainingImages(data.Tagged(), DrawnData.Options, 1);
         var error = Assert.ThrowsExactly<InvalidDataException>(() => Load(images, [4, 5, 6]));
         StringAssert.StartsWith(error.Message, $"Row 6: The image '{data.Rows[5].Image}' is not an image");
-        StringAssert.EndsWith(error.Message, "To leave such images out, set BadImages to Skip.");
+        StringAssert.EndsWith(error.Message, "To leave such rows out, set BadRows to Skip.");
     }
 
     [TestMethod]
@@ -101,10 +101,10 @@ public sealed class TrainingImagesTests
     {
         using var data = new DrawnData();
         data.Break(0, 1, 2, 3);
-        var options = Skip with { MaxBadImageFraction = 0.1 };   // 3 of 32
+        var options = Skip with { MaxBadRowFraction = 0.1 };   // 3 of 32
         var error = Assert.ThrowsExactly<InvalidDataException>(() => Load(new TrainingImages(data.Tagged(options), options, 1), [0, 1, 2, 3]));
-        StringAssert.StartsWith(error.Message, "4 of 32 images cannot be read, more than MaxBadImageFraction allows (3). The first fault: row ");
-        StringAssert.EndsWith(error.Message, "Repair the images, or raise the fraction.");
+        StringAssert.StartsWith(error.Message, "4 of 32 rows cannot be used, more than PrefixClipOptions.MaxBadRowFraction allows (3). The first fault: Row ");
+        StringAssert.EndsWith(error.Message, "Repair the rows, or raise the fraction.");
     }
 
     [TestMethod]
@@ -112,20 +112,22 @@ public sealed class TrainingImagesTests
     {
         using var data = new DrawnData(labelled: 4, captioned: 4);
         data.Break(4, 5, 6, 7);
-        var options = Skip with { MaxBadImageFraction = 1 };
+        var options = Skip with { MaxBadRowFraction = 1 };
         var error = Assert.ThrowsExactly<InvalidDataException>(() => Load(new TrainingImages(data.Tagged(options), options, 1), [4, 5]));
-        StringAssert.StartsWith(error.Message, "None of the images of dataset type 'caption' can be read. The first fault: row 5: The image '");
+        StringAssert.StartsWith(error.Message, "None of the images of dataset type 'caption' can be read. The first fault: Row 5: The image '");
     }
 
     [TestMethod]
-    public void Load_MissingValue_IsLeftOutToo()
+    public void Load_RowsLeftOutBefore_CountTooAndMessagesKeepTheInputsNumbers()
     {
         using var data = new DrawnData();
         data.Rows[2].Image = "";
-        var images = new TrainingImages(data.Tagged(Skip), Skip, 1);
-        int[] batch = [2];
-        Load(images, batch);
-        Assert.AreEqual((3, 1), (batch[0], images.BadCount));
+        data.Rows[7].Text = "";
+        data.Break(9);
+        var options = Skip with { MaxBadRowFraction = 0.0625 };   // 2 of 32
+        var error = Assert.ThrowsExactly<InvalidDataException>(() => Load(new TrainingImages(data.Tagged(options), options, 1), [7]));
+        StringAssert.StartsWith(error.Message, "3 of 32 rows cannot be used, more than PrefixClipOptions.MaxBadRowFraction allows (2). " +
+            $"The first fault: Row 10: The image '{data.Rows[9].Image}'");
     }
 
     [TestMethod]

@@ -29,7 +29,7 @@ public sealed class TrainingSummariesTests
     {
         using var data = new DrawnData();
         data.Break(3, 20, 21);
-        using var model = data.Fit(DrawnData.Options with { Epochs = 1, BadImages = BadImagePolicy.Skip, MaxBadImageFraction = 0.5 });
+        using var model = data.Fit(DrawnData.Options with { Epochs = 1, BadRows = BadRowPolicy.Skip, MaxBadRowFraction = 0.5 });
         Assert.AreEqual("14 15", string.Join(' ', model.Model.Summaries!.Select(s => s.Count)));
     }
 }
