@@ -27,9 +27,30 @@ internal static class NearName
     public static string Question(string wanted, IEnumerable<string> candidates) =>
         Find(wanted, candidates) is { } near ? $" Did you mean '{near}'?" : "";
 
+    /// <summary>A sentence, with a space in front, about the name that differs only in case or Unicode normal form; or nothing.</summary>
+    public static string Variant(string wanted, IEnumerable<string> candidates)
+    {
+        var composed = CanonicalComposition.Compose(wanted);
+        foreach (var candidate in candidates)
+        {
+            if (candidate.Equals(wanted, StringComparison.OrdinalIgnoreCase))
+                return $" It has '{candidate}', which differs only in case.";
+            var alike = CanonicalComposition.Compose(candidate);
+            if (!alike.Equals(composed, StringComparison.OrdinalIgnoreCase)) continue;
+            return $" It has '{candidate}', which looks the same, but its letters and accents are " +
+                (candidate == alike ? "composed (Unicode NFC) where the wanted name's are separate (NFD)."
+                    : "separate (Unicode NFD) where the wanted name's are composed (NFC).") + " Write both in one form.";
+        }
+        return "";
+    }
+
+    /// <summary>A name for a message, with control characters and U+FFFD written as \u and four digits.</summary>
+    public static string Visible(string name) => string.Concat(name.Select(c =>
+        char.IsControl(c) || c is '\uFFFD' or '\u2028' or '\u2029' ? $"\\u{(int)c:x4}" : $"{c}"));
+
     /// <summary>Names in quotes with commas, cut off after twenty.</summary>
     public static string List(IReadOnlyCollection<string> names) => names.Count == 0 ? "none"
-        : string.Join(", ", names.Take(LongestList).Select(n => $"'{n}'"))
+        : string.Join(", ", names.Take(LongestList).Select(n => $"'{Visible(n)}'"))
             + (names.Count > LongestList ? $" and {names.Count - LongestList} more" : "");
 
     /// <summary>Single letters to change, add, remove or swap with their neighbour (optimal string alignment).</summary>
