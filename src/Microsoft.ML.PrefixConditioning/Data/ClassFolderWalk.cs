@@ -32,7 +32,8 @@ internal sealed class ClassFolderWalk
         var folder = top;
         do
         {
-            if (IsAtOrAboveRoot(folder.Real) || !read.Add(folder.Real)) _found.Remark(ClassFolders.NotFollowed, folder.Path);
+            var isAtOrAboveRoot = folder.Real == _realRoot || IsBelow(_realRoot, folder.Real);
+            if (isAtOrAboveRoot || !read.Add(folder.Real)) _found.Remark(ClassFolders.NotFollowed, folder.Path);
             else foreach (var inner in Read(folder)) (inner.IsLink ? links : folders).Enqueue(inner);
         }
         while (folders.TryDequeue(out folder) || links.TryDequeue(out folder));
@@ -57,7 +58,8 @@ internal sealed class ClassFolderWalk
             if (entry.IsLink) real = RealPath(real);
             if (real is null || (entry.IsLink && !Path.Exists(real))) _found.Remark(ClassFolders.NotFollowed, path);
             else if (entry.IsFolder) folders.Add(new Folder(path, real, entry.IsLink));
-            else if (_found.AddFile(path) && (isRepeated || (entry.IsLink && IsBelowRoot(real)))) _found.Remark(ClassFolders.Repeated, path);
+            else if (_found.AddFile(path) && (isRepeated || (entry.IsLink && IsBelow(real, _realRoot))))
+                _found.Remark(ClassFolders.Repeated, path);
         }
         return folders;
     }
@@ -72,10 +74,8 @@ internal sealed class ClassFolderWalk
         },
         new EnumerationOptions { AttributesToSkip = 0, IgnoreInaccessible = false }).OrderBy(e => e.Name, StringComparer.Ordinal);
 
-    private bool IsAtOrAboveRoot(string real) =>
-        _realRoot == real || _realRoot.StartsWith(Path.TrimEndingDirectorySeparator(real) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
-
-    private bool IsBelowRoot(string real) => real.StartsWith(_realRoot + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+    private static bool IsBelow(string path, string folder) =>
+        path.StartsWith(Path.TrimEndingDirectorySeparator(folder) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
 
     /// <summary>A full path with all links in it replaced by what they lead to; null if they lead in a circle.</summary>
     private static string? RealPath(string path)

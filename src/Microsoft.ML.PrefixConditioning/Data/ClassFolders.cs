@@ -13,6 +13,8 @@ internal sealed class ClassFolders(string root)
         NotFollowed = "link(s) not followed",
         Repeated = "image(s) listed again through links",
         Replaced = "file(s) replaced by a later one of the same name",
+        CutOff = "file(s) last in an archive without an end mark, which may be cut off",
+        Appended = "file(s) last before an end mark with more data behind it, which is not read",
         CodePage = "name(s) neither marked as UTF-8 nor valid in it, read as code page 437";
 
     private const char DamagedCharacter = '\uFFFD';
@@ -53,8 +55,8 @@ internal sealed class ClassFolders(string root)
     public void CheckName(string path)
     {
         if (path.Contains(DamagedCharacter, StringComparison.Ordinal))
-            throw new InvalidDataException($"The name '{NearName.Visible(path)}' in '{root}' is not UTF-8 (\\ufffd stands for what cannot be " +
-                "decoded). Rename it, or unpack or pack the archive that it comes from with the right encoding.");
+            throw new InvalidDataException($"The name '{NearName.Visible(path)}' in '{root}' is not UTF-8 (\\ufffd stands for what cannot " +
+                "be decoded). Rename it, or unpack or pack the archive that it comes from with the right encoding.");
     }
 
     /// <summary>The images in the order of their classes and names; what else there was goes to the log.</summary>

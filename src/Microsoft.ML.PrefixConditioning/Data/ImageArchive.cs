@@ -76,7 +76,8 @@ internal sealed class ImageArchive
         var index = IndexOf(entry);
         if (index < 0)
             throw new FileNotFoundException(
-                $"The archive '{ArchivePath}' has no '{entry}' among its {_places.Length} files.{NearName.Variant(entry, EntryNames)}", entry);
+                $"The archive '{ArchivePath}' has no '{entry}' among its {_places.Length} files." +
+                NearName.Variant(entry, EntryNames), entry);
         try
         {
             var place = _places[index];

@@ -78,8 +78,8 @@ internal sealed class PerClassSample : IDataView
             rows.Add(row);
         }
         if (unlabeled > 0)
-            channel.Warning(MessageSensitivity.None, "{0}", $"{unlabeled} of {row} row(s) have no label in column '{labelColumn}' and were " +
-                $"left out, such as row {firstUnlabeled}.");
+            channel.Warning(MessageSensitivity.None, "{0}",
+                $"{unlabeled} of {row} row(s) have no label in column '{labelColumn}' and were left out, such as row {firstUnlabeled}.");
         return byClass;
     }
 

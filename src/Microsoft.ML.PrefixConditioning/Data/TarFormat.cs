@@ -5,14 +5,20 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>Reads the headers of uncompressed TAR archives.</summary>
 internal static class TarFormat
 {
+    private const int BlockLength = 512;
+
     /// <summary>Reads the names and places of all files.</summary>
     /// <remarks>Bytes of a name that are not UTF-8 become U+FFFD.</remarks>
     public static void ReadHeaders(FileStream stream, ArchiveHeaders headers)
     {
         using var reader = new TarReader(stream, leaveOpen: true);
+        long end = 0;
+        var name = "";
         while (reader.GetNextEntry() is { } entry)
         {
-            var name = ImageArchive.Normalize(entry.Name);
+            name = ImageArchive.Normalize(entry.Name);
+            var isLink = entry.EntryType is TarEntryType.HardLink or TarEntryType.SymbolicLink;   // has no data, whatever its length
+            end = entry.DataOffset + (isLink ? 0 : (entry.Length + BlockLength - 1) / BlockLength * BlockLength);
             switch (entry.EntryType)
             {
                 case TarEntryType.RegularFile or TarEntryType.V7RegularFile or TarEntryType.ContiguousFile:
@@ -34,6 +40,25 @@ internal static class TarFormat
                     headers.AddLink(name, target: null);
                     break;
             }
+        }
+        CheckEnd(stream, end, name, headers);
+    }
+
+    /// <summary>Notices files that are not read: of an archive that was cut off, or of one that was appended to another.</summary>
+    private static void CheckEnd(FileStream stream, long end, string lastName, ArchiveHeaders headers)
+    {
+        if (stream.Length < end + BlockLength)
+        {
+            headers.Remarks.Add((ClassFolders.CutOff, lastName));
+            return;
+        }
+        stream.Position = end;
+        var buffer = new byte[1 << 16];
+        for (int read; (read = stream.Read(buffer)) > 0;)
+        {
+            if (!buffer.AsSpan(0, read).ContainsAnyExcept((byte)0)) continue;
+            headers.Remarks.Add((ClassFolders.Appended, lastName));
+            return;
         }
     }
 }

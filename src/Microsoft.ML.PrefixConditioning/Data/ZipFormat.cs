@@ -7,8 +7,8 @@ namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Reads the central directory and the files of ZIP archives.</summary>
 /// <remarks>
-/// Source: PKWARE's APPNOTE 6.3.10 (numbers below are its sections), and Info-ZIP's Unicode path field. <see cref="ZipArchive"/> is not used:
-/// it holds the file open with hundreds of bytes per entry, and turns names in a code page into U+FFFD.
+/// Source: PKWARE's APPNOTE 6.3.10 (numbers below are its sections), and Info-ZIP's Unicode path field. <see cref="ZipArchive"/> is not
+/// used: it keeps the file open and hundreds of bytes per entry, and turns names in a code page into U+FFFD.
 /// </remarks>
 internal static class ZipFormat
 {
@@ -102,7 +102,7 @@ internal static class ZipFormat
             extra = extra[(4 + field.Length)..];
         }
         var method = (flags & 1) != 0 ? Encrypted : UInt16(entry, 10);
-        var place = new ArchivePlace(offset, (int)Math.Min((ulong)stored, int.MaxValue), (int)Math.Min((ulong)length, int.MaxValue), method);
+        var place = new ArchivePlace(offset, Clamped(stored), Clamped(length), method);
         var isFolder = name.EndsWith('/') || name.EndsWith('\\');
         name = ImageArchive.Normalize(name);
         if (isGuessed) headers.Remarks.Add((ClassFolders.CodePage, name));
@@ -110,7 +110,7 @@ internal static class ZipFormat
         var isLink = entry[5] is 3 or 19 && (UInt32(entry, 38) >> 28) == 0xA;
         if (isFolder) headers.Folders.Add(name);
         else if (!isLink) headers.AddFile(name, place);
-        else headers.AddLink(name, place.Length > LongestLink ? null
+        else headers.AddLink(name, place.Length > LongestLink || method is not (Stored or Deflated) ? null
             : ArchiveHeaders.FromRoot(name, Encoding.UTF8.GetString(ReadFile(file, place))));
     }
 
@@ -159,6 +159,8 @@ internal static class ZipFormat
         }
         return ~crc;
     }
+
+    private static int Clamped(long length) => (int)Math.Min((ulong)length, int.MaxValue);
 
     private static ushort UInt16(ReadOnlySpan<byte> bytes, int at) => BinaryPrimitives.ReadUInt16LittleEndian(bytes[at..]);
 

@@ -106,7 +106,8 @@ public sealed class ArchiveNamesTests : IDisposable
     public void LoadImageFolder_ControlCharactersInNames_AreEscapedInMessages()
     {
         var archive = _folder.Zip("x.zip", ("a\u001B[31m\n/1.tif", ""), ("b/1.png", ""));
-        Assert.Contains(@"'a\u001b[31m\u000a'. In 'a\u001b[31m\u000a': 1 file(s) of other types left out, such as 'a\u001b[31m\u000a/1.tif'.",
+        Assert.Contains(
+            @"'a\u001b[31m\u000a'. In 'a\u001b[31m\u000a': 1 file(s) of other types left out, such as 'a\u001b[31m\u000a/1.tif'.",
             DataTestRows.Fails<InvalidDataException>(() => _mlContext.Data.LoadImageFolder(archive)).Message);
     }
 
@@ -122,6 +123,50 @@ public sealed class ArchiveNamesTests : IDisposable
 
         string Invalid(string entry) =>
             DataTestRows.Fails<InvalidDataException>(() => ImageLocator.ReadAllBytes($"{archive}!/{entry}")).Message;
+    }
+
+    [TestMethod]
+    public void LoadImageFolder_TarCutOffOrAppendedTo_SaysThatFilesMayBeMissing()
+    {
+        var archive = _folder.Tar("x.tar", ("a/1.png", "one"), ("a/2.png", "two"), ("b/3.png", "three"));
+        var whole = File.ReadAllBytes(archive);
+        var two = whole.AsSpan().IndexOf("two"u8);
+        File.WriteAllBytes(_folder["inside.tar"], whole[..two]);
+        StringAssert.StartsWith(DataTestRows.Fails<InvalidDataException>(() => _mlContext.Data.LoadImageFolder(_folder["inside.tar"])).Message,
+            $"'{_folder["inside.tar"]}' is not an uncompressed TAR archive, or it is damaged: ");
+        File.WriteAllBytes(_folder["cut.tar"], whole[..(two + 512)]);
+        Assert.AreEqual(2, _mlContext.Data.LoadImageFolder(_folder["cut.tar"]).GetRowCount());
+        File.WriteAllBytes(_folder["twice.tar"], [.. whole, .. whole]);
+        Assert.AreEqual(3, _mlContext.Data.LoadImageFolder(_folder["twice.tar"]).GetRowCount());
+        DataTestRows.Equal([
+            $"'{_folder["cut.tar"]}': 2 image(s) in 1 class folder(s); 1 file(s) last in an archive without an end mark, " +
+                "which may be cut off, such as 'a/2.png'.",
+            $"'{_folder["twice.tar"]}': 3 image(s) in 2 class folder(s); 1 file(s) last before an end mark with more data behind it, " +
+                "which is not read, such as 'b/3.png'."], _warnings);
+    }
+
+    [TestMethod]
+    [DataRow("zip")]
+    [DataRow("tar")]
+    public void ReadAllBytes_AnyDamageToAnArchive_GivesAnEntryOrAnErrorThatNamesTheArchive(string kind)
+    {
+        (string, string)[] entries = [("a/1.png", new string('x', 300)), ("b/2.png", "two")];
+        var whole = File.ReadAllBytes(kind == "zip" ? _folder.Zip("x.zip", entries) : _folder.Tar("x.tar", entries));
+        var random = new Random(1);
+        for (var i = 0; i < 400; i++)
+        {
+            byte[] damaged = i % 4 == 0 ? whole[..random.Next(whole.Length)] : [.. whole];
+            for (var n = 0; n < i % 4 * 2; n++) damaged[random.Next(damaged.Length)] = (byte)random.Next(256);
+            var path = _folder.Write($"{i}.{kind}", damaged);
+            try
+            {
+                ImageLocator.ReadAllBytes(path + "!/a/1.png");
+            }
+            catch (Exception e) when (e is InvalidDataException or FileNotFoundException)
+            {
+                Assert.Contains(path, e.Message);
+            }
+        }
     }
 
     /// <summary>A TAR whose header checksums fit again: the sum of all bytes of a header, its own eight taken as spaces.</summary>

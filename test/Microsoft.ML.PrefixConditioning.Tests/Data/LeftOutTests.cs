@@ -58,7 +58,8 @@ public sealed class LeftOutTests : IDisposable
     public void LoadImageFolder_HiddenClassAndLooseImages_AreCountedInOneWarning(string kind, string hidden)
     {
         var root = Make(kind, ".net/1.png", ".net/2.png", "cat/1.png", "cat/1.txt", "cat/2.txt", "loose0.png", "loose1.png", "loose2.png");
-        DataTestRows.Equal([$"'{root}': 1 image(s) in 1 class folder(s); 2 file(s) of other types left out, such as 'cat/1.txt'; {hidden}; " +
+        DataTestRows.Equal([$"'{root}': 1 image(s) in 1 class folder(s); " +
+            $"2 file(s) of other types left out, such as 'cat/1.txt'; {hidden}; " +
             "3 image(s) outside of class folders left out, such as 'loose0.png'."], Loaded(root));
     }
 
