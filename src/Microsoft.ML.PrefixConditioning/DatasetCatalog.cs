@@ -8,12 +8,17 @@ public static class DatasetCatalog
 {
     /// <summary>Lists labelled images from class-name folders: the folder right below the root is the class.</summary>
     /// <remarks>
-    /// <para>Files anywhere below a class folder belong to its class. Images are told by their extension: .png, .jpg, .jpeg, .webp,
-    /// .bmp or .gif, in any case; other files, hidden ones, <c>__MACOSX</c> and images outside of a class folder are passed
-    /// over. Links are followed, except back to a folder above. Rows are sorted ordinally by class folder, then by path.</para>
+    /// <para>Files anywhere below a class folder belong to its class. Files are recognized as images by their extension: .png, .jpg, .jpeg,
+    /// .jpe, .jfif, .webp, .bmp or .gif, in any case. Other files, hidden files and folders, and images outside of a class folder are left
+    /// out; the log has one warning with their number and an example of each kind. Metadata of macOS (<c>__MACOSX</c>) is ignored. Rows are
+    /// sorted ordinally by class folder, then by path.</para>
+    /// <para>Links are followed, but a class reads no folder twice and none at or above the root. The warning counts images that are
+    /// listed again through links.</para>
     /// <para>In a ZIP or uncompressed TAR archive the top folders are the classes; if there is one more folder around
     /// them, name it after <c>!/</c>: <c>photos.zip!/photos</c>. The image column then holds locators such as
-    /// <c>photos.zip!/photos/cat/1.png</c>, which this package's trainers and transformers read directly.</para>
+    /// <c>photos.zip!/photos/cat/1.png</c>, which this package's trainers and transformers read directly. Names that a ZIP archive does
+    /// not mark as UTF-8 are read as UTF-8 if they are valid, else as code page 437. Links to files of the archive are followed, others are
+    /// not. Of several files with one name the last counts, as after unpacking.</para>
     /// <para>The files are listed once, here; they are opened when an image is needed. The view can be read many times, knows its row count
     /// and can be shuffled.</para>
     /// </remarks>
@@ -29,7 +34,8 @@ public static class DatasetCatalog
     /// <returns>A view of four text columns, one row per image.</returns>
     /// <exception cref="DirectoryNotFoundException">There is no such folder; the message says which part of the path is
     /// missing.</exception>
-    /// <exception cref="InvalidDataException">There are no images in class-name folders, or the archive is damaged.</exception>
+    /// <exception cref="InvalidDataException">There are no images in class-name folders, or none in one of them; a name is not UTF-8; or the
+    /// archive is damaged.</exception>
     /// <exception cref="ArgumentException">A name is empty, or two columns have the same name.</exception>
     /// <example>
     /// <code>
@@ -51,7 +57,8 @@ public static class DatasetCatalog
             if (string.IsNullOrWhiteSpace(name))
                 throw new ArgumentException($"The class name of the folder '{folder}' is empty.", nameof(classNames));
         var columns = new SourceColumns(imageColumnName, textColumnName, datasetTypeColumnName, labelColumnName).Checked();
-        return ImageFolderSource.Load(path, datasetType, classNames, columns);
+        using var channel = CatalogUtils.GetEnvironment(catalog).Start(nameof(LoadImageFolder));
+        return ImageFolderSource.Load(channel, path, datasetType, classNames, columns);
     }
 
     /// <summary>Reads a table of images and captions, such as <c>captions.tsv</c>. An image may have several captions: one row
@@ -119,7 +126,7 @@ public static class DatasetCatalog
     /// <para>Any view will do that has an image column (text, a vector of bytes, or ML.NET image; the same in all of them), a text column
     /// and a
     /// dataset-type column (text, or key with text key values). A label column of text or key is taken over; where there is
-    /// none, labels are missing. Keys become text. Other columns are dropped.</para>
+    /// none, labels are missing. Keys become text. Other columns are dropped; the log names them.</para>
     /// <para>Rows are read when they are needed, one dataset after the other. The row count is known when all are. The view can be
     /// shuffled when all
     /// datasets can and know their row count: then rows are drawn from each in proportion to those that it has left.</para>
@@ -141,7 +148,7 @@ public static class DatasetCatalog
     {
         ArgumentNullException.ThrowIfNull(catalog);
         ArgumentNullException.ThrowIfNull(datasets);
-        return DatasetUnion.Create(datasets, new SourceColumns("Image", "Text", "DatasetType", "Label"));
+        return catalog.UnifyDatasets(datasets, "Image", "Text", "DatasetType", "Label");
     }
 
     /// <summary>Joins datasets row-wise into one view, with other column names than the usual ones.</summary>
@@ -169,7 +176,8 @@ public static class DatasetCatalog
         ArgumentNullException.ThrowIfNull(catalog);
         ArgumentNullException.ThrowIfNull(datasets);
         var columns = new SourceColumns(imageColumnName, textColumnName, datasetTypeColumnName, labelColumnName).Checked();
-        return DatasetUnion.Create([.. datasets], columns);
+        using var channel = CatalogUtils.GetEnvironment(catalog).Start(nameof(UnifyDatasets));
+        return DatasetUnion.Create(channel, [.. datasets], columns);
     }
 
     /// <summary>Adds a dataset-type column with one value for all rows, to make any view a dataset.</summary>
@@ -219,7 +227,7 @@ public static class DatasetCatalog
     /// <summary>The same number of randomly chosen rows of every class: k shots, for training on few examples.</summary>
     /// <remarks>
     /// Labels are read once, here; rows are read when they are needed, in the input's order, and cannot be shuffled. Rows without a label
-    /// are left out. The same seed and rows give the same choice.
+    /// are left out, and the log says how many. The same seed and rows give the same choice.
     /// </remarks>
     /// <param name="catalog">The data catalog.</param>
     /// <param name="input">A view whose rows come in the same order each time.</param>
@@ -243,6 +251,7 @@ public static class DatasetCatalog
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         ArgumentException.ThrowIfNullOrWhiteSpace(labelColumnName);
         seed ??= CatalogUtils.GetEnvironment(catalog).Register(nameof(TakeRowsPerClass)).Rand.Next();
-        return PerClassSample.Draw(input, count, labelColumnName, seed.Value);
+        using var channel = CatalogUtils.GetEnvironment(catalog).Start(nameof(TakeRowsPerClass));
+        return PerClassSample.Draw(channel, input, count, labelColumnName, seed.Value);
     }
 }

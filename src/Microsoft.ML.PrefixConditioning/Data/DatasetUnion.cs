@@ -1,4 +1,5 @@
 using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
 using Microsoft.ML.Transforms.Image;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -25,7 +26,7 @@ internal sealed class DatasetUnion : IDataView
     /// <summary>Checks the views and makes the union.</summary>
     /// <exception cref="ArgumentException">There are no views, or one is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of a wrong type, or the images differ in form.</exception>
-    public static DatasetUnion Create(IReadOnlyList<IDataView> datasets, SourceColumns columns)
+    public static DatasetUnion Create(IChannel channel, IReadOnlyList<IDataView> datasets, SourceColumns columns)
     {
         if (datasets.Count == 0) throw new ArgumentException("There are no datasets to unify; give at least one view.", nameof(datasets));
         var imageTypes = new DataViewType[datasets.Count];
@@ -57,7 +58,21 @@ internal sealed class DatasetUnion : IDataView
         var builder = new DataViewSchema.Builder();
         builder.AddColumn(columns.Image, UnifiedImageType(imageTypes));
         foreach (var name in new[] { columns.Text, columns.DatasetType, columns.Label }) builder.AddColumn(name, TextDataViewType.Instance);
+        for (var i = 0; i < datasets.Count; i++) Report(channel, datasets[i], $"datasets[{i}]", columns);
         return new DatasetUnion([.. datasets], builder.ToSchema());
+    }
+
+    /// <summary>Logs what of a dataset does not get into the union.</summary>
+    private static void Report(IChannel channel, IDataView view, string name, SourceColumns columns)
+    {
+        if (view.GetRowCount() == 0) channel.Warning(MessageSensitivity.None, "{0}", $"{name} has no rows.");
+        string[] dropped = [.. view.Schema.Where(c => !c.IsHidden).Select(c => c.Name)
+            .Except([columns.Image, columns.Text, columns.DatasetType, columns.Label], StringComparer.Ordinal)];
+        if (dropped.Length > 0)
+            channel.Info(MessageSensitivity.None, "{0}", $"{name}: columns left out: {NearName.List(dropped)}.");
+        if (view.Schema.GetColumnOrNull(columns.Label) is null && NearName.Find(columns.Label, dropped) is { } near)
+            channel.Warning(MessageSensitivity.None, "{0}", $"{name} has no label column '{columns.Label}', so its labels are missing. " +
+                $"Did you mean '{NearName.Visible(near)}'? Rename it with CopyColumns.");
     }
 
     /// <inheritdoc/>

@@ -1,74 +1,99 @@
-using System.Formats.Tar;
-using System.IO.Compression;
+using System.Text;
 using Microsoft.Win32.SafeHandles;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>An open ZIP or TAR archive with an index of its files. Safe to read from many threads.</summary>
-internal abstract class ImageArchive : IDisposable
+/// <summary>The index of a ZIP or TAR archive, in little memory and without an open file. Immutable.</summary>
+internal sealed class ImageArchive
 {
-    // Above this size an entry's length is only believed as far as bytes arrive: it can be a lie.
-    private const long TrustedEntryBytes = 1 << 24;
+    private readonly bool _isZip;
+    private readonly byte[] _names;           // UTF-8, one after the other, in the order of their bytes
+    private readonly int[] _nameEnds;
+    private readonly ArchivePlace[] _places;
 
-    private ImageArchive(string path) => ArchivePath = path;
+    private ImageArchive(string path, bool isZip, ArchiveHeaders headers)
+    {
+        (ArchivePath, _isZip, Folders, Links, Remarks) = (path, isZip, headers.Folders, headers.Links, headers.Remarks);
+        var names = headers.Files.Keys.Select(Encoding.UTF8.GetBytes).ToArray();
+        _places = [.. headers.Files.Values];
+        Array.Sort(names, _places, Comparer<byte[]>.Create((a, b) => a.AsSpan().SequenceCompareTo(b)));
+        _names = new byte[names.Sum(n => n.Length)];
+        _nameEnds = new int[names.Length];
+        for (int i = 0, at = 0; i < names.Length; at = _nameEnds[i++])
+        {
+            names[i].CopyTo(_names, at);
+            _nameEnds[i] = at + names[i].Length;
+        }
+    }
 
     /// <summary>The archive's own path, as in messages.</summary>
     public string ArchivePath { get; }
 
-    /// <summary>Files in the archive, with forward slashes; folders and links are left out.</summary>
-    public abstract IReadOnlyCollection<string> EntryNames { get; }
+    /// <summary>Files in the archive, with forward slashes, links to files among them; sorted.</summary>
+    public IEnumerable<string> EntryNames => Enumerable.Range(0, _places.Length).Select(i => Encoding.UTF8.GetString(Name(i)));
+
+    /// <summary>Folders that have an entry of their own.</summary>
+    public IReadOnlyList<string> Folders { get; }
+
+    /// <summary>Those of the files that are links, and the file that each leads to.</summary>
+    public IReadOnlyList<(string Name, string Target)> Links { get; }
+
+    /// <summary>What a user should know about some entries: one of the constants of <see cref="ClassFolders"/>, and the name.</summary>
+    public IReadOnlyList<(string What, string Name)> Remarks { get; }
 
     /// <summary>Whether a path ends like an archive that can be read.</summary>
-    public static bool HasArchiveExtension(ReadOnlySpan<char> path) =>
-        path.EndsWith(".zip", StringComparison.OrdinalIgnoreCase) || path.EndsWith(".tar", StringComparison.OrdinalIgnoreCase);
+    public static bool HasArchiveExtension(ReadOnlySpan<char> path) => HasZipExtension(path)
+        || path.EndsWith(".tar", StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>Opens an archive and reads its index.</summary>
+    /// <summary>Reads the index of an archive.</summary>
     /// <exception cref="InvalidDataException">It is not a ZIP or TAR file, or it is damaged.</exception>
-    public static ImageArchive Open(string path)
+    public static ImageArchive ReadIndex(string path, FileStream stream)
     {
-        var isZip = path.EndsWith(".zip", StringComparison.OrdinalIgnoreCase);
+        var isZip = HasZipExtension(path);
+        var headers = new ArchiveHeaders();
         try
         {
-            return isZip ? new Zip(path) : new Tar(path);
+            if (isZip) ZipFormat.ReadHeaders(stream, headers);
+            else TarFormat.ReadHeaders(stream, headers);
+            headers.ResolveLinks();
+            return new ImageArchive(path, isZip, headers);
         }
         catch (Exception e) when (e is InvalidDataException or FormatException or EndOfStreamException or NotSupportedException
-            or ArgumentException)
+            or ArgumentException or OverflowException)
         {
             throw new InvalidDataException(
                 $"'{path}' is not {(isZip ? "a ZIP" : "an uncompressed TAR")} archive, or it is damaged: {e.Message}", e);
         }
     }
 
-    /// <summary>The bytes of one file.</summary>
-    /// <param name="entry">Its name, with forward slashes.</param>
+    /// <summary>The bytes of one file. Safe to call from many threads.</summary>
+    /// <param name="file">The open archive.</param>
+    /// <param name="entry">The file's name, with forward slashes.</param>
     /// <exception cref="FileNotFoundException">The archive has no such file.</exception>
     /// <exception cref="InvalidDataException">The entry is damaged, encrypted or packed in a way that cannot be read.</exception>
-    public byte[] Read(string entry)
+    public byte[] Read(SafeFileHandle file, string entry)
     {
+        var index = IndexOf(entry);
+        if (index < 0)
+            throw new FileNotFoundException(
+                $"The archive '{ArchivePath}' has no '{entry}' among its {_places.Length} files." +
+                NearName.Variant(entry, EntryNames), entry);
         try
         {
-            return TryRead(entry) ?? throw new FileNotFoundException(
-                $"The archive '{ArchivePath}' has no '{entry}' among its {EntryNames.Count} files." +
-                (EntryNames.FirstOrDefault(n => n.Equals(entry, StringComparison.OrdinalIgnoreCase)) is { } near
-                    ? $" It has '{near}', which differs only in case." : ""), entry);
+            var place = _places[index];
+            return _isZip ? ZipFormat.ReadFile(file, place) : ReadBytes(file, place.Offset, place.Length);
         }
-        catch (Exception e) when (e is InvalidDataException or EndOfStreamException or NotSupportedException)
+        catch (Exception e) when (e is InvalidDataException or EndOfStreamException)
         {
             throw new InvalidDataException($"'{entry}' in the archive '{ArchivePath}' cannot be read: {e.Message}", e);
         }
     }
 
-    /// <inheritdoc/>
-    public abstract void Dispose();
-
-    /// <summary>Null when there is no such entry.</summary>
-    protected abstract byte[]? TryRead(string entry);
-
     /// <summary>Forward slashes only, without "./" and "x/../".</summary>
     public static string Normalize(string name)
     {
         name = name.Replace('\\', '/');
-        var isNormal = !name.StartsWith('/') && !name.Contains("./", StringComparison.Ordinal)
+        var isNormal = !name.StartsWith('/') && !name.EndsWith('/') && !name.Contains("./", StringComparison.Ordinal)
             && !name.Contains("//", StringComparison.Ordinal);
         if (isNormal) return name;
         var parts = new List<string>();
@@ -80,105 +105,39 @@ internal abstract class ImageArchive : IDisposable
         return string.Join('/', parts);
     }
 
-    private static byte[] ReadFully(Stream stream, long length)
+    /// <summary>Bytes at a place of an archive.</summary>
+    /// <exception cref="InvalidDataException">The archive is shorter, or they are too many for an array.</exception>
+    public static byte[] ReadBytes(SafeFileHandle file, long offset, int length)
     {
-        if (length > Array.MaxLength) throw new InvalidDataException($"it claims {length} bytes, too many for an image.");
-        if (length <= TrustedEntryBytes)
+        if (length > Array.MaxLength) throw new InvalidDataException("it has 2 GB or more, too many for an image.");
+        if (offset < 0 || offset > RandomAccess.GetLength(file) - length)
+            throw new InvalidDataException($"it claims {length} bytes, more than the archive holds.");
+        var bytes = new byte[length];
+        for (var filled = 0; filled < bytes.Length;)
         {
-            var bytes = new byte[length];
-            stream.ReadExactly(bytes);
-            return bytes;
+            var read = RandomAccess.Read(file, bytes.AsSpan(filled), offset + filled);
+            if (read == 0) throw new EndOfStreamException("the archive ends inside it.");
+            filled += read;
         }
-        using var memory = new MemoryStream();
-        stream.CopyTo(memory);
-        if (memory.Length != length) throw new InvalidDataException($"it claims {length} bytes but has {memory.Length}.");
-        return memory.ToArray();
+        return bytes;
     }
 
-    private sealed class Zip : ImageArchive
+    private static bool HasZipExtension(ReadOnlySpan<char> path) => path.EndsWith(".zip", StringComparison.OrdinalIgnoreCase);
+
+    private ReadOnlySpan<byte> Name(int index) => _names.AsSpan((index == 0 ? 0 : _nameEnds[index - 1]).._nameEnds[index]);
+
+    /// <summary>Binary search; -1 when there is no such file.</summary>
+    private int IndexOf(string entry)
     {
-        private readonly ZipArchive _archive;
-        private readonly Dictionary<string, ZipArchiveEntry> _entries = new(StringComparer.Ordinal);
-
-        public Zip(string path) : base(path)
+        var name = Encoding.UTF8.GetBytes(entry);
+        for (int low = 0, high = _places.Length - 1; low <= high;)
         {
-            var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
-            try
-            {
-                _archive = new ZipArchive(stream, ZipArchiveMode.Read);
-                foreach (var entry in _archive.Entries)
-                    if (entry.Name.Length > 0 && !entry.FullName.EndsWith('\\')) _entries[Normalize(entry.FullName)] = entry;
-            }
-            catch
-            {
-                stream.Dispose();
-                throw;
-            }
+            var middle = low + (high - low) / 2;
+            var order = Name(middle).SequenceCompareTo(name);
+            if (order == 0) return middle;
+            if (order < 0) low = middle + 1;
+            else high = middle - 1;
         }
-
-        public override IReadOnlyCollection<string> EntryNames => _entries.Keys;
-
-        protected override byte[]? TryRead(string entry)
-        {
-            if (!_entries.TryGetValue(entry, out var found)) return null;
-            // ZipArchive shares one stream position between its entries. Pictures are hardly compressed, so the lock is short;
-            // decoding, the long part, happens outside.
-            lock (_archive)
-            {
-                using var stream = found.Open();
-                return ReadFully(stream, found.Length);
-            }
-        }
-
-        public override void Dispose() => _archive.Dispose();
-    }
-
-    private sealed class Tar : ImageArchive
-    {
-        private readonly SafeFileHandle _file;
-        private readonly Dictionary<string, (long Offset, long Length)> _entries = new(StringComparer.Ordinal);
-
-        public Tar(string path) : base(path)
-        {
-            _file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, FileOptions.RandomAccess);
-            try
-            {
-                using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
-                using var reader = new TarReader(stream);
-                while (reader.GetNextEntry() is { } entry)
-                {
-                    var name = Normalize(entry.Name);
-                    if (entry.EntryType is TarEntryType.RegularFile or TarEntryType.V7RegularFile or TarEntryType.ContiguousFile)
-                        _entries[name] = (entry.DataOffset, entry.Length);
-                    // tar writes the second name of a hard-linked file as a link to the first
-                    else if (entry.EntryType is TarEntryType.HardLink && _entries.TryGetValue(Normalize(entry.LinkName), out var target))
-                        _entries[name] = target;
-                }
-            }
-            catch
-            {
-                _file.Dispose();
-                throw;
-            }
-        }
-
-        public override IReadOnlyCollection<string> EntryNames => _entries.Keys;
-
-        protected override byte[]? TryRead(string entry)
-        {
-            if (!_entries.TryGetValue(entry, out var found)) return null;
-            if (found.Length > Array.MaxLength || (found.Length > 0 && found.Offset + found.Length > RandomAccess.GetLength(_file)))
-                throw new InvalidDataException($"it claims {found.Length} bytes, more than the archive holds.");
-            var bytes = new byte[found.Length];
-            for (var filled = 0; filled < bytes.Length;)
-            {
-                var read = RandomAccess.Read(_file, bytes.AsSpan(filled), found.Offset + filled);
-                if (read == 0) throw new EndOfStreamException("the archive ends inside it.");
-                filled += read;
-            }
-            return bytes;
-        }
-
-        public override void Dispose() => _file.Dispose();
+        return -1;
     }
 }

@@ -1,42 +1,51 @@
+using Microsoft.Win32.SafeHandles;
+
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Keeps the archives that were read last open, because reading an index again for every image would be far too slow.</summary>
-/// <remarks>An archive that changed (its length or time of writing) is opened anew. Thread-safe.</remarks>
+/// <summary>Keeps the index of every archive that was read, and the files of those read last open.</summary>
+/// <remarks>An archive that changed (its length or time of writing) is read anew. Thread-safe.</remarks>
 internal static class ImageArchiveCache
 {
-    /// <summary>Open archives that are kept; more are open only while they are being read.</summary>
-    internal const int Capacity = 8;
+    /// <summary>Files that are kept open: far below what systems allow, macOS's 256 at the least. More are open only while they are
+    /// being read.</summary>
+    internal const int Capacity = 128;
 
     private static readonly Lock Gate = new();
     private static readonly Dictionary<string, Slot> Slots = new(StringComparer.Ordinal);
-    private static long _clock;
+    private static readonly LinkedList<Slot> Idle = new();   // open files that nobody reads, the one used last at the end
 
-    /// <summary>Runs a read on the open archive of a path.</summary>
+    /// <summary>The index of an archive.</summary>
     /// <exception cref="FileNotFoundException">There is no such archive.</exception>
-    public static T Use<T>(string path, Func<ImageArchive, T> read)
-    {
-        var slot = Rent(path);
-        try
-        {
-            return read(slot.Archive.Value);
-        }
-        finally
-        {
-            Return(slot);
-        }
-    }
+    public static ImageArchive Index(string path) => Use(path, (archive, _) => archive);
 
-    /// <summary>Closes every archive that is not being read.</summary>
+    /// <summary>The bytes of a file in an archive.</summary>
+    /// <exception cref="FileNotFoundException">There is no such archive, or no such file in it.</exception>
+    public static byte[] Read(string path, string entry) => Use(path, (archive, file) => archive.Read(file, entry));
+
+    /// <summary>Forgets every archive that is not being read.</summary>
     public static void Clear()
     {
         lock (Gate)
             foreach (var slot in Slots.Values.ToArray()) Retire(slot);
     }
 
-    /// <summary>Archives that are kept at the moment.</summary>
-    internal static int Count
+    /// <summary>Files that nobody reads and that are open for the next reader.</summary>
+    internal static int IdleCount
     {
-        get { lock (Gate) return Slots.Count; }
+        get { lock (Gate) return Idle.Count; }
+    }
+
+    private static T Use<T>(string path, Func<ImageArchive, SafeFileHandle, T> read)
+    {
+        var slot = Rent(path);
+        try
+        {
+            return read(slot.Archive.Value, slot.File!.Value);
+        }
+        finally
+        {
+            Return(slot);
+        }
     }
 
     private static Slot Rent(string path)
@@ -52,13 +61,12 @@ internal static class ImageArchiveCache
             }
             if (slot is null)
             {
-                if (Slots.Count >= Capacity) Retire(Slots.Values.MinBy(s => s.LastUse)!);
-                // Lazy, so that a long index is read outside of the gate, and by one thread only
-                slot = new Slot(file.FullName, file.Length, file.LastWriteTimeUtc, new Lazy<ImageArchive>(() => ImageArchive.Open(path)));
+                slot = new Slot(path, file);
                 Slots.Add(slot.Key, slot);
             }
-            slot.Users++;
-            slot.LastUse = ++_clock;
+            if (slot.Users++ == 0 && slot.File is not null) Idle.Remove(slot.Place);
+            // Lazy, so that a file is opened and a long index read outside of the gate, and by one thread only
+            slot.File ??= new Lazy<SafeFileHandle>(() => Open(path));
             return slot;
         }
     }
@@ -67,29 +75,75 @@ internal static class ImageArchiveCache
     {
         lock (Gate)
         {
-            slot.Users--;
-            if (!slot.Archive.IsValueCreated) Retire(slot);   // it could not be opened: try again next time
-            else if (slot.IsRetired && slot.Users == 0) slot.Archive.Value.Dispose();
+            if (!slot.Archive.IsValueCreated) Retire(slot);   // its index could not be read: try again next time
+            if (--slot.Users > 0) return;
+            if (!slot.File!.IsValueCreated) slot.File = null;
+            else if (slot.IsRetired) slot.File.Value.Dispose();
+            else Idle.AddLast(slot.Place);
+            if (Idle.Count > Capacity) CloseLongestIdle();
         }
     }
 
-    /// <summary>Takes a slot out; the last reader closes it. To be called inside the gate.</summary>
+    /// <summary>Takes a slot out; the last reader closes its file. To be called inside the gate.</summary>
     private static void Retire(Slot slot)
     {
         if (slot.IsRetired) return;
         slot.IsRetired = true;
         Slots.Remove(slot.Key);
-        if (slot.Users == 0 && slot.Archive.IsValueCreated) slot.Archive.Value.Dispose();
+        if (slot.Users > 0 || slot.File is null) return;
+        Idle.Remove(slot.Place);
+        slot.File.Value.Dispose();
     }
 
-    private sealed class Slot(string key, long length, DateTime written, Lazy<ImageArchive> archive)
+    /// <summary>To be called inside the gate.</summary>
+    private static void CloseLongestIdle()
     {
-        public string Key { get; } = key;
-        public long Length { get; } = length;
-        public DateTime Written { get; } = written;
-        public Lazy<ImageArchive> Archive { get; } = archive;
+        var slot = Idle.First!.Value;
+        Idle.RemoveFirst();
+        slot.File!.Value.Dispose();
+        slot.File = null;
+    }
+
+    private static SafeFileHandle Open(string path)
+    {
+        while (true)
+        {
+            try
+            {
+                return File.OpenHandle(
+                    path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, FileOptions.RandomAccess);
+            }
+            catch (IOException e) when (e is not (FileNotFoundException or DirectoryNotFoundException))
+            {
+                // The process may have fewer files left than are kept here.
+                lock (Gate)
+                {
+                    if (Idle.Count == 0) throw;
+                    CloseLongestIdle();
+                }
+            }
+        }
+    }
+
+    private sealed class Slot
+    {
+        public Slot(string path, FileInfo file)
+        {
+            (Key, Length, Written, Place) = (file.FullName, file.Length, file.LastWriteTimeUtc, new LinkedListNode<Slot>(this));
+            Archive = new Lazy<ImageArchive>(() =>
+            {
+                using var stream = new FileStream(Open(path), FileAccess.Read);
+                return ImageArchive.ReadIndex(path, stream);
+            });
+        }
+
+        public string Key { get; }
+        public long Length { get; }
+        public DateTime Written { get; }
+        public Lazy<ImageArchive> Archive { get; }
+        public Lazy<SafeFileHandle>? File { get; set; }   // null when no file is open
         public int Users { get; set; }
-        public long LastUse { get; set; }
+        public LinkedListNode<Slot> Place { get; }        // in the list of idle ones
         public bool IsRetired { get; set; }
     }
 }

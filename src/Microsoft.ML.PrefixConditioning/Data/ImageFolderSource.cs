@@ -1,16 +1,14 @@
-using System.IO.Enumeration;
+using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Class-name folders, or an archive of them -> rows.</summary>
 internal static class ImageFolderSource
 {
-    // What archivers on macOS add; its files end like images but are none.
-    private const string MacMetadata = "__MACOSX";
-
     /// <summary>Lists the images; nothing is decoded.</summary>
     /// <returns>Columns image, text, dataset type and label, sorted ordinally by class folder, then by path.</returns>
-    public static IDataView Load(string path, string datasetType, IReadOnlyDictionary<string, string>? classNames, SourceColumns columns)
+    public static IDataView Load(
+        IChannel channel, string path, string datasetType, IReadOnlyDictionary<string, string>? classNames, SourceColumns columns)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         var isArchive = TryFindArchive(path, out var archive, out var inner);
@@ -21,32 +19,21 @@ internal static class ImageFolderSource
                     "Give a folder of class-name folders or such an archive; unpack others first.");
             throw new DirectoryNotFoundException($"There is no image folder '{path}'. {MissingPath.Describe(path)}");
         }
-        IEnumerable<string> files = isArchive ? ListArchive(archive, inner) : ListFolder(path);
-        var images = new List<(string Class, string File)>();
-        var outsideClasses = 0;
-        var others = 0;
-        foreach (var file in files)
-        {
-            if (!ImageLocator.HasImageExtension(file)) others++;
-            else if (file.IndexOf('/') is var slash and >= 0) images.Add((file[..slash], file[(slash + 1)..]));
-            else outsideClasses++;
-        }
-        if (images.Count == 0)
-        {
-            throw new InvalidDataException(
-                $"'{path}' has no images in class-name folders: it holds {outsideClasses} image(s) outside of any and " +
-                $"{others} other file(s). " +
-                $"Expected <class name>/<image>, with the extensions {string.Join(", ", ImageLocator.Extensions)}.");
-        }
-        return Rows(images, isArchive ? ImageLocator.Join(archive, inner) : path, datasetType, classNames, columns);
+        var found = new ClassFolders(path);
+        if (isArchive) ListArchive(ImageArchiveCache.Index(archive), inner, found);
+        else ClassFolderWalk.List(path, found);
+        var images = found.Complete(channel);
+        return Rows(channel, images, isArchive ? ImageLocator.Join(archive, inner) : path, datasetType, classNames, columns);
     }
 
+    /// <summary>Whether a name is of what macOS and its archivers add: no data of the user.</summary>
+    public static bool IsMacMetadata(string name) =>
+        name is "__MACOSX" or ".DS_Store" || name.StartsWith("._", StringComparison.Ordinal);
+
     private static TextRowsView Rows(
-        List<(string Class, string File)> images, string root, string datasetType,
+        IChannel channel, List<(string Class, string File)> images, string root, string datasetType,
         IReadOnlyDictionary<string, string>? classNames, SourceColumns columns)
     {
-        images.Sort((a, b) =>
-            string.CompareOrdinal(a.Class, b.Class) is var order and not 0 ? order : string.CompareOrdinal(a.File, b.File));
         // One string per class and one short one per image: the path is put together when a row is read.
         var rests = new string[images.Count];
         var classes = new int[images.Count];
@@ -59,6 +46,9 @@ internal static class ImageFolderSource
         }
         var prefixes = folders.ConvertAll(f => root.Length == 0 || root[^1] is '/' or '\\' ? $"{root}{f}/" : $"{root}/{f}/");
         var names = folders.ConvertAll(f => classNames is not null && classNames.TryGetValue(f, out var name) ? name : f);
+        foreach (var merged in folders.Zip(names).GroupBy(p => p.Second, p => p.First).Where(g => g.Count() > 1))
+            channel.Warning(MessageSensitivity.None, "{0}",
+                $"'{root}': {NearName.List([.. merged])} become one class, because classNames calls them all '{merged.Key}'.");
         return new TextRowsView(
             rests.Length,
             (columns.Image, i => prefixes[classes[i]] + rests[i]),
@@ -74,48 +64,28 @@ internal static class ImageFolderSource
         return ImageArchive.HasArchiveExtension(path) && File.Exists(path);
     }
 
-    private static List<string> ListArchive(string archive, string inner)
+    private static void ListArchive(ImageArchive archive, string inner, ClassFolders found)
     {
-        var prefix = inner.Length == 0 ? "" : inner.TrimEnd('/') + "/";
-        return ImageArchiveCache.Use(archive, a => a.EntryNames
-            .Where(n => n.StartsWith(prefix, StringComparison.Ordinal))
-            .Select(n => n[prefix.Length..])
-            .Where(n => !n.Split('/').Any(IsHidden)).ToList());
-    }
-
-    private static FileSystemEnumerable<string> ListFolder(string root)
-    {
-        var length = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root)).Length;
-        var options = new EnumerationOptions
+        var links = archive.Links.Where(l => Below(l.Target) is not null).Select(l => l.Name).ToHashSet(StringComparer.Ordinal);
+        foreach (var folder in archive.Folders)
+            if (Below(folder) is { } path && !IsHidden(path)) found.AddClass(path.Split('/')[0]);
+        foreach (var name in archive.EntryNames)
         {
-            RecurseSubdirectories = true,
-            AttributesToSkip = FileAttributes.Hidden | FileAttributes.System,
-            IgnoreInaccessible = false,   // a class that may not be read must not be left out silently
-        };
-        return new FileSystemEnumerable<string>(
-            Path.GetFullPath(root), (ref FileSystemEntry entry) => Relative(entry.ToFullPath(), length), options)
+            if (Below(name) is not { } path) continue;
+            if (IsHidden(path)) found.Remark(ClassFolders.Hidden, path);
+            else if (found.AddFile(path) && links.Contains(name)) found.Remark(ClassFolders.Repeated, path);
+        }
+        foreach (var (what, name) in archive.Remarks)
+            if (Below(name) is { } path) found.Remark(what, path);
+
+        // Null for what does not count
+        string? Below(string name)
         {
-            ShouldIncludePredicate = (ref FileSystemEntry entry) => !entry.IsDirectory && !IsHidden(entry.FileName),
-            ShouldRecursePredicate = (ref FileSystemEntry entry) => !IsHidden(entry.FileName) && !IsLoop(ref entry),
-        };
-    }
+            var prefix = inner.Length == 0 ? "" : inner + "/";
+            if (!name.StartsWith(prefix, StringComparison.Ordinal) || name.Length == prefix.Length) return null;
+            return name.Split('/').Any(IsMacMetadata) ? null : name[prefix.Length..];
+        }
 
-    private static string Relative(string fullPath, int rootLength)
-    {
-        var relative = fullPath[rootLength..].TrimStart(Path.DirectorySeparatorChar);
-        return Path.DirectorySeparatorChar == '/' ? relative : relative.Replace(Path.DirectorySeparatorChar, '/');
-    }
-
-    private static bool IsHidden(string name) => IsHidden(name.AsSpan());
-
-    private static bool IsHidden(ReadOnlySpan<char> name) => name.StartsWith('.') || name.SequenceEqual(MacMetadata);
-
-    /// <summary>Whether a link leads back to a folder that it lies in; other links are followed.</summary>
-    private static bool IsLoop(ref FileSystemEntry entry)
-    {
-        if ((entry.Attributes & FileAttributes.ReparsePoint) == 0) return false;
-        if (Directory.ResolveLinkTarget(entry.ToFullPath(), returnFinalTarget: true) is not { } target) return false;
-        var above = Path.TrimEndingDirectorySeparator(target.FullName) + Path.DirectorySeparatorChar;
-        return entry.ToFullPath().StartsWith(above, StringComparison.Ordinal);
+        static bool IsHidden(string path) => path.Split('/').Any(p => p.StartsWith('.'));
     }
 }

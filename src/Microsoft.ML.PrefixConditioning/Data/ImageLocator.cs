@@ -3,8 +3,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>Turns the text of an image column into bytes: a file's path, or <c>archive.zip!/inner/path.png</c>.</summary>
 internal static class ImageLocator
 {
-    /// <summary>Image files are told by these extensions, whatever their case.</summary>
-    public static readonly string[] Extensions = [".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"];
+    /// <summary>Files are recognized as images by these extensions, whatever their case.</summary>
+    public static readonly string[] Extensions = [".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif"];
 
     private const string ArchiveMark = "!/";
 
@@ -18,7 +18,7 @@ internal static class ImageLocator
         byte[] bytes;
         if (TrySplit(locator, out var archive, out var entry))
         {
-            bytes = ImageArchiveCache.Use(archive, a => a.Read(entry));
+            bytes = ImageArchiveCache.Read(archive, entry);
         }
         else
         {

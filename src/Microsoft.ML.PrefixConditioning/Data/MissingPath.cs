@@ -1,6 +1,6 @@
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Says why a path is not there: which part of it is missing, and whether a name differs only in case.</summary>
+/// <summary>Says why a path is not there: which part of it is missing, and whether there is a name that nearly is it.</summary>
 internal static class MissingPath
 {
     // A search for near names must stay cheap when thousands of images are missing from one large folder.
@@ -26,19 +26,18 @@ internal static class MissingPath
         var sentence = isLast
             ? $"The folder '{folder}' exists, but has no '{name}'."
             : $"The folder '{Path.Combine(folder, name)}' does not exist; '{folder}' does.";
-        return OtherCase(folder, name) is { } near ? $"{sentence} It has '{near}', which differs only in case." : sentence;
+        return sentence + NearName.Variant(name, Entries(folder));
     }
 
-    private static string? OtherCase(string folder, string name)
+    private static string[] Entries(string folder)
     {
         try
         {
-            return Directory.EnumerateFileSystemEntries(folder).Take(MostEntriesSearched).Select(e => Path.GetFileName(e))
-                .FirstOrDefault(n => n.Equals(name, StringComparison.OrdinalIgnoreCase));
+            return [.. Directory.EnumerateFileSystemEntries(folder).Take(MostEntriesSearched).Select(e => Path.GetFileName(e))];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return null;   // a folder that may not be listed; the first sentence still holds
+            return [];   // a folder that may not be listed; the first sentence still holds
         }
     }
 }

@@ -27,6 +27,23 @@ internal static class NearName
     public static string Question(string wanted, IEnumerable<string> candidates) =>
         Find(wanted, candidates) is { } near ? $" Did you mean {Quoted(near)}?" : "";
 
+    /// <summary>A sentence, with a space in front, about the name that differs only in case or Unicode normal form; or nothing.</summary>
+    public static string Variant(string wanted, IEnumerable<string> candidates)
+    {
+        var composed = CanonicalComposition.Compose(wanted);
+        foreach (var candidate in candidates)
+        {
+            if (candidate.Equals(wanted, StringComparison.OrdinalIgnoreCase))
+                return $" It has '{candidate}', which differs only in case.";
+            var alike = CanonicalComposition.Compose(candidate);
+            if (!alike.Equals(composed, StringComparison.OrdinalIgnoreCase)) continue;
+            return $" It has '{candidate}', which looks the same, but its letters and accents are " +
+                (candidate == alike ? "composed (Unicode NFC) where the wanted name's are separate (NFD)."
+                    : "separate (Unicode NFD) where the wanted name's are composed (NFC).") + " Write both in one form.";
+        }
+        return "";
+    }
+
     /// <summary>Names in quotes with commas, cut off after twenty.</summary>
     public static string List(IReadOnlyCollection<string> names) => names.Count == 0 ? "none"
         : string.Join(", ", names.Take(LongestList).Select(Quoted))
@@ -35,12 +52,12 @@ internal static class NearName
     /// <summary>A name in single quotes: control characters are escaped, and a long name is cut off.</summary>
     public static string Quoted(string name) => name.Length > LongestName ? $"'{Visible(name[..LongestName])}…'" : $"'{Visible(name)}'";
 
-    /// <summary>Text whose control characters and line separators are written as <c>\u001b</c>, so that they cannot garble a terminal.</summary>
+    /// <summary>Text for a message: control characters, line separators and U+FFFD are written as <c>\u001b</c>.</summary>
     public static string Visible(string text) => text.Any(IsControl)
         ? string.Concat(text.Select(c => IsControl(c) ? FormattableString.Invariant($"\\u{(int)c:x4}") : $"{c}"))
         : text;
 
-    private static bool IsControl(char c) => char.IsControl(c) || c is '\u2028' or '\u2029';
+    private static bool IsControl(char c) => char.IsControl(c) || c is '\uFFFD' or '\u2028' or '\u2029';
 
     /// <summary>Single letters to change, add, remove or swap with their neighbour (optimal string alignment).</summary>
     private static int Distance(string a, string b)

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.PrefixConditioning;
 
@@ -26,9 +27,9 @@ internal sealed class PerClassSample : IDataView
     /// <summary>Reads the labels and chooses.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The label column is missing or has the wrong type.</exception>
     /// <exception cref="InvalidDataException">There is no row with a label, or a class has fewer rows than are asked for.</exception>
-    public static PerClassSample Draw(IDataView source, int count, string labelColumn, int seed)
+    public static PerClassSample Draw(IChannel channel, IDataView source, int count, string labelColumn, int seed)
     {
-        var byClass = RowsByClass(source, labelColumn);
+        var byClass = RowsByClass(channel, source, labelColumn);
         if (byClass.Count == 0)
             throw new InvalidDataException($"No row has a label in column '{labelColumn}'; pass labelled rows.");
         string[] small = [.. byClass.Where(c => c.Value.Count < count).Select(c => $"{c.Key} ({c.Value.Count})")
@@ -56,7 +57,7 @@ internal sealed class PerClassSample : IDataView
     public DataViewRowCursor[] GetRowCursorSet(IEnumerable<DataViewSchema.Column> columnsNeeded, int n, Random? rand = null) =>
         [GetRowCursor(columnsNeeded, rand)];
 
-    private static Dictionary<string, List<long>> RowsByClass(IDataView source, string labelColumn)
+    private static Dictionary<string, List<long>> RowsByClass(IChannel channel, IDataView source, string labelColumn)
     {
         var column = ColumnReader.RequireTextOrKey(source.Schema, labelColumn, "labelColumnName");
         var byClass = new Dictionary<string, List<long>>(StringComparer.Ordinal);
@@ -64,13 +65,21 @@ internal sealed class PerClassSample : IDataView
         using var cursor = source.GetRowCursor([column]);
         var getter = ColumnReader.TextGetter(cursor, column);
         ReadOnlyMemory<char> label = default;
-        for (var row = 0L; cursor.MoveNext(); row++)
+        long row = 0, unlabeled = 0, firstUnlabeled = 0;
+        for (; cursor.MoveNext(); row++)
         {
             getter(ref label);
-            if (label.Span.IsWhiteSpace()) continue;
+            if (label.Span.IsWhiteSpace())
+            {
+                if (unlabeled++ == 0) firstUnlabeled = row + 1;
+                continue;
+            }
             if (!classes.TryGetValue(label.Span, out var rows)) byClass.Add(label.ToString(), rows = []);
             rows.Add(row);
         }
+        if (unlabeled > 0)
+            channel.Warning(MessageSensitivity.None, "{0}",
+                $"{unlabeled} of {row} row(s) have no label in column '{labelColumn}' and were left out, such as row {firstUnlabeled}.");
         return byClass;
     }
 

@@ -2,6 +2,7 @@ using System.Formats.Tar;
 using System.IO.Compression;
 using System.Text;
 using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
@@ -47,6 +48,24 @@ internal sealed class DataTestFolder : IDisposable
         return path;
     }
 
+    /// <summary>A symbolic link; its target as it is to be written into the link.</summary>
+    public void Link(string relative, string target) => File.CreateSymbolicLink(Path.Combine(Root, relative), target);
+
+    /// <summary>A TAR archive of entries of any type: the text is a file's content or a link's target.</summary>
+    public string TarOf(string relative, params (string Name, TarEntryType Type, string Text)[] entries)
+    {
+        var path = Path.Combine(Root, relative);
+        using var writer = new TarWriter(File.Create(path), TarEntryFormat.Pax);
+        foreach (var (name, type, text) in entries)
+        {
+            var entry = new PaxTarEntry(type, name);
+            if (type is TarEntryType.SymbolicLink or TarEntryType.HardLink) entry.LinkName = text;
+            else if (type is TarEntryType.RegularFile) entry.DataStream = new MemoryStream(Encoding.UTF8.GetBytes(text));
+            writer.WriteEntry(entry);
+        }
+        return path;
+    }
+
     public void Dispose()
     {
         ImageArchiveCache.Clear();   // an open archive could not be deleted everywhere
@@ -60,6 +79,17 @@ internal static class DataTestRows
     /// <summary>The texts of a column.</summary>
     public static string[] Texts(this IDataView view, string column) =>
         [.. view.GetColumn<ReadOnlyMemory<char>>(column).Select(t => t.ToString())];
+
+    /// <summary>Warnings of a context's log from now on.</summary>
+    public static List<string> Warnings(this MLContext context)
+    {
+        var warnings = new List<string>();
+        context.Log += (_, e) =>
+        {
+            if (e.Kind >= ChannelMessageKind.Warning) warnings.Add(e.RawMessage);
+        };
+        return warnings;
+    }
 
     /// <summary>Checks values and their order.</summary>
     public static void Equal<T>(ReadOnlySpan<T> expected, IEnumerable<T>? actual) =>

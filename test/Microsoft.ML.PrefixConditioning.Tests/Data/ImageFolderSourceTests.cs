@@ -113,8 +113,9 @@ public sealed class ImageFolderSourceTests : IDisposable
         _folder.Write("a/notes.txt");
         var error = DataTestRows.Fails<InvalidDataException>(() => _mlContext.Data.LoadImageFolder(_folder.Root));
         Assert.AreEqual(
-            $"'{_folder.Root}' has no images in class-name folders: it holds 1 image(s) outside of any and 1 other file(s). " +
-            "Expected <class name>/<image>, with the extensions .png, .jpg, .jpeg, .webp, .bmp, .gif.", error.Message);
+            $"'{_folder.Root}' has no images in class folders: 1 file(s) of other types left out, such as 'a/notes.txt'; " +
+            "1 image(s) outside of class folders left out, such as '1.png'. Expected <class name>/<image>. " +
+            "Files are recognized as images by their extension: .png, .jpg, .jpeg, .jpe, .jfif, .webp, .bmp, .gif.", error.Message);
     }
 
     [TestMethod]
