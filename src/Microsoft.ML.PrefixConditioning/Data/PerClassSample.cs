@@ -74,7 +74,11 @@ internal sealed class PerClassSample : IDataView
                 if (unlabeled++ == 0) firstUnlabeled = row + 1;
                 continue;
             }
-            if (!classes.TryGetValue(label.Span, out var rows)) byClass.Add(label.ToString(), rows = []);
+            if (!classes.TryGetValue(label.Span, out var rows))
+            {
+                var name = CanonicalComposition.Compose(label.ToString());   // one class, however a file system composes its name
+                if (!byClass.TryGetValue(name, out rows)) byClass.Add(name, rows = []);
+            }
             rows.Add(row);
         }
         if (unlabeled > 0)

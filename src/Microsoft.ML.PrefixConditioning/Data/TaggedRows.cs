@@ -184,7 +184,7 @@ internal sealed class TaggedRows
             Numbers.Add(Texts.Count + BadCount);
             _types.Add(type);
             Labels.Add(options.DatasetTypes[type].Texts == TextKind.Caption ? -1
-                : ClassOf(label.IsWhiteSpace() ? pooledText : Pooled(label), pooledText));
+                : ClassOf(CanonicalComposition.Compose(label.IsWhiteSpace() ? pooledText : Pooled(label)), pooledText));
         }
 
         public TaggedRows Finish()

@@ -39,6 +39,14 @@ public sealed class PerClassSampleTests
     }
 
     [TestMethod]
+    public void TakeRowsPerClass_LabelsInTwoNormalForms_AreOneClass()
+    {
+        var rows = new[] { "caf\u00e9", "cafe\u0301", "tea", "tea" }.Select((label, i) => new Row { Number = i, Label = label });
+        var sample = _mlContext.Data.TakeRowsPerClass(_mlContext.Data.LoadFromEnumerable(rows), 2);
+        CollectionAssert.AreEqual(new[] { 0, 1, 2, 3 }, sample.GetColumn<int>("Number").ToArray());
+    }
+
+    [TestMethod]
     public void TakeRowsPerClass_ShuffledOrSplit_HasTheSameRows()
     {
         var sample = _mlContext.Data.TakeRowsPerClass(View(), 2, seed: 1);

@@ -48,6 +48,14 @@ public sealed class TaggedRowsTests
     }
 
     [TestMethod]
+    public void Read_LabelsInTwoNormalForms_AreOneClass()
+    {
+        var rows = TaggedRows.Read(View(("1.png", "x", "classification", "caf\u00e9"), ("2.png", "y", "classification", "cafe\u0301"),
+            ("3.png", "cafe\u0301", "classification", "")), _options);
+        DataTestRows.Equal([0, 0, 0], rows.Labels);
+    }
+
+    [TestMethod]
     public void Read_KeyColumns_GiveTheirTexts()
     {
         IDataView view = View(("1.png", "x", "classification", "b"), ("2.png", "y", "caption", ""), ("3.png", "z", "classification", "b"));
