@@ -35,7 +35,8 @@ internal static class NearName
     /// <summary>A name in single quotes, with its control characters escaped.</summary>
     public static string Quoted(string name) => $"'{Visible(name)}'";
 
-    /// <summary>Text whose control characters and line separators are written as <c>\u001b</c>, so that they cannot garble a terminal.</summary>
+    /// <summary>Text whose control characters and line separators are written as <c>\u001b</c>, so that they cannot garble
+    /// a terminal.</summary>
     public static string Visible(string text) => text.Any(IsControl)
         ? string.Concat(text.Select(c => IsControl(c) ? FormattableString.Invariant($"\\u{(int)c:x4}") : $"{c}"))
         : text;
