@@ -124,7 +124,8 @@ internal sealed class TaggedRows
             var remedy = available < PrefixClipOptions.MinBatchSize ? "Give more rows"
                 : $"Set {nameof(options.BatchSize)} to at most {available}, or leave it unset, give more rows";
             throw new ArgumentException(
-                (options.BatchSize is null ? "A batch has at least 2 rows" : $"{OptionsName}.{nameof(options.BatchSize)} is {size}") + ", but " +
+                (options.BatchSize is null ? "A batch has at least 2 rows" : $"{OptionsName}.{nameof(options.BatchSize)} is {size}") +
+                ", but " +
                 (perType ? $"a batch holds rows of one dataset type, and their row counts are {DescribeTypes()}."
                     : $"there are only {Count} rows.") +
                 $" {remedy}{orMixed}.");
