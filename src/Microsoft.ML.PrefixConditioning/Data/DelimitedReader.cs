@@ -7,8 +7,9 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <para>The text is UTF-8, or UTF-16 with a byte order mark. A line ends with LF, CR or CRLF, also mixed; empty lines are skipped.</para>
 /// <para>A field that begins with a quote and ends with one is unquoted: it may hold separators and line breaks, and doubles its
 /// quotes (RFC 4180). A quote anywhere else is text. A field that begins with a quote but is not quoted correctly is an error,
-/// except in TSV, where it is text: <c>"hello" she said</c>, or an inch mark. In TSV a quoted field also ends with its line if each of its lines is a whole
-/// record by itself: two captions that begin and end with a stray quote do not swallow the rows between them.</para>
+/// except in TSV, where it is text: <c>"hello" she said</c>.</para>
+/// <para>In TSV, quotes around several lines are also text if each of the lines is a whole record by itself: two captions, one of which
+/// begins and one of which ends with a stray quote, do not swallow the rows between them.</para>
 /// <para>pandas, open_clip's reader of tables, differs in these malformed TSV fields only: it drops their quotes, and swallows rows.</para>
 /// </remarks>
 internal sealed class DelimitedReader : IDisposable
