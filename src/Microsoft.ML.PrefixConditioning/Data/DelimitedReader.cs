@@ -5,15 +5,17 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>Reads a CSV or TSV table record by record. Every error names its line.</summary>
 /// <remarks>
 /// <para>The text is UTF-8, or UTF-16 with a byte order mark. A line ends with LF, CR or CRLF, also mixed; empty lines are skipped.</para>
-/// <para>A field that begins with a quote and ends with one is unquoted: it may hold separators and line breaks, and doubles its quotes
-/// (RFC 4180). A quote anywhere else is text. A field that begins with a quote but is not quoted correctly is an error, except in TSV, where
-/// it is text: <c>"hello" she said</c>, or an inch mark. In TSV a quoted field also ends with its line if each of its lines is a whole
-/// record by itself: two captions that begin and end with a stray quote do not swallow the rows between them.</para>
+/// <para>A field that begins with a quote and ends with one is unquoted: it may hold separators and line breaks, and doubles its
+/// quotes (RFC 4180). A quote anywhere else is text. A field that begins with a quote but is not quoted correctly is an error,
+/// except in TSV, where it is text: <c>"hello" she said</c>.</para>
+/// <para>In TSV, quotes around several lines are also text if each of the lines is a whole record by itself: two captions, one of which
+/// begins and one of which ends with a stray quote, do not swallow the rows between them.</para>
 /// <para>pandas, open_clip's reader of tables, differs in these malformed TSV fields only: it drops their quotes, and swallows rows.</para>
 /// </remarks>
 internal sealed class DelimitedReader : IDisposable
 {
-    /// <summary>Longest line or field in characters. Longer ones come from a quote that is never closed, or from a file that is not a table.</summary>
+    /// <summary>Longest line or field in characters. Longer ones come from a quote that is never closed, or from a file that is not a
+    /// table.</summary>
     private const int LongestField = 1 << 24;
 
     private const char NotUtf8 = '\uFFFF';   // stands for undecodable bytes: Unicode reserves it for use inside programs
@@ -92,7 +94,8 @@ internal sealed class DelimitedReader : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _reader.Dispose();
 
-    /// <summary>Reads one quoted field, over several lines if need be; then <paramref name="at"/> is at a separator or at the line's end.</summary>
+    /// <summary>Reads one quoted field, over several lines if need be; then <paramref name="at"/> is at a separator or at the line's
+    /// end.</summary>
     /// <returns>False if the field is text in spite of its quote; nothing is read then.</returns>
     private bool ReadQuoted(ref TextLine line, ref int at)
     {

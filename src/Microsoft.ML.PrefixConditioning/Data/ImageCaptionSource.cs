@@ -28,7 +28,8 @@ internal static class ImageCaptionSource
         using (var reader = new DelimitedReader(Open(path), path, separator ?? SeparatorOf(path)))
             ReadRows(reader, fields, images, captions);
         if (captions.Count == 0)
-            throw new InvalidDataException($"{NearName.Quoted(path)} has no rows{(fields.ImageIndex is null ? " below its header line" : "")}.");
+            throw new InvalidDataException(
+                $"{NearName.Quoted(path)} has no rows{(fields.ImageIndex is null ? " below its header line" : "")}.");
         return new TextRowsView(
             captions.Count,
             (columns.Image, i => Locator(root, images[i])),
@@ -48,7 +49,8 @@ internal static class ImageCaptionSource
             width = reader.Fields.Count;
             named = reader.Fields.FindLastIndex(f => !string.IsNullOrWhiteSpace(f)) + 1;
             if (imageIndex == captionIndex)
-                throw reader.Fault($"field {NearName.Quoted(reader.Fields[imageIndex.Value])} was named for both the image and the caption.");
+                throw reader.Fault(
+                    $"field {NearName.Quoted(reader.Fields[imageIndex.Value])} was named for both the image and the caption.");
         }
         // Several captions of an image share its name; the pool is needed while reading only.
         var pool = new Dictionary<string, string>(StringComparer.Ordinal);

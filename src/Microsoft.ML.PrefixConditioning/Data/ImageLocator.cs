@@ -38,8 +38,9 @@ internal static class ImageLocator
         return bytes;   // what they hold, if anything, is the decoder's to judge
     }
 
-    /// <summary>The path of a local file that is named by a URI, such as <c>file:///images/a%20cat.png</c>; other locators as they are.</summary>
-    /// <remarks>Source: RFC 8089, sections 2 and appendix B.</remarks>
+    /// <summary>The path of a local file that is named by a URI, such as <c>file:///images/a%20cat.png</c>; other locators as they
+    /// are.</summary>
+    /// <remarks>Source: RFC 8089, section 2 and appendix B.</remarks>
     public static string FromFileUri(string locator)
     {
         if (!locator.StartsWith("file:/", StringComparison.OrdinalIgnoreCase)) return locator;
@@ -51,7 +52,8 @@ internal static class ImageLocator
         return OperatingSystem.IsWindows() && path is ['/', _, ':', ..] ? path[1..] : path;
     }
 
-    /// <summary>Why an image cannot be read from here and what to do, if its locator is the URI of another machine; otherwise null.</summary>
+    /// <summary>Why an image cannot be read from here and what to do, if its locator is the URI of another machine; otherwise
+    /// null.</summary>
     public static string? RemoteReason(string locator)
     {
         var end = locator.IndexOf("://", StringComparison.Ordinal);

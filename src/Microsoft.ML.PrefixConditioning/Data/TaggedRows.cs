@@ -62,8 +62,8 @@ internal sealed class TaggedRows
 
     /// <summary>Reads and checks every row.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of a wrong type.</exception>
-    /// <exception cref="InvalidDataException">There are no rows, or one (with <see cref="BadRowPolicy.Skip"/> too many) has no text, no image
-    /// or no known dataset type.</exception>
+    /// <exception cref="InvalidDataException">There are no rows, or one (with <see cref="BadRowPolicy.Skip"/> too many) has no text, no
+    /// image or no known dataset type.</exception>
     public static TaggedRows Read(IDataView input, PrefixClipOptions options)
     {
         ArgumentNullException.ThrowIfNull(input);
@@ -105,8 +105,8 @@ internal sealed class TaggedRows
     {
         if (count > _allowedBad)
             throw new InvalidDataException(
-                $"{count} of {TotalCount} rows cannot be used, more than {OptionsName}.{nameof(PrefixClipOptions.MaxBadRowFraction)} allows " +
-                $"({_allowedBad}). The first fault: {firstFault} Repair the rows, or raise the fraction.");
+                $"{count} of {TotalCount} rows cannot be used, more than {OptionsName}.{nameof(PrefixClipOptions.MaxBadRowFraction)} " +
+                $"allows ({_allowedBad}). The first fault: {firstFault} Repair the rows, or raise the fraction.");
     }
 
     /// <summary>Rows per step: as set, or adapted to the rows.</summary>
@@ -124,7 +124,8 @@ internal sealed class TaggedRows
             var remedy = available < PrefixClipOptions.MinBatchSize ? "Give more rows"
                 : $"Set {nameof(options.BatchSize)} to at most {available}, or leave it unset, give more rows";
             throw new ArgumentException(
-                $"{(options.BatchSize is null ? "A batch has at least 2 rows" : $"{OptionsName}.{nameof(options.BatchSize)} is {size}")}, but " +
+                (options.BatchSize is null ? "A batch has at least 2 rows" : $"{OptionsName}.{nameof(options.BatchSize)} is {size}") +
+                ", but " +
                 (perType ? $"a batch holds rows of one dataset type, and their row counts are {DescribeTypes()}."
                     : $"there are only {Count} rows.") +
                 $" {remedy}{orMixed}.");
@@ -146,8 +147,8 @@ internal sealed class TaggedRows
             var first = Labels[Array.IndexOf(DatasetTypes, type)];
             if (Enumerable.Range(0, Count).Any(i => DatasetTypes[i] == type && Labels[i] != first)) continue;
             throw new InvalidDataException(
-                $"All {RowCounts[type]} rows of the dataset type {NearName.Quoted(Types[type].Name)} have the class {NearName.Quoted(ClassNames[first])}: " +
-                $"there is nothing to contrast. Give rows of at least two classes{orMixed}.");
+                $"All {RowCounts[type]} rows of the dataset type {NearName.Quoted(Types[type].Name)} have the class " +
+                $"{NearName.Quoted(ClassNames[first])}: there is nothing to contrast. Give rows of at least two classes{orMixed}.");
         }
     }
 
@@ -214,7 +215,8 @@ internal sealed class TaggedRows
                     "TagDatasetType adds one to a whole view.";
             if (!_typeIndexes.ContainsKey(typeName))
                 return $"has the dataset type {NearName.Quoted(typeName)}; the known ones are {NearName.List(known)}." +
-                    $"{NearName.Question(typeName, known)} Correct the column, or add the type to {OptionsName}.{nameof(options.DatasetTypes)}.";
+                    $"{NearName.Question(typeName, known)} Correct the column, or add the type to " +
+                    $"{OptionsName}.{nameof(options.DatasetTypes)}.";
             if (image.IsMissing) return $"has no image in column '{options.ImageColumnName}'. Give one, or remove the row.";
             if (hasNoText) return $"has no text in column '{options.TextColumnName}'. Give a caption or class name, or remove the row.";
             return $"has an image that is not on this machine. {ImageLocator.RemoteReason(image.Locator!)}";
