@@ -41,7 +41,8 @@ internal sealed record PretrainedConfig
         if (config.Normalisation is not null || ImageSettings.OfProcessor(folder) is not { } images) return config;
         return config with
         {
-            Normalisation = images.Normalization, Warnings = [.. config.Warnings, .. images.Warnings],
+            Normalisation = images.Normalization,
+            Warnings = [.. config.Warnings, .. images.Warnings],
             Sizes = images.Side is not { } side ? config.Sizes
                 : [.. config.Sizes, new(images.Source, nameof(ClipArchitecture.ImageSize), side)],
         };

@@ -187,12 +187,13 @@ public sealed class PretrainedConfigTests
     [TestMethod]
     public void Read_EveryKeyChangedInTurn_IsReadOrRefusedByName()
     {
-        var (read, refused) = (0, 0);
+        var (read, refused, vague) = (0, 0, new List<string>());
         foreach (var (file, content) in Files)
             foreach (var place in Places(JsonNode.Parse(content)!.AsObject(), ""))
                 foreach (var value in Changed.Prepend(""))
                 {
-                    var name = place.Split('.')[^1];
+                    // a size or a token is named as a whole
+                    var name = place.Split('.').FirstOrDefault(n => n is "crop_size" or "size" or "eos_token") ?? place.Split('.')[^1];
                     try
                     {
                         var text = value.Length == 0 ? Without(file, place) : Raw(file, place, value);
@@ -202,16 +203,16 @@ public sealed class PretrainedConfigTests
                     }
                     catch (InvalidDataException e)
                     {
-                        Assert.Contains(file, e.Message, $"{place}: {value}");
-                        // the other side of a comparison
-                        var other = name == "vocab_size" ? "eos_token_id"
+                        // the other side of a comparison; without "model_cfg" its keys may be the file's
+                        var other = name == "vocab_size" ? "eos_token_id" : name == "model_cfg" ? "vision_cfg"
                             : name.Contains("_config", StringComparison.Ordinal) ? "hidden_act" : name;
-                        Assert.IsTrue(e.Message.Contains(name, StringComparison.Ordinal) || e.Message.Contains(other, StringComparison.Ordinal),
-                            $"{place}: {value}: {e.Message}");
-                        Assert.DoesNotContain("dictionary", e.Message);
+                        if (!e.Message.Contains(file, StringComparison.Ordinal) || e.Message.Contains("dictionary", StringComparison.Ordinal)
+                            || !e.Message.Contains(name, StringComparison.Ordinal) && !e.Message.Contains(other, StringComparison.Ordinal))
+                            vague.Add($"{place}: {value}: {e.Message}");
                         refused++;
                     }
                 }
+        Assert.IsEmpty(vague, string.Join('\n', vague));
         Assert.IsGreaterThan(500, read);
         Assert.IsGreaterThan(500, refused);
     }
