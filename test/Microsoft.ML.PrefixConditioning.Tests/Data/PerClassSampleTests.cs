@@ -41,9 +41,10 @@ public sealed class PerClassSampleTests
     [TestMethod]
     public void TakeRowsPerClass_LabelsInTwoNormalForms_AreOneClass()
     {
-        var rows = new[] { "caf\u00e9", "cafe\u0301", "tea", "tea" }.Select((label, i) => new Row { Number = i, Label = label });
+        string[] labels = ["caf\u00e9", "cafe\u0301", "tea", "tea"];
+        var rows = labels.Select((label, i) => new Row { Number = i, Label = label });
         var sample = _mlContext.Data.TakeRowsPerClass(_mlContext.Data.LoadFromEnumerable(rows), 2);
-        CollectionAssert.AreEqual(new[] { 0, 1, 2, 3 }, sample.GetColumn<int>("Number").ToArray());
+        DataTestRows.Equal([0, 1, 2, 3], sample.GetColumn<int>("Number").ToArray());
     }
 
     [TestMethod]
