@@ -6,9 +6,9 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <remarks>An archive that changed (its length or time of writing) is read anew. Thread-safe.</remarks>
 internal static class ImageArchiveCache
 {
-    /// <summary>Files that are kept open: far below what systems allow, macOS's 256 at the least. More are open only while they are
-    /// being read.</summary>
-    internal const int Capacity = 128;
+    /// <summary>Unused files that are kept open. Opening one again costs microseconds; systems allow a process 256 or
+    /// more.</summary>
+    internal const int Capacity = 64;
 
     private static readonly Lock Gate = new();
     private static readonly Dictionary<string, Slot> Slots = new(StringComparer.Ordinal);
@@ -66,7 +66,7 @@ internal static class ImageArchiveCache
             }
             if (slot.Users++ == 0 && slot.File is not null) Idle.Remove(slot.Place);
             // Lazy, so that a file is opened and a long index read outside of the gate, and by one thread only
-            slot.File ??= new Lazy<SafeFileHandle>(() => Open(path));
+            slot.File ??= new Lazy<SafeFileHandle>(() => Open(slot.Key));
             return slot;
         }
     }
@@ -80,7 +80,11 @@ internal static class ImageArchiveCache
             if (!slot.File!.IsValueCreated) slot.File = null;
             else if (slot.IsRetired) slot.File.Value.Dispose();
             else Idle.AddLast(slot.Place);
-            if (Idle.Count > Capacity) CloseLongestIdle();
+            if (Idle.Count <= Capacity) return;
+            var longestIdle = Idle.First!.Value;
+            Idle.RemoveFirst();
+            longestIdle.File!.Value.Dispose();
+            longestIdle.File = null;
         }
     }
 
@@ -95,35 +99,8 @@ internal static class ImageArchiveCache
         slot.File.Value.Dispose();
     }
 
-    /// <summary>To be called inside the gate.</summary>
-    private static void CloseLongestIdle()
-    {
-        var slot = Idle.First!.Value;
-        Idle.RemoveFirst();
-        slot.File!.Value.Dispose();
-        slot.File = null;
-    }
-
-    private static SafeFileHandle Open(string path)
-    {
-        while (true)
-        {
-            try
-            {
-                return File.OpenHandle(
-                    path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, FileOptions.RandomAccess);
-            }
-            catch (IOException e) when (e is not (FileNotFoundException or DirectoryNotFoundException))
-            {
-                // The process may have fewer files left than are kept here.
-                lock (Gate)
-                {
-                    if (Idle.Count == 0) throw;
-                    CloseLongestIdle();
-                }
-            }
-        }
-    }
+    private static SafeFileHandle Open(string path) =>
+        File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, FileOptions.RandomAccess);
 
     private sealed class Slot
     {
@@ -132,7 +109,7 @@ internal static class ImageArchiveCache
             (Key, Length, Written, Place) = (file.FullName, file.Length, file.LastWriteTimeUtc, new LinkedListNode<Slot>(this));
             Archive = new Lazy<ImageArchive>(() =>
             {
-                using var stream = new FileStream(Open(path), FileAccess.Read);
+                using var stream = new FileStream(Open(Key), FileAccess.Read);
                 return ImageArchive.ReadIndex(path, stream);
             });
         }
