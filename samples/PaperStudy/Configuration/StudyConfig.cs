@@ -110,7 +110,7 @@ internal sealed record TestConfig
 
     public required TestRole Role { get; init; }
 
-    /// <summary>Order from the labelled images' kind (0) to far from it.</summary>
+    /// <summary>Order from the labeled images' kind (0) to far from it.</summary>
     public int Distance { get; init; }
 
     public string Description { get; init; } = "";
