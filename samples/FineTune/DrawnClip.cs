@@ -59,6 +59,6 @@ internal static class DrawnClip
         }).Fit(mlContext.Data.LoadImageCaptions(pictures.CaptionTable, pictures.CaptionImages));
         model.SaveSafetensors(folder);
         var parameters = model.ParameterCount.ToString("N0", CultureInfo.InvariantCulture);
-        Console.WriteLine($"A small CLIP model of {parameters} parameters was saved to {folder}.");
+        Console.WriteLine($"Saved a small CLIP model of {parameters} parameters to {folder}.");
     }
 }

@@ -80,7 +80,7 @@ internal sealed record FineTuneArguments
     public IEnumerable<(string Key, string Value)> Facts =>
     [
         ("Published model", Path.GetFullPath(Clip!)),
-        ("What learned", Train switch
+        ("Trained parts", Train switch
         {
             "prefixes" => "the prefixes alone", "projections" => "projections, prefixes and logit scale", _ => "the whole model",
         }),
@@ -98,24 +98,24 @@ internal sealed record FineTuneArguments
         var images = new Option<string?>("--images") { Description = "Folder that the captions' image names are relative to." };
         var tests = new Option<string[]>("--test")
         {
-            Description = "Folders with one folder of images per class, to test on; the exported classifier has the first one's classes.",
+            Description = "Test sets: folders with one folder of images per class. The exported classifier has the classes of the first.",
             AllowMultipleArgumentsPerToken = true,
         };
-        var output = new Option<string>("--out") { Description = "Where to write.", DefaultValueFactory = _ => "finetune-out" };
-        var train = new Option<string>("--train") { Description = "What learns.", DefaultValueFactory = _ => "all" };
-        var epochs = new Option<int>("--epochs") { Description = "Passes over the data.", DefaultValueFactory = _ => 3 };
+        var output = new Option<string>("--out") { Description = "Output folder.", DefaultValueFactory = _ => "finetune-out" };
+        var train = new Option<string>("--train") { Description = "What to train.", DefaultValueFactory = _ => "all" };
+        var epochs = new Option<int>("--epochs") { Description = "Epochs to train.", DefaultValueFactory = _ => 3 };
         var batch = new Option<int>("--batch-size") { Description = "Rows per step.", DefaultValueFactory = _ => 32 };
         var rate = new Option<double?>("--learning-rate")
         {
-            Description = "Peak learning rate; without it 1e-5 for all, 1e-4 for projections, 1e-3 for prefixes.",
+            Description = "Peak learning rate. Default: 1e-5 for all, 1e-4 for projections, 1e-3 for prefixes.",
         };
-        var prefix = new Option<string>("--prefix") { Description = "Of the exported classifier.", DefaultValueFactory = _ => "caption" };
-        var seed = new Option<int>("--seed") { Description = "Seed of drawn data and training.", DefaultValueFactory = _ => 1 };
+        var prefix = new Option<string>("--prefix") { Description = "Prefix of the exported classifier.", DefaultValueFactory = _ => "caption" };
+        var seed = new Option<int>("--seed") { Description = "Random seed of the drawn data and of training.", DefaultValueFactory = _ => 1 };
         train.AcceptOnlyFromAmong("all", "prefixes", "projections");
         prefix.AcceptOnlyFromAmong([.. Prefixes.Keys]);
         var command = new RootCommand(
             "Fine-tunes a published CLIP model with prefixes on labels and captions, scores it, and exports it as ONNX. "
-            + "Without a model and data it makes its own.")
+            + "Without a model and data, the sample makes its own.")
         {
             clip, labelled, captions, images, tests, output, train, epochs, batch, rate, prefix, seed,
         };
@@ -125,8 +125,8 @@ internal sealed record FineTuneArguments
             if (result.GetValue(tests) is { Length: > 0 }) given++;
             if (given is > 0 and < 4)
                 result.AddError(
-                    "Fine-tuning needs all of --clip, --labelled, --captions and --test; "
-                    + "without any of them the sample makes its own model and data.");
+                    "Give all of --clip, --labelled, --captions and --test. "
+                    + "Without any of them, the sample makes its own model and data.");
         });
         command.SetAction(parsed => UserErrors.Report(() => run(new FineTuneArguments
         {

@@ -60,7 +60,7 @@ static (IDataView Train, IReadOnlyList<TestSet> Tests) LoadData(MLContext mlCont
             TestSet.Load(mlContext, folder, arguments.Descriptions.GetValueOrDefault(folder, $"Images of {folder}."))),
     ];
     Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-        $"{labelled.GetRowCount()} labelled images, {captioned.GetRowCount()} captions, {tests.Length} test set(s)."));
+        $"{labelled.GetRowCount()} labeled images, {captioned.GetRowCount()} captions, {tests.Length} test set(s)."));
     return (mlContext.Data.UnifyDatasets(labelled, captioned), tests);
 }
 
@@ -90,18 +90,18 @@ static IReadOnlyList<(string Name, string Path)> Save(
     mlContext.Model.Save(model, schema, In("clip.zip"));
     model.SaveSafetensors(In("clip"));
     classifier.SaveClassEmbeddings(In("class-embeddings.safetensors"));
-    List<(string, string)> files =
-        [("ML.NET model", In("clip.zip")), ("Weights", In("clip")), ("Class embeddings", In("class-embeddings.safetensors"))];
-    if (model.Architecture.ResNet is not null) return files;   // there is no ONNX export of ResNets
     classifier.SaveAsOnnx(In(OnnxName));
-    return [.. files, ("ONNX classifier", In(OnnxName))];
+    return
+    [
+        ("ML.NET model", In("clip.zip")), ("Weights", In("clip")),
+        ("Class embeddings", In("class-embeddings.safetensors")), ("ONNX classifier", In(OnnxName)),
+    ];
 }
 
 static string CheckOnnx(MLContext mlContext, ZeroShotClassificationTransformer classifier, string path, TestSet test)
 {
-    if (classifier.Model.Architecture.ResNet is not null) return "No ONNX file: models with a ResNet cannot be exported.";
     var (equal, images) = OnnxCheck.Run(mlContext, classifier, path, test.Images);
-    return $"ONNX Runtime gives the same label in {equal} of {images} images of \"{test.Name}\".";
+    return $"ONNX Runtime predicts the same label for {equal} of {images} images of \"{test.Name}\".";
 }
 
 static ReportData Describe(

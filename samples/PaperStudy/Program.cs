@@ -18,6 +18,6 @@ return StudyArguments.Run(args, arguments =>
         Console.WriteLine("Stopped.");
         return;
     }
-    Console.WriteLine(complete ? "The study is complete." : "The study is not complete; the same command goes on where it stopped.");
+    Console.WriteLine(complete ? "The study is complete." : "The study is not complete. Run the same command to resume.");
     Console.WriteLine($"Report: {Path.GetFullPath(Path.Combine(arguments.Output, "report.html"))}");
 });

@@ -9,7 +9,7 @@ internal sealed record StudyArguments
     /// <summary>The configuration file.</summary>
     public required string Config { get; init; }
 
-    /// <summary>Where results, report and checkpoints are written; a study goes on from what is there.</summary>
+    /// <summary>Where results, report and checkpoints are written; an unfinished study resumes from there.</summary>
     public required string Output { get; init; }
 
     /// <summary>Folder that the configuration's paths are relative to; null for what it says itself.</summary>
@@ -26,11 +26,11 @@ internal sealed record StudyArguments
     public static int Run(string[] args, Action<StudyArguments> run)
     {
         var config = new Option<string>("--config") { Description = "JSON file that names data, models and seeds.", Required = true };
-        var output = new Option<string>("--out") { Description = "Folder for the report; a study goes on from what is there.", Required = true };
-        var data = new Option<string?>("--data") { Description = "Folder that the configuration's paths are relative to. Default: what it says." };
-        var minutes = new Option<double?>("--minutes") { Description = "Stop after that many minutes; the same command goes on later." };
+        var output = new Option<string>("--out") { Description = "Folder for the report; an unfinished study resumes from its contents.", Required = true };
+        var data = new Option<string?>("--data") { Description = "Base folder of the configuration's paths. Default: its \"data\" setting." };
+        var minutes = new Option<double?>("--minutes") { Description = "Stop after that many minutes. The same command resumes." };
         var models = new Option<bool>("--keep-models") { Description = "Keep every trained model as a file in DIR/models." };
-        var command = new RootCommand("Trains a grid of models with and without prefix conditioning, and reports how well they classify zero-shot.")
+        var command = new RootCommand("Trains a grid of models with and without prefix conditioning, and reports their zero-shot accuracy.")
         {
             config, output, data, minutes, models,
         };

@@ -62,7 +62,7 @@ static (IDataView Train, IReadOnlyList<TestSet> Tests) LoadData(MLContext mlCont
         captioned = mlContext.Data.LoadImageCaptions(arguments.Captions!, arguments.Images);
         tests = [.. arguments.Tests.Select(folder => TestSet.Load(mlContext, folder, $"Images of {folder}."))];
     }
-    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{labelled.GetRowCount()} labelled images, {captioned.GetRowCount()} captions, {tests.Length} test sets."));
+    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{labelled.GetRowCount()} labeled images, {captioned.GetRowCount()} captions, {tests.Length} test sets."));
     return (mlContext.Data.UnifyDatasets(labelled, captioned), tests);
 }
 

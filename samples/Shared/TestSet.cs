@@ -4,7 +4,7 @@ using Microsoft.ML.PrefixConditioning;
 
 namespace Samples;
 
-/// <summary>Labelled images to test on, and how well a model classifies them from class names alone.</summary>
+/// <summary>Labeled images to test on, and how well a model classifies them from class names alone.</summary>
 /// <param name="Name">Short name for tables.</param>
 /// <param name="Description">One sentence about its pictures.</param>
 /// <param name="Images">A view with an image and a label column.</param>

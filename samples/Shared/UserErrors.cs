@@ -1,6 +1,6 @@
 namespace Samples;
 
-/// <summary>Wrong paths and unusable data are the user's to mend: the message alone says how.</summary>
+/// <summary>Reports errors that the user can correct, such as a wrong path, by their message alone.</summary>
 internal static class UserErrors
 {
     /// <summary>Runs a sample.</summary>

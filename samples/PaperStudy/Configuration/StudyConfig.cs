@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace PaperStudy;
 
-/// <summary>What a study compares, on what data: the JSON file of <c>--config</c>. Every property is documented in docs/study.md.</summary>
+/// <summary>What a study compares, on what data: the JSON file of <c>--config</c>. Every property is documented in samples/PaperStudy/README.md.</summary>
 internal sealed record StudyConfig
 {
     /// <summary>Heading of the report.</summary>
@@ -110,7 +110,7 @@ internal sealed record TestConfig
 
     public required TestRole Role { get; init; }
 
-    /// <summary>Order from the labelled images' kind (0) to far from it.</summary>
+    /// <summary>Order from the labeled images' kind (0) to far from it.</summary>
     public int Distance { get; init; }
 
     public string Description { get; init; } = "";

@@ -29,7 +29,7 @@ internal static class StudyConfigFile
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException($"The configuration '{path}' cannot be read: {e.Message} Mend it there; docs/study.md lists all settings.", e);
+            throw new InvalidDataException($"The configuration '{path}' cannot be read: {e.Message} Correct it there; samples/PaperStudy/README.md lists all settings.", e);
         }
         var faults = Faults(config).ToArray();
         if (faults.Length > 0)
@@ -48,7 +48,7 @@ internal static class StudyConfigFile
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException($"Reading {what}: {e.Message} Mend the configuration; docs/study.md lists all settings.", e);
+            throw new InvalidDataException($"Reading {what}: {e.Message} Correct the configuration; samples/PaperStudy/README.md lists all settings.", e);
         }
     }
 

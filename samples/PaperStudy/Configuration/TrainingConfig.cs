@@ -21,7 +21,7 @@ internal sealed record TrainingConfig
 
     public int? ContextLength { get; init; }
 
-    /// <summary>Optimiser steps, the same for every model; rounded to whole passes over its data.</summary>
+    /// <summary>Optimizer steps, the same for every model; rounded to whole passes over its data.</summary>
     public int Steps { get; init; } = 1000;
 
     public int BatchSize { get; init; } = 64;

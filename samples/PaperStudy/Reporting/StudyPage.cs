@@ -52,14 +52,13 @@ internal static class StudyPage
 
     private static IEnumerable<Html> ByModel(StudyScores scores)
     {
-        var compared = scores.Results.Comparisons.Select(comparison => comparison.Model).ToHashSet();
         foreach (var loss in scores.Results.Losses.Where(loss => scores.Models(loss).Count > 0))
         {
             var top1 = AccuracyRows.ByModel(scores, loss, score => score.Top1);
             var charts = StudyCharts.Accuracies(
                 top1,
                 row => row.Prefix == StudyScores.NoPrefix ? row.Model : $"{row.Model}, {row.Prefix}",
-                row => compared.Contains(row.Model) ? 0 : 1);
+                row => row.Prefix == StudyScores.NoPrefix ? 1 : 0);
             yield return Section(top1.ToTable($"{loss}: top-1 accuracy", Top1), charts);
             var top5 = AccuracyRows.ByModel(scores, loss, score => score.Top5);
             yield return Section(top5.ToTable($"{loss}: top-5 accuracy", Top5, guesses: 5));

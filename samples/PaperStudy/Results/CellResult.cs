@@ -1,6 +1,6 @@
 namespace PaperStudy;
 
-/// <summary>One trained model: what was trained, and what it scored. Kept as a JSON file, so that a study goes on where it stopped.</summary>
+/// <summary>One trained model: what was trained, and what it scored. Kept as a JSON file, so that a stopped study can resume.</summary>
 /// <param name="Model">Name of the way to train.</param>
 /// <param name="Loss">"CLIP" or "UniCL".</param>
 /// <param name="Seed">Seed of weights, batches and augmentation.</param>

@@ -24,13 +24,13 @@ internal sealed record StudyResults(
 /// <summary>What a test set is to the study.</summary>
 internal enum TestRole
 {
-    /// <summary>Images of the same kind, and classes, as the labelled training images.</summary>
+    /// <summary>Images of the same kind, and classes, as the labeled training images.</summary>
     Near,
 
-    /// <summary>Classes with labelled training images, in images of another kind.</summary>
+    /// <summary>Classes with labeled training images, in images of another kind.</summary>
     Shifted,
 
-    /// <summary>Classes without labelled training images.</summary>
+    /// <summary>Classes without labeled training images.</summary>
     Unseen,
 }
 
@@ -38,7 +38,7 @@ internal enum TestRole
 /// <param name="Name">Short name, such as "outline-seen".</param>
 /// <param name="Description">One sentence about its images.</param>
 /// <param name="Role">The headline figure is the mean over the shifted and unseen sets.</param>
-/// <param name="Distance">Order from the labelled images' kind (0) to far from it; sets of equal distance are of one kind.</param>
+/// <param name="Distance">Order from the labeled images' kind (0) to far from it; sets of equal distance are of one kind.</param>
 /// <param name="Splits">Images and classes of each split that it has.</param>
 internal sealed record TestSetInfo(string Name, string Description, TestRole Role, int Distance, IReadOnlyList<SplitInfo> Splits);
 

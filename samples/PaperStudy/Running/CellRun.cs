@@ -27,7 +27,7 @@ internal sealed class CellRun(MLContext mlContext, StudyData data, CellStore sto
     public CellResult Run(StudyCell cell, IProgress<TrainingProgress> progress, CancellationToken cancellation)
     {
         var watch = Stopwatch.StartNew();
-        // The time of a model that was kept, or goes on from a checkpoint, would be that of its last part.
+        // For a kept or resumed model, the time would cover only the last part.
         var isWhole = !File.Exists(store.ModelPath(cell)) && !Directory.Exists(store.CheckpointFolder(cell));
         var (rows, count, types) = data.Training(cell.Model);
         using var model = Kept(cell) ?? Trained();

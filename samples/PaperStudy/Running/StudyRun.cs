@@ -62,7 +62,7 @@ internal sealed class StudyRun
                 {
                     failed.Add($"{NameOf(cell)}: {e.Message}");
                     Console.WriteLine();
-                    Console.WriteLine($"{failed[^1]} The study goes on with the other models.");
+                    Console.WriteLine($"{failed[^1]} The study continues with the other models.");
                     continue;
                 }
                 Write();
@@ -75,9 +75,9 @@ internal sealed class StudyRun
         }
         var complete = Write();
         var unfinished = elsewhere.Count(c => _store.Find(c) is null);
-        if (unfinished > 0) Console.WriteLine($"Another process was training {unfinished} model(s) when their turn came here.");
+        if (unfinished > 0) Console.WriteLine($"Another process was training {unfinished} model(s) when this process reached them.");
         return failed.Count == 0 ? complete : throw new InvalidDataException(
-            $"{failed.Count} model(s) could not be trained; mend their settings, and the same command trains them:{string.Concat(failed.Select(f => $"{Environment.NewLine}- {f}"))}");
+            $"{failed.Count} model(s) could not be trained; correct their settings and run the same command again:{string.Concat(failed.Select(f => $"{Environment.NewLine}- {f}"))}");
     }
 
     /// <summary>Builds every model's settings, so that a wrong one is seen now and not after hours.</summary>

@@ -1,6 +1,6 @@
 namespace PaperStudy;
 
-/// <summary>A labelled image by its path.</summary>
+/// <summary>A labeled image by its path.</summary>
 internal sealed class LabelledPath
 {
     public string Image { get; set; } = "";

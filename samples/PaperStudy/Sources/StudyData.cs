@@ -42,7 +42,7 @@ internal sealed class StudyData
     {
         var usesFolder = config.Sources.Any(s => s.Drawn is null) || config.Tests.Any(t => t.Drawn is null);
         if (usesFolder && !Directory.Exists(folder))
-            throw new DirectoryNotFoundException($"The data folder '{folder}' does not exist. {config.DataHint ?? "Pass its place with --data, or mend \"data\" in the configuration."}");
+            throw new DirectoryNotFoundException($"The data folder '{folder}' does not exist. {config.DataHint ?? "Pass its path with --data, or correct \"data\" in the configuration."}");
         DrawnDatasetPaths? drawn = null;
         if (config.Drawn is { } sizes)
         {

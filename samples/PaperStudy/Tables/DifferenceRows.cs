@@ -17,13 +17,13 @@ internal sealed record DifferenceRows(
         return [.. scores.Results.Comparisons.Where(c => trained.Contains(c.Model)).Select(c => Of(scores, loss, c))];
     }
 
-    /// <summary>The table: points of percent with intervals.</summary>
+    /// <summary>The table: percentage points with intervals.</summary>
     public StudyTable ToTable()
     {
         var most = Rows.Select(row => row.Seeds).DefaultIfEmpty().Max();
         return new StudyTable(
             $"{Loss}: {Name(Comparison.Model, Comparison.Prefix)} minus {Others}",
-            "Top-1 accuracy, points of percent, differences by seed. "
+            "Top-1 accuracy, percentage points, differences by seed. "
             + $"{Figures.SeedNote(most, "in brackets the interval of the mean difference")} "
             + Figures.MarkNote
             + (Comparison.Against.Count > 1 ? " The last row is against the one with the highest mean in each column; chance favours that one, so that the row has no ▼." : ""),

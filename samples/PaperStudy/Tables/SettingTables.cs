@@ -15,8 +15,8 @@ internal static class SettingTables
     /// <summary>The test sets.</summary>
     public static StudyTable TestSets(StudyResults results) => new(
         "Test sets",
-        "Near: the labelled images' kind and classes. Shifted: their classes in images of another kind. "
-        + "Unseen: classes without labelled images. Nothing is chosen on the test split.",
+        "Near: the labeled images' kind and classes. Shifted: their classes in images of another kind. "
+        + "Unseen: classes without labeled images. Nothing is chosen on the test split.",
         [
             new("test set", IsNumber: false), new("what it holds", IsNumber: false), new("role", IsNumber: false), new("distance"),
             new("test images"), new("test classes"), new("validation images"), new("validation classes"),

@@ -9,7 +9,7 @@ namespace PaperStudy;
 /// <param name="Loss">"CLIP" or "UniCL".</param>
 /// <param name="Model">Name of the model.</param>
 /// <param name="Caption">The caption prefix.</param>
-/// <param name="Columns">Test sets by distance from the labelled images' kind, then the means.</param>
+/// <param name="Columns">Test sets by distance from the labeled images' kind, then the means.</param>
 /// <param name="Rows">One per other type; none for a model without several types.</param>
 internal sealed record ShiftRows(
     string Loss, string Model, string Caption, IReadOnlyList<ScoreColumn> Columns, IReadOnlyList<DifferenceRow> Rows)
@@ -18,10 +18,10 @@ internal sealed record ShiftRows(
     public static IReadOnlyList<ShiftRows> All(StudyScores scores, string loss) =>
         [.. scores.Models(loss).Select(model => Of(scores, loss, model)).OfType<ShiftRows>().Where(shift => shift.Rows.Count > 0)];
 
-    /// <summary>The table: points of percent with intervals.</summary>
+    /// <summary>The table: percentage points with intervals.</summary>
     public StudyTable ToTable() => new(
         $"{Loss}, {Model}: {Caption} prefix minus other prefixes",
-        "Top-1 accuracy, points of percent, differences by seed; test sets from near to far from the labelled images. "
+        "Top-1 accuracy, percentage points, differences by seed; test sets from near to far from the labeled images. "
         + $"{Figures.SeedNote(Rows.Max(row => row.Seeds), "in brackets the interval of the mean difference")} "
         + Figures.MarkNote,
         [

@@ -28,7 +28,7 @@ internal sealed record TableCell(string Text, string Detail = "", CellMark Mark 
     /// <summary>Where there is nothing to show.</summary>
     public static TableCell Empty { get; } = new("–");
 
-    /// <summary>The mark as a sign, so that it does not hang on colour alone; empty without one.</summary>
+    /// <summary>The mark as a sign, so that it does not depend on color alone; empty without one.</summary>
     public string Sign => Mark switch
     {
         CellMark.Best => "★",

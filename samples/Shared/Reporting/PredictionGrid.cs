@@ -14,7 +14,7 @@ internal static class PredictionGrid
         return html.Add($"</ul>");
     }
 
-    // Right and wrong differ by sign, word and line style, not by colour alone.
+    // Right and wrong differ by sign, word and line style, not by color alone.
     private static Html Entry(Prediction prediction)
     {
         var (sign, word) = prediction.IsRight ? ("✓", "right") : ("✗", "wrong");
