@@ -21,7 +21,7 @@ public sealed class FineTuneSampleTests
             Assert.IsTrue(File.Exists(Path.Combine(output, file)), file);
         var report = File.ReadAllText(Path.Combine(output, "report.html"));
         Assert.Contains("the prefixes alone", report);
-        Assert.Contains($"the same label in 24 of 24 images", report);
+        Assert.Contains("the same label for 24 of 24 images", report);
         Assert.Contains("<svg", report);
         var mlContext = new MLContext();
         using var tuned = mlContext.Transforms.LoadClip(Path.Combine(output, "clip"));
