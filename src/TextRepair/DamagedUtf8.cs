@@ -45,7 +45,8 @@ internal static class DamagedUtf8
     private static bool IsEnd(string b, int i) => i == b.Length || (i == b.Length - 1 && b[i] == '\n');
 
     private static bool IsSurrogatePair(string b, int i) => i + 6 <= b.Length && b[i] == Cesu && b[i + 1] is >= '\xA0' and <= '\xAF'
-        && IsContinuation(b[i + 2]) && b[i + 3] == Cesu && b[i + 4] is >= '\xB0' and <= '\xBF' && (IsContinuation(b[i + 5]) || IsEnd(b, i + 5));
+        && IsContinuation(b[i + 2]) && b[i + 3] == Cesu && b[i + 4] is >= '\xB0' and <= '\xBF'
+        && (IsContinuation(b[i + 5]) || IsEnd(b, i + 5));
 
     private static bool ContinuesAGrave(string bytes, int i) =>
         AfterAGrave.Any(word => bytes.AsSpan(i).StartsWith(word, StringComparison.Ordinal));

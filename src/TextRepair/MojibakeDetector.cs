@@ -63,6 +63,9 @@ internal static class MojibakeDetector
     private static readonly Place AfterCyrillicLead = new(C1 | Bad | Begin | End | Currency, "°µ");
     private static readonly Place AfterGreekLead = new(C1 | Bad | Begin | End | Currency, "°");
 
+    // Every rule has a character outside of ASCII among its first three.
+    private const int ReachOfAscii = 3;
+
     private static readonly Place[][] Rules =
     [
         [C1],
@@ -116,9 +119,19 @@ internal static class MojibakeDetector
         var characters = new List<(char Character, CharacterClass Classes)>(text.Length + 1) { ('\0', TextStart) };
         for (var i = 0; i < text.Length; i += char.IsSurrogatePair(text, i) ? 2 : 1) characters.Add((text[i], ClassesAt(text, i)));
         for (var rest = CollectionsMarshal.AsSpan(characters); rest.Length > 0; rest = rest[1..])
+        {
+            if (IsAscii(rest[..Math.Min(ReachOfAscii, rest.Length)])) continue;
             foreach (var rule in Rules)
                 if (Matches(rule, rest)) return true;
+        }
         return false;
+    }
+
+    private static bool IsAscii(ReadOnlySpan<(char Character, CharacterClass Classes)> characters)
+    {
+        foreach (var (c, _) in characters)
+            if (!char.IsAscii(c)) return false;
+        return true;
     }
 
     private static bool Matches(Place[] rule, ReadOnlySpan<(char Character, CharacterClass Classes)> characters)

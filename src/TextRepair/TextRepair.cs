@@ -98,14 +98,17 @@ public static class TextRepair
     {
         if (text[i] != '\x1B' || i + 1 == text.Length || text[i + 1] != '[') return default;
         var end = i + 2;
-        while (end < text.Length && (text[end] == ';' || CharUnicodeInfo.GetUnicodeCategory(text, end) == UnicodeCategory.DecimalDigitNumber))
-            end += char.IsSurrogatePair(text, end) ? 2 : 1;
+        while (end < text.Length && IsParameter(text, end)) end += char.IsSurrogatePair(text, end) ? 2 : 1;
         return end < text.Length && char.IsAsciiLetter(text[end]) ? (end + 1 - i, "") : default;
     }
 
+    private static bool IsParameter(string text, int i) =>
+        text[i] == ';' || CharUnicodeInfo.GetUnicodeCategory(text, i) == UnicodeCategory.DecimalDigitNumber;
+
     // Controls without visible effect; tab, line feed and form feed stay, and so do joiners and direction marks.
     private static (int Length, string Value) RemoveControlCharacter(string text, int i) => text[i]
-        is <= '\x08' or '\x0B' or >= '\x0E' and <= '\x1F' or '\x7F' or >= '\u206A' and <= '\u206F' or '\uFEFF' or >= '\uFFF9' and <= '\uFFFC'
+        is <= '\x08' or '\x0B' or >= '\x0E' and <= '\x1F' or '\x7F'
+            or >= '\u206A' and <= '\u206F' or '\uFEFF' or >= '\uFFF9' and <= '\uFFFC'
         ? (1, "") : default;
 
     private static FrozenDictionary<char, string> BuildReplacements()
