@@ -11,6 +11,7 @@ if (args is [var packed])
     using var package = ZipFile.OpenRead(packed);
     string[] ours = [.. package.Entries.Select(e => e.FullName).Where(n => !n.StartsWith('_') && !n.StartsWith('[') && !n.StartsWith("package/", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
     string[] expected = ["LICENSE", "Microsoft.ML.PrefixConditioning.nuspec", "NOTICE", "README.md",
+        "lib/net10.0/Microsoft.ML.PrefixConditioning.TextRepair.dll", "lib/net10.0/Microsoft.ML.PrefixConditioning.TextRepair.xml",
         "lib/net10.0/Microsoft.ML.PrefixConditioning.dll", "lib/net10.0/Microsoft.ML.PrefixConditioning.xml"];
     Check(ours.SequenceEqual(expected), $"the files {string.Join(", ", expected)}, found {string.Join(", ", ours)}");
 }
@@ -47,6 +48,9 @@ try
     var after = mlContext.Model.CreatePredictionEngine<Photo, Prediction>(loaded).Predict(photo).Score;
     Check(before.Length == 2 && before.SequenceEqual(after), "the same probabilities after saving and loading");
     (loaded as IDisposable)?.Dispose();
+
+    // The second assembly of the package comes with its tables.
+    Check(TextRepair.Repair("schÃ¶n &amp; gut") == "schön & gut", "repaired text");
 
     // The copies that the library was compiled against have public members; what runs must be the ordinary ones.
     Check(typeof(IHostEnvironment).Assembly.GetType("Microsoft.ML.Runtime.Contracts", throwOnError: true)!.IsNotPublic, "the ordinary Microsoft.ML.Core");

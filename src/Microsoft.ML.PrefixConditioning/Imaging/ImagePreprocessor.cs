@@ -38,9 +38,6 @@ internal sealed class ImagePreprocessor
             _normalised[i] = (((i % 256) / 255f) - mean[i / 256]) / standardDeviation[i / 256];
     }
 
-    /// <summary>A preprocessor with CLIP's mean and standard deviation.</summary>
-    public static ImagePreprocessor ForClip(int size) => For(size, ImageNormalisation.Clip);
-
     /// <summary>A preprocessor with a model's own mean and standard deviation.</summary>
     public static ImagePreprocessor For(int size, ImageNormalisation normalisation) =>
         new(size, normalisation.Mean.ToArray(), normalisation.StandardDeviation.ToArray());

@@ -1,10 +1,9 @@
 using System.Collections.Concurrent;
-using System.Text;
 using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Texts to token ids and back, as CLIP does it; safe for concurrent use.</summary>
+/// <summary>Texts to token ids, as CLIP does it; safe for concurrent use.</summary>
 /// <remarks>
 /// Source: <c>SimpleTokenizer</c> of open_clip v3.3.0. The merging is <see cref="BpeTokenizer"/>'s, which is exact here (byte level,
 /// "&lt;/w&gt;" at the end of a word). Not used of it: its pre-tokenizers and normalizers, which see text as UTF-16; its special
@@ -20,7 +19,6 @@ internal sealed class ClipTokenizer
     // is behind it does not reach the first tokens.
     private const int MaxWordLength = 8_192;
 
-    private readonly BpeMerges _merges;
     private readonly BpeTokenizer _bpe;
     private readonly ConcurrentDictionary<string, int[]> _cache = new(StringComparer.Ordinal);
     private int _cachedWords;
@@ -28,7 +26,7 @@ internal sealed class ClipTokenizer
     /// <summary>A tokenizer with the given merges.</summary>
     internal ClipTokenizer(BpeMerges merges)
     {
-        _merges = merges;
+        Merges = merges;
         _bpe = BpeTokenizer.Create(new BpeOptions(merges.Symbols.Select((symbol, id) => KeyValuePair.Create(symbol, id)))
         {
             Merges = merges.Pairs.Select(pair => merges.Symbols[pair.Left] + ' ' + merges.Symbols[pair.Right]),
@@ -37,14 +35,17 @@ internal sealed class ClipTokenizer
         });
     }
 
+    /// <summary>The merges; their symbols have the ids up to the start token.</summary>
+    public BpeMerges Merges { get; }
+
     /// <summary>Number of ids, the start and the end token included.</summary>
-    public int VocabularySize => _merges.Symbols.Count + 2;
+    public int VocabularySize => Merges.Symbols.Count + 2;
 
     /// <summary>Id of the token that every text begins with.</summary>
-    public int StartToken => _merges.Symbols.Count;
+    public int StartToken => Merges.Symbols.Count;
 
     /// <summary>Id of the token that every text ends with; always the largest id, because the text tower pools at it.</summary>
-    public int EndToken => _merges.Symbols.Count + 1;
+    public int EndToken => Merges.Symbols.Count + 1;
 
     /// <summary>Reads a vocabulary that others made.</summary>
     /// <param name="path">
@@ -66,11 +67,11 @@ internal sealed class ClipTokenizer
     public static ClipTokenizer Load(Stream stream) => new(BpeMergesFormat.Read(stream));
 
     /// <summary>Writes the vocabulary; equal vocabularies give equal bytes.</summary>
-    public void Save(Stream stream) => BpeMergesFormat.Write(stream, _merges);
+    public void Save(Stream stream) => BpeMergesFormat.Write(stream, Merges);
 
     /// <summary>The vocabulary as Hugging Face's files.</summary>
     /// <param name="contextLength">Longest text in tokens.</param>
-    public IEnumerable<(string Name, byte[] Content)> Files(int contextLength) => VocabularyFiles.Of(_merges, contextLength);
+    public IEnumerable<(string Name, byte[] Content)> Files(int contextLength) => VocabularyFiles.Of(Merges, contextLength);
 
     /// <summary>Cleans a text and turns it into ids.</summary>
     /// <param name="text">Any text.</param>
@@ -86,24 +87,6 @@ internal sealed class ClipTokenizer
         if (ids.Count >= contextLength) ids.RemoveRange(contextLength - 1, ids.Count - contextLength + 1);
         ids.Add(EndToken);
         return ids.ToArray();
-    }
-
-    /// <summary>Turns ids back into text; every end of a word gives a space, and bytes that are no UTF-8 give U+FFFD.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">An id is not in the vocabulary.</exception>
-    public string Decode(IEnumerable<int> ids)
-    {
-        ArgumentNullException.ThrowIfNull(ids);
-        var bytes = new List<byte>();
-        foreach (var id in ids)
-            foreach (var symbol in TextOf(id)) bytes.Add(ByteAlphabet.ByteOf(symbol)!.Value);   // a token's text is of these symbols only
-        return Encoding.UTF8.GetString(bytes.ToArray()).Replace(BpeMerges.WordEnd, " ", StringComparison.Ordinal);
-    }
-
-    private string TextOf(int id)
-    {
-        if (id < 0 || id >= VocabularySize)
-            throw new ArgumentOutOfRangeException(nameof(id), id, $"The vocabulary has the ids 0 to {VocabularySize - 1}.");
-        return id == StartToken ? ClipWords.StartText : id == EndToken ? ClipWords.EndText : _merges.Symbols[id];
     }
 
     private IReadOnlyList<int> EncodeWord(string word)

@@ -18,7 +18,7 @@ internal static class TextCleaner
         if (!NeedsNoRepair(text))
         {
             text = TextRepair.Repair(text);
-            text = HtmlEntities.Unescape(HtmlEntities.Unescape(text));   // twice: web captions are often escaped twice
+            text = HtmlEntities.Decode(HtmlEntities.Decode(text));   // twice: web captions are often escaped twice
         }
         return LowerCase.Apply(CollapseWhiteSpace(text));
     }

@@ -1,23 +1,24 @@
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
-/// <summary>Folders of the library depend on each other in one direction: docs/architecture.md.</summary>
+/// <summary>Folders of the library, of which TextRepair is a project of its own, depend on each other in one direction: docs/architecture.md.</summary>
 [TestClass]
 public sealed class LayerTests
 {
     // What each folder may name types of; "" is the project root, which may name all.
     private static readonly Dictionary<string, string[]> Allowed = new(StringComparer.Ordinal)
     {
+        ["TextRepair"] = [],
         ["Interop"] = [],
         ["Options"] = [],
-        ["Data"] = ["Interop", "Options"],
+        ["Data"] = ["TextRepair", "Interop", "Options"],
         ["Imaging"] = ["Interop", "Options", "Data"],
-        ["Text"] = ["Interop", "Options", "Data"],
+        ["Text"] = ["TextRepair", "Interop", "Options", "Data"],
         ["Compute"] = ["Interop", "Options"],
         ["Model"] = ["Interop", "Options", "Data", "Imaging", "Text", "Compute"],
-        ["Training"] = ["Interop", "Options", "Data", "Imaging", "Text", "Compute", "Model"],
+        ["Training"] = ["TextRepair", "Interop", "Options", "Data", "Imaging", "Text", "Compute", "Model"],
         ["Onnx"] = ["Interop", "Options", "Data", "Imaging", "Text", "Model"],
-        ["Scoring"] = ["Interop", "Options", "Data", "Imaging", "Text", "Compute", "Model", "Training", "Onnx"],
-        [""] = ["Interop", "Options", "Data", "Imaging", "Text", "Compute", "Model", "Training", "Onnx", "Scoring"],
+        ["Scoring"] = ["TextRepair", "Interop", "Options", "Data", "Imaging", "Text", "Compute", "Model", "Training", "Onnx"],
+        [""] = ["TextRepair", "Interop", "Options", "Data", "Imaging", "Text", "Compute", "Model", "Training", "Onnx", "Scoring"],
     };
 
     [TestMethod]
@@ -44,6 +45,7 @@ public sealed class LayerTests
     }
 
     [TestMethod]
+    [DataRow("TextRepair")]
     [DataRow("Options")]
     [DataRow("Data")]
     [DataRow("Imaging")]
@@ -95,9 +97,9 @@ public sealed class LayerTests
                     yield return $"{source.File} names {name} of {(folder.Length == 0 ? "the project root" : folder)}. Move one of them, or pass what is needed as a value.";
     }
 
-    private static IEnumerable<Source> Sources() => Repository.CSharp("src/Microsoft.ML.PrefixConditioning").Select(file =>
+    private static IEnumerable<Source> Sources() => new[] { Repository.Library, Repository.Path("src/TextRepair") }.SelectMany(Repository.CSharp).Select(file =>
     {
-        var name = Path.GetRelativePath(Repository.Library, file).Replace('\\', '/');
+        var name = Repository.Name(file)["src/".Length..].Replace("Microsoft.ML.PrefixConditioning/", "", StringComparison.Ordinal);
         return new Source(name.Contains('/', StringComparison.Ordinal) ? name[..name.IndexOf('/', StringComparison.Ordinal)] : "", name, File.ReadAllText(file));
     });
 

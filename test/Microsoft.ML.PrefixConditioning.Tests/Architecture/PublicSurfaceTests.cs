@@ -25,6 +25,16 @@ public sealed class PublicSurfaceTests
     }
 
     [TestMethod]
+    public void TextRepair_PublicMethods_ConvertATextIntoAText()
+    {
+        var methods = typeof(TextRepair).Assembly.GetExportedTypes().SelectMany(t => t.GetMembers(Declared & ~BindingFlags.NonPublic)).ToArray();
+
+        Assert.HasCount(4, methods);
+        foreach (var method in methods.Cast<MethodInfo>())
+            Assert.AreEqual("System.String(System.String)", $"{method.ReturnType}({string.Join(", ", method.GetParameters().Select(p => p.ParameterType))})");
+    }
+
+    [TestMethod]
     public void Library_PublicTypes_AreInTheTwoNamespaces()
     {
         string[] allowed = ["Microsoft.ML", "Microsoft.ML.PrefixConditioning"];

@@ -80,18 +80,6 @@ public sealed class TextCleanerTests
     public void Clean_Mojibake_IsReadAgain(string text, string expected) => Assert.AreEqual(expected, TextCleaner.Clean(text));
 
     [TestMethod]
-    public void Repair_LineWithAngleBracket_LeavesReferencesFromThereOn() =>
-        Assert.AreEqual("&\n<b>&amp;\n&amp;", TextRepair.Repair("&amp;\n<b>&amp;\n&amp;"));
-
-    [TestMethod]
-    public void Repair_SegmentOverTheLimit_IsRepairedInPieces()
-    {
-        var text = new string('x', 999_999) + "\U0001F600&amp;" + "é";
-
-        Assert.AreEqual(new string('x', 999_999) + "\U0001F600&é", TextRepair.Repair(text));
-    }
-
-    [TestMethod]
     public void Clean_RandomUnicode_NeverThrowsAndStaysClean()
     {
         var random = new Random(Seed);
@@ -107,14 +95,6 @@ public sealed class TextCleanerTests
             Assert.AreEqual(clean, LowerCase.Apply(clean), $"seed {Seed}, text {i}");
             Assert.IsTrue(IsWellFormed(clean), $"seed {Seed}, text {i}");
         }
-    }
-
-    [TestMethod]
-    public void Compose_InvariantGlobalization_StillComposes()
-    {
-        // string.Normalize is the identity in an application with InvariantGlobalization, as this test's.
-        Assert.AreEqual("e\u0301", "e\u0301".Normalize(NormalizationForm.FormC));
-        Assert.AreEqual("é", CanonicalComposition.Compose("e\u0301"));
     }
 
     private static string RandomText(Random random)

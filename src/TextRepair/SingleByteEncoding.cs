@@ -10,26 +10,26 @@ namespace Microsoft.ML.PrefixConditioning;
 /// </remarks>
 internal sealed class SingleByteEncoding
 {
-    private const int Substitute = 0x1A;
+    private const char Substitute = '\x1A';
 
     private const string UpperCyrillic = "АБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯ";
     private const string LowerCyrillic = "абвгдежзийклмнопрстуфхцчшщъыьэюя";
 
     private readonly string _upperHalf;
-    private readonly FrozenDictionary<char, byte> _bytes;
+    private readonly FrozenDictionary<char, char> _bytes;
 
     private SingleByteEncoding(string upperHalf, bool isSloppy)
     {
         _upperHalf = upperHalf;
         IsSloppy = isSloppy;
-        var bytes = new Dictionary<char, byte>();
-        for (var b = 0; b < 0x80; b++) bytes[(char)b] = (byte)b;
+        var bytes = new Dictionary<char, char>();
+        for (var b = '\0'; b < '\x80'; b++) bytes[b] = b;
         if (isSloppy)
         {
-            bytes.Remove((char)Substitute);
+            bytes.Remove(Substitute);
             bytes['\uFFFD'] = Substitute;
         }
-        for (var i = 0; i < 0x80; i++) bytes[upperHalf[i]] = (byte)(0x80 + i);
+        for (var i = 0; i < 0x80; i++) bytes[upperHalf[i]] = (char)(0x80 + i);
         _bytes = bytes.ToFrozenDictionary();
     }
 
@@ -80,18 +80,19 @@ internal sealed class SingleByteEncoding
     ];
 
     /// <summary>What a control character U+0080..U+009F was meant to be; itself where Windows-1252 leaves its byte unassigned.</summary>
-    public static char FromWindows1252(char control) => Windows1252.Decode((byte)control);
+    public static char FromWindows1252(char control) => Windows1252.Decode(control);
 
     /// <summary>The character of a byte from 80 to FF.</summary>
-    public char Decode(byte value) => _upperHalf[value - 0x80];
+    public char Decode(int value) => _upperHalf[value - 0x80];
 
     /// <summary>The bytes that give the text in this encoding, or null when it cannot have come from it.</summary>
-    public byte[]? TryEncode(string text)
+    /// <returns>One character U+0000..U+00FF a byte.</returns>
+    public string? TryEncode(string text)
     {
-        var bytes = new byte[text.Length];
+        var bytes = new char[text.Length];
         for (var i = 0; i < text.Length; i++)
             if (!_bytes.TryGetValue(text[i], out bytes[i])) return null;
-        return bytes;
+        return new string(bytes);
     }
 
     private static string Run(int first, int end) => string.Create(end - first, first, static (span, first) =>

@@ -45,7 +45,7 @@ internal static class Utf8Lookalikes
         {
             for (var value = 0x80; value <= 0xFF; value++)
             {
-                var c = encoding.Decode((byte)value);
+                var c = encoding.Decode(value);
                 roles[c] = roles.GetValueOrDefault(c) | value switch
                 {
                     < 0xC0 => Role.Continues | (Punctuation.Contains(c) ? Role.None : Role.OnlyContinues),

@@ -5,12 +5,12 @@ using System.Text;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Unicode normalization form C: letters and their marks as one character where there is one.</summary>
+/// <summary>Unicode normalization form C: a letter and its marks become one character where Unicode has one.</summary>
 /// <remarks>
-/// Source: Unicode Standard Annex 15. <see cref="string.Normalize()"/> is not used, because it returns the text unchanged in an
-/// application with InvariantGlobalization, which would give other tokens than in one without.
+/// Source: Unicode Standard Annex 15, with the data of Unicode 14.0. <see cref="string.Normalize()"/> is not used, because it returns
+/// the text unchanged in an application with InvariantGlobalization.
 /// </remarks>
-internal static class CanonicalComposition
+public static class CanonicalComposition
 {
     private const char FirstAffected = '\u0300';   // everything below is composed and no mark
 
@@ -26,30 +26,36 @@ internal static class CanonicalComposition
     {
         var decompositions = new Dictionary<int, (int First, int Second)>();
         var compositions = new Dictionary<(int First, int Second), int>();
-        foreach (var entry in Entries(CanonicalCompositionTable.Decompositions))
+        var code = 0;
+        var isPair = true;
+        foreach (var entry in EmbeddedTable.Entries("CanonicalDecompositions"))
         {
             var split = entry.IndexOfAny(['=', '>']);
+            code = split < 0 ? code + 1 : EmbeddedTable.Hex(entry.AsSpan(0, split));
+            isPair = split < 0 ? isPair : entry[split] == '=';
             var parts = entry[(split + 1)..].Split('+');
-            var pair = (Hex(parts[0]), parts.Length > 1 ? Hex(parts[1]) : 0);
-            decompositions.Add(Hex(entry[..split]), pair);
-            if (entry[split] == '=') compositions.Add(pair, Hex(entry[..split]));
+            var decomposed = (EmbeddedTable.Hex(parts[0]), parts.Length > 1 ? EmbeddedTable.Hex(parts[1]) : 0);
+            decompositions.Add(code, decomposed);
+            if (isPair) compositions.Add(decomposed, code);
         }
         var classes = new Dictionary<int, int>();
-        foreach (var entry in Entries(CanonicalCompositionTable.CombiningClasses))
+        foreach (var entry in EmbeddedTable.Entries("CombiningClasses"))
         {
             var parts = entry.Split('-', '=');
-            var value = int.Parse(parts[^1], CultureInfo.InvariantCulture);
-            for (var code = Hex(parts[0]); code <= Hex(parts[^2]); code++) classes.Add(code, value);
+            var combiningClass = int.Parse(parts[^1], CultureInfo.InvariantCulture);
+            for (code = EmbeddedTable.Hex(parts[0]); code <= EmbeddedTable.Hex(parts[^2]); code++) classes.Add(code, combiningClass);
         }
         Decompositions = decompositions.ToFrozenDictionary();
         Compositions = compositions.ToFrozenDictionary();
         CombiningClasses = classes.ToFrozenDictionary();
     }
 
-    /// <summary>The text in normalization form C.</summary>
-    /// <param name="text">A text without lone surrogates.</param>
+    /// <summary>Converts a text to normalization form C.</summary>
+    /// <param name="text">Any text; lone surrogates become U+FFFD.</param>
+    /// <returns>The composed text; the same in every culture and globalization mode.</returns>
     public static string Compose(string text)
     {
+        ArgumentNullException.ThrowIfNull(text);
         if (text.AsSpan().IndexOfAnyInRange(FirstAffected, '\uFFFF') < 0) return text;
         var codes = new List<int>(text.Length);
         foreach (var rune in text.EnumerateRunes()) AppendDecomposed(codes, rune.Value);
@@ -128,8 +134,4 @@ internal static class CanonicalComposition
     }
 
     private static int ClassOf(int code) => CombiningClasses.GetValueOrDefault(code);
-
-    private static string[] Entries(string table) => table.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
-
-    private static int Hex(string digits) => int.Parse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
 }
