@@ -21,7 +21,7 @@ internal sealed unsafe class FusedTextTower : IFusedTower<TextInput>
         _positions = new FusedWeight(tower.Positions);
         if (tower.Prefixes is { } prefixes) (_prefixes, _prefixLength) = (new FusedWeight(prefixes.Table), prefixes.Length);
         _width = (int)tower.Tokens.shape[1];
-        Blocks = new FusedBlocks(tower.Blocks, AttentionMask.Causal);
+        Blocks = new FusedBlocks([.. tower.Blocks.Select(b => b.Weights)], AttentionMask.Causal);
     }
 
     /// <inheritdoc/>

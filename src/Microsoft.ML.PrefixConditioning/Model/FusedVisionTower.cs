@@ -18,10 +18,10 @@ internal sealed unsafe class FusedVisionTower : IFusedTower<VisionInput>
         _patches = new FusedWeight(tower.Patches);
         _classToken = new FusedWeight(tower.ClassToken);
         _positions = new FusedWeight(tower.Positions);
-        _firstNorm = new FusedNorm(tower.FirstNorm);
+        _firstNorm = new FusedNorm(tower.FirstNorm.Gain, tower.FirstNorm.Bias);
         if (tower.Prefixes is { } prefixes) (_prefixes, _prefixLength) = (new FusedWeight(prefixes.Table), prefixes.Length);
         (_patchSize, _width) = ((int)tower.Patches.shape[2], (int)tower.Patches.shape[0]);
-        Blocks = new FusedBlocks(tower.Blocks, AttentionMask.None);
+        Blocks = new FusedBlocks([.. tower.Blocks.Select(b => b.Weights)], AttentionMask.None);
     }
 
     /// <inheritdoc/>

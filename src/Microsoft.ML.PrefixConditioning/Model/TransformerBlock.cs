@@ -52,7 +52,8 @@ internal sealed class TransformerBlock
 
     /// <summary>The block's parts, for another way to compute it.</summary>
     public BlockWeights Weights => new(
-        (int)_heads, _activation, _attentionNorm, _inWeight, _inBias, _outWeight, _outBias, _mlpNorm, _expandWeight, _expandBias, _reduceWeight, _reduceBias);
+        (int)_heads, _activation, _attentionNorm.Gain, _attentionNorm.Bias, _inWeight, _inBias, _outWeight, _outBias,
+        _mlpNorm.Gain, _mlpNorm.Bias, _expandWeight, _expandBias, _reduceWeight, _reduceBias);
 
     /// <summary>[N, L, W] -> [N, L, W].</summary>
     public Tensor Forward(Tensor x, AttentionMask mask)
@@ -101,31 +102,4 @@ internal sealed class TransformerBlock
         hidden = _activation == ClipActivation.Gelu ? F.gelu(hidden) : hidden * (1.702 * hidden).sigmoid();
         return F.linear(hidden, _reduceWeight, _reduceBias);                                          // [..., W]
     }
-}
-
-/// <summary>The parts of one block. W width, M hidden width.</summary>
-/// <param name="Heads">Attention heads.</param>
-/// <param name="Activation">The form of GELU.</param>
-/// <param name="AttentionNorm">Before attention.</param>
-/// <param name="In">[3W, W]: queries, keys, values.</param>
-/// <param name="InBias">[3W].</param>
-/// <param name="Out">[W, W].</param>
-/// <param name="OutBias">[W].</param>
-/// <param name="MlpNorm">Before the MLP.</param>
-/// <param name="Expand">[M, W].</param>
-/// <param name="ExpandBias">[M].</param>
-/// <param name="Reduce">[W, M].</param>
-/// <param name="ReduceBias">[W].</param>
-internal sealed record BlockWeights(
-    int Heads, ClipActivation Activation, LayerNorm AttentionNorm, Tensor In, Tensor InBias, Tensor Out, Tensor OutBias,
-    LayerNorm MlpNorm, Tensor Expand, Tensor ExpandBias, Tensor Reduce, Tensor ReduceBias);
-
-/// <summary>Which positions a position may look at.</summary>
-internal enum AttentionMask
-{
-    /// <summary>All of them.</summary>
-    None,
-
-    /// <summary>Itself and those before it.</summary>
-    Causal,
 }

@@ -10,15 +10,21 @@ public sealed class LayerTests
         ["TextRepair"] = [],
         ["Interop"] = [],
         ["Options"] = [],
-        ["Data"] = ["TextRepair", "Interop", "Options"],
-        ["Imaging"] = ["Interop", "Options", "Data"],
-        ["Text"] = ["TextRepair", "Interop", "Options", "Data"],
-        ["Compute"] = ["Interop", "Options"],
-        ["Model"] = ["Interop", "Options", "Data", "Imaging", "Text", "Compute"],
-        ["Training"] = ["TextRepair", "Interop", "Options", "Data", "Imaging", "Text", "Compute", "Model"],
-        ["Onnx"] = ["Interop", "Options", "Data", "Imaging", "Text", "Model"],
-        ["Scoring"] = ["TextRepair", "Interop", "Options", "Data", "Imaging", "Text", "Compute", "Model", "Training", "Onnx"],
-        [""] = ["TextRepair", "Interop", "Options", "Data", "Imaging", "Text", "Compute", "Model", "Training", "Onnx", "Scoring"],
+        ["Data"] = ["TextRepair", "Options"],
+        ["Imaging"] = ["Options", "Data"],
+        ["Text"] = ["TextRepair", "Options", "Data"],
+        ["Kernels"] = ["Interop", "Options", "Data"],
+        ["Model"] = ["Interop", "Options", "Data", "Imaging", "Text", "Kernels"],
+        ["Weights"] = ["Interop", "Options", "Data", "Imaging", "Text", "Model"],
+        ["Onnx"] = ["Interop", "Options", "Data", "Imaging", "Text", "Model", "Weights"],
+        ["Training"] = ["TextRepair", "Interop", "Options", "Data", "Imaging", "Text", "Kernels", "Model", "Weights"],
+        ["Scoring"] = ["TextRepair", "Interop", "Options", "Data", "Imaging", "Text", "Model", "Weights", "Onnx"],
+        ["Evaluation"] = ["TextRepair", "Options", "Data", "Imaging", "Text", "Model", "Weights", "Scoring"],
+        [""] =
+        [
+            "TextRepair", "Interop", "Options", "Data", "Imaging", "Text", "Kernels", "Model", "Weights", "Onnx", "Training", "Scoring",
+            "Evaluation",
+        ],
     };
 
     [TestMethod]

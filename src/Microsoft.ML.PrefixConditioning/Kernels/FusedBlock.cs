@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>A <see cref="TransformerBlock"/> on a processor, forwards and back, without intermediate results that nobody needs.</summary>
+/// <summary>A transformer block on a processor, forwards and back, without intermediate results that nobody needs.</summary>
 /// <remarks>
 /// The same mathematics: matrix products are libtorch's, or <see cref="WeightProduct"/>'s where there are few rows; what lies between two
 /// products is one pass of <see cref="RowKernels"/> or <see cref="AttentionKernel"/>. For going back it keeps 14 numbers per token and unit
@@ -28,8 +28,8 @@ internal sealed unsafe class FusedBlock : IDisposable
         _expandBias = new FusedWeight(weights.ExpandBias);
         _reduce = new FusedWeight(weights.Reduce);
         _reduceBias = new FusedWeight(weights.ReduceBias);
-        _attentionNorm = new FusedNorm(weights.AttentionNorm);
-        _mlpNorm = new FusedNorm(weights.MlpNorm);
+        _attentionNorm = new FusedNorm(weights.AttentionGain, weights.AttentionShift);
+        _mlpNorm = new FusedNorm(weights.MlpGain, weights.MlpShift);
         (_width, _hidden, _activation) = ((int)_out.Rows, (int)_expand.Rows, weights.Activation);
         using var noGrad = no_grad();
         _query = _in.Matrix.narrow(0, 0, _width).DetachFromDisposeScope();

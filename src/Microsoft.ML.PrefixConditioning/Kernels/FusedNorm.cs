@@ -1,9 +1,9 @@
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>A layer norm's weights as the fused computation uses them.</summary>
-internal sealed unsafe class FusedNorm(LayerNorm norm) : IDisposable
+internal sealed unsafe class FusedNorm(TorchSharp.torch.Tensor gain, TorchSharp.torch.Tensor shift) : IDisposable
 {
-    private readonly FusedWeight _gain = new(norm.Gain), _shift = new(norm.Bias);
+    private readonly FusedWeight _gain = new(gain), _shift = new(shift);
 
     /// <summary>For the way forward.</summary>
     public NormWeights Weights => new(_gain.Data, _shift.Data);

@@ -17,10 +17,10 @@ internal sealed unsafe class FusedBlocks : IDisposable
     private readonly ConcurrentBag<TowerMemory> _unused = [];
     private bool _disposed;
 
-    public FusedBlocks(IReadOnlyList<TransformerBlock> blocks, AttentionMask mask)
+    public FusedBlocks(IReadOnlyList<BlockWeights> blocks, AttentionMask mask)
     {
-        _blocks = [.. blocks.Select(b => new FusedBlock(b.Weights))];
-        (_heads, _width) = (blocks[0].Weights.Heads, (int)blocks[0].Weights.Out.shape[0]);
+        _blocks = [.. blocks.Select(b => new FusedBlock(b))];
+        (_heads, _width) = (blocks[0].Heads, (int)blocks[0].Out.shape[0]);
         _causal = mask == AttentionMask.Causal;
     }
 
