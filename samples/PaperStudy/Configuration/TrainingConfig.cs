@@ -34,8 +34,6 @@ internal sealed record TrainingConfig
 
     public int ImagePrefixLength { get; init; }
 
-    public bool SeparateTextProjections { get; init; }
-
     public double PrefixLearningRateFactor { get; init; } = 1;
 
     /// <summary>Prompt templates, each with {}. Default the package's seven.</summary>
@@ -62,7 +60,7 @@ internal sealed record TrainingConfig
 
     /// <summary>Whether test-time prefixes differ: by tokens, or by projections.</summary>
     [JsonIgnore]
-    public bool IsConditioned => PrefixLength > 0 || ImagePrefixLength > 0 || SeparateTextProjections;
+    public bool IsConditioned => PrefixLength > 0 || ImagePrefixLength > 0;
 
     /// <summary>The settings of a model: the study's, and over them the model's own.</summary>
     /// <exception cref="InvalidDataException">A setting is unknown or has the wrong type.</exception>
@@ -97,7 +95,6 @@ internal sealed record TrainingConfig
             Epochs = Math.Max(1, (int)Math.Round((double)Steps / stepsPerEpoch)),
             PrefixLength = PrefixLength,
             ImagePrefixLength = ImagePrefixLength,
-            SeparateTextProjections = SeparateTextProjections,
             PrefixLearningRateFactor = PrefixLearningRateFactor,
             PromptTemplates = Templates is null ? PromptTemplates.Default : PromptTemplates.Of([.. Templates]),
             LearningRate = LearningRate,

@@ -47,15 +47,14 @@ internal static class ClassEmbeddings
     /// <summary>Unit-length embeddings of tokenised texts, in passes of bounded size: [U, D] for U texts.</summary>
     /// <param name="model">The towers.</param>
     /// <param name="tokens">Token ids of each text.</param>
-    /// <param name="datasetType">The prefix that all texts get, by its type's index, and the projection where types have their own; null for
-    /// none, and for the mean of the projections.</param>
+    /// <param name="datasetType">The prefix that all texts get, by its type's index; null for none.</param>
     public static Tensor Encode(ClipModel model, IReadOnlyList<int[]> tokens, int? datasetType)
     {
         using var scope = NewDisposeScope();
         var parts = tokens.Chunk(TextsPerPass).Select(chunk =>
         {
             var ids = TokenBatch.Pad(chunk).ToTensor(model.Device);
-            var types = datasetType is { } type && model.Shape.ConditionsTexts ? full([chunk.Length], type, ScalarType.Int64, model.Device) : null;
+            var types = datasetType is { } type && model.Shape.PrefixLength > 0 ? full([chunk.Length], type, ScalarType.Int64, model.Device) : null;
             return model.EncodeTexts(ids, types);
         }).ToArray();
         return cat(parts, 0).MoveToOuterDisposeScope();

@@ -129,7 +129,7 @@ internal sealed class ClipModel : IDisposable
         var texts = values.Chunk(length).Select(row => Array.ConvertAll(row[..(Array.IndexOf(row, row.Max()) + 1)], id => (int)id)).ToArray();
         if (texts.FirstOrDefault(t => t.Length > Shape.Architecture.ContextLength) is { } text)
             throw new ArgumentException($"A text has {text.Length} tokens; this model takes at most {Shape.Architecture.ContextLength}.", nameof(ids));
-        return new TextInput(texts, Shape.ConditionsTexts ? TypesOf(datasetTypes) : null);
+        return new TextInput(texts, Shape.PrefixLength > 0 ? TypesOf(datasetTypes) : null);
     }
 
     private static Tensor ToUnitLength(Func<Tensor> features)
@@ -150,13 +150,8 @@ internal sealed class ClipModel : IDisposable
 /// <summary>The sizes that determine every weight's shape.</summary>
 /// <param name="Architecture">Sizes of the towers.</param>
 /// <param name="VocabularySize">Token ids.</param>
-/// <param name="DatasetTypes">Dataset types that have a prefix, or a text projection of their own.</param>
+/// <param name="DatasetTypes">Dataset types that have a prefix.</param>
 /// <param name="PrefixLength">Prefix tokens per type in the text tower.</param>
 /// <param name="ImagePrefixLength">Prefix tokens per type in the vision tower.</param>
-/// <param name="SeparateTextProjections">Whether every dataset type has its own text projection.</param>
 internal sealed record ClipModelShape(
-    ClipArchitecture Architecture, int VocabularySize, int DatasetTypes, int PrefixLength, int ImagePrefixLength, bool SeparateTextProjections = false)
-{
-    /// <summary>Whether a text's dataset type makes a difference to its embedding.</summary>
-    public bool ConditionsTexts => PrefixLength > 0 || SeparateTextProjections;
-}
+    ClipArchitecture Architecture, int VocabularySize, int DatasetTypes, int PrefixLength, int ImagePrefixLength);

@@ -33,11 +33,7 @@ internal sealed unsafe class FusedTextTower : IFusedTower<TextInput>
     private bool InputIsTrained => _tokens.IsTrained || _positions.IsTrained || _prefixes is { IsTrained: true };
 
     /// <inheritdoc/>
-    public TorchSharp.torch.Tensor Head(TextInput input, TorchSharp.torch.Tensor pooled)
-    {
-        using var types = input.DatasetTypes is { } indexes ? TorchSharp.torch.tensor(indexes) : null;
-        return _tower.Head(pooled, types);
-    }
+    public TorchSharp.torch.Tensor Head(TextInput input, TorchSharp.torch.Tensor pooled) => _tower.Head(pooled);
 
     /// <inheritdoc/>
     public MatrixBuffer Forward(TextInput input, TowerMemory memory, bool keep)

@@ -39,10 +39,6 @@ internal sealed class ModelWeights : IDisposable
     public Tensor Normal(string name, double std, params long[] shape) =>
         Declare(name, shape, t => t.normal_(0, std, _generator));   // nn.init's functions take no notice of the generator
 
-    /// <summary>A weight that repeats one draw from N(0, std²) along its first axis.</summary>
-    public Tensor NormalRepeated(string name, double std, params long[] shape) =>
-        Declare(name, shape, t => t.copy_(empty(shape[1..], ScalarType.Float32).normal_(0, std, _generator)));
-
     /// <summary>A weight drawn uniformly from ±bound.</summary>
     public Tensor Uniform(string name, double bound, params long[] shape) =>
         Declare(name, shape, t => t.uniform_(-bound, bound, _generator));

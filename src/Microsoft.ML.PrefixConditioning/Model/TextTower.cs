@@ -10,7 +10,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// </remarks>
 internal sealed class TextTower
 {
-    private readonly TextProjection _projection;
+    private readonly Tensor _projection;
     private readonly TransformerBlock[] _blocks;
     private readonly LayerNorm _finalNorm;
     private readonly FastPaths _fastPaths;
@@ -21,7 +21,7 @@ internal sealed class TextTower
         var architecture = shape.Architecture;
         long width = architecture.TextWidth;
         Positions = weights.Normal("positional_embedding", 0.01, architecture.ContextLength, width);
-        _projection = new TextProjection(weights, width, architecture.EmbeddingSize, shape.SeparateTextProjections ? shape.DatasetTypes : null);
+        _projection = weights.Normal("text_projection", Math.Pow(width, -0.5), width, architecture.EmbeddingSize);
         _blocks = [.. Enumerable.Range(0, architecture.TextLayers).Select(i => new TransformerBlock(
             weights, $"transformer.resblocks.{i}", width, architecture.TextHeads, architecture.MlpRatio, architecture.Activation, architecture.TextLayers))];
         Tokens = weights.Normal("token_embedding.weight", 0.02, shape.VocabularySize, width);
@@ -61,15 +61,13 @@ internal sealed class TextTower
             ? _blocks[^1].ForwardAt(sequence, end, AttentionMask.Causal)                                // [N, W]
             : _blocks[^1].Forward(sequence, AttentionMask.Causal).flatten(0, 1)
                 .index_select(0, arange(n, ScalarType.Int64, ids.device) * sequence.shape[1] + end);
-        return Head(pooled, datasetTypes).MoveToOuterDisposeScope();
+        return Head(pooled).MoveToOuterDisposeScope();
     }
 
     /// <summary>Pooled tokens to embeddings: [N, W] -> [N, D].</summary>
-    /// <param name="pooled">[N, W].</param>
-    /// <param name="datasetTypes">As in <see cref="Forward"/>; of meaning where every dataset type has its own projection.</param>
-    public Tensor Head(Tensor pooled, Tensor? datasetTypes)
+    public Tensor Head(Tensor pooled)
     {
         using var scope = NewDisposeScope();
-        return _projection.Apply(_finalNorm.Forward(pooled), datasetTypes).MoveToOuterDisposeScope();   // [N, W] -> [N, D]
+        return _finalNorm.Forward(pooled).matmul(_projection).MoveToOuterDisposeScope();   // [N, W] -> [N, D]
     }
 }

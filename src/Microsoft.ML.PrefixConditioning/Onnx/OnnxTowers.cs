@@ -64,11 +64,10 @@ internal sealed class OnnxTowers
     /// <param name="ids">[N, L] int64 token ids.</param>
     /// <param name="prefixes">Dataset types by index with weights that add up to 1; empty for no prefix.</param>
     /// <param name="output">Name of the result.</param>
-    /// <returns>[N, D], unit length. The passes of K prefixes go through the blocks as one batch of K N rows; without prefix tokens, where
-    /// dataset types differ by their projection only, there is one pass.</returns>
+    /// <returns>[N, D], unit length. The passes of K prefixes go through the blocks as one batch of K N rows.</returns>
     public string Texts(string ids, IReadOnlyList<(int Type, double Weight)> prefixes, string output)
     {
-        if (!_shape.ConditionsTexts) prefixes = [];                                           // all of them are the same then
+        if (_shape.PrefixLength == 0) prefixes = [];                                           // all of them are the same then
         long before = prefixes.Count == 0 ? 0 : _shape.PrefixLength;                          // P
         var sequence = _graph.Add("Gather", "/token_embedding", [_weights.Get("token_embedding.weight"), ids]);   // [N, L, W]
         if (before > 0) sequence = _graph.Add("Pad", "/prefix", [sequence, _graph.Integers(0, before, 0, 0, 0, 0)]);   // [N, T, W]
@@ -86,25 +85,8 @@ internal sealed class OnnxTowers
         visible = _graph.Add("Unsqueeze", "/mask/end", [visible, _graph.Integers(1)]);                           // [K N, 1, 1, T]
         var pooled = blocks.RunLast(all, (x, place) => _graph.Add("GatherND", place, [x, end], OnnxAttribute.Of("batch_dims", 1)), visible);
         pooled = _weights.LayerNorm(pooled, "/ln_final", "ln_final");
-        var features = Project(pooled, prefixes, passes.Length);                              // [N, D], or of several prefixes [K N, D]
+        var features = _graph.Add("MatMul", "/text_projection", [pooled, _weights.Get("text_projection")]);        // [N, D], or of several prefixes [K N, D]
         return prefixes.Count <= 1 ? UnitLength(features, "/normalize", output) : Blend(features, prefixes, output);
-    }
-
-    /// <summary>The text projection, or that of every prefix: [N, W] or [K N, W] -> [N, D], [K N, D] or [K, N, D].</summary>
-    private string Project(string pooled, IReadOnlyList<(int Type, double Weight)> prefixes, int passes)
-    {
-        const string Place = "/text_projection", All = TextProjection.SeparateName;
-        long count = prefixes.Count, width = Sizes.TextWidth, size = Sizes.EmbeddingSize;
-        if (!_shape.SeparateTextProjections) return _graph.Add("MatMul", Place, [pooled, _weights.Get(TextProjection.SharedName)]);
-        if (passes > 1) pooled = _graph.Add("Reshape", Place, [pooled, _graph.Integers(count, -1, width)]);       // [K, N, W]
-        var matrix = count switch
-        {
-            0 => _graph.Floats($"{All}.mean", [width, size], () => _weights[All].mean([0]), "mean over the dataset types"),
-            1 => _graph.Floats($"{All}.type_{prefixes[0].Type}", [width, size], () => _weights[All].select(0, prefixes[0].Type)),
-            _ => _graph.Floats($"{All}.selected", [count, width, size], () => stack(prefixes.Select(p => _weights[All].select(0, p.Type))),
-                "in the order of prefix_weights"),
-        };
-        return _graph.Add("MatMul", Place, [pooled, matrix]);
     }
 
     /// <summary>Vectors of length 1: [..., D] -> [..., D], as torch's <c>normalize</c> computes them.</summary>

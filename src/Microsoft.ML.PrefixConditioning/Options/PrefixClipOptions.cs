@@ -91,13 +91,6 @@ public sealed record PrefixClipOptions
     /// <value>0 to 64. Default 0: the paper conditions the text tower only.</value>
     public int ImagePrefixLength { get; init; }
 
-    /// <summary>Whether every dataset type has a text projection of its own: the last matrix of the text tower, to the embedding size.</summary>
-    /// <value>
-    /// True goes with any <see cref="PrefixLength"/>, 0 included. The matrices start from the same values; each is used for the texts of its type,
-    /// and at test time with its type's prefix. A saved model has format version 4 then. Default false: all types share one matrix.
-    /// </value>
-    public bool SeparateTextProjections { get; init; }
-
     /// <summary>CLIP's own vocabulary: its merges file, or a folder with Hugging Face's vocab.json and merges.txt.</summary>
     /// <value>
     /// A path, or null to learn a vocabulary from the training texts; with <see cref="InitialWeights"/>, null for the one beside the weights.

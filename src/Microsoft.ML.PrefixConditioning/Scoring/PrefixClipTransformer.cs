@@ -138,7 +138,7 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
     /// </remarks>
     /// <exception cref="ArgumentException">The folder's name is empty, or the layout is none.</exception>
     /// <exception cref="IOException">A file cannot be written.</exception>
-    /// <exception cref="NotSupportedException">The vision tower is a Swin, or every dataset type has its own text projection.</exception>
+    /// <exception cref="NotSupportedException">The vision tower is a Swin.</exception>
     /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
     public void SaveSafetensors(string folder, ClipLayout layout = ClipLayout.OpenClip)
     {
@@ -149,10 +149,6 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
         if (Architecture.Swin is not null)
             throw new NotSupportedException(
                 "Models with a Swin vision tower have no place in open_clip's or Hugging Face's layout; save this one with mlContext.Model.Save.");
-        if (Model.Settings.SeparateTextProjections)
-            throw new NotSupportedException(
-                "Models with a text projection per dataset type have no place in open_clip's or Hugging Face's layout; save this one with " +
-                "mlContext.Model.Save, and its class embeddings for other programs with SaveClassEmbeddings.");
         Model.Export(folder, layout);
     }
 

@@ -72,7 +72,7 @@ internal sealed class ContrastiveStep(ClipModel model, ClipOptimizer optimizer, 
     private Tensor? BranchFactors(int first, int count) => _dropped.Factors(optimizer.StepCount, first, count, model.Device);
 
     private Tensor? TextTypes(TrainingBatch batch, int first, int count) =>
-        model.Shape.ConditionsTexts ? tensor(batch.Texts.DatasetTypes.AsSpan(first, count).ToArray(), device: model.Device) : null;
+        model.Shape.PrefixLength > 0 ? tensor(batch.Texts.DatasetTypes.AsSpan(first, count).ToArray(), device: model.Device) : null;
 
     private Tensor Loss(Tensor images, Tensor texts, TrainingBatch batch)
     {

@@ -17,7 +17,7 @@ internal static class RunFingerprint
             writer.Write(Version);
             writer.Write(JsonSerializer.Serialize(new
             {
-                options.Architecture, options.PrefixLength, options.ImagePrefixLength, options.SeparateTextProjections,
+                options.Architecture, options.PrefixLength, options.ImagePrefixLength,
                 options.Loss, options.BatchComposition, Weights = options.DatasetTypeWeights?.OrderBy(w => w.Key, StringComparer.Ordinal),
                 Templates = options.PromptTemplates.ToArray(), BatchSize = options.RowsPerStep, options.Epochs, options.LearningRate, options.WarmupSteps,
                 options.LearningRateSchedule, options.WeightDecay, options.Beta1, options.Beta2, options.Epsilon, options.GradientClipNorm,

@@ -57,7 +57,7 @@ internal static class TrainingPlan
     public static TrainableParts PartOf(string name) => name switch
     {
         "logit_scale" => TrainableParts.LogitScale,
-        "visual.proj" or "visual.head.weight" or TextProjection.SharedName or TextProjection.SeparateName or "visual.attnpool.c_proj.weight" or "visual.attnpool.c_proj.bias" =>
+        "visual.proj" or "visual.head.weight" or "text_projection" or "visual.attnpool.c_proj.weight" or "visual.attnpool.c_proj.bias" =>
             TrainableParts.Projections,
         ArchitectureInference.TextPrefixName or ArchitectureInference.ImagePrefixName => TrainableParts.Prefixes,
         _ when name.StartsWith("visual.", StringComparison.Ordinal) => TrainableParts.Vision,

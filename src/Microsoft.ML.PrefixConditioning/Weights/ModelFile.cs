@@ -76,8 +76,7 @@ internal static class ModelFile
         }
     }
 
-    private static bool NeedsVersion4(ModelSettings settings) =>
-        settings.SeparateTextProjections || settings.Architecture.Swin is { StochasticDepth: > 0 };
+    private static bool NeedsVersion4(ModelSettings settings) => settings.Architecture.Swin is { StochasticDepth: > 0 };
 
     private static Dictionary<string, byte[]> ReadHashes(BinaryReader reader)
     {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -19,10 +20,6 @@ internal sealed record ModelSettings
     public required IReadOnlyList<DatasetType> DatasetTypes { get; init; }
     public required int PrefixLength { get; init; }
     public required int ImagePrefixLength { get; init; }
-
-    /// <summary>Whether every dataset type has its own text projection. Since format version 4, and not written where it is false.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
-    public bool SeparateTextProjections { get; init; }
 
     public required ImageDecoding ImageDecoding { get; init; }
 
@@ -46,7 +43,6 @@ internal sealed record ModelSettings
     {
         Architecture = options.Architecture, VocabularySize = vocabularySize, DatasetTypes = trainedTypes,
         PrefixLength = options.PrefixLength, ImagePrefixLength = options.ImagePrefixLength,
-        SeparateTextProjections = options.SeparateTextProjections,
         ImageDecoding = options.ImageDecoding, Normalisation = options.Normalisation, Templates = [.. options.PromptTemplates], BadRows = options.BadRows,
         ImageColumnName = options.ImageColumnName, TextColumnName = options.TextColumnName, LabelColumnName = options.LabelColumnName,
         ImageEmbeddingColumnName = options.ImageEmbeddingColumnName, TextEmbeddingColumnName = options.TextEmbeddingColumnName,
@@ -54,7 +50,7 @@ internal sealed record ModelSettings
 
     /// <summary>Sizes that determine the weights' shapes.</summary>
     [JsonIgnore]
-    public ClipModelShape Shape => new(Architecture, VocabularySize, DatasetTypes.Count, PrefixLength, ImagePrefixLength, SeparateTextProjections);
+    public ClipModelShape Shape => new(Architecture, VocabularySize, DatasetTypes.Count, PrefixLength, ImagePrefixLength);
 
     /// <summary>The settings as JSON.</summary>
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, Json);
@@ -65,6 +61,10 @@ internal sealed record ModelSettings
     {
         try
         {
+            if (JsonNode.Parse(json) is JsonObject found && found["SeparateTextProjections"]?.GetValueKind() == JsonValueKind.True)
+                throw new InvalidDataException(
+                    "The model has a text projection per dataset type (SeparateTextProjections), which this version of the package does not " +
+                    "support: it gained nothing over prefixes. Train the model again without it.");
             var settings = JsonSerializer.Deserialize<ModelSettings>(json, Json) ?? throw new JsonException("The settings are null.");
             var faults = settings.Architecture.Faults().ToList();
             faults.AddRange(settings.Normalisation.Faults());

@@ -108,15 +108,13 @@ internal sealed class PretrainedClip : IDisposable
         foreach (var (name, weight) in model.Weights)
         {
             using var one = NewDisposeScope();
-            var stored = name == TextProjection.SeparateName ? TextProjection.SharedName : name;   // every type starts from the one matrix
             if (name is ArchitectureInference.TextPrefixName or ArchitectureInference.ImagePrefixName) ReadPrefixes(name, weight, types,
                 generator);
             else if (name == "visual.positional_embedding" && Architecture.ImageSize != FileShape.Architecture.ImageSize)
                 weight.copy_(PositionGrid.Resize(ReadWhole(name, [-1, weight.shape[1]]), Architecture.ImageSize / Architecture.PatchSize));
-            else if (stored != name) weight.copy_(ReadWhole(stored, weight.shape[1..]));
             else ReadOne(name, weight);
             if (!weight.isfinite().all().ToBoolean())
-                throw new InvalidDataException($"'{_files.Path}': the weight '{WeightOrigin.Of(_files.Layout, stored).Names[0]}' holds " +
+                throw new InvalidDataException($"'{_files.Path}': the weight '{WeightOrigin.Of(_files.Layout, name).Names[0]}' holds " +
                     "values that are not finite. The file is damaged, or its training had failed.");
         }
     }

@@ -25,8 +25,6 @@ public sealed class FusedTowerTests
         ["odd, prefixes", new ClipModelShape(Odd, 50, 3, 2, 1)],
         ["odd, no prefixes", new ClipModelShape(Odd, 50, 2, 0, 0)],
         ["even, prefixes", new ClipModelShape(Even, 50, 2, 1, 3)],
-        ["odd, separate projections", new ClipModelShape(Odd, 50, 3, 0, 0, SeparateTextProjections: true)],
-        ["even, prefixes and separate projections", new ClipModelShape(Even, 50, 2, 2, 0, SeparateTextProjections: true)],
     ];
 
     [TestMethod]

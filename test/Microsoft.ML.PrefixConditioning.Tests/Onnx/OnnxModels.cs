@@ -9,12 +9,12 @@ internal static class OnnxModels
         SmallModel.Architecture with { VisionLayers = 3, TextLayers = 3, VisionHeads = 4, MlpRatio = 3 };
 
     public static TrainedModel Create(ClipActivation activation = ClipActivation.Gelu, int prefixLength = 2, int imagePrefixLength = 0,
-        ClipArchitecture? architecture = null, bool separateTextProjections = false)
+        ClipArchitecture? architecture = null)
     {
         var options = new PrefixClipOptions
         {
             Architecture = (architecture ?? Architecture) with { Activation = activation },
-            PrefixLength = prefixLength, ImagePrefixLength = imagePrefixLength, SeparateTextProjections = separateTextProjections,
+            PrefixLength = prefixLength, ImagePrefixLength = imagePrefixLength,
         };
         var settings = ModelSettings.From(options, options.DatasetTypes, SmallModel.Tokenizer.VocabularySize);
         var model = ClipModel.Create(settings.Shape, CPU, seed: 4);

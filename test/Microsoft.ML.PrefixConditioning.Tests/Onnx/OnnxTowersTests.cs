@@ -98,27 +98,6 @@ public sealed class OnnxTowersTests
     }
 
     [TestMethod]
-    [DataRow(0)]
-    [DataRow(2)]
-    public void TextEncoder_SeparateTextProjections_AreFoldedIn(int prefixLength)
-    {
-        using var model = OnnxModels.Create(prefixLength: prefixLength, separateTextProjections: true);
-        var tokens = OnnxModels.Tokens(5);
-        var results = new List<float[]>();
-        foreach (var prefix in new[] { null, PrefixSelection.For("classification"), PrefixSelection.None, Blend, Away })
-        {
-            using var run = new OnnxRun();
-            model.Lend(network => OnnxExport.TextEncoder(model, network, prefix).Write(run.Path));
-
-            results.Add(run.Floats("TextEmbedding", "TokenIds", tokens.Ids, 5, tokens.Length));
-
-            Assert.IsLessThan(Tolerance, OnnxModels.Difference(Expected(model, tokens, prefix), results[^1]), $"{prefix}");
-        }
-        for (var i = 1; i < results.Count; i++)
-            Assert.IsGreaterThan(0.01f, OnnxModels.Difference(results[0], results[i]), NoDifference);
-    }
-
-    [TestMethod]
     public void TextEncoder_OneLayer_EqualsLibtorch()
     {
         using var model = OnnxModels.Create(architecture: OnnxModels.Architecture with { VisionLayers = 1, TextLayers = 1 });

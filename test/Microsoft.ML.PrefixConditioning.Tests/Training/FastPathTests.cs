@@ -8,7 +8,6 @@ namespace Microsoft.ML.PrefixConditioning.Tests;
 public sealed class FastPathTests
 {
     private static readonly ClipModelShape Shape = new(SmallModel.Architecture, 60, 2, 2, 1);
-    private static readonly ClipModelShape Separate = Shape with { PrefixLength = 0, SeparateTextProjections = true };
 
     public static IEnumerable<object[]> Paths => Enum.GetValues<FastPaths>().SelectMany(p => new object[][] { [p], [FastPaths.All & ~p] }).DistinctBy(p => p[0]);
 
@@ -26,17 +25,6 @@ public sealed class FastPathTests
     {
         AreTheSame(FastPaths.All, null, FastPaths.All, chunkSize);
         AreTheSame(FastPaths.None, null, FastPaths.None, chunkSize);
-    }
-
-    [TestMethod]
-    public void Backward_SeparateTextProjections_IsThatOfThePlainWay()
-    {
-        foreach (var shape in new[] { Separate, Separate with { PrefixLength = 2 } })
-        {
-            AreTheSame(FastPaths.None, null, FastPaths.All, null, shape);
-            AreTheSame(FastPaths.None, null, FastPaths.DistinctTexts, 5, shape);
-            AreTheSame(FastPaths.None, null, FastPaths.All, 5, shape);
-        }
     }
 
     [TestMethod]

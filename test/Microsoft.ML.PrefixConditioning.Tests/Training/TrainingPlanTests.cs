@@ -18,7 +18,6 @@ public sealed class TrainingPlanTests
     [DataRow("visual.ln_post.bias", TrainableParts.Vision)]
     [DataRow("visual.proj", TrainableParts.Projections)]
     [DataRow("text_projection", TrainableParts.Projections)]
-    [DataRow("text_projections", TrainableParts.Projections)]
     [DataRow("prefix_embedding", TrainableParts.Prefixes)]
     [DataRow("visual.prefix_embedding", TrainableParts.Prefixes)]
     [DataRow("logit_scale", TrainableParts.LogitScale)]
@@ -55,7 +54,6 @@ public sealed class TrainingPlanTests
     [DataRow("transformer.resblocks.1.mlp.c_fc.weight", 0.25)]
     [DataRow("ln_final.weight", 1.0)]
     [DataRow("text_projection", 1.0)]
-    [DataRow("text_projections", 1.0)]
     [DataRow("logit_scale", 1.0)]
     [DataRow("prefix_embedding", 10.0)]
     public void RateFactor_HalfPerLayer_FollowsTheFormula(string name, double expected) =>

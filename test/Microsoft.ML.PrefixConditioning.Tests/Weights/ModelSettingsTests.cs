@@ -59,6 +59,18 @@ public sealed class ModelSettingsTests
     }
 
     [TestMethod]
+    public void FromJson_SeparateTextProjections_IsRefusedByName()
+    {
+        var json = JsonNode.Parse(Settings.ToJson())!;
+        json["SeparateTextProjections"] = true;
+
+        var fault = Assert.ThrowsExactly<InvalidDataException>(() => ModelSettings.FromJson(Encoding.UTF8.GetBytes(json.ToJsonString())));
+
+        Assert.Contains("SeparateTextProjections", fault.Message);
+        Assert.Contains("Train the model again", fault.Message);
+    }
+
+    [TestMethod]
     public void FromJson_MissingOrUnknownProperty_IsRefused()
     {
         foreach (var property in JsonNode.Parse(Settings.ToJson())!.AsObject().Select(p => p.Key).Where(p => p != "Normalisation"))   // which version 1 had not
