@@ -49,8 +49,8 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
         options = start?.Complete(options) ?? options;
         var settings = ModelSettings.From(options, rows.Types, tokenizer.VocabularySize);
         var seed = SeededRandom.Derive(_seed, WeightsPurpose).NextUInt64();
-        var model = start?.Create(settings, device, seed, _options.FastPaths)
-            ?? ClipModel.Create(settings.Shape, device, seed, _options.FastPaths);   // two towers and the prefixes
+        var model = start?.Create(settings, device, seed, _options.Reference)
+            ?? ClipModel.Create(settings.Shape, device, seed, _options.Reference);   // two towers and the prefixes
         try
         {
             if (start is not null) options = start.Identify(options, model, settings);

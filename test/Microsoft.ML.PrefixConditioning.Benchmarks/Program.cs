@@ -32,7 +32,7 @@ memory.SetAction(result =>
 {
     var v = result.GetValue(values)!;
     int Number(int i) => int.Parse(v[i], CultureInfo.InvariantCulture);
-    Print(MemoryMeasures.MeasurePeak(v[0], Number(1), (FastPaths)Number(2), Number(3) == 0 ? null : Number(3)));
+    Print(MemoryMeasures.MeasurePeak(v[0], Number(1), Number(2) == 1, Number(3) == 0 ? null : Number(3)));
 });
 var start = new Command("measure-start") { values };
 start.Hidden = true;

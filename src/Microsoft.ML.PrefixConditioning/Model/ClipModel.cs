@@ -12,7 +12,7 @@ internal sealed class ClipModel : IDisposable
     private readonly FusedVisionTower? _fusedVision;
     private readonly FusedTextTower? _fusedText;
 
-    private ClipModel(ModelWeights weights, ClipModelShape shape, FastPaths fastPaths)
+    private ClipModel(ModelWeights weights, ClipModelShape shape, bool reference)
     {
         _weights = weights;
         Shape = shape;
@@ -20,30 +20,34 @@ internal sealed class ClipModel : IDisposable
         {
             { ResNet: not null } => new ResNetTower(weights, shape.Architecture),
             { Swin: not null } => new SwinTower(weights, shape.Architecture),
-            _ => new VisionTower(weights, shape.Architecture, shape.DatasetTypes, shape.ImagePrefixLength, fastPaths),
+            _ => new VisionTower(weights, shape.Architecture, shape.DatasetTypes, shape.ImagePrefixLength),
         };
-        Text = new TextTower(weights, shape, fastPaths);
+        Text = new TextTower(weights, shape);
         LogitScale = weights.Constant("logit_scale", InitialLogitScale);
         weights.Seal();
-        if (!fastPaths.HasFlag(FastPaths.FusedTowers) || weights.Device.type != TorchSharp.DeviceType.CPU) return;
+        if (reference || weights.Device.type != TorchSharp.DeviceType.CPU) return;
         if (Vision is VisionTower vision && vision.Positions.shape[0] + shape.ImagePrefixLength <= FusedBlocks.LongestSequence)
             _fusedVision = new FusedVisionTower(vision);   // a ResNet and a Swin are libtorch's alone
         if (shape.Architecture.ContextLength + shape.PrefixLength <= FusedBlocks.LongestSequence) _fusedText = new FusedTextTower(Text);
     }
 
-    /// <summary>A new model with the reference's initial values, drawn from the seed.</summary>
-    public static ClipModel Create(ClipModelShape shape, Device device, ulong seed, FastPaths fastPaths = FastPaths.All) =>
-        Build(ModelWeights.Initialised(device, seed), shape, fastPaths);
+    /// <summary>A new model with open_clip's initial values, drawn from the seed.</summary>
+    /// <param name="shape">Sizes.</param>
+    /// <param name="device">Where the weights lie.</param>
+    /// <param name="seed">Of the initial values.</param>
+    /// <param name="reference">Whether a processor computes with libtorch's operations, as a GPU does.</param>
+    public static ClipModel Create(ClipModelShape shape, Device device, ulong seed, bool reference = false) =>
+        Build(ModelWeights.Initialised(device, seed), shape, reference);
 
     /// <summary>A model whose weights are undefined until they are read.</summary>
-    public static ClipModel CreateUnset(ClipModelShape shape, Device device, FastPaths fastPaths = FastPaths.All) =>
-        Build(ModelWeights.Unset(device), shape, fastPaths);
+    public static ClipModel CreateUnset(ClipModelShape shape, Device device, bool reference = false) =>
+        Build(ModelWeights.Unset(device), shape, reference);
 
-    private static ClipModel Build(ModelWeights weights, ClipModelShape shape, FastPaths fastPaths)
+    private static ClipModel Build(ModelWeights weights, ClipModelShape shape, bool reference)
     {
         try
         {
-            return new ClipModel(weights, shape, fastPaths);
+            return new ClipModel(weights, shape, reference);
         }
         catch
         {

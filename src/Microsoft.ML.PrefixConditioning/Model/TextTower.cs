@@ -13,11 +13,9 @@ internal sealed class TextTower
     private readonly Tensor _projection;
     private readonly TransformerBlock[] _blocks;
     private readonly LayerNorm _finalNorm;
-    private readonly FastPaths _fastPaths;
 
-    public TextTower(ModelWeights weights, ClipModelShape shape, FastPaths fastPaths)
+    public TextTower(ModelWeights weights, ClipModelShape shape)
     {
-        _fastPaths = fastPaths;
         var architecture = shape.Architecture;
         long width = architecture.TextWidth;
         Positions = weights.Normal("positional_embedding", 0.01, architecture.ContextLength, width);
@@ -57,10 +55,7 @@ internal sealed class TextTower
             end = end + Prefixes.Length;
         }
         foreach (var block in _blocks.AsSpan(0, _blocks.Length - 1)) sequence = block.Forward(sequence, AttentionMask.Causal);
-        var pooled = _fastPaths.HasFlag(FastPaths.PooledLastBlock)
-            ? _blocks[^1].ForwardAt(sequence, end, AttentionMask.Causal)                                // [N, W]
-            : _blocks[^1].Forward(sequence, AttentionMask.Causal).flatten(0, 1)
-                .index_select(0, arange(n, ScalarType.Int64, ids.device) * sequence.shape[1] + end);
+        var pooled = _blocks[^1].ForwardAt(sequence, end, AttentionMask.Causal);                        // [N, W]
         return Head(pooled).MoveToOuterDisposeScope();
     }
 

@@ -11,10 +11,9 @@ internal sealed record TokenBatch(long[] Ids, int Count, int Length)
 {
     /// <summary>Lays the texts' ids out as one matrix.</summary>
     /// <param name="texts">Token ids of each text.</param>
-    /// <param name="atLeast">Tokens per row at least.</param>
-    public static TokenBatch Pad(IReadOnlyList<int[]> texts, int atLeast = 0)
+    public static TokenBatch Pad(IReadOnlyList<int[]> texts)
     {
-        var length = Math.Max(atLeast, texts.Max(t => t.Length));
+        var length = texts.Max(t => t.Length);
         var ids = new long[texts.Count * length];
         for (var row = 0; row < texts.Count; row++)
             for (var i = 0; i < texts[row].Length; i++) ids[row * length + i] = texts[row][i];

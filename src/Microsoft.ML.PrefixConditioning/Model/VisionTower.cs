@@ -12,11 +12,9 @@ internal sealed class VisionTower : IVisionTower
     private readonly Tensor _projection;
     private readonly LayerNorm _lastNorm;
     private readonly TransformerBlock[] _blocks;
-    private readonly FastPaths _fastPaths;
 
-    public VisionTower(ModelWeights weights, ClipArchitecture architecture, int datasetTypes, int prefixLength, FastPaths fastPaths)
+    public VisionTower(ModelWeights weights, ClipArchitecture architecture, int datasetTypes, int prefixLength)
     {
-        _fastPaths = fastPaths;
         long width = architecture.VisionWidth, patch = architecture.PatchSize, grid = architecture.ImageSize / patch;
         var std = Math.Pow(width, -0.5);
         ClassToken = weights.Normal("visual.class_embedding", std, width);
@@ -66,9 +64,7 @@ internal sealed class VisionTower : IVisionTower
         }
         sequence = FirstNorm.Forward(sequence);
         foreach (var block in _blocks.AsSpan(0, _blocks.Length - 1)) sequence = block.Forward(sequence, AttentionMask.None);
-        var pooled = _fastPaths.HasFlag(FastPaths.PooledLastBlock)
-            ? _blocks[^1].ForwardAt(sequence, full([n], first, ScalarType.Int64, images.device), AttentionMask.None)
-            : _blocks[^1].Forward(sequence, AttentionMask.None).select(1, first);
+        var pooled = _blocks[^1].ForwardAt(sequence, full([n], first, ScalarType.Int64, images.device), AttentionMask.None);
         return Head(pooled).MoveToOuterDisposeScope();
     }
 

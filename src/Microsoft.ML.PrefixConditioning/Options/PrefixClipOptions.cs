@@ -200,10 +200,6 @@ public sealed record PrefixClipOptions
     /// <value>Default <see cref="ComputeDevice.Auto"/>.</value>
     public ComputeDevice Device { get; init; } = ComputeDevice.Auto;
 
-    /// <summary>Exact ways to compute a step sooner.</summary>
-    /// <value>Default <see cref="FastPaths.All"/>.</value>
-    public FastPaths FastPaths { get; init; } = FastPaths.All;
-
     /// <summary>Labelled images whose zero-shot accuracy is taken after every epoch: an image column and a label column.</summary>
     /// <value>A view, or null for no validation. Default null.</value>
     public IDataView? ValidationSet { get; init; }
@@ -230,6 +226,9 @@ public sealed record PrefixClipOptions
 
     /// <summary>Rows per step. <c>Fit</c> sets a batch size that is left open before it trains.</summary>
     internal int RowsPerStep => BatchSize ?? DefaultBatchSize;
+
+    /// <summary>Whether a processor computes with libtorch's operations, as a GPU does, for tests and benchmarks to compare with.</summary>
+    internal bool Reference { get; init; }
 
     /// <summary>The architecture that was set, or null where it was left open.</summary>
     internal ClipArchitecture? ChosenArchitecture => _architecture;
@@ -276,7 +275,6 @@ public sealed record PrefixClipOptions
         if (Architecture is { ImageSize: > 0 } sizes && (InitialWeights is null || _architecture is not null) && RowsPerStep > Array.MaxLength / (3L * sizes.ImageSize * sizes.ImageSize))
             yield return $"{nameof(BatchSize)} is {RowsPerStep}; at {sizes.ImageSize} x {sizes.ImageSize} pixels at most {Array.MaxLength / (3L * sizes.ImageSize * sizes.ImageSize)} images fit into one batch.";
         if (ChunkSize < 1) yield return $"{nameof(ChunkSize)} is {ChunkSize}; at least 1 is needed, or null for the whole batch at once.";
-        if ((FastPaths & ~FastPaths.All) != 0) yield return $"{nameof(FastPaths)} is {(int)FastPaths}; combine members of {nameof(FastPaths)}.";
         if (Epochs < 1) yield return $"{nameof(Epochs)} is {Epochs}; at least 1 is needed.";
         if (!(LearningRate > 0) || double.IsInfinity(LearningRate)) yield return FormattableString.Invariant($"{nameof(LearningRate)} is {LearningRate}; it must be greater than 0.");
         if (WarmupSteps < 0) yield return $"{nameof(WarmupSteps)} is {WarmupSteps}; 0 or more are allowed.";

@@ -29,15 +29,15 @@ internal sealed class ClipOptimizer : IDisposable
     /// <param name="weightDecay">Of the weights that <see cref="IsDecayed"/> names.</param>
     /// <param name="clipNorm">Largest length of the gradient, or null.</param>
     /// <param name="rateFactor">A weight's learning rate over the step's, by name; null for 1.</param>
-    /// <param name="fastPaths">Decides how a step is computed.</param>
+    /// <param name="reference">Whether a processor computes with tensor operations, as a GPU does.</param>
     public ClipOptimizer(
         IReadOnlyList<KeyValuePair<string, Tensor>> weights, double beta1, double beta2, double epsilon, double weightDecay, double? clipNorm,
-        Func<string, double>? rateFactor = null, FastPaths fastPaths = FastPaths.All)
+        Func<string, double>? rateFactor = null, bool reference = false)
     {
         (_beta1, _beta2, _epsilon, _weightDecay, _clipNorm) = (beta1, beta2, epsilon, weightDecay, clipNorm);
         _groups = [.. weights.Select(w => new Group(w.Key, w.Value, rateFactor?.Invoke(w.Key) ?? 1))];
         _logitScale = weights.FirstOrDefault(w => w.Key == "logit_scale").Value;
-        Method = weights[0].Value.device_type == DeviceType.CPU && fastPaths.HasFlag(FastPaths.FusedOptimizer) ? UpdateMethod.Fused : UpdateMethod.Tensors;
+        Method = weights[0].Value.device_type == DeviceType.CPU && !reference ? UpdateMethod.Fused : UpdateMethod.Tensors;
     }
 
     /// <summary>How a step is computed; both ways also run on a processor, so that both can be tested there.</summary>

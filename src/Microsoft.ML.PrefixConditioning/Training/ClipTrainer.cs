@@ -38,10 +38,10 @@ internal sealed class ClipTrainer
 
         var warmup = _options.WarmupSteps ?? Math.Min(totalSteps / 10, MaxDefaultWarmup);
         var images = new TrainingImages(_rows, _options, seed);
-        var texts = new TrainingTexts(_rows, _tokenizer, _options.Architecture.ContextLength, _options.PromptTemplates, seed, _options.FastPaths);
+        var texts = new TrainingTexts(_rows, _tokenizer, _options.Architecture.ContextLength, _options.PromptTemplates, seed);
         using var optimizer = new ClipOptimizer(
             TrainingPlan.Apply(_model, _options), _options.Beta1, _options.Beta2, _options.Epsilon, _options.WeightDecay, _options.GradientClipNorm,
-            name => TrainingPlan.RateFactor(name, _options), _options.FastPaths);
+            name => TrainingPlan.RateFactor(name, _options), _options.Reference);
         var step = new ContrastiveStep(_model, optimizer, _options, seed);
         using var log = new TrainingLog(host, _options, sampler.StepsPerEpoch, totalSteps);
         if (found is { } start)

@@ -15,12 +15,11 @@ internal sealed class TrainingTexts
     private readonly int _contextLength;
     private readonly PromptTemplates _templates;
     private readonly ulong _seed;
-    private readonly FastPaths _fastPaths;
     private readonly Dictionary<(int Text, int Template), int[]> _tokens = [];
 
-    public TrainingTexts(TaggedRows rows, ClipTokenizer tokenizer, int contextLength, PromptTemplates templates, ulong seed, FastPaths fastPaths = FastPaths.All)
+    public TrainingTexts(TaggedRows rows, ClipTokenizer tokenizer, int contextLength, PromptTemplates templates, ulong seed)
     {
-        (_rows, _tokenizer, _contextLength, _templates, _seed, _fastPaths) = (rows, tokenizer, contextLength, templates, seed, fastPaths);
+        (_rows, _tokenizer, _contextLength, _templates, _seed) = (rows, tokenizer, contextLength, templates, seed);
         var numbers = new Dictionary<string, int>(StringComparer.Ordinal);
         _textOfRow = new int[rows.Count];
         for (var row = 0; row < rows.Count; row++)
@@ -41,7 +40,7 @@ internal sealed class TrainingTexts
         {
             var type = _rows.DatasetTypes[batch[i]];
             var key = (Text: _textOfRow[batch[i]], Template: Template(batch[i], type, step), Type: type);
-            if (!places.TryGetValue(key, out var place) || !_fastPaths.HasFlag(FastPaths.DistinctTexts))
+            if (!places.TryGetValue(key, out var place))
             {
                 places[key] = place = texts.Count;
                 texts.Add(Tokens(batch[i], key.Text, key.Template));
@@ -49,7 +48,7 @@ internal sealed class TrainingTexts
             }
             textOfRow[i] = place;
         }
-        return new BatchTexts(TokenBatch.Pad(texts, _fastPaths.HasFlag(FastPaths.TrimmedTexts) ? 0 : _contextLength), [.. types], textOfRow);
+        return new BatchTexts(TokenBatch.Pad(texts), [.. types], textOfRow);
     }
 
     /// <summary>The template of one row in one step; -1 for a caption, which has none.</summary>

@@ -52,9 +52,9 @@ internal sealed class StartingModel : IDisposable
     }
 
     /// <summary>A model with the file's weights, and prefixes that are new where the file has none.</summary>
-    public ClipModel Create(ModelSettings settings, Device device, ulong seed, FastPaths fastPaths)
+    public ClipModel Create(ModelSettings settings, Device device, ulong seed, bool reference)
     {
-        var model = ClipModel.CreateUnset(settings.Shape, device, fastPaths);
+        var model = ClipModel.CreateUnset(settings.Shape, device, reference);
         try
         {
             _pretrained.ReadInto(model, settings.DatasetTypes, seed);

@@ -3,8 +3,6 @@ namespace Microsoft.ML.PrefixConditioning.Benchmarks;
 /// <summary>Runs the comparison and prints one line per measure: name, our figure, other figure, ratio, bar, ok or short.</summary>
 internal static class SideBySideRunner
 {
-    private const FastPaths Exact = FastPaths.TrimmedTexts | FastPaths.DistinctTexts;
-
     /// <returns>0 when every bar was reached.</returns>
     public static int Run(int pairs, string? openClip, string python, string? captions, string? only)
     {
@@ -23,11 +21,6 @@ internal static class SideBySideRunner
             ("train-small-captions", training.SmallOnCaptions),
             ("train-small-classes", training.SmallOnClassNames),
             ("train-vit-b-32", training.LargeOnCaptions),
-            ("step-trimmed", () => training.Step("texts cut at the longest", FastPaths.None, FastPaths.TrimmedTexts, settings.CaptionTexts)),
-            ("step-distinct", () => training.Step("distinct texts of class names", FastPaths.TrimmedTexts, FastPaths.DistinctTexts, settings.ClassTexts)),
-            ("step-pooled", () => training.Step("last block where it is pooled", Exact, FastPaths.PooledLastBlock, settings.CaptionTexts)),
-            ("step-optimizer", () => training.Step("AdamW in one pass", Exact | FastPaths.PooledLastBlock, FastPaths.FusedOptimizer, settings.CaptionTexts)),
-            ("step-towers", () => training.Step("fused towers", FastPaths.All & ~FastPaths.FusedTowers, FastPaths.FusedTowers, settings.CaptionTexts)),
             ("loss-trajectory", training.LossTrajectory),
             ("arithmetic", training.Arithmetic),
             ("memory-small", MemoryMeasures.Peak),

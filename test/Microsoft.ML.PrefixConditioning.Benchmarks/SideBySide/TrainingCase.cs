@@ -14,14 +14,14 @@ internal sealed class TrainingCase : IDisposable
     private readonly ClipOptimizer _optimizer;
     private readonly ContrastiveStep _step;
 
-    /// <param name="options">Sizes, batch and fast paths; prefixes off for the same work as open_clip.</param>
+    /// <param name="options">Sizes, batch and path; prefixes off for the same work as open_clip.</param>
     /// <param name="texts">Token ids of every row, from start to end token.</param>
     public TrainingCase(PrefixClipOptions options, IReadOnlyList<int[]> texts)
     {
         Options = options;
         var shape = new ClipModelShape(options.Architecture, VocabularySize, 2, options.PrefixLength, options.ImagePrefixLength);
-        _model = ClipModel.Create(shape, CPU, 1, options.FastPaths);
-        _optimizer = new ClipOptimizer(_model.Weights, options.Beta1, options.Beta2, options.Epsilon, options.WeightDecay, null, fastPaths: options.FastPaths);
+        _model = ClipModel.Create(shape, CPU, 1, options.Reference);
+        _optimizer = new ClipOptimizer(_model.Weights, options.Beta1, options.Beta2, options.Epsilon, options.WeightDecay, null, reference: options.Reference);
         _step = new ContrastiveStep(_model, _optimizer, options);
         Batch = CreateBatch(options, texts, seed: 1);
     }
@@ -41,7 +41,7 @@ internal sealed class TrainingCase : IDisposable
     /// <summary>The gradients of one batch, without an update; its loss.</summary>
     public double Backward() => _step.Backward(Batch);
 
-    /// <summary>Random pixels, and the texts as the fast paths want them.</summary>
+    /// <summary>Random pixels, and the distinct texts.</summary>
     public static TrainingBatch CreateBatch(PrefixClipOptions options, IReadOnlyList<int[]> texts, int seed)
     {
         var random = new Random(seed);
@@ -53,14 +53,14 @@ internal sealed class TrainingCase : IDisposable
         for (var row = 0; row < options.RowsPerStep; row++)
         {
             var key = string.Join(' ', texts[row]);
-            if (!places.TryGetValue(key, out var place) || !options.FastPaths.HasFlag(FastPaths.DistinctTexts))
+            if (!places.TryGetValue(key, out var place))
             {
                 places[key] = place = distinct.Count;
                 distinct.Add(texts[row]);
             }
             textOfRow[row] = place;
         }
-        var tokens = TokenBatch.Pad(distinct, options.FastPaths.HasFlag(FastPaths.TrimmedTexts) ? 0 : options.Architecture.ContextLength);
+        var tokens = TokenBatch.Pad(distinct);
         return new TrainingBatch([.. Enumerable.Range(0, options.RowsPerStep)], pixels, new BatchTexts(tokens, new long[distinct.Count], textOfRow),
             new long[options.RowsPerStep], new long[options.RowsPerStep]);
     }

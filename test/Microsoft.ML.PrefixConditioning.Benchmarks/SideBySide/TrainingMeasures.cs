@@ -25,24 +25,12 @@ internal sealed class TrainingMeasures(SideBySideSettings settings)
                 throw new InvalidOperationException($"open_clip's model has {parameters} parameters, ours {ours.Model.ParameterCount}: they are not the same.");
             return FromTimes(name, options, Pairs.Run(settings.Pairs, ours.Step, peer.Step), bar);
         }
-        using var plain = new TrainingCase(options with { FastPaths = FastPaths.None }, texts);
+        using var plain = new TrainingCase(options with { Reference = true }, texts);
         return FromTimes($"{name} (against the plain way)", options, Pairs.Run(settings.Pairs, ours.Step, plain.Step), bar);
     }
 
     private static Measure FromTimes(string name, PrefixClipOptions options, (double Ours, double Other, double Speedup) times, double bar) =>
         new(name, options.RowsPerStep / times.Ours, options.RowsPerStep / times.Other, times.Speedup, bar);
-
-    /// <summary>The small model with one more fast path against without it.</summary>
-    /// <param name="name">What the path does.</param>
-    /// <param name="before">The paths that both have.</param>
-    /// <param name="added">The path that one of them has.</param>
-    /// <param name="texts">Token ids of every row.</param>
-    public Measure Step(string name, FastPaths before, FastPaths added, Func<PrefixClipOptions, IReadOnlyList<int[]>> texts)
-    {
-        using var ours = new TrainingCase(Small with { FastPaths = before | added }, texts(Small));
-        using var other = new TrainingCase(Small with { FastPaths = before }, texts(Small));
-        return FromTimes($"step: {name}, images/s", Small, Pairs.Run(settings.Pairs, ours.Step, other.Step), 1);
-    }
 
     /// <summary>Largest relative difference of the loss over 50 steps on changing batches, with prefixes.</summary>
     public Measure LossTrajectory()
@@ -50,7 +38,7 @@ internal sealed class TrainingMeasures(SideBySideSettings settings)
         var options = Small with { BatchSize = 32, PrefixLength = 1 };
         var texts = settings.CaptionTexts(Small);
         using var fast = new TrainingCase(options, texts);
-        using var plain = new TrainingCase(options with { FastPaths = FastPaths.None }, texts);
+        using var plain = new TrainingCase(options with { Reference = true }, texts);
         double worst = 0, last = 0;
         for (var step = 0; step < 50; step++)
         {

@@ -33,8 +33,8 @@ public sealed class FusedTowerPrecisionTests
         foreach (var count in new[] { 2, 5 })
             for (ulong seed = 1; seed <= Seeds; seed++)
             {
-                using var plain = ClipModel.Create(shape, CPU, seed, FastPaths.None);
-                using var fused = ClipModel.Create(shape, CPU, seed, FastPaths.All);
+                using var plain = ClipModel.Create(shape, CPU, seed, reference: true);
+                using var fused = ClipModel.Create(shape, CPU, seed);
                 var (images, ids, types) = FusedTowerTests.Batch(shape, count, 6);
                 var truth = new DoubleTowers(plain).Gradients(images, ids);
                 // At least 1: logits may lie 28 apart here, and single precision knows a probability near 1 to 6e-8 only.
@@ -69,7 +69,7 @@ public sealed class FusedTowerPrecisionTests
                 ImageSize = 6, PatchSize = 3, VisionWidth = width, VisionLayers = 2, VisionHeads = heads, ContextLength = 6,
                 TextWidth = width, TextLayers = 2, TextHeads = heads, EmbeddingSize = width + 1, MlpRatio = 1.5, Activation = activation,
             }, 20, 2, 0, 0);
-            using var fused = ClipModel.Create(shape, CPU, (ulong)width, FastPaths.All);
+            using var fused = ClipModel.Create(shape, CPU, (ulong)width);
             for (var count = 1; count <= 3; count++)
             {
                 var (images, ids, types) = FusedTowerTests.Batch(shape, count, 6);

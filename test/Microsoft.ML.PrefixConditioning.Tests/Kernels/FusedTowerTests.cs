@@ -32,8 +32,8 @@ public sealed class FusedTowerTests
     public void BackwardOfLoss_RandomBatch_IsThatOfThePlainWay(string name, object shape)
     {
         using var scope = NewDisposeScope();
-        using var plain = ClipModel.Create((ClipModelShape)shape, CPU, 7, FastPaths.None);
-        using var fused = ClipModel.Create((ClipModelShape)shape, CPU, 7, FastPaths.All);
+        using var plain = ClipModel.Create((ClipModelShape)shape, CPU, 7, reference: true);
+        using var fused = ClipModel.Create((ClipModelShape)shape, CPU, 7);
         foreach (var (batch, length) in new[] { (6, 11), (6, 5), (40, 9) })
         {
             var (images, ids, types) = Batch((ClipModelShape)shape, batch, length);
@@ -52,8 +52,8 @@ public sealed class FusedTowerTests
         using var noGrad = no_grad();
         foreach (var shape in Shapes.Select(s => (ClipModelShape)s[1]))
         {
-            using var plain = ClipModel.Create(shape, CPU, 7, FastPaths.None);
-            using var fused = ClipModel.Create(shape, CPU, 7, FastPaths.All);
+            using var plain = ClipModel.Create(shape, CPU, 7, reference: true);
+            using var fused = ClipModel.Create(shape, CPU, 7);
             foreach (var (batch, length) in new[] { (1, 3), (33, 11), (2, 6) })
             {
                 var (images, ids, types) = Batch(shape, batch, length);

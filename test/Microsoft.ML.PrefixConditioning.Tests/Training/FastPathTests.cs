@@ -3,17 +3,18 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
-/// <summary>Every saving against the plain way: the same loss, the same gradients.</summary>
+/// <summary>The fast path against the reference path: the same loss, the same gradients.</summary>
 [TestClass, TestCategory(Numeric.Category)]
 public sealed class FastPathTests
 {
     private static readonly ClipModelShape Shape = new(SmallModel.Architecture, 60, 2, 2, 1);
 
-    public static IEnumerable<object[]> Paths => Enum.GetValues<FastPaths>().SelectMany(p => new object[][] { [p], [FastPaths.All & ~p] }).DistinctBy(p => p[0]);
-
     [TestMethod]
-    [DynamicData(nameof(Paths))]
-    public void Backward_AnyFastPaths_IsThatOfThePlainWay(FastPaths fastPaths) => AreTheSame(FastPaths.None, null, fastPaths, null);
+    public void Backward_Fast_IsThatOfTheReferencePath()
+    {
+        foreach (var plainTexts in new[] { true, false }) AreTheSame(true, null, true, false, null, plainTexts);
+        AreTheSame(true, null, true, true, null, plainTexts: false);   // each distinct text once
+    }
 
     [TestMethod]
     [DataRow(1)]
@@ -23,8 +24,7 @@ public sealed class FastPathTests
     [DataRow(100)]
     public void Backward_InChunks_IsThatOfTheWholeBatch(int chunkSize)
     {
-        AreTheSame(FastPaths.All, null, FastPaths.All, chunkSize);
-        AreTheSame(FastPaths.None, null, FastPaths.None, chunkSize);
+        foreach (var reference in new[] { false, true }) AreTheSame(reference, null, false, reference, chunkSize, false);
     }
 
     [TestMethod]
@@ -35,7 +35,7 @@ public sealed class FastPathTests
         using var data = new DrawnData();
         var options = DrawnData.Options with { Loss = loss, GradientClipNorm = 1, ImagePrefixLength = 1, Epochs = 3 };
         using var fast = data.Fit(options);
-        using var plain = data.Fit(options with { FastPaths = FastPaths.None });
+        using var plain = data.Fit(options with { Reference = true });
         using var chunked = data.Fit(options with { ChunkSize = 3 });
         for (var step = 0; step < fast.History.Steps.Count; step++)
         {
@@ -51,47 +51,56 @@ public sealed class FastPathTests
     public void Validate_ChunkSizeBelowOne_IsAnError(int chunkSize) => StringAssert.Contains(
         Assert.ThrowsExactly<ArgumentException>(() => new PrefixClipOptions { ChunkSize = chunkSize }.Validate()).Message, $"ChunkSize is {chunkSize}");
 
-    [TestMethod]
-    public void Validate_UnknownFastPath_IsAnError() => StringAssert.Contains(
-        Assert.ThrowsExactly<ArgumentException>(() => new PrefixClipOptions { FastPaths = (FastPaths)64 }.Validate()).Message, "FastPaths is 64");
-
-    private static void AreTheSame(FastPaths expectedPaths, int? expectedChunk, FastPaths actualPaths, int? actualChunk, ClipModelShape? shape = null)
+    /// <param name="expectedReference">Whether libtorch's operations compute what is expected.</param>
+    /// <param name="expectedChunk">Rows of a chunk.</param>
+    /// <param name="expectedPlain">Whether every row's text is encoded, padded to the context length.</param>
+    /// <param name="actualReference">The same of what is compared.</param>
+    /// <param name="actualChunk">The same of what is compared.</param>
+    /// <param name="plainTexts">The same of what is compared.</param>
+    private static void AreTheSame(
+        bool expectedReference, int? expectedChunk, bool expectedPlain, bool actualReference, int? actualChunk, bool plainTexts)
     {
         using var scope = NewDisposeScope();
-        var (expectedLoss, expected) = Gradients(expectedPaths, expectedChunk, shape ?? Shape);
-        var (actualLoss, actual) = Gradients(actualPaths, actualChunk, shape ?? Shape);
+        var (expectedLoss, expected) = Gradients(expectedReference, expectedChunk, expectedPlain);
+        var (actualLoss, actual) = Gradients(actualReference, actualChunk, plainTexts);
         Assert.AreEqual(expectedLoss, actualLoss, 1e-5 * expectedLoss);
         CollectionAssert.AreEquivalent(expected.Keys, actual.Keys);
         foreach (var (name, gradient) in expected)
             Assert.IsLessThan(3e-5 * Math.Max(1e-3, gradient.abs().max().ToDouble()), (gradient - actual[name]).abs().max().ToDouble(), name);
     }
 
-    private static (double Loss, Dictionary<string, Tensor> Gradients) Gradients(
-        FastPaths fastPaths, int? chunkSize, ClipModelShape shape)
+    private static (double Loss, Dictionary<string, Tensor> Gradients) Gradients(bool reference, int? chunkSize, bool plainTexts)
     {
         var options = new PrefixClipOptions
         {
-            Architecture = shape.Architecture, PrefixLength = shape.PrefixLength, ImagePrefixLength = shape.ImagePrefixLength, FastPaths = fastPaths, ChunkSize = chunkSize,
+            Architecture = Shape.Architecture, PrefixLength = Shape.PrefixLength, ImagePrefixLength = Shape.ImagePrefixLength, Reference = reference,
+            ChunkSize = chunkSize,
         };
-        using var model = ClipModel.Create(shape, CPU, 3, fastPaths);
-        using var optimizer = new ClipOptimizer(model.Weights, 0.9, 0.98, 1e-6, 0.2, null, fastPaths: fastPaths);
-        var loss = new ContrastiveStep(model, optimizer, options).Backward(Batch(fastPaths));
+        using var model = ClipModel.Create(Shape, CPU, 3, reference);
+        using var optimizer = new ClipOptimizer(model.Weights, 0.9, 0.98, 1e-6, 0.2, null, reference: reference);
+        var loss = new ContrastiveStep(model, optimizer, options).Backward(Batch(plainTexts));
         return (loss, model.Weights.Where(w => w.Value.grad is not null).ToDictionary(w => w.Key, w => w.Value.grad!.detach().clone()));
     }
 
     /// <summary>Twelve rows of five texts, two of which differ in their dataset type only.</summary>
-    private static TrainingBatch Batch(FastPaths fastPaths)
+    private static TrainingBatch Batch(bool plainTexts)
     {
         const int Rows = 12;
         int[][] texts = [[58, 3, 4, 59], [58, 5, 59], [58, 6, 7, 8, 9, 59], [58, 5, 59], [58, 59]];
         long[] types = [0, 1, 0, 0, 1];
         var textOfRow = Enumerable.Range(0, Rows).Select(r => r * r % 5 == 4 && r > 6 ? 3L : r % 5).ToArray();
-        if (!fastPaths.HasFlag(FastPaths.DistinctTexts))
-            (texts, types, textOfRow) = ([.. textOfRow.Select(t => texts[t])], [.. textOfRow.Select(t => types[t])], [.. Enumerable.Range(0, Rows).Select(r => (long)r)]);
+        var tokens = TokenBatch.Pad(texts);
+        if (plainTexts)
+        {
+            var length = Shape.Architecture.ContextLength;
+            long[] ids = [.. textOfRow.SelectMany(t => texts[t].Select(id => (long)id).Concat(new long[length - texts[t].Length]))];
+            (tokens, types, textOfRow) = (
+                new TokenBatch(ids, Rows, length), [.. textOfRow.Select(t => types[t])], [.. Enumerable.Range(0, Rows).Select(r => (long)r)]);
+        }
         var random = new Random(5);
         var size = Shape.Architecture.ImageSize;
-        return new TrainingBatch([.. Enumerable.Range(0, Rows)], [.. Enumerable.Range(0, Rows * 3 * size * size).Select(_ => (float)random.NextDouble())],
-            new BatchTexts(TokenBatch.Pad(texts, fastPaths.HasFlag(FastPaths.TrimmedTexts) ? 0 : Shape.Architecture.ContextLength), types, textOfRow),
-            new long[Rows], [.. Enumerable.Range(0, Rows).Select(r => (long)(r % 2))]);
+        return new TrainingBatch(
+            [.. Enumerable.Range(0, Rows)], [.. Enumerable.Range(0, Rows * 3 * size * size).Select(_ => (float)random.NextDouble())],
+            new BatchTexts(tokens, types, textOfRow), new long[Rows], [.. Enumerable.Range(0, Rows).Select(r => (long)(r % 2))]);
     }
 }
