@@ -19,7 +19,12 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <param name="ReduceBias">[W].</param>
 internal sealed record BlockWeights(
     int Heads, ClipActivation Activation, Tensor AttentionGain, Tensor AttentionShift, Tensor In, Tensor InBias, Tensor Out, Tensor OutBias,
-    Tensor MlpGain, Tensor MlpShift, Tensor Expand, Tensor ExpandBias, Tensor Reduce, Tensor ReduceBias);
+    Tensor MlpGain, Tensor MlpShift, Tensor Expand, Tensor ExpandBias, Tensor Reduce, Tensor ReduceBias)
+{
+    /// <summary>All tensors.</summary>
+    public Tensor[] All =>
+        [AttentionGain, AttentionShift, In, InBias, Out, OutBias, MlpGain, MlpShift, Expand, ExpandBias, Reduce, ReduceBias];
+}
 
 /// <summary>Which positions a position may look at.</summary>
 internal enum AttentionMask

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.ExceptionServices;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -12,8 +13,8 @@ internal sealed unsafe class FusedBlocks : IDisposable
     private const long MostKeptValues = 1L << 27;   // half a gigabyte: larger memory is given back after use
 
     private readonly FusedBlock[] _blocks;
+    private readonly IReadOnlyList<BlockWeights> _weights;
     private readonly int _heads, _width;
-    private readonly bool _causal;
     private readonly ConcurrentBag<TowerMemory> _unused = [];
     private bool _disposed;
 
@@ -21,8 +22,18 @@ internal sealed unsafe class FusedBlocks : IDisposable
     {
         _blocks = [.. blocks.Select(b => new FusedBlock(b))];
         (_heads, _width) = (blocks[0].Heads, (int)blocks[0].Out.shape[0]);
-        _causal = mask == AttentionMask.Causal;
+        _weights = blocks;
+        IsCausal = mask == AttentionMask.Causal;
     }
+
+    /// <summary>Whether a token looks only at itself and those before it.</summary>
+    public bool IsCausal { get; }
+
+    /// <summary>A trained weight of the blocks; null where all are frozen.</summary>
+    public Tensor? AnyTrained => _weights.SelectMany(w => w.All).FirstOrDefault(w => w.requires_grad);
+
+    /// <summary>What went wrong in a backward pass, which libtorch cannot throw on.</summary>
+    public ExceptionDispatchInfo? Fault { get; set; }
 
     /// <summary>Memory for one pass; give it back with <see cref="Return"/>.</summary>
     public TowerMemory Rent()
@@ -51,8 +62,8 @@ internal sealed unsafe class FusedBlocks : IDisposable
     {
         memory.QueryRows = queryRows;
         memory.IsForTraining |= keep;
-        memory.Whole = new AttentionLayout(lengths, _heads, _width, _causal, pooled: false);
-        memory.Last = new AttentionLayout(lengths, _heads, _width, _causal, pooled: true);
+        memory.Whole = new AttentionLayout(lengths, _heads, _width, IsCausal, pooled: false);
+        memory.Last = new AttentionLayout(lengths, _heads, _width, IsCausal, pooled: true);
         for (var i = 0; i < _blocks.Length; i++)
             x = _blocks[i].Forward(x, i == _blocks.Length - 1 ? memory.Last : memory.Whole, queryRows, memory.Blocks[keep ? i : 0], memory.Scratch, keep);
         return x;
@@ -99,11 +110,7 @@ internal sealed class TowerMemory(int blocks) : IDisposable
 {
     public BlockMemory[] Blocks { get; } = [.. Enumerable.Range(0, blocks).Select(_ => new BlockMemory())];
     public BlockScratch Scratch { get; } = new();
-    public MatrixBuffer Columns { get; } = new();           // pixels of every patch, in the vision tower
-    public MatrixBuffer Patches { get; } = new();           // their embeddings, and the gradient of these
-    public MatrixBuffer Embedded { get; } = new();          // the first block's input, in the vision tower before its first norm
-    public MatrixBuffer Normed { get; } = new();            // and after it
-    public MatrixBuffer Statistics { get; } = new();        // of that norm
+    public MatrixBuffer Embedded { get; } = new();          // the first block's input
     public MatrixBuffer Gradient { get; } = new();
     public MatrixBuffer PooledGradient { get; } = new();
     public AttentionLayout? Whole { get; set; }
@@ -113,7 +120,7 @@ internal sealed class TowerMemory(int blocks) : IDisposable
     /// <summary>Whether a pass went on to its way back.</summary>
     public bool IsForTraining { get; set; }
 
-    private MatrixBuffer[] Own => [Columns, Patches, Embedded, Normed, Statistics, Gradient, PooledGradient];
+    private MatrixBuffer[] Own => [Embedded, Gradient, PooledGradient];
 
     /// <summary>Number of values that it holds.</summary>
     public long Capacity => Blocks.Sum(b => b.Capacity) + Scratch.Capacity + Own.Sum(b => b.Capacity);

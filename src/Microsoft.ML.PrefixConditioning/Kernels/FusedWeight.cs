@@ -44,14 +44,20 @@ internal sealed unsafe class FusedWeight : IDisposable
         _gradient = null;
         Gradient = null;
         if (!IsTrained) return;
-        var gradient = _weight.grad;
-        if (gradient is null || gradient.IsInvalid)
-        {
-            gradient = zeros_like(Matrix).view(_weight.shape);
-            _weight.grad = gradient;
-        }
+        var gradient = GradientOf(_weight);
         Gradient = MatrixBuffer.Pointer(gradient);
         _gradient = gradient.view(Matrix.shape);
+    }
+
+    /// <summary>A weight's gradient; one of zeros is given to a weight that has none.</summary>
+    public static Tensor GradientOf(Tensor weight)
+    {
+        if (weight.grad is not { IsInvalid: false })
+        {
+            using var zero = zeros_like(weight.detach());
+            weight.grad = zero;
+        }
+        return weight.grad!;
     }
 
     /// <summary>gradient += left' right, for rows of the weight from one on.</summary>

@@ -53,9 +53,8 @@ internal static class ClassEmbeddings
         using var scope = NewDisposeScope();
         var parts = tokens.Chunk(TextsPerPass).Select(chunk =>
         {
-            var ids = TokenBatch.Pad(chunk).ToTensor(model.Device);
-            var types = datasetType is { } type && model.Shape.PrefixLength > 0 ? full([chunk.Length], type, ScalarType.Int64, model.Device) : null;
-            return model.EncodeTexts(ids, types);
+            long[]? types = datasetType is { } type ? [.. Enumerable.Repeat((long)type, chunk.Length)] : null;
+            return model.EncodeTexts(TokenBatch.Pad(chunk), types);
         }).ToArray();
         return cat(parts, 0).MoveToOuterDisposeScope();
     }

@@ -9,26 +9,21 @@ internal sealed class ClipModel : IDisposable
     private const double InitialLogitScale = 2.6592600369327781; // ln(1 / 0.07); CLIP paper, section 2.5
 
     private readonly ModelWeights _weights;
-    private readonly FusedVisionTower? _fusedVision;
-    private readonly FusedTextTower? _fusedText;
 
     private ClipModel(ModelWeights weights, ClipModelShape shape, bool reference)
     {
         _weights = weights;
         Shape = shape;
+        var fused = !reference && weights.Device.type == TorchSharp.DeviceType.CPU;
         Vision = shape.Architecture switch
         {
             { ResNet: not null } => new ResNetTower(weights, shape.Architecture),
             { Swin: not null } => new SwinTower(weights, shape.Architecture),
-            _ => new VisionTower(weights, shape.Architecture, shape.DatasetTypes, shape.ImagePrefixLength),
+            _ => new VisionTower(weights, shape, fused),
         };
-        Text = new TextTower(weights, shape);
+        Text = new TextTower(weights, shape, fused);
         LogitScale = weights.Constant("logit_scale", InitialLogitScale);
         weights.Seal();
-        if (reference || weights.Device.type != TorchSharp.DeviceType.CPU) return;
-        if (Vision is VisionTower vision && vision.Positions.shape[0] + shape.ImagePrefixLength <= FusedBlocks.LongestSequence)
-            _fusedVision = new FusedVisionTower(vision);   // a ResNet and a Swin are libtorch's alone
-        if (shape.Architecture.ContextLength + shape.PrefixLength <= FusedBlocks.LongestSequence) _fusedText = new FusedTextTower(Text);
     }
 
     /// <summary>A new model with open_clip's initial values, drawn from the seed.</summary>
@@ -62,7 +57,7 @@ internal sealed class ClipModel : IDisposable
     /// <summary>[N, 3, S, S] -> [N, D].</summary>
     public IVisionTower Vision { get; }
 
-    /// <summary>[N, L] ids -> [N, D].</summary>
+    /// <summary>Token ids -> [N, D].</summary>
     public TextTower Text { get; }
 
     /// <summary>Scalar: the logarithm of the factor between cosine and logit.</summary>
@@ -81,59 +76,60 @@ internal sealed class ClipModel : IDisposable
     public void EndTraining()
     {
         foreach (var (_, weight) in Weights) weight.grad = null;
-        _fusedVision?.Blocks.FreeMemory();
-        _fusedText?.Blocks.FreeMemory();
+        Vision.Stack?.FreeMemory();
+        Text.Stack.FreeMemory();
     }
 
     /// <summary>Image embeddings of unit length: [N, 3, S, S] -> [N, D].</summary>
-    /// <param name="images">[N, 3, S, S] normalised pixels.</param>
-    /// <param name="datasetTypes">[N] int64, or null for no prefix.</param>
+    /// <param name="images">[N, 3, S, S] normalized pixels.</param>
+    /// <param name="datasetTypes">[N], the index of each image's dataset type, or null for no prefix.</param>
     /// <param name="branchFactors">In the training of a Swin: what its residual branches are multiplied by; null for 1.</param>
-    public Tensor EncodeImages(Tensor images, Tensor? datasetTypes, Tensor? branchFactors = null) =>
-        _fusedVision is { } tower && !is_grad_enabled() ? FusedPass.Encode(tower, InputOf(images, datasetTypes))
-            : ToUnitLength(() => Vision is SwinTower swin ? swin.Forward(images, datasetTypes, branchFactors) : Vision.Forward(images, datasetTypes));
-
-    /// <summary>Text embeddings of unit length: [N, L] -> [N, D].</summary>
-    public Tensor EncodeTexts(Tensor ids, Tensor? datasetTypes) => _fusedText is { } tower && !is_grad_enabled()
-        ? FusedPass.Encode(tower, TextInputOf(ids, datasetTypes)) : ToUnitLength(() => Text.Forward(ids, datasetTypes));
-
-    /// <summary>The same as a pass that can be gone back through.</summary>
-    public ITowerPass BeginImages(Tensor images, Tensor? datasetTypes, Tensor? branchFactors = null) => _fusedVision is { } tower
-        ? new FusedPass<VisionInput>(tower, InputOf(images, datasetTypes)) : new GraphPass(EncodeImages(images, datasetTypes, branchFactors));
-
-    /// <summary>The same as a pass that can be gone back through.</summary>
-    public ITowerPass BeginTexts(Tensor ids, Tensor? datasetTypes) => _fusedText is { } tower
-        ? new FusedPass<TextInput>(tower, TextInputOf(ids, datasetTypes)) : new GraphPass(EncodeTexts(ids, datasetTypes));
-
-    // The fused towers read memory by address: what does not fit the weights must not get there.
-    private VisionInput InputOf(Tensor images, Tensor? datasetTypes)
+    /// <exception cref="ArgumentException">The images have another size.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The model does not have a dataset type.</exception>
+    public Tensor EncodeImages(Tensor images, long[]? datasetTypes, Tensor? branchFactors = null)
     {
         var size = Shape.Architecture.ImageSize;
-        return images.shape is [_, 3, var height, var width] && height == size && width == size
-            ? new(images.contiguous(), Shape.ImagePrefixLength == 0 ? null : TypesOf(datasetTypes)) : throw new ArgumentException(
+        if (images.shape is not [_, 3, var height, var width] || height != size || width != size)
+            throw new ArgumentException(
                 $"Images are [{string.Join(", ", images.shape)}]; this model takes [N, 3, {size}, {size}].", nameof(images));
+        CheckTypes(datasetTypes);
+        return ToUnitLength(() => Vision.Forward(images, datasetTypes, branchFactors));
     }
 
-    private long[]? TypesOf(Tensor? datasetTypes)
+    /// <summary>Text embeddings of unit length: [N, D].</summary>
+    /// <param name="texts">N texts.</param>
+    /// <param name="datasetTypes">[N], the index of each text's dataset type, or null for no prefix.</param>
+    /// <exception cref="ArgumentException">A text is longer than the context length.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The model does not have a dataset type or a token.</exception>
+    public Tensor EncodeTexts(TokenBatch texts, long[]? datasetTypes)
     {
-        var types = datasetTypes?.data<long>().ToArray();
-        return types is null || types.All(t => t >= 0 && t < Shape.DatasetTypes) ? types : throw new ArgumentOutOfRangeException(
-            nameof(datasetTypes), $"A dataset type is {types.First(t => t < 0 || t >= Shape.DatasetTypes)}; this model has {Shape.DatasetTypes}, counted from 0.");
+        if (texts.Length > Shape.Architecture.ContextLength)
+            throw new ArgumentException(
+                $"A text has {texts.Length} tokens; this model takes at most {Shape.Architecture.ContextLength}.", nameof(texts));
+        foreach (var id in texts.Ids)
+            if (id < 0 || id >= Shape.VocabularySize)
+                throw new ArgumentOutOfRangeException(
+                    nameof(texts), $"A token id is {id}, the vocabulary has {Shape.VocabularySize}; use the model's own tokenizer.");
+        CheckTypes(datasetTypes);
+        return ToUnitLength(() => Text.Forward(texts, datasetTypes));
     }
 
-    /// <summary>Every text up to its end token, which has the largest id; its first place counts.</summary>
-    private TextInput TextInputOf(Tensor ids, Tensor? datasetTypes)
+    /// <summary>Adds to the gradients of the weights that embeddings depend on; to none where all of these are frozen.</summary>
+    /// <param name="embeddings">[N, D], what this model encoded.</param>
+    /// <param name="gradient">[N, D], of the embeddings.</param>
+    public void Backward(Tensor embeddings, Tensor gradient)
     {
-        using var scope = NewDisposeScope();
-        var (values, length) = (ids.data<long>().ToArray(), (int)ids.shape[1]);
-        var vocabulary = Text.Tokens.shape[0];
-        foreach (var id in values)
-            if (id < 0 || id >= vocabulary)
-                throw new ArgumentOutOfRangeException(nameof(ids), $"A token id is {id}, the vocabulary has {vocabulary}; use the model's own tokenizer.");
-        var texts = values.Chunk(length).Select(row => Array.ConvertAll(row[..(Array.IndexOf(row, row.Max()) + 1)], id => (int)id)).ToArray();
-        if (texts.FirstOrDefault(t => t.Length > Shape.Architecture.ContextLength) is { } text)
-            throw new ArgumentException($"A text has {text.Length} tokens; this model takes at most {Shape.Architecture.ContextLength}.", nameof(ids));
-        return new TextInput(texts, Shape.PrefixLength > 0 ? TypesOf(datasetTypes) : null);
+        if (embeddings.requires_grad) embeddings.backward([gradient]);
+        Vision.Stack?.ThrowFault();
+        Text.Stack.ThrowFault();
+    }
+
+    private void CheckTypes(long[]? datasetTypes)
+    {
+        foreach (var type in datasetTypes ?? [])
+            if (type < 0 || type >= Shape.DatasetTypes)
+                throw new ArgumentOutOfRangeException(
+                    nameof(datasetTypes), $"A dataset type is {type}; this model has {Shape.DatasetTypes}, counted from 0.");
     }
 
     private static Tensor ToUnitLength(Func<Tensor> features)
@@ -145,8 +141,8 @@ internal sealed class ClipModel : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _fusedVision?.Dispose();
-        _fusedText?.Dispose();
+        Vision.Stack?.Dispose();
+        Text.Stack.Dispose();
         _weights.Dispose();
     }
 }

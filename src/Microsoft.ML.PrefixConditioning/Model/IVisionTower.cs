@@ -5,9 +5,14 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>Images to embeddings.</summary>
 internal interface IVisionTower
 {
+    /// <summary>The tower's transformer blocks; null for a tower of another kind.</summary>
+    TransformerStack? Stack => null;
+
     /// <summary>Embeddings, not yet of unit length.</summary>
-    /// <param name="images">[N, 3, S, S] normalised pixels.</param>
-    /// <param name="datasetTypes">[N] int64, the index of each image's dataset type, or null for no prefix.</param>
+    /// <param name="images">[N, 3, S, S] normalized pixels.</param>
+    /// <param name="datasetTypes">[N], the index of each image's dataset type, or null for no prefix. Ignored by towers without prefixes.</param>
+    /// <param name="branchFactors">[2 L, N] for the L blocks of a Swin in training: what the attention and the MLP of each block are
+    /// multiplied by; null for 1. Ignored by other towers.</param>
     /// <returns>[N, D].</returns>
-    Tensor Forward(Tensor images, Tensor? datasetTypes);
+    Tensor Forward(Tensor images, long[]? datasetTypes, Tensor? branchFactors = null);
 }

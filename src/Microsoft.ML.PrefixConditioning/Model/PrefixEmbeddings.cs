@@ -9,14 +9,17 @@ namespace Microsoft.ML.PrefixConditioning;
 /// </remarks>
 internal sealed class PrefixEmbeddings(ModelWeights weights, string name, int datasetTypes, int length, long width)
 {
-    /// <summary>[dataset types, P, W]: N(0, 0.02) at first, without weight decay.</summary>
-    public Tensor Table { get; } = weights.Normal(name, 0.02, datasetTypes, length, width);
+    private readonly Tensor _table = weights.Normal(name, 0.02, datasetTypes, length, width);   // no weight decay
 
     /// <summary>P.</summary>
     public int Length => length;
 
     /// <summary>Puts every row's prefix before its tokens: [N, L, W] -> [N, P+L, W].</summary>
     /// <param name="tokens">[N, L, W].</param>
-    /// <param name="datasetTypes">[N] int64, the index of each row's dataset type.</param>
-    public Tensor Prepend(Tensor tokens, Tensor datasetTypes) => cat([Table.index_select(0, datasetTypes), tokens], 1);
+    /// <param name="datasetTypes">[N], the index of each row's dataset type.</param>
+    public Tensor Prepend(Tensor tokens, long[] datasetTypes)
+    {
+        using var scope = NewDisposeScope();
+        return cat([_table.index_select(0, tensor(datasetTypes, device: tokens.device)), tokens], 1).MoveToOuterDisposeScope();
+    }
 }

@@ -1,5 +1,3 @@
-using static TorchSharp.torch;
-
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>From the names of a prefix selection to the indexes of a model's dataset types.</summary>
@@ -21,9 +19,9 @@ internal static class PrefixResolution
     public static PrefixSelection Default(IReadOnlyList<DatasetType> types) => PrefixSelection.For(
         (types.FirstOrDefault(t => t.Name == DatasetType.Caption.Name) ?? types.FirstOrDefault(t => t.Texts == TextKind.Caption) ?? types[0]).Name);
 
-    /// <summary>[N] int64 for the vision tower's prefixes; null where the model or selection has none.</summary>
-    public static Tensor? ImageTypes(ClipModel model, IReadOnlyList<(int Type, double Weight)> prefixes, long count) =>
-        ImageType(model.Shape.ImagePrefixLength, prefixes) is { } type ? full([count], type, ScalarType.Int64, model.Device) : null;
+    /// <summary>[N], for the vision tower's prefixes; null where the model or selection has none.</summary>
+    public static long[]? ImageTypes(ClipModel model, IReadOnlyList<(int Type, double Weight)> prefixes, int count) =>
+        ImageType(model.Shape.ImagePrefixLength, prefixes) is { } type ? [.. Enumerable.Repeat((long)type, count)] : null;
 
     /// <summary>The type whose image prefix is used, the one with the largest weight; null where the model or selection has none.</summary>
     /// <param name="imagePrefixLength">Tokens of a type's image prefix; 0 for none.</param>

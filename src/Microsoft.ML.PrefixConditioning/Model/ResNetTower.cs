@@ -50,11 +50,8 @@ internal sealed class ResNetTower : IVisionTower
         _projection = Linear("c_proj", architecture.EmbeddingSize);
     }
 
-    /// <summary>Embeddings, not yet of unit length.</summary>
-    /// <param name="images">[N, 3, S, S] normalised pixels.</param>
-    /// <param name="datasetTypes">Not used: this tower has no prefixes.</param>
-    /// <returns>[N, D].</returns>
-    public Tensor Forward(Tensor images, Tensor? datasetTypes)
+    /// <inheritdoc/>
+    public Tensor Forward(Tensor images, long[]? datasetTypes, Tensor? branchFactors = null)
     {
         using var scope = NewDisposeScope();
         var x = Stem(images);

@@ -42,17 +42,8 @@ internal sealed class SwinTower : IVisionTower
         _projection = weights.Normal("visual.head.weight", 0.02, architecture.EmbeddingSize, width / 2);
     }
 
-    /// <summary>Embeddings, not yet of unit length.</summary>
-    /// <param name="images">[N, 3, S, S] normalised pixels.</param>
-    /// <param name="datasetTypes">Not used: this tower has no prefixes.</param>
-    /// <returns>[N, D].</returns>
-    public Tensor Forward(Tensor images, Tensor? datasetTypes) => Forward(images, datasetTypes, branchFactors: null);
-
-    /// <summary>The same in training, where residual branches are left out.</summary>
-    /// <param name="images">[N, 3, S, S] normalised pixels.</param>
-    /// <param name="datasetTypes">Not used.</param>
-    /// <param name="branchFactors">[2 L, N] for L blocks: what the attention and the MLP of each block are multiplied by; null for 1.</param>
-    public Tensor Forward(Tensor images, Tensor? datasetTypes, Tensor? branchFactors)
+    /// <inheritdoc/>
+    public Tensor Forward(Tensor images, long[]? datasetTypes, Tensor? branchFactors = null)
     {
         using var scope = NewDisposeScope();
         var relativePositions = tensor(_relativePositions, device: images.device);

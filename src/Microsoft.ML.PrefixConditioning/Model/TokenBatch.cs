@@ -20,6 +20,21 @@ internal sealed record TokenBatch(long[] Ids, int Count, int Length)
         return new TokenBatch(ids, texts.Count, length);
     }
 
+    /// <summary>[N], the place of each text's end token: the first of those with the text's largest id.</summary>
+    public int[] Ends
+    {
+        get
+        {
+            var ends = new int[Count];
+            for (var row = 0; row < Count; row++)
+            {
+                var ids = Ids.AsSpan(row * Length, Length);
+                ends[row] = System.Numerics.Tensors.TensorPrimitives.IndexOfMax<long>(ids);
+            }
+            return ends;
+        }
+    }
+
     /// <summary>Some of the texts.</summary>
     public TokenBatch Part(int first, int count) =>
         count == Count ? this : new TokenBatch(Ids.AsSpan(first * Length, count * Length).ToArray(), count, Length);

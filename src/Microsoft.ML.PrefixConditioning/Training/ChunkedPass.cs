@@ -6,52 +6,47 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <remarks>A batch of one chunk is encoded once. A larger one is encoded twice: its gradients are known only when all embeddings are.</remarks>
 internal sealed class ChunkedPass : IDisposable
 {
+    private readonly ClipModel _model;
     private readonly int _count, _chunkSize;
-    private readonly Func<int, int, ITowerPass> _begin;
-    private readonly ITowerPass? _whole;
+    private readonly Func<int, int, Tensor> _encode;
 
+    /// <param name="model">Whose tower it is.</param>
     /// <param name="count">N, rows to encode.</param>
     /// <param name="chunkSize">Rows of a chunk at most; null for all rows.</param>
-    /// <param name="encode">Encodes without a way back, from a first row on, so many rows.</param>
-    /// <param name="begin">Encodes with one.</param>
-    public ChunkedPass(int count, int? chunkSize, Func<int, int, Tensor> encode, Func<int, int, ITowerPass> begin)
+    /// <param name="encode">Encodes rows from a first one on, so many.</param>
+    public ChunkedPass(ClipModel model, int count, int? chunkSize, Func<int, int, Tensor> encode)
     {
-        (_count, _chunkSize, _begin) = (count, chunkSize ?? count, begin);
-        if (_chunkSize >= count)
-        {
-            _whole = begin(0, count);
-            Embeddings = _whole.Embeddings;
-            return;
-        }
+        (_model, _count, _chunkSize, _encode) = (model, count, chunkSize ?? count, encode);
         using var scope = NewDisposeScope();
-        using var noGrad = no_grad();
-        Embeddings = cat([.. Chunks().Select(c => Encoded(encode, c.First, c.Count))], 0).DetachFromDisposeScope();
+        using var mode = IsWhole ? enable_grad() : no_grad();
+        Embeddings = cat([.. Chunks().Select(c => Encode(c.First, c.Count))], 0).DetachFromDisposeScope();
     }
 
     /// <summary>[N, D].</summary>
     public Tensor Embeddings { get; }
 
+    private bool IsWhole => _chunkSize >= _count;
+
     /// <summary>Adds to the gradients of the tower's weights.</summary>
     /// <param name="gradient">[N, D].</param>
     public void Backward(Tensor gradient)
     {
-        if (_whole is not null)
+        if (IsWhole)
         {
-            _whole.Backward(gradient);
+            _model.Backward(Embeddings, gradient);
             return;
         }
         foreach (var (first, count) in Chunks())
         {
-            using var scope = NewDisposeScope();   // a chunk's input goes with it
-            using var pass = _begin(first, count);
-            pass.Backward(gradient.narrow(0, first, count));
+            using var scope = NewDisposeScope();
+            _model.Backward(Encode(first, count), gradient.narrow(0, first, count));
         }
     }
 
-    private static Tensor Encoded(Func<int, int, Tensor> encode, int first, int count)
+    private Tensor Encode(int first, int count)
     {
-        using var scope = NewDisposeScope();
-        return encode(first, count).MoveToOuterDisposeScope();
+        using var scope = NewDisposeScope();   // a chunk's input goes with it
+        return _encode(first, count).MoveToOuterDisposeScope();
     }
 
     private IEnumerable<(int First, int Count)> Chunks()
@@ -60,9 +55,5 @@ internal sealed class ChunkedPass : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        if (_whole is not null) _whole.Dispose();
-        else Embeddings.Dispose();
-    }
+    public void Dispose() => Embeddings.Dispose();
 }

@@ -40,12 +40,10 @@ internal sealed class ContrastiveStep(ClipModel model, ClipOptimizer optimizer, 
     internal double Backward(TrainingBatch batch)
     {
         using var scope = NewDisposeScope();
-        using var images = new ChunkedPass(batch.Rows.Length, options.ChunkSize,
-            (first, count) => model.EncodeImages(Pixels(batch, first, count), ImageTypes(batch, first, count), BranchFactors(first, count)),
-            (first, count) => model.BeginImages(Pixels(batch, first, count), ImageTypes(batch, first, count), BranchFactors(first, count)));
-        using var texts = new ChunkedPass(batch.Texts.Tokens.Count, options.ChunkSize,
-            (first, count) => model.EncodeTexts(Tokens(batch, first, count), TextTypes(batch, first, count)),
-            (first, count) => model.BeginTexts(Tokens(batch, first, count), TextTypes(batch, first, count)));
+        using var images = new ChunkedPass(model, batch.Rows.Length, options.ChunkSize, (first, count) => model.EncodeImages(
+            Pixels(batch, first, count), batch.DatasetTypes[first..(first + count)], _dropped.Factors(optimizer.StepCount, first, count, model.Device)));
+        using var texts = new ChunkedPass(model, batch.Texts.Tokens.Count, options.ChunkSize, (first, count) => model.EncodeTexts(
+            batch.Texts.Tokens.Part(first, count), batch.Texts.DatasetTypes[first..(first + count)]));
 
         var imageEmbeddings = images.Embeddings.detach().requires_grad_(true);                                            // [N, D]
         var textEmbeddings = texts.Embeddings.detach().requires_grad_(true);                                              // [U, D]
@@ -62,17 +60,6 @@ internal sealed class ContrastiveStep(ClipModel model, ClipOptimizer optimizer, 
         var (size, length) = (options.Architecture.ImageSize, 3 * options.Architecture.ImageSize * options.Architecture.ImageSize);
         return PixelBatch.ToTensor(batch.Pixels.AsSpan(first * length, count * length), count, size, model.Device);
     }
-
-    /// <summary>[count, L].</summary>
-    private Tensor Tokens(TrainingBatch batch, int first, int count) => batch.Texts.Tokens.Part(first, count).ToTensor(model.Device);
-
-    private Tensor? ImageTypes(TrainingBatch batch, int first, int count) =>
-        options.ImagePrefixLength > 0 ? tensor(batch.DatasetTypes.AsSpan(first, count).ToArray(), device: model.Device) : null;
-
-    private Tensor? BranchFactors(int first, int count) => _dropped.Factors(optimizer.StepCount, first, count, model.Device);
-
-    private Tensor? TextTypes(TrainingBatch batch, int first, int count) =>
-        model.Shape.PrefixLength > 0 ? tensor(batch.Texts.DatasetTypes.AsSpan(first, count).ToArray(), device: model.Device) : null;
 
     private Tensor Loss(Tensor images, Tensor texts, TrainingBatch batch)
     {

@@ -69,21 +69,21 @@ public sealed class FusedTowerEdgeTests
             using var model = ClipModel.Create(new ClipModelShape(Small, 20, 2, 1, 1), CPU, 7);
             using (no_grad()) model.Weights.Single(w => w.Key == name).Value[^1] = float.NaN;
             var (images, ids, types) = FusedTowerTests.Batch(model.Shape, 3, 6);
-            using ITowerPass image = model.BeginImages(images, types), text = model.BeginTexts(ids, types);
-            Assert.IsTrue(double.IsNaN(ContrastiveLoss.Clip(image.Embeddings, text.Embeddings, model.LogitScale.exp()).ToDouble()), name);
+            var (image, text) = (model.EncodeImages(images, types), model.EncodeTexts(ids, types));
+            Assert.IsTrue(double.IsNaN(ContrastiveLoss.Clip(image, text, model.LogitScale.exp()).ToDouble()), name);
         }
     }
 
     [TestMethod]
-    public void Begin_SequenceThatIsTooLong_IsLeftToLibtorch()
+    public void Encode_SequenceThatIsTooLong_IsLeftToLibtorch()
     {
         using var scope = NewDisposeScope();
         var architecture = Small with { PatchSize = 1, VisionWidth = 2, VisionHeads = 1, VisionLayers = 1 };
         foreach (var (size, fits) in new[] { (90, true), (91, false) })   // 8,101 and 8,282 tokens
         {
             using var model = ClipModel.Create(new ClipModelShape(architecture with { ImageSize = size }, 20, 2, 0, 0), CPU, 7);
-            using var pass = model.BeginImages(zeros(1, 3, size, size), null);
-            Assert.AreEqual(fits, pass is FusedPass<VisionInput>);
+            Assert.AreEqual(fits, model.Vision.Stack!.IsFused(size * size + 1));
+            DataTestRows.Equal<long>([1, 8], model.EncodeImages(zeros(1, 3, size, size), null).shape);
         }
     }
 
@@ -118,23 +118,48 @@ public sealed class FusedTowerEdgeTests
     }
 
     [TestMethod]
-    public void Dispose_PassTwice_ItsMemoryServesOnePassOnly()
+    public void Backward_OfOneForwardPassTwice_IsAnErrorAndSpoilsNoOther()
     {
         using var scope = NewDisposeScope();
         var shape = new ClipModelShape(Small, 20, 2, 0, 0);
         using var model = ClipModel.Create(shape, CPU, 7);
         var (images, _, _) = FusedTowerTests.Batch(shape, 4, 6);
-        var careless = model.BeginImages(images, null);
-        careless.Dispose();
-        careless.Dispose();
-        using ITowerPass first = model.BeginImages(images, null), second = model.BeginImages(images * 2 + 1, null);
         var weight = model.Weights.Single(w => w.Key == "visual.conv1.weight").Value;
-        first.Backward(ones(4, 8));
-        var gradient = weight.grad!.clone();
+        model.Backward(model.EncodeImages(images, null), ones(4, 8));
+        var expected = weight.grad!.clone();
         weight.grad = null;
-        using var alone = model.BeginImages(images, null);
-        alone.Backward(ones(4, 8));
-        FusedTowerTests.AreClose(weight.grad!, gradient, "gradient of the first");
+
+        var careless = model.EncodeImages(images, null);
+        careless.backward([ones(4, 8)], retain_graph: true);
+        weight.grad = null;
+        Tensor first = model.EncodeImages(images, null), second = model.EncodeImages(images * 2 + 1, null);
+        StringAssert.Contains(Assert.ThrowsExactly<InvalidOperationException>(() => model.Backward(careless, ones(4, 8))).Message, "Encode the batch again.");
+        weight.grad = null;
+        model.Backward(first, ones(4, 8));
+
+        FusedTowerTests.AreClose(expected, weight.grad!, "gradient of the first");
+        model.Backward(second, ones(4, 8));
+    }
+
+    [TestMethod]
+    public void Backward_FrozenInputOrBlocks_ReachesWhatIsTrained()
+    {
+        using var scope = NewDisposeScope();
+        var shape = new ClipModelShape(Small, 20, 2, 1, 1);
+        using ClipModel plain = ClipModel.Create(shape, CPU, 7, reference: true), fused = ClipModel.Create(shape, CPU, 7);
+        var (images, ids, types) = FusedTowerTests.Batch(shape, 4, 6);
+        foreach (var isTrained in new Func<string, bool>[]
+        {
+            n => n.Contains("resblocks.1", StringComparison.Ordinal), n => !n.Contains("resblocks", StringComparison.Ordinal),
+            n => n.Contains("prefix", StringComparison.Ordinal), n => n == "logit_scale", n => n.Contains("ln_final", StringComparison.Ordinal),
+        })
+        {
+            foreach (var model in new[] { plain, fused })
+                foreach (var (name, weight) in model.Weights) weight.requires_grad = isTrained(name) || name == "logit_scale";
+            var (expected, actual) = (FusedTowerTests.Gradients(plain, images, ids, types), FusedTowerTests.Gradients(fused, images, ids, types));
+            CollectionAssert.AreEquivalent(expected.Gradients.Keys, actual.Gradients.Keys);
+            foreach (var (weight, gradient) in expected.Gradients) FusedTowerTests.AreClose(gradient, actual.Gradients[weight], weight);
+        }
     }
 
     [TestMethod]

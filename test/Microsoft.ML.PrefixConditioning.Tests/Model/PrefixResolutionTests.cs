@@ -42,6 +42,6 @@ public sealed class PrefixResolutionTests
         using var prefixed = SmallModel.Create(imagePrefixLength: 1);
         Assert.IsNull(PrefixResolution.ImageTypes(plain, [(0, 1)], 3));
         Assert.IsNull(PrefixResolution.ImageTypes(prefixed, [], 3));
-        DataTestRows.Equal<long>([1, 1, 1], PrefixResolution.ImageTypes(prefixed, [(0, 0.4), (1, 0.6)], 3)!.data<long>().ToArray());
+        DataTestRows.Equal<long>([1, 1, 1], PrefixResolution.ImageTypes(prefixed, [(0, 0.4), (1, 0.6)], 3)!);
     }
 }
