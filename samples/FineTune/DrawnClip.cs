@@ -18,16 +18,16 @@ internal static class DrawnClip
     {
         // Other pictures than yours: another seed.
         var theirs = Draw("Drawing a published model's pictures", arguments.Output, "published-data", arguments.Seed + 1,
-            new DrawnDatasetSizes(LabelledPerClass: 0, PublishedPictures, TestPerClass: 0, UnseenPerClass: 0));
+            new DrawnDatasetSizes(LabeledPerClass: 0, PublishedPictures, TestPerClass: 0, UnseenPerClass: 0));
         var clip = Path.Combine(arguments.Output, "published-clip");
         Publish(mlContext, theirs, clip, arguments.Seed);
 
         var yours = Draw("Drawing your pictures", arguments.Output, "data", arguments.Seed,
-            new DrawnDatasetSizes(LabelledPerClass: 50, Captioned: 1600, TestPerClass: 15, UnseenPerClass: 24));
+            new DrawnDatasetSizes(LabeledPerClass: 50, Captioned: 1600, TestPerClass: 15, UnseenPerClass: 24));
         return arguments with
         {
             Clip = clip,
-            Labelled = yours.Classification,
+            Labeled = yours.Classification,
             Captions = yours.CaptionTable,
             Images = yours.CaptionImages,
             Tests = [.. yours.Tests.Select(test => test.Folder)],

@@ -14,7 +14,7 @@ internal sealed record FineTuneArguments
     public string? Clip { get; init; }
 
     /// <summary>Folder of class-name folders, or null to draw data.</summary>
-    public string? Labelled { get; init; }
+    public string? Labeled { get; init; }
 
     /// <summary>Table of images and captions, or null to draw data.</summary>
     public string? Captions { get; init; }
@@ -93,7 +93,7 @@ internal sealed record FineTuneArguments
     public static int Run(string[] args, Action<FineTuneArguments> run)
     {
         var clip = new Option<string?>("--clip") { Description = "Folder of a published CLIP model." };
-        var labelled = new Option<string?>("--labelled") { Description = "Folder with one folder of images per class." };
+        var labeled = new Option<string?>("--labeled") { Description = "Folder with one folder of images per class." };
         var captions = new Option<string?>("--captions") { Description = "TSV or CSV file with an image and a caption per row." };
         var images = new Option<string?>("--images") { Description = "Folder that the captions' image names are relative to." };
         var tests = new Option<string[]>("--test")
@@ -117,20 +117,20 @@ internal sealed record FineTuneArguments
             "Fine-tunes a published CLIP model with prefixes on labels and captions, scores it, and exports it as ONNX. "
             + "Without a model and data, the sample makes its own.")
         {
-            clip, labelled, captions, images, tests, output, train, epochs, batch, rate, prefix, seed,
+            clip, labeled, captions, images, tests, output, train, epochs, batch, rate, prefix, seed,
         };
         command.Validators.Add(result =>
         {
-            var given = new[] { clip, labelled, captions }.Count(option => result.GetValue(option) is not null);
+            var given = new[] { clip, labeled, captions }.Count(option => result.GetValue(option) is not null);
             if (result.GetValue(tests) is { Length: > 0 }) given++;
             if (given is > 0 and < 4)
                 result.AddError(
-                    "Give all of --clip, --labelled, --captions and --test. "
+                    "Give all of --clip, --labeled, --captions and --test. "
                     + "Without any of them, the sample makes its own model and data.");
         });
         command.SetAction(parsed => UserErrors.Report(() => run(new FineTuneArguments
         {
-            Clip = parsed.GetValue(clip), Labelled = parsed.GetValue(labelled),
+            Clip = parsed.GetValue(clip), Labeled = parsed.GetValue(labeled),
             Captions = parsed.GetValue(captions), Images = parsed.GetValue(images),
             Tests = parsed.GetValue(tests) ?? [], Output = parsed.GetValue(output)!,
             Train = parsed.GetValue(train)!, Epochs = parsed.GetValue(epochs), BatchSize = parsed.GetValue(batch),

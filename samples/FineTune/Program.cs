@@ -52,7 +52,7 @@ return FineTuneArguments.Run(args, arguments =>
 
 static (IDataView Train, IReadOnlyList<TestSet> Tests) LoadData(MLContext mlContext, FineTuneArguments arguments)
 {
-    var labelled = mlContext.Data.LoadImageFolder(arguments.Labelled!);
+    var labeled = mlContext.Data.LoadImageFolder(arguments.Labeled!);
     var captioned = mlContext.Data.LoadImageCaptions(arguments.Captions!, arguments.Images);
     TestSet[] tests =
     [
@@ -60,8 +60,8 @@ static (IDataView Train, IReadOnlyList<TestSet> Tests) LoadData(MLContext mlCont
             TestSet.Load(mlContext, folder, arguments.Descriptions.GetValueOrDefault(folder, $"Images of {folder}."))),
     ];
     Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-        $"{labelled.GetRowCount()} labeled images, {captioned.GetRowCount()} captions, {tests.Length} test set(s)."));
-    return (mlContext.Data.UnifyDatasets(labelled, captioned), tests);
+        $"{labeled.GetRowCount()} labeled images, {captioned.GetRowCount()} captions, {tests.Length} test set(s)."));
+    return (mlContext.Data.UnifyDatasets(labeled, captioned), tests);
 }
 
 static PrefixClipTransformer FineTuneFrom(MLContext mlContext, IDataView train, FineTuneArguments arguments)

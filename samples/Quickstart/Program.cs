@@ -45,25 +45,25 @@ return QuickstartArguments.Run(args, arguments =>
 
 static (IDataView Train, IReadOnlyList<TestSet> Tests) LoadData(MLContext mlContext, QuickstartArguments arguments)
 {
-    IDataView labelled, captioned;
+    IDataView labeled, captioned;
     TestSet[] tests;
     if (arguments.Classification is null)
     {
         var bar = new ProgressBar("Drawing data");
-        var sizes = new DrawnDatasetSizes(LabelledPerClass: 200, Captioned: 9600, TestPerClass: 15, UnseenPerClass: 24);
+        var sizes = new DrawnDatasetSizes(LabeledPerClass: 200, Captioned: 9600, TestPerClass: 15, UnseenPerClass: 24);
         var drawn = DrawnDataset.Write(Path.Combine(arguments.Output, "data"), arguments.Seed, sizes, share => bar.Show(share));
-        labelled = mlContext.Data.LoadImageFolder(drawn.Classification);
+        labeled = mlContext.Data.LoadImageFolder(drawn.Classification);
         captioned = mlContext.Data.LoadImageCaptions(drawn.CaptionTable, drawn.CaptionImages);
         tests = [.. drawn.Tests.Select(t => TestSet.Load(mlContext, t.Folder, t.Description))];
     }
     else
     {
-        labelled = mlContext.Data.LoadImageFolder(arguments.Classification);
+        labeled = mlContext.Data.LoadImageFolder(arguments.Classification);
         captioned = mlContext.Data.LoadImageCaptions(arguments.Captions!, arguments.Images);
         tests = [.. arguments.Tests.Select(folder => TestSet.Load(mlContext, folder, $"Images of {folder}."))];
     }
-    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{labelled.GetRowCount()} labeled images, {captioned.GetRowCount()} captions, {tests.Length} test sets."));
-    return (mlContext.Data.UnifyDatasets(labelled, captioned), tests);
+    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{labeled.GetRowCount()} labeled images, {captioned.GetRowCount()} captions, {tests.Length} test sets."));
+    return (mlContext.Data.UnifyDatasets(labeled, captioned), tests);
 }
 
 static PrefixClipTransformer Train(MLContext mlContext, IDataView train, QuickstartArguments arguments, string name, int prefixLength)

@@ -6,7 +6,7 @@ namespace Microsoft.ML;
 /// <summary>Sources of image-text data for prefix conditioning. Every row says which dataset type it belongs to.</summary>
 public static class DatasetCatalog
 {
-    /// <summary>Lists labelled images from class-name folders: the folder right below the root is the class.</summary>
+    /// <summary>Lists labeled images from class-name folders: the folder right below the root is the class.</summary>
     /// <remarks>
     /// <para>Files anywhere below a class folder belong to its class. Files are recognized as images by their extension: .png, .jpg, .jpeg,
     /// .jpe, .jfif, .webp, .bmp or .gif, in any case. Other files, hidden files and folders, and images outside of a class folder are left
@@ -40,7 +40,7 @@ public static class DatasetCatalog
     /// <example>
     /// <code>
     /// var mlContext = new MLContext(seed: 1);
-    /// IDataView labelled = mlContext.Data.LoadImageFolder("labelled/");   // labelled/red apple/1.png: class "red apple"
+    /// IDataView labeled = mlContext.Data.LoadImageFolder("labeled/");   // labeled/red apple/1.png: class "red apple"
     ///
     /// var names = new Dictionary&lt;string, string&gt; { ["n01440764"] = "tench", ["n01443537"] = "goldfish" };
     /// IDataView imageNet = mlContext.Data.LoadImageFolder("train.zip!/train", classNames: names);
@@ -139,9 +139,9 @@ public static class DatasetCatalog
     /// names the dataset.</exception>
     /// <example>
     /// <code>
-    /// IDataView labelled = mlContext.Data.LoadImageFolder("labelled/");
+    /// IDataView labeled = mlContext.Data.LoadImageFolder("labeled/");
     /// IDataView captioned = mlContext.Data.LoadImageCaptions("captions.tsv", imageRoot: "images/");
-    /// IDataView train = mlContext.Data.UnifyDatasets(labelled, captioned);
+    /// IDataView train = mlContext.Data.UnifyDatasets(labeled, captioned);
     /// </code>
     /// </example>
     public static IDataView UnifyDatasets(this DataOperationsCatalog catalog, params IDataView[] datasets)
@@ -212,7 +212,7 @@ public static class DatasetCatalog
     /// <example>
     /// <code>
     /// IDataView own = mlContext.Data.LoadFromEnumerable(photos);   // rows with Image and Text
-    /// IDataView train = mlContext.Data.UnifyDatasets(labelled, mlContext.Data.TagDatasetType(own, "caption"));
+    /// IDataView train = mlContext.Data.UnifyDatasets(labeled, mlContext.Data.TagDatasetType(own, "caption"));
     /// </code>
     /// </example>
     public static IDataView TagDatasetType(
@@ -240,7 +240,7 @@ public static class DatasetCatalog
     /// <exception cref="InvalidDataException">No row has a label, or a class has fewer rows than are asked for.</exception>
     /// <example>
     /// <code>
-    /// IDataView fourShots = mlContext.Data.TakeRowsPerClass(labelled, count: 4, seed: 1);
+    /// IDataView fourShots = mlContext.Data.TakeRowsPerClass(labeled, count: 4, seed: 1);
     /// </code>
     /// </example>
     public static IDataView TakeRowsPerClass(

@@ -85,10 +85,10 @@ public static class PrefixClipCatalog
 
     /// <summary>Adds the pixels that a model's vision tower sees, for its ONNX form.</summary>
     /// <param name="catalog">The catalog, <c>mlContext.Transforms</c>.</param>
-    /// <param name="model">The trained model, whose image size, normalisation and image policy are taken. It is not needed
+    /// <param name="model">The trained model, whose image size, normalization and image policy are taken. It is not needed
     /// afterwards.</param>
     /// <param name="pixels">What the numbers mean; the same as in the exported model.</param>
-    /// <param name="outputColumnName">The added column; null for the exported model's input, "Pixels" or "NormalisedPixels".</param>
+    /// <param name="outputColumnName">The added column; null for the exported model's input, "Pixels" or "NormalizedPixels".</param>
     /// <param name="imageColumnName">Column with the image; null for the model's image column.</param>
     /// <returns>An estimator; its <c>Fit</c> needs no data. What it makes runs without TorchSharp's native library.</returns>
     /// <exception cref="ArgumentException">The pixels are no member of the enumeration, or a column's name is empty.</exception>

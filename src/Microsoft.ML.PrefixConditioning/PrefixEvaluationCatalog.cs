@@ -8,7 +8,7 @@ public static class PrefixEvaluationCatalog
 {
     private const int DefaultTopK = 5;   // as is usual for ImageNet
 
-    /// <summary>Zero-shot metrics of one labelled view with every prefix of a model, with none, and with given blends.</summary>
+    /// <summary>Zero-shot metrics of one labeled view with every prefix of a model, with none, and with given blends.</summary>
     /// <param name="catalog">The catalog, <c>mlContext.MulticlassClassification</c>.</param>
     /// <param name="data">Rows with an image, or an embedding of this model, and a label: text, or key with text key values.</param>
     /// <param name="model">The trained model.</param>
@@ -38,7 +38,7 @@ public static class PrefixEvaluationCatalog
         IEnumerable<PrefixSelection>? blends = null, int topK = DefaultTopK) =>
         ComparePrefixes(catalog, data, model, new ZeroShotClassificationOptions { ClassNames = classNames }, blends, topK);
 
-    /// <summary>Zero-shot metrics of one labelled view with every prefix of a model, with none, and with given blends; with all
+    /// <summary>Zero-shot metrics of one labeled view with every prefix of a model, with none, and with given blends; with all
     /// settings.</summary>
     /// <param name="catalog">The catalog, <c>mlContext.MulticlassClassification</c>.</param>
     /// <param name="data">Rows with an image, or an embedding of this model, and a label.</param>

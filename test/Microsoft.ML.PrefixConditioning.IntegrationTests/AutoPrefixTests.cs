@@ -17,11 +17,11 @@ public sealed class AutoPrefixTests
     [DataRow(PrefixCriterion.DistanceRatio)]
     public void Fit_Auto_GivesTheClassifierOfTheBestRankedPrefix(PrefixCriterion criterion)
     {
-        var best = Rank(Unlabelled(), criterion)[0].Prefix;
-        var chosen = Auto(criterion).Fit(Unlabelled());
+        var best = Rank(Unlabeled(), criterion)[0].Prefix;
+        var chosen = Auto(criterion).Fit(Unlabeled());
         Assert.AreEqual(best, chosen.Prefix);
         Assert.IsNull(chosen.Prefix.Criterion);
-        var named = _mlContext.Transforms.ZeroShotClassification(Tiny.Model, TinyData.ClassNames, best).Fit(Unlabelled());
+        var named = _mlContext.Transforms.ZeroShotClassification(Tiny.Model, TinyData.ClassNames, best).Fit(Unlabeled());
         Assert.AreSequenceEqual(Scores(named), Scores(chosen));
     }
 
@@ -30,12 +30,12 @@ public sealed class AutoPrefixTests
     {
         foreach (var criterion in Enum.GetValues<PrefixCriterion>())
         {
-            var ranking = Rank(Unlabelled(), criterion);
+            var ranking = Rank(Unlabeled(), criterion);
             // The share of the distances is one more, unless it is one of the quarters.
             int[] expected = criterion switch { PrefixCriterion.Agreement => [2], PrefixCriterion.DistanceRatio => [6, 7], _ => [5] };
             Assert.Contains(ranking.Count, expected, $"{criterion}");
             Assert.AreSequenceEqual(ranking.OrderByDescending(s => s.Score), ranking, $"{criterion}");
-            Assert.AreSequenceEqual(ranking, Rank(Unlabelled(), criterion), $"{criterion}");
+            Assert.AreSequenceEqual(ranking, Rank(Unlabeled(), criterion), $"{criterion}");
             Assert.IsTrue(ranking.All(s => double.IsFinite(s.Score)), $"{criterion}");
         }
     }
@@ -51,13 +51,13 @@ public sealed class AutoPrefixTests
     [TestMethod]
     public void SaveLoad_AutoClassifier_KeepsWhatWasChosen()
     {
-        var chosen = Auto(PrefixCriterion.TrainingSimilarity).Fit(Unlabelled());
+        var chosen = Auto(PrefixCriterion.TrainingSimilarity).Fit(Unlabeled());
         using var loaded = (ZeroShotClassificationTransformer)Reload(chosen);
         Assert.AreEqual(chosen.Prefix, loaded.Prefix);
         Assert.AreSequenceEqual(Scores(chosen), Scores(loaded));
         var again = _mlContext.MulticlassClassification.RankPrefixes(
-            Unlabelled(), loaded.Model, Options, PrefixCriterion.TrainingSimilarity);
-        Assert.AreSequenceEqual(Rank(Unlabelled(), PrefixCriterion.TrainingSimilarity), again, "The summaries are saved too.");
+            Unlabeled(), loaded.Model, Options, PrefixCriterion.TrainingSimilarity);
+        Assert.AreSequenceEqual(Rank(Unlabeled(), PrefixCriterion.TrainingSimilarity), again, "The summaries are saved too.");
     }
 
     [TestMethod]
@@ -116,16 +116,16 @@ public sealed class AutoPrefixTests
     private IReadOnlyList<PrefixScore> Rank(IDataView images, PrefixCriterion criterion) =>
         _mlContext.MulticlassClassification.RankPrefixes(images, Tiny.Model, Options, criterion);
 
-    private IDataView Unlabelled() =>
+    private IDataView Unlabeled() =>
         _mlContext.Data.LoadFromEnumerable(Tiny.Data.Images.Select(i => new CaptionedRow { Image = i.Path, Text = "" }));
 
     private float[] Scores(ZeroShotClassificationTransformer classifier) =>
-        [.. classifier.Transform(Unlabelled()).GetColumn<float[]>("Score").SelectMany(s => s)];
+        [.. classifier.Transform(Unlabeled()).GetColumn<float[]>("Score").SelectMany(s => s)];
 
     private ITransformer Reload(ITransformer model)
     {
         using var stream = new MemoryStream();
-        _mlContext.Model.Save(model, Unlabelled().Schema, stream);
+        _mlContext.Model.Save(model, Unlabeled().Schema, stream);
         stream.Position = 0;
         return new MLContext().Model.Load(stream, out _);
     }

@@ -9,14 +9,14 @@ public sealed class ClipPixelsTests
     private readonly MLContext _mlContext = new(seed: 1);
 
     [TestMethod]
-    public void Transform_BothKinds_DifferByTheNormalisation()
+    public void Transform_BothKinds_DifferByTheNormalization()
     {
         var test = Tiny.Data.Test(_mlContext);
         var added = _mlContext.Transforms.ClipPixels(Tiny.Model, PixelValues.Rgb255)
-            .Append(_mlContext.Transforms.ClipPixels(Tiny.Model, PixelValues.Normalised)).Fit(test).Transform(test);
+            .Append(_mlContext.Transforms.ClipPixels(Tiny.Model, PixelValues.Normalized)).Fit(test).Transform(test);
         float[] mean = [0.48145466f, 0.4578275f, 0.40821073f], deviation = [0.26862954f, 0.26130258f, 0.27577711f];
 
-        var (bytes, normalised) = (added.GetColumn<float[]>("Pixels").ToArray(), added.GetColumn<float[]>("NormalisedPixels").ToArray());
+        var (bytes, normalized) = (added.GetColumn<float[]>("Pixels").ToArray(), added.GetColumn<float[]>("NormalizedPixels").ToArray());
 
         Assert.AreEqual("3 16 16", string.Join(' ', ((VectorDataViewType)added.Schema["Pixels"].Type).Dimensions));
         Assert.HasCount(24, bytes);
@@ -24,7 +24,7 @@ public sealed class ClipPixelsTests
             for (var i = 0; i < 3 * 16 * 16; i++)
             {
                 Assert.AreEqual(MathF.Round(bytes[row][i]), bytes[row][i]);
-                Assert.AreEqual(((bytes[row][i] / 255) - mean[i / 256]) / deviation[i / 256], normalised[row][i], 1e-6f);
+                Assert.AreEqual(((bytes[row][i] / 255) - mean[i / 256]) / deviation[i / 256], normalized[row][i], 1e-6f);
             }
         Assert.IsGreaterThan(200, bytes[^1][0], "The last image is red; its first plane is not.");   // classes are sorted: blue, green, red
         Assert.IsLessThan(60, bytes[^1][256]);
@@ -54,13 +54,13 @@ public sealed class ClipPixelsTests
     {
         var test = Tiny.Data.Test(_mlContext);
         var zip = Path.Combine(Tiny.Data.Folder, "pixels.zip");
-        var transformer = _mlContext.Transforms.ClipPixels(Tiny.Model, PixelValues.Normalised, "Seen").Fit(test);
+        var transformer = _mlContext.Transforms.ClipPixels(Tiny.Model, PixelValues.Normalized, "Seen").Fit(test);
         _mlContext.Model.Save(transformer, test.Schema, zip);
 
         var loaded = (ClipPixelsTransformer)new MLContext().Model.Load(zip, out _);
 
         Assert.AreEqual(16, loaded.ImageSize);
-        Assert.AreEqual(PixelValues.Normalised, loaded.Pixels);
+        Assert.AreEqual(PixelValues.Normalized, loaded.Pixels);
         CollectionAssert.AreEqual(
             transformer.Transform(test).GetColumn<float[]>("Seen").SelectMany(p => p).ToArray(),
             loaded.Transform(test).GetColumn<float[]>("Seen").SelectMany(p => p).ToArray());

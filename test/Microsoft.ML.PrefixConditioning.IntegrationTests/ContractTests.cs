@@ -9,14 +9,14 @@ public sealed class ContractTests
     [TestMethod]
     public void WholeJob_AsDocumented_LoadedModelScoresAsTheTrainedOne()
     {
-        var (labelledFolder, captions, images) = (Tiny.Data.Labelled, Tiny.Data.Captions, Tiny.Data.Captioned);
+        var (labeledFolder, captions, images) = (Tiny.Data.Labeled, Tiny.Data.Captions, Tiny.Data.Captioned);
         var zip = Path.Combine(Tiny.Data.Folder, "contract.zip");
         var mlContext = new MLContext(seed: 1);
 
-        IDataView labelled = mlContext.Data.LoadImageFolder(labelledFolder);
+        IDataView labeled = mlContext.Data.LoadImageFolder(labeledFolder);
         IDataView captioned = mlContext.Data.LoadImageCaptions(captions, imageRoot: images);
-        IDataView train = mlContext.Data.UnifyDatasets(labelled, captioned);
-        IDataView test = labelled;
+        IDataView train = mlContext.Data.UnifyDatasets(labeled, captioned);
+        IDataView test = labeled;
 
         var clip = mlContext.Transforms.PrefixClip(Tiny.Options);
         PrefixClipTransformer model = clip.Fit(train);

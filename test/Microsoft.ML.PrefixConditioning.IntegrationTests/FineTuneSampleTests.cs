@@ -14,8 +14,8 @@ public sealed class FineTuneSampleTests
         Tiny.Model.SaveSafetensors(published);
 
         Assert.AreEqual(0, Run(
-            "--clip", published, "--labelled", Tiny.Data.Labelled, "--captions", Tiny.Data.Captions, "--images", Tiny.Data.Captioned,
-            "--test", Tiny.Data.Labelled, "--out", output, "--epochs", "1", "--batch-size", "8", "--train", "prefixes"));
+            "--clip", published, "--labeled", Tiny.Data.Labeled, "--captions", Tiny.Data.Captions, "--images", Tiny.Data.Captioned,
+            "--test", Tiny.Data.Labeled, "--out", output, "--epochs", "1", "--batch-size", "8", "--train", "prefixes"));
 
         foreach (var file in new[] { "clip.zip", "clip/open_clip_model.safetensors", "class-embeddings.safetensors", "classifier.onnx" })
             Assert.IsTrue(File.Exists(Path.Combine(output, file)), file);
@@ -32,8 +32,8 @@ public sealed class FineTuneSampleTests
 
     [TestMethod]
     public void Main_FolderThatIsMissing_EndsWithOne() => Assert.AreEqual(1, Run(
-        "--clip", Path.Combine(Tiny.Data.Folder, "no-such-model"), "--labelled", Tiny.Data.Labelled, "--captions", Tiny.Data.Captions,
-        "--test", Tiny.Data.Labelled, "--out", Path.Combine(Tiny.Data.Folder, "nothing")));
+        "--clip", Path.Combine(Tiny.Data.Folder, "no-such-model"), "--labeled", Tiny.Data.Labeled, "--captions", Tiny.Data.Captions,
+        "--test", Tiny.Data.Labeled, "--out", Path.Combine(Tiny.Data.Folder, "nothing")));
 
     [TestMethod]
     public void Main_ModelWithoutData_EndsWithOne() => Assert.AreEqual(1, Run("--clip", Tiny.Data.Folder));

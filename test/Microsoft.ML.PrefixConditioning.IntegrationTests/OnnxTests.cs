@@ -13,7 +13,7 @@ public sealed class OnnxTests
 
     [TestMethod]
     [DataRow(PixelValues.Rgb255, "Pixels")]
-    [DataRow(PixelValues.Normalised, "NormalisedPixels")]
+    [DataRow(PixelValues.Normalized, "NormalizedPixels")]
     public void ApplyOnnxModel_PixelsOfThisLibrary_GivesTheTransformersLabels(PixelValues pixels, string input)
     {
         var test = Tiny.Data.Test(_mlContext);
@@ -76,12 +76,12 @@ public sealed class OnnxTests
         var test = Tiny.Data.Test(_mlContext);
         using var file = new OnnxPath();
         Tiny.Model.SaveImageEncoderAsOnnx(file.Path);
-        var pixels = _mlContext.Transforms.ClipPixels(Tiny.Model, PixelValues.Normalised).Fit(test).Transform(test)
-            .GetColumn<float[]>("NormalisedPixels").Take(5).SelectMany(p => p).ToArray();
+        var pixels = _mlContext.Transforms.ClipPixels(Tiny.Model, PixelValues.Normalized).Fit(test).Transform(test)
+            .GetColumn<float[]>("NormalizedPixels").Take(5).SelectMany(p => p).ToArray();
 
         using var session = new InferenceSession(file.Path);
         using var results = session.Run(
-            [NamedOnnxValue.CreateFromTensor("NormalisedPixels", new DenseTensor<float>(pixels, [5, 3, 16, 16]))]);
+            [NamedOnnxValue.CreateFromTensor("NormalizedPixels", new DenseTensor<float>(pixels, [5, 3, 16, 16]))]);
 
         var expected = Tiny.Model.Transform(test).GetColumn<float[]>("ImageEmbedding").Take(5);
         AssertClose(expected, results[0].AsEnumerable<float>().Chunk(24));

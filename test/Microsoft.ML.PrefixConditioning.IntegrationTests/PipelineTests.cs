@@ -16,10 +16,10 @@ public sealed class PipelineTests
         var pipeline = _mlContext.Transforms.PrefixClip(Short)
             .Append(_mlContext.Transforms.Conversion.MapValueToKey("Label"))
             .Append(_mlContext.MulticlassClassification.Trainers.LbfgsMaximumEntropy(featureColumnName: "ImageEmbedding"));
-        var labelled = _mlContext.Transforms.TagDatasetType("classification").Fit(Tiny.Data.Test(_mlContext))
+        var labeled = _mlContext.Transforms.TagDatasetType("classification").Fit(Tiny.Data.Test(_mlContext))
             .Transform(Tiny.Data.Test(_mlContext));
 
-        var folds = _mlContext.MulticlassClassification.CrossValidate(labelled, pipeline, numberOfFolds: 2);
+        var folds = _mlContext.MulticlassClassification.CrossValidate(labeled, pipeline, numberOfFolds: 2);
 
         Assert.HasCount(2, folds);
         foreach (var fold in folds)
@@ -43,7 +43,7 @@ public sealed class PipelineTests
     public void Fit_ChainFromTagToTrainer_SavesAndLoads()
     {
         var images = _mlContext.Data.LoadFromEnumerable(Tiny.Data.Images.Select(
-            i => new LabelledRow { Image = i.Path, Text = i.ClassName, Label = i.ClassName }));
+            i => new LabeledRow { Image = i.Path, Text = i.ClassName, Label = i.ClassName }));
         var pipeline = _mlContext.Transforms.TagDatasetType("classification")
             .Append(_mlContext.Transforms.PrefixClip(Short))
             .Append(_mlContext.Transforms.Conversion.MapValueToKey("Label"))
@@ -58,8 +58,8 @@ public sealed class PipelineTests
 
         Assert.AreSequenceEqual(trained.Transform(images).GetColumn<string>("PredictedLabel"),
             loaded.Transform(images).GetColumn<string>("PredictedLabel"));
-        using var engine = _mlContext.Model.CreatePredictionEngine<LabelledRow, NamePrediction>(loaded);   // owns what was loaded
-        Assert.Contains(engine.Predict(new LabelledRow { Image = Tiny.Data.Image(0) }).PredictedLabel, TinyData.ClassNames);
+        using var engine = _mlContext.Model.CreatePredictionEngine<LabeledRow, NamePrediction>(loaded);   // owns what was loaded
+        Assert.Contains(engine.Predict(new LabeledRow { Image = Tiny.Data.Image(0) }).PredictedLabel, TinyData.ClassNames);
     }
 
     [TestMethod]
@@ -91,7 +91,7 @@ public sealed class PipelineTests
         CollectionAssert.AreEqual(scored.GetColumn<float[]>("Score").First(), scored.GetColumn<float[]>("Features").First());
     }
 
-    private sealed class LabelledRow
+    private sealed class LabeledRow
     {
         public string Image { get; set; } = "";
 

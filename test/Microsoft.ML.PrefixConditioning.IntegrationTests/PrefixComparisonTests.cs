@@ -2,7 +2,7 @@ using Microsoft.ML.Data;
 
 namespace Microsoft.ML.PrefixConditioning.IntegrationTests;
 
-/// <summary>Metrics of several prefixes on one labelled set.</summary>
+/// <summary>Metrics of several prefixes on one labeled set.</summary>
 [TestClass]
 public sealed class PrefixComparisonTests
 {
@@ -60,7 +60,7 @@ public sealed class PrefixComparisonTests
     [TestMethod]
     public void ComparePrefixes_UnevenClasses_MetricsAreByHand()
     {
-        // Six red and two green images, one of the green ones labelled blue.
+        // Six red and two green images, one of the green ones labeled blue.
         string[] green = [.. Tiny.Data.Images.Where(i => i.ClassName == "green").Select(i => i.Path)];
         var red = Tiny.Data.Images.Where(i => i.ClassName == "red").Take(6).Select(i => i.Path);
         PathRow[] rows = [.. red.Select(path => new PathRow { Image = path, Label = "red" }),
@@ -112,8 +112,8 @@ public sealed class PrefixComparisonTests
     [TestMethod]
     public void ComparePrefixes_UnknownLabel_NamesTheRowAndTheNearestClass()
     {
-        PathRow[] labelled = [new() { Image = Tiny.Data.Image(0), Label = "red" }, new() { Image = Tiny.Data.Image(0), Label = "gren" }];
-        var rows = _mlContext.Data.LoadFromEnumerable(labelled);
+        PathRow[] labeled = [new() { Image = Tiny.Data.Image(0), Label = "red" }, new() { Image = Tiny.Data.Image(0), Label = "gren" }];
+        var rows = _mlContext.Data.LoadFromEnumerable(labeled);
         var error = Assert.ThrowsExactly<InvalidDataException>(
             () => _mlContext.MulticlassClassification.ComparePrefixes(rows, Tiny.Model, TinyData.ClassNames));
         Assert.AreEqual("Row 2: the label 'gren' in column 'Label' is not among the class names 'red', 'green', 'blue'. Did you mean " +

@@ -2,7 +2,7 @@ using Microsoft.ML.Data;
 
 namespace Microsoft.ML.PrefixConditioning.IntegrationTests;
 
-/// <summary>Small pictures of one colour each, in a folder of their own: labelled ones and captioned ones.</summary>
+/// <summary>Small pictures of one colour each, in a folder of their own: labeled ones and captioned ones.</summary>
 internal sealed class TinyData : IDisposable
 {
     private const int Side = 20, PerClass = 8;
@@ -13,16 +13,16 @@ internal sealed class TinyData : IDisposable
     public TinyData()
     {
         Folder = Directory.CreateTempSubdirectory("prefix-conditioning-").FullName;
-        Labelled = Path.Combine(Folder, "labelled");
+        Labeled = Path.Combine(Folder, "labeled");
         Captioned = Path.Combine(Folder, "captioned");
         Directory.CreateDirectory(Captioned);
         var captions = new List<string> { "image\tcaption" };
         foreach (var (name, red, green, blue) in Colours)
         {
-            Directory.CreateDirectory(Path.Combine(Labelled, name));
+            Directory.CreateDirectory(Path.Combine(Labeled, name));
             for (var i = 0; i < PerClass; i++)
             {
-                Write(Path.Combine(Labelled, name, $"{i}.png"), i, red, green, blue);
+                Write(Path.Combine(Labeled, name, $"{i}.png"), i, red, green, blue);
                 Write(Path.Combine(Captioned, $"{name}{i}.png"), i + PerClass, red, green, blue);
                 captions.Add($"{name}{i}.png\tphoto {i} of something {name}");
             }
@@ -36,26 +36,26 @@ internal sealed class TinyData : IDisposable
     public string Folder { get; }
 
     /// <summary>Class-name folders.</summary>
-    public string Labelled { get; }
+    public string Labeled { get; }
 
     public string Captioned { get; }
 
     /// <summary>A table of the captioned images.</summary>
     public string Captions { get; }
 
-    /// <summary>Paths of all labelled images with their class names, ordinally sorted by class.</summary>
+    /// <summary>Paths of all labeled images with their class names, ordinally sorted by class.</summary>
     public IEnumerable<(string Path, string ClassName)> Images => ClassNames.Order(StringComparer.Ordinal).SelectMany(name =>
-        Enumerable.Range(0, PerClass).Select(i => (Path.Combine(Labelled, name, $"{i}.png"), name)));
+        Enumerable.Range(0, PerClass).Select(i => (Path.Combine(Labeled, name, $"{i}.png"), name)));
 
-    /// <summary>The path of one labelled image.</summary>
+    /// <summary>The path of one labeled image.</summary>
     public string Image(int index) => Images.ElementAt(index).Path;
 
-    /// <summary>Labelled and captioned rows with the columns Image, Text, DatasetType and Label.</summary>
+    /// <summary>Labeled and captioned rows with the columns Image, Text, DatasetType and Label.</summary>
     public IDataView Train(MLContext mlContext) => mlContext.Data.UnifyDatasets(
-        mlContext.Data.LoadImageFolder(Labelled), mlContext.Data.LoadImageCaptions(Captions, imageRoot: Captioned));
+        mlContext.Data.LoadImageFolder(Labeled), mlContext.Data.LoadImageCaptions(Captions, imageRoot: Captioned));
 
-    /// <summary>Labelled rows.</summary>
-    public IDataView Test(MLContext mlContext) => mlContext.Data.LoadImageFolder(Labelled);
+    /// <summary>Labeled rows.</summary>
+    public IDataView Test(MLContext mlContext) => mlContext.Data.LoadImageFolder(Labeled);
 
     public void Dispose() => Directory.Delete(Folder, recursive: true);
 

@@ -65,7 +65,7 @@ internal static class DocumentExamples
             PrefixLearningRateFactor = 100,              // the prefixes are new
             Epochs = 3,
         });
-        using PrefixClipTransformer model = fineTuning.Fit(train);   // labelled and captioned images together
+        using PrefixClipTransformer model = fineTuning.Fit(train);   // labeled and captioned images together
         var classifier = mlContext.Transforms.ZeroShotClassification(model, ["red apple", "grinning face"]).Fit(test);
         classifier.SaveAsOnnx("classifier.onnx");                       // for ApplyOnnxModel and ONNX Runtime
         classifier.SaveClassEmbeddings("class-embeddings.safetensors"); // for programs that know no prefixes

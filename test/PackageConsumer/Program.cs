@@ -5,7 +5,7 @@ using Microsoft.ML.PrefixConditioning;
 using Microsoft.ML.Runtime;
 using PackageConsumer;
 
-// Given the packed file: what is in it, and nothing else, such as a publicised copy or a native library.
+// Given the packed file: what is in it, and nothing else, such as a publicized copy or a native library.
 if (args is [var packed])
 {
     using var package = ZipFile.OpenRead(packed);
@@ -22,9 +22,9 @@ try
 {
     TinyData.Write(folder);
     var mlContext = new MLContext(seed: 1);
-    var labelled = mlContext.Data.LoadImageFolder(Path.Combine(folder, "labelled"));
+    var labeled = mlContext.Data.LoadImageFolder(Path.Combine(folder, "labeled"));
     var captioned = mlContext.Data.LoadImageCaptions(Path.Combine(folder, "captions.tsv"));
-    var train = mlContext.Data.UnifyDatasets(labelled, captioned);
+    var train = mlContext.Data.UnifyDatasets(labeled, captioned);
 
     var clip = mlContext.Transforms.PrefixClip(new PrefixClipOptions
     {
@@ -36,12 +36,12 @@ try
     using var model = clip.Fit(train);
     Check(model.History.Steps.Count == 2, $"two steps of training, found {model.History.Steps.Count}");
 
-    using var classifier = mlContext.Transforms.ZeroShotClassification(model, TinyData.ClassNames).Fit(labelled);
-    var metrics = mlContext.MulticlassClassification.Evaluate(classifier.Transform(labelled));
+    using var classifier = mlContext.Transforms.ZeroShotClassification(model, TinyData.ClassNames).Fit(labeled);
+    var metrics = mlContext.MulticlassClassification.Evaluate(classifier.Transform(labeled));
     Check(metrics.ConfusionMatrix.NumberOfClasses == 2, "two classes in the evaluation");
 
     var file = Path.Combine(folder, "classifier.zip");
-    mlContext.Model.Save(classifier, labelled.Schema, file);
+    mlContext.Model.Save(classifier, labeled.Schema, file);
     var loaded = new MLContext().Model.Load(file, out _);
     var photo = new Photo { Image = Directory.EnumerateFiles(folder, "*.bmp", SearchOption.AllDirectories).Order(StringComparer.Ordinal).First() };
     var before = mlContext.Model.CreatePredictionEngine<Photo, Prediction>(classifier).Predict(photo).Score;

@@ -12,9 +12,9 @@ internal static class ReadmeExamples
         var mlContext = new MLContext(seed: 1);
 
         // Sources: every row is tagged with its dataset type.
-        IDataView labelled = mlContext.Data.LoadImageFolder("labelled/");                              // labelled/red apple/1.png, ...
+        IDataView labeled = mlContext.Data.LoadImageFolder("labeled/");                              // labeled/red apple/1.png, ...
         IDataView captioned = mlContext.Data.LoadImageCaptions("captions.tsv", imageRoot: "images/");  // image, caption
-        IDataView train = mlContext.Data.UnifyDatasets(labelled, captioned);
+        IDataView train = mlContext.Data.UnifyDatasets(labeled, captioned);
 
         // Training is Fit.
         var clip = mlContext.Transforms.PrefixClip(new PrefixClipOptions { Architecture = ClipArchitecture.Tiny, Epochs = 20 });
@@ -59,11 +59,11 @@ internal static class ReadmeExamples
         // </readme>
     }
 
-    public static IDataView OwnPictures(MLContext mlContext, IDataView labelled, IEnumerable<Picture> pictures)
+    public static IDataView OwnPictures(MLContext mlContext, IDataView labeled, IEnumerable<Picture> pictures)
     {
         // <readme 3>
         IDataView own = mlContext.Data.TagDatasetType(mlContext.Data.LoadFromEnumerable(pictures), "caption");   // rows with Image and Text
-        IDataView all = mlContext.Data.UnifyDatasets(labelled, own);
+        IDataView all = mlContext.Data.UnifyDatasets(labeled, own);
         // </readme>
         return all;
     }

@@ -5,7 +5,7 @@ internal static class TinyData
 {
     public static readonly string[] ClassNames = ["red square", "blue square"];
 
-    /// <summary>Writes labelled/(class)/(number).bmp, four images, and captions.tsv with four more.</summary>
+    /// <summary>Writes labeled/(class)/(number).bmp, four images, and captions.tsv with four more.</summary>
     public static void Write(string folder)
     {
         var lines = new List<string> { "image\tcaption" };
@@ -13,7 +13,7 @@ internal static class TinyData
         {
             var isRed = i % 2 == 0;
             var name = ClassNames[i % 2];
-            WriteBitmap(Path.Combine(folder, "labelled", name, $"{i}.bmp"), isRed);
+            WriteBitmap(Path.Combine(folder, "labeled", name, $"{i}.bmp"), isRed);
             WriteBitmap(Path.Combine(folder, "captioned", $"{i}.bmp"), isRed);
             lines.Add($"captioned/{i}.bmp\tnumber {i}, a {name} on a white table");
         }

@@ -51,7 +51,7 @@ internal sealed record DrawnConfig
 {
     public int Seed { get; init; } = 1;
 
-    public int LabelledPerClass { get; init; } = 200;
+    public int LabeledPerClass { get; init; } = 200;
 
     public int Captioned { get; init; } = 9600;
 

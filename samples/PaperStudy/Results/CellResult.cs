@@ -5,7 +5,7 @@ namespace PaperStudy;
 /// <param name="Loss">"CLIP" or "UniCL".</param>
 /// <param name="Seed">Seed of weights, batches and augmentation.</param>
 /// <param name="Key">Hash of all settings and data that the result depends on; another key makes the cell run again.</param>
-/// <param name="Steps">Optimiser steps.</param>
+/// <param name="Steps">Optimizer steps.</param>
 /// <param name="Rows">Training rows.</param>
 /// <param name="Parameters">Trained numbers.</param>
 /// <param name="Seconds">Time for training and scoring; null if it was not done in one go.</param>

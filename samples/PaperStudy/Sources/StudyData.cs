@@ -49,7 +49,7 @@ internal sealed class StudyData
             var bar = new ProgressBar("Drawing pictures");
             // A folder for each set of numbers: another study in the same place may still read its own.
             drawn = DrawnDataset.Write(Path.Combine(made, "drawn-" + Short(sizes.ToString())), sizes.Seed,
-                new DrawnDatasetSizes(sizes.LabelledPerClass, sizes.Captioned, sizes.TestPerClass, sizes.UnseenPerClass), share => bar.Show(share));
+                new DrawnDatasetSizes(sizes.LabeledPerClass, sizes.Captioned, sizes.TestPerClass, sizes.UnseenPerClass), share => bar.Show(share));
         }
         return new StudyData(mlContext, config, folder, made, drawn);
     }
@@ -106,11 +106,11 @@ internal sealed class StudyData
         }
         if (source.Drawn is not null and not "classification")
             throw new InvalidDataException($"A source is drawn '{source.Drawn}'; there are \"classification\" and \"captions\".");
-        var labelled = _mlContext.Data.LoadImageFolder(
+        var labeled = _mlContext.Data.LoadImageFolder(
             source.IdxImages is { } idx ? Unpacked(idx, source.IdxLabels!, source.ClassNames!, source.PerClass)
             : source.Drawn is null ? Place(source.Folder!) : _drawn!.Classification, source.Type);
-        if (source.PerClass is { } perClass && source.IdxImages is null) labelled = _mlContext.Data.TakeRowsPerClass(labelled, perClass, seed: SampleSeed);
-        return (labelled, labelled.GetColumn<string>("Label").LongCount());
+        if (source.PerClass is { } perClass && source.IdxImages is null) labeled = _mlContext.Data.TakeRowsPerClass(labeled, perClass, seed: SampleSeed);
+        return (labeled, labeled.GetColumn<string>("Label").LongCount());
     }
 
     private string Unpacked(string images, string labels, IReadOnlyList<string> classNames, int? perClass)
@@ -130,11 +130,11 @@ internal sealed class StudyData
                 ?? throw new InvalidDataException($"Test set '{test.Name}' is drawn '{drawn}'; there are {string.Join(", ", _drawn.Tests.Select(t => t.Name))}.");
         var view = _mlContext.Data.LoadImageFolder(folder);
         var (paths, labels) = (view.GetColumn<string>("Image").ToArray(), view.GetColumn<string>("Label").ToArray());
-        LabelledPath[] images = [.. paths.Zip(labels, (path, label) => new LabelledPath { Image = path, Text = label, Label = label })];
+        LabeledPath[] images = [.. paths.Zip(labels, (path, label) => new LabeledPath { Image = path, Text = label, Label = label })];
         // A class is in the same split of every test set, so that nothing is chosen on classes that are tested elsewhere.
         foreach (var split in new[] { "validation", "test" })
         {
-            LabelledPath[] part = [.. images.Where(i => IsValidation(
+            LabeledPath[] part = [.. images.Where(i => IsValidation(
                 test.SplitBy == "classes" ? i.Label : $"{i.Label}/{Path.GetFileName(i.Image)}") == (split == "validation"))];
             string[] classNames = [.. part.Select(i => i.Label).Distinct().Order(StringComparer.Ordinal)];
             if (classNames.Length >= 2) yield return new StudyTest(test, split, _mlContext.Data.LoadFromEnumerable(part), classNames, part.Length);

@@ -45,7 +45,7 @@ internal static class Claims
 
     /// <summary>What a difference shows, such as "better by 1.2 points (0.3 to 2.1), 5 seeds".</summary>
     /// <param name="difference">Mean difference in accuracy, 0 to 1; null if no seed has both.</param>
-    /// <param name="isAgainstBetter">Whether the other is the best of several by the same figures, which favours it: then nothing is worse.</param>
+    /// <param name="isAgainstBetter">Whether the other is the best of several by the same figures, which favors it: then nothing is worse.</param>
     public static string Of(Estimate? difference, bool isAgainstBetter = false)
     {
         if (difference is null) return "not known yet: no seed has all of them";

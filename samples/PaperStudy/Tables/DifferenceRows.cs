@@ -26,7 +26,7 @@ internal sealed record DifferenceRows(
             "Top-1 accuracy, percentage points, differences by seed. "
             + $"{Figures.SeedNote(most, "in brackets the interval of the mean difference")} "
             + Figures.MarkNote
-            + (Comparison.Against.Count > 1 ? " The last row is against the one with the highest mean in each column; chance favours that one, so that the row has no ▼." : ""),
+            + (Comparison.Against.Count > 1 ? " The last row is against the one with the highest mean in each column; chance favors that one, so that the row has no ▼." : ""),
             [new("minus", IsNumber: false), new("seeds"), .. Columns.Select(column => new TableColumn(column.Name, column.Description))],
             [.. Rows.Select(row => (IReadOnlyList<TableCell>)
             [

@@ -9,7 +9,7 @@ internal sealed record Backdrop(string Phrase, Action<SKCanvas, SplitMix> Paint)
 {
     private const float Size = Picture.Size;
 
-    /// <summary>A plain light colour: all that labelled pictures have.</summary>
+    /// <summary>A plain light colour: all that labeled pictures have.</summary>
     public static Backdrop PlainLight { get; } = new("", (canvas, random) => canvas.Clear(Light(random)));
 
     /// <summary>Paper for pencil drawings.</summary>

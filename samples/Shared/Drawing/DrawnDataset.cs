@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Samples;
 
-/// <summary>Draws data for samples: labelled pictures, captioned pictures, and test sets near to and far from the labelled ones.</summary>
+/// <summary>Draws data for samples: labeled pictures, captioned pictures, and test sets near to and far from the labeled ones.</summary>
 /// <remarks>
 /// What it imitates is the finding behind prefix conditioning: labels come with a narrow kind of picture and only a name,
 /// captions with all kinds of pictures and whole sentences. The same seed always draws the same files.
@@ -51,11 +51,11 @@ internal static class DrawnDataset
             Path.Combine(folder, "captions", "captions.tsv"),
             Path.Combine(folder, "captions", "images"),
             [
-                Test("near", DrawnObject.Labelled, "New pictures of the same kind as the labelled ones."),
-                Test("far-colours", DrawnObject.Labelled, "The same things in any colour, on strong plain colours."),
-                Test("far-styles", DrawnObject.Labelled, "Crayon, watercolour, stickers and paper cuts; captioned pictures have these styles too."),
-                Test("far-scenes", DrawnObject.Labelled, "Small and turned things in any colour, in places full of other shapes."),
-                Test("unseen", DrawnObject.CaptionOnly, "Things that have no labelled picture, in every style of the captioned ones."),
+                Test("near", DrawnObject.Labeled, "New pictures of the same kind as the labeled ones."),
+                Test("far-colours", DrawnObject.Labeled, "The same things in any colour, on strong plain colours."),
+                Test("far-styles", DrawnObject.Labeled, "Crayon, watercolour, stickers and paper cuts; captioned pictures have these styles too."),
+                Test("far-scenes", DrawnObject.Labeled, "Small and turned things in any colour, in places full of other shapes."),
+                Test("unseen", DrawnObject.CaptionOnly, "Things that have no labeled picture, in every style of the captioned ones."),
             ]);
     }
 
@@ -76,11 +76,11 @@ internal static class DrawnDataset
     {
         var captions = new string[sizes.Captioned];
         var jobs = new List<Job>();
-        AddFolder(jobs, paths.Classification, DrawnObject.Labelled, sizes.LabelledPerClass, Scenes.Labelled);
-        AddFolder(jobs, paths.Tests[0].Folder, DrawnObject.Labelled, sizes.TestPerClass, Scenes.Labelled);
-        AddFolder(jobs, paths.Tests[1].Folder, DrawnObject.Labelled, sizes.TestPerClass, Scenes.Recoloured);
-        AddFolder(jobs, paths.Tests[2].Folder, DrawnObject.Labelled, sizes.TestPerClass, Scenes.MadeByHand);
-        AddFolder(jobs, paths.Tests[3].Folder, DrawnObject.Labelled, sizes.TestPerClass, Scenes.Cluttered);
+        AddFolder(jobs, paths.Classification, DrawnObject.Labeled, sizes.LabeledPerClass, Scenes.Labeled);
+        AddFolder(jobs, paths.Tests[0].Folder, DrawnObject.Labeled, sizes.TestPerClass, Scenes.Labeled);
+        AddFolder(jobs, paths.Tests[1].Folder, DrawnObject.Labeled, sizes.TestPerClass, Scenes.Recoloured);
+        AddFolder(jobs, paths.Tests[2].Folder, DrawnObject.Labeled, sizes.TestPerClass, Scenes.MadeByHand);
+        AddFolder(jobs, paths.Tests[3].Folder, DrawnObject.Labeled, sizes.TestPerClass, Scenes.Cluttered);
         AddFolder(jobs, paths.Tests[4].Folder, DrawnObject.CaptionOnly, sizes.UnseenPerClass, Scenes.AnyStyle);
         Directory.CreateDirectory(paths.CaptionImages);
         for (var index = 0; index < sizes.Captioned; index++)
@@ -132,11 +132,11 @@ internal static class DrawnDataset
 }
 
 /// <summary>How many pictures to draw.</summary>
-/// <param name="LabelledPerClass">Labelled pictures for each of 16 classes.</param>
+/// <param name="LabeledPerClass">Labeled pictures for each of 16 classes.</param>
 /// <param name="Captioned">Captioned pictures.</param>
 /// <param name="TestPerClass">Pictures for each of 16 classes in each of four test sets.</param>
 /// <param name="UnseenPerClass">Pictures for each of the ten classes that only captions name.</param>
-internal sealed record DrawnDatasetSizes(int LabelledPerClass, int Captioned, int TestPerClass, int UnseenPerClass);
+internal sealed record DrawnDatasetSizes(int LabeledPerClass, int Captioned, int TestPerClass, int UnseenPerClass);
 
 /// <summary>Where the drawn data lies.</summary>
 /// <param name="Classification">Folder with one folder of pictures per class.</param>

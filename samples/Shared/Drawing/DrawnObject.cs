@@ -11,8 +11,8 @@ namespace Samples;
 internal sealed record DrawnObject(
     string Name, Action<Sketch, SplitMix> Draw, IReadOnlyList<string> Main, IReadOnlyList<string> Second, IReadOnlyList<string> Accent)
 {
-    /// <summary>Classes that have labelled pictures. Captions speak of them too.</summary>
-    public static IReadOnlyList<DrawnObject> Labelled { get; } =
+    /// <summary>Classes that have labeled pictures. Captions speak of them too.</summary>
+    public static IReadOnlyList<DrawnObject> Labeled { get; } =
     [
         new("apple", LivingThings.Apple, ["red", "green", "yellow"], ["green"], ["green"]),
         new("bird", LivingThings.Bird, ["blue", "brown", "yellow", "red"], ["grey", "brown", "orange"], ["orange", "yellow"]),
@@ -32,7 +32,7 @@ internal sealed record DrawnObject(
         new("umbrella", Household.Umbrella, ["purple", "red", "blue"], ["white", "yellow", "pink"], ["brown"]),
     ];
 
-    /// <summary>Classes that only captions speak of: no labelled picture shows them.</summary>
+    /// <summary>Classes that only captions speak of: no labeled picture shows them.</summary>
     public static IReadOnlyList<DrawnObject> CaptionOnly { get; } =
     [
         new("balloon", Vehicles.Balloon, ["red", "blue", "pink", "yellow"], ["red"], ["red"]),
@@ -47,7 +47,7 @@ internal sealed record DrawnObject(
         new("snowman", LivingThings.Snowman, ["white"], ["red", "green", "blue"], ["orange"]),
     ];
 
-    public static IReadOnlyList<DrawnObject> All { get; } = [.. Labelled, .. CaptionOnly];
+    public static IReadOnlyList<DrawnObject> All { get; } = [.. Labeled, .. CaptionOnly];
 
     /// <summary>The word for several of them.</summary>
     public string Plural => Name switch

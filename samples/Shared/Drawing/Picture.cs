@@ -24,11 +24,11 @@ internal sealed class Picture : IDisposable
 
     public void Paint(Backdrop backdrop) => backdrop.Paint(_canvas, _random);
 
-    public void Paint(DrawnObject thing, string mainColour, Style style, Placement place)
+    public void Paint(DrawnObject thing, string mainColor, Style style, Placement place)
     {
         using var sketch = new Sketch();
         thing.Draw(sketch, _random);
-        new StylePainter(_canvas, _random).Paint(sketch, thing.Colour(mainColour, _random), style, place);
+        new StylePainter(_canvas, _random).Paint(sketch, thing.Colour(mainColor, _random), style, place);
     }
 
     /// <summary>Small coloured shapes that are nothing in particular.</summary>

@@ -2,8 +2,8 @@ namespace Samples;
 
 /// <summary>What each set of pictures shows.</summary>
 /// <remarks>
-/// Labelled pictures are a narrow domain: one thing, in the middle, coloured flat, on a plain light background. Captioned
-/// pictures are a wide one. The shifted test sets each change one thing about the labelled pictures.
+/// Labeled pictures are a narrow domain: one thing, in the middle, coloured flat, on a plain light background. Captioned
+/// pictures are a wide one. The shifted test sets each change one thing about the labeled pictures.
 /// </remarks>
 internal static class Scenes
 {
@@ -12,8 +12,8 @@ internal static class Scenes
     private static readonly Style[] OtherStyles = [.. Enum.GetValues<Style>().Where(style => style != Style.Flat)];
     private static readonly Style[] HandMade = [Style.Crayon, Style.Watercolour, Style.Sticker, Style.PaperCut];
 
-    /// <summary>A labelled picture, or one of the test set that is like them.</summary>
-    public static void Labelled(Picture picture, DrawnObject thing, SplitMix random)
+    /// <summary>A labeled picture, or one of the test set that is like them.</summary>
+    public static void Labeled(Picture picture, DrawnObject thing, SplitMix random)
     {
         picture.Paint(Backdrop.PlainLight);
         var place = new Placement(
@@ -22,7 +22,7 @@ internal static class Scenes
         picture.Paint(thing, random.Pick(thing.Main), Style.Flat, place);
     }
 
-    /// <summary>A thing in any colour on a strong plain colour: the labelled pictures know neither.</summary>
+    /// <summary>A thing in any colour on a strong plain colour: the labeled pictures know neither.</summary>
     public static void Recoloured(Picture picture, DrawnObject thing, SplitMix random)
     {
         var colour = random.Pick(Palette.Vivid);
@@ -33,7 +33,7 @@ internal static class Scenes
     /// <summary>Crayon, watercolour, sticker or paper cut. Captioned pictures have these styles for every thing.</summary>
     public static void MadeByHand(Picture picture, DrawnObject thing, SplitMix random)
     {
-        var (style, colour) = (random.Pick(HandMade), MainColour(thing, random));
+        var (style, colour) = (random.Pick(HandMade), MainColor(thing, random));
         picture.Paint(Surroundings(style, colour, random));
         picture.Paint(thing, colour, style, Single(random));
         picture.Finish(style);
@@ -53,7 +53,7 @@ internal static class Scenes
     public static void AnyStyle(Picture picture, DrawnObject thing, SplitMix random)
     {
         var style = random.Pick(Enum.GetValues<Style>());
-        var colour = MainColour(thing, random);
+        var colour = MainColor(thing, random);
         picture.Paint(Surroundings(style, colour, random));
         picture.Paint(thing, colour, style, Single(random));
         picture.Finish(style);
@@ -66,7 +66,7 @@ internal static class Scenes
         // Half of the pictures are flat, a third made by hand, the others in any style.
         var style = random.Between(0, 1) switch { < 0.5f => Style.Flat, < 0.8f => random.Pick(HandMade), _ => random.Pick(OtherStyles) };
         var thing = random.Pick(DrawnObject.All);
-        var colour = MainColour(thing, random);
+        var colour = MainColor(thing, random);
         var backdrop = Surroundings(style, colour, random);
         picture.Paint(backdrop);
 
@@ -90,13 +90,13 @@ internal static class Scenes
         else
         {
             var other = random.Pick([.. DrawnObject.All.Where(candidate => candidate != thing)]);
-            var otherColour = MainColour(other, random);
+            var otherColor = MainColor(other, random);
             relation = random.Pick(Caption.Relations);
             var left = relation.Value.Left ?? random.Chance(0.5f);
             picture.Paint(thing, colour, style, InRow(left ? 0 : 1, 2, random));
-            picture.Paint(other, otherColour, style, InRow(left ? 1 : 0, 2, random));
+            picture.Paint(other, otherColor, style, InRow(left ? 1 : 0, 2, random));
             first = new NounPhrase(thing, 1, Said(colour, style, random), null);
-            second = new NounPhrase(other, 1, Said(otherColour, style, random), null);
+            second = new NounPhrase(other, 1, Said(otherColor, style, random), null);
         }
         picture.Finish(style);
         return Caption.Write(style, first, relation?.Words, second, random.Chance(0.35f) ? backdrop.Phrase : "", random);
@@ -117,18 +117,18 @@ internal static class Scenes
 
     private static float Near(float middle, SplitMix random) => middle + random.Between(-7, 7);
 
-    private static Backdrop Surroundings(Style style, string mainColour, SplitMix random) => style switch
+    private static Backdrop Surroundings(Style style, string mainColor, SplitMix random) => style switch
     {
         Style.Pencil => random.Pick(Backdrop.Papers),
         Style.Chalk => Backdrop.Blackboard,
         Style.Neon => random.Chance(0.5f) ? Backdrop.Dark : Backdrop.Night,
-        _ when random.Chance(0.5f) => Backdrop.Plain(random.Pick([.. Palette.Vivid.Where(colour => colour != mainColour)])),
+        _ when random.Chance(0.5f) => Backdrop.Plain(random.Pick([.. Palette.Vivid.Where(colour => colour != mainColor)])),
         _ when style != Style.Silhouette && random.Chance(0.08f) => Backdrop.Night,
         _ => random.Pick(Backdrop.Places),
     };
 
     // Captioned pictures show unusual colours too.
-    private static string MainColour(DrawnObject thing, SplitMix random) =>
+    private static string MainColor(DrawnObject thing, SplitMix random) =>
         random.Chance(0.6f) ? random.Pick(thing.Main) : random.Pick(Palette.Vivid);
 
     private static string? Said(string colour, Style style, SplitMix random) =>

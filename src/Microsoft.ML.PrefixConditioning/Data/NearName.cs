@@ -59,7 +59,7 @@ internal static class NearName
 
     private static bool IsControl(char c) => char.IsControl(c) || c is '\uFFFD' or '\u2028' or '\u2029';
 
-    /// <summary>Single letters to change, add, remove or swap with their neighbour (optimal string alignment).</summary>
+    /// <summary>Single letters to change, add, remove or swap with their neighbor (optimal string alignment).</summary>
     private static int Distance(string a, string b)
     {
         var distances = new int[a.Length + 1, b.Length + 1];   // [i, j]: between the first i letters of a and the first j of b

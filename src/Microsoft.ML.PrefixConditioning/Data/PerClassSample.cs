@@ -31,7 +31,7 @@ internal sealed class PerClassSample : IDataView
     {
         var byClass = RowsByClass(channel, source, labelColumn);
         if (byClass.Count == 0)
-            throw new InvalidDataException($"No row has a label in column '{labelColumn}'; pass labelled rows.");
+            throw new InvalidDataException($"No row has a label in column '{labelColumn}'; pass labeled rows.");
         string[] small = [.. byClass.Where(c => c.Value.Count < count).Select(c => $"{c.Key} ({c.Value.Count})")
             .Order(StringComparer.Ordinal)];
         if (small.Length > 0)

@@ -4,7 +4,7 @@ using Microsoft.ML.Data;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>One model's zero-shot metrics on one labelled set, prefix by prefix.</summary>
+/// <summary>One model's zero-shot metrics on one labeled set, prefix by prefix.</summary>
 /// <remarks>Made by <see cref="PrefixEvaluationCatalog"/>. Immutable.</remarks>
 public sealed class PrefixComparison
 {

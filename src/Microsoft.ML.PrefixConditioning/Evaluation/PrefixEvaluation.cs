@@ -3,7 +3,7 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Scores one labelled view with several prefixes; images are encoded once.</summary>
+/// <summary>Scores one labeled view with several prefixes; images are encoded once.</summary>
 internal static class PrefixEvaluation
 {
     private const string EmbeddingColumn = "ImageEmbedding";

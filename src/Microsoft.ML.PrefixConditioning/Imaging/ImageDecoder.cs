@@ -7,7 +7,7 @@ namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Any of the three forms of an image to RGB pixels. Safe for threads.</summary>
 /// <remarks>
-/// Colour profiles are ignored, as Pillow and so the reference implementation do. 16-bit channels are reduced to 8 bits. Of an
+/// Color profiles are ignored, as Pillow and so the reference implementation do. 16-bit channels are reduced to 8 bits. Of an
 /// animation the first frame is taken. A JPEG file whose data are damaged but whole decodes, as libjpeg only warns of it; what
 /// Skia itself reports as truncated or damaged is an error here.
 /// </remarks>
@@ -75,7 +75,7 @@ internal static class ImageDecoder
             throw Bad(image, $"claims to have {width} x {height} pixels in a file of {bytes.Length} bytes; "
                 + $"at most {MaxPixels} pixels are decoded", null);
         var opaque = codec.Info.AlphaType == SKAlphaType.Opaque;
-        // Without a colour space Skia converts no colours; straight alpha keeps the colours of transparent pixels as they are stored.
+        // Without a color space Skia converts no colors; straight alpha keeps the colors of transparent pixels as they are stored.
         var info = new SKImageInfo(width, height, SKColorType.Rgba8888, opaque ? SKAlphaType.Opaque : SKAlphaType.Unpremul, null);
         var buffer = ArrayPool<byte>.Shared.Rent(info.BytesSize);
         try
@@ -93,7 +93,7 @@ internal static class ImageDecoder
         }
     }
 
-    // Skia fills what it could not decode with one colour and calls that a result; a model would learn from it.
+    // Skia fills what it could not decode with one color and calls that a result; a model would learn from it.
     private static string DescribeFailure(SKCodecResult result, SKCodec codec, int fileBytes)
     {
         var (format, size) = (codec.EncodedFormat, codec.Info.Size);

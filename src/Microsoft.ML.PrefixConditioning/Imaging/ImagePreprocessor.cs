@@ -11,7 +11,7 @@ internal readonly record struct Augmentation(double MinCropScale, double Horizon
     public static Augmentation From(PrefixClipOptions options) => new(options.MinCropScale, options.HorizontalFlipProbability);
 }
 
-/// <summary>Decoded pixels to what the vision tower reads: normalised [3, S, S], with S the tower's image size.</summary>
+/// <summary>Decoded pixels to what the vision tower reads: normalized [3, S, S], with S the tower's image size.</summary>
 /// <remarks>
 /// Source: open_clip v3.3.0 <c>image_transform</c> on torchvision 0.14.1 and Pillow 9.4.0; equal to them bit for bit from the same
 /// pixels (<c>golden/preprocess</c>). Safe for threads.
@@ -21,7 +21,7 @@ internal sealed class ImagePreprocessor
     private const int Channels = RgbImage.Channels;
 
     private readonly PillowResampler _resampler = new();
-    private readonly float[] _normalised;   // [3, 256]: what each byte of each channel becomes
+    private readonly float[] _normalized;   // [3, 256]: what each byte of each channel becomes
 
     /// <summary>A preprocessor for one model.</summary>
     /// <param name="size">Pixels per side of the result.</param>
@@ -33,14 +33,14 @@ internal sealed class ImagePreprocessor
         ArgumentOutOfRangeException.ThrowIfNotEqual(mean.Length, Channels);
         ArgumentOutOfRangeException.ThrowIfNotEqual(standardDeviation.Length, Channels);
         Size = size;
-        _normalised = new float[Channels * 256];
-        for (var i = 0; i < _normalised.Length; i++)
-            _normalised[i] = (((i % 256) / 255f) - mean[i / 256]) / standardDeviation[i / 256];
+        _normalized = new float[Channels * 256];
+        for (var i = 0; i < _normalized.Length; i++)
+            _normalized[i] = (((i % 256) / 255f) - mean[i / 256]) / standardDeviation[i / 256];
     }
 
     /// <summary>A preprocessor with a model's own mean and standard deviation.</summary>
-    public static ImagePreprocessor For(int size, ImageNormalisation normalisation) =>
-        new(size, normalisation.Mean.ToArray(), normalisation.StandardDeviation.ToArray());
+    public static ImagePreprocessor For(int size, ImageNormalization normalization) =>
+        new(size, normalization.Mean.ToArray(), normalization.StandardDeviation.ToArray());
 
     /// <summary>S: pixels per side of the result.</summary>
     public int Size { get; }
@@ -48,7 +48,7 @@ internal sealed class ImagePreprocessor
     /// <summary>Numbers in one result, 3 * S * S.</summary>
     public int Length => Channels * Size * Size;
 
-    /// <summary>The test transform: the short side is resized to S, the centre is kept.</summary>
+    /// <summary>The test transform: the short side is resized to S, the center is kept.</summary>
     /// <param name="image">Any size.</param>
     /// <param name="destination">[3, S, S].</param>
     public void ApplyTest(RgbImage image, Span<float> destination) => Apply(image, CentralAxes(image), Mirroring.None, destination);
@@ -70,7 +70,7 @@ internal sealed class ImagePreprocessor
         Apply(image, axes, mirroring, destination);
     }
 
-    /// <summary>The test transform before normalising.</summary>
+    /// <summary>The test transform before normalizing.</summary>
     /// <param name="image">Any size.</param>
     /// <param name="destination">[S, S, 3].</param>
     internal void CropTest(RgbImage image, Span<byte> destination)
@@ -98,14 +98,14 @@ internal sealed class ImagePreprocessor
         var buffer = ArrayPool<byte>.Shared.Rent(Length);
         var pixels = buffer.AsSpan(0, Length);
         _resampler.Resize(image, axes.Horizontal, axes.Vertical, pixels);   // [S, S, 3]
-        Normalise(pixels, mirroring, destination);                          // [S, S, 3] -> [3, S, S]
+        Normalize(pixels, mirroring, destination);                          // [S, S, 3] -> [3, S, S]
         ArrayPool<byte>.Shared.Return(buffer);
     }
 
-    private void Normalise(ReadOnlySpan<byte> pixels, Mirroring mirroring, Span<float> destination)
+    private void Normalize(ReadOnlySpan<byte> pixels, Mirroring mirroring, Span<float> destination)
     {
         var plane = Size * Size;
-        ReadOnlySpan<float> red = _normalised.AsSpan(0, 256), green = _normalised.AsSpan(256, 256), blue = _normalised.AsSpan(512, 256);
+        ReadOnlySpan<float> red = _normalized.AsSpan(0, 256), green = _normalized.AsSpan(256, 256), blue = _normalized.AsSpan(512, 256);
         for (var y = 0; y < Size; y++)
         {
             var row = pixels.Slice(y * Size * Channels, Size * Channels);

@@ -11,10 +11,10 @@ internal enum AlphaMeaning
     /// <summary>Nothing: every pixel is opaque.</summary>
     Opaque,
 
-    /// <summary>Opacity; the colours are as they were stored.</summary>
+    /// <summary>Opacity; the colors are as they were stored.</summary>
     Straight,
 
-    /// <summary>Opacity; the colours are already multiplied by it.</summary>
+    /// <summary>Opacity; the colors are already multiplied by it.</summary>
     Premultiplied,
 }
 
@@ -79,13 +79,13 @@ internal static class PixelConversion
     /// <param name="format">Order of the channels.</param>
     /// <param name="mode">Upright lays transparent pixels over white; the reference's way drops the alpha channel.</param>
     /// <remarks>
-    /// <see cref="MLImage"/> decodes files to premultiplied colours, and its <c>CreateFromPixels</c> takes bytes as they are. A colour
+    /// <see cref="MLImage"/> decodes files to premultiplied colors, and its <c>CreateFromPixels</c> takes bytes as they are. A color
     /// above its opacity cannot be premultiplied, so it shows that the caller's pixels are straight.
     /// </remarks>
     public static RgbImage FromMLImage(ReadOnlySpan<byte> pixels, int width, int height, MLPixelFormat format, ImageDecoding mode)
     {
         var image = new RgbImage(width, height);
-        if (IsOpaque(pixels))   // whatever the colours mean, they stay as they are
+        if (IsOpaque(pixels))   // whatever the colors mean, they stay as they are
         {
             DropAlpha(pixels, image.Pixels, format == MLPixelFormat.Bgra32);
             return image;
@@ -104,12 +104,12 @@ internal static class PixelConversion
         return image;
     }
 
-    private static byte Convert(byte colour, byte opacity, AlphaMeaning alpha, ImageDecoding mode) => (alpha, mode) switch
+    private static byte Convert(byte color, byte opacity, AlphaMeaning alpha, ImageDecoding mode) => (alpha, mode) switch
     {
-        (AlphaMeaning.Straight, ImageDecoding.Upright) => OverWhite(colour, opacity),
-        (AlphaMeaning.Premultiplied, ImageDecoding.Upright) => (byte)(colour + byte.MaxValue - opacity),
-        (AlphaMeaning.Premultiplied, _) when opacity > 0 => (byte)(((colour * byte.MaxValue) + (opacity / 2)) / opacity),
-        _ => colour,
+        (AlphaMeaning.Straight, ImageDecoding.Upright) => OverWhite(color, opacity),
+        (AlphaMeaning.Premultiplied, ImageDecoding.Upright) => (byte)(color + byte.MaxValue - opacity),
+        (AlphaMeaning.Premultiplied, _) when opacity > 0 => (byte)(((color * byte.MaxValue) + (opacity / 2)) / opacity),
+        _ => color,
     };
 
     private static bool IsOpaque(ReadOnlySpan<byte> pixels)
@@ -130,12 +130,12 @@ internal static class PixelConversion
         return AlphaMeaning.Premultiplied;
     }
 
-    private static byte OverWhite(byte colour, byte opacity) =>
-        (byte)(((colour * opacity) + (byte.MaxValue * (byte.MaxValue - opacity)) + (byte.MaxValue / 2)) / byte.MaxValue);
+    private static byte OverWhite(byte color, byte opacity) =>
+        (byte)(((color * opacity) + (byte.MaxValue * (byte.MaxValue - opacity)) + (byte.MaxValue / 2)) / byte.MaxValue);
 
     /// <param name="pixels">[N, 4].</param>
     /// <param name="destination">[N, 3].</param>
-    /// <param name="swap">Whether the first and third colour change places.</param>
+    /// <param name="swap">Whether the first and third color change places.</param>
     private static void DropAlpha(ReadOnlySpan<byte> pixels, Span<byte> destination, bool swap)
     {
         var at = 0;

@@ -51,7 +51,7 @@ internal sealed unsafe class FusedBlock : IDisposable
         long tokens = layout.Rows, rows = layout.Pooled ? layout.Sequences : tokens;
         memory.Input = x;
         var normed = scratch.Normed.Resize(tokens, _width);
-        RowKernels.AddAndNormalise(tokens, _width, x.Data, null, null, null, _attentionNorm.Weights, normed.Data, memory.InputStatistics.Resize(tokens, 2).Data);
+        RowKernels.AddAndNormalize(tokens, _width, x.Data, null, null, null, _attentionNorm.Weights, normed.Data, memory.InputStatistics.Resize(tokens, 2).Data);
         if (layout.Pooled)
         {
             WeightProduct.Run(Gathered(normed, queryRows, memory.QueryNormed), _in.Data, _queryTransposed, memory.Queries.Resize(rows, _width));
@@ -68,14 +68,14 @@ internal sealed unsafe class FusedBlock : IDisposable
         var residual = layout.Pooled ? Gathered(x, queryRows, memory.Middle) : x;
         var middle = keep || layout.Pooled ? memory.Middle.Resize(rows, _width) : x;
         normed = scratch.Normed.Resize(rows, _width);
-        RowKernels.AddAndNormalise(rows, _width, residual.Data, projected.Data, _outBias.Data, middle.Data, _mlpNorm.Weights, normed.Data, memory.MiddleStatistics.Resize(rows, 2).Data);
+        RowKernels.AddAndNormalize(rows, _width, residual.Data, projected.Data, _outBias.Data, middle.Data, _mlpNorm.Weights, normed.Data, memory.MiddleStatistics.Resize(rows, 2).Data);
         var hidden = memory.Hidden.Resize(rows, _hidden);
         WeightProduct.Run(normed, _expand.Data, _expand.Transposed, hidden);
         var activated = keep ? memory.Activated.Resize(rows, _hidden) : hidden;
         RowKernels.Activate(rows, _hidden, hidden.Data, _expandBias.Data, _activation, activated.Data, keep);
         WeightProduct.Run(activated, _reduce.Data, _reduce.Transposed, projected);
         var result = keep ? memory.Result.Resize(rows, _width) : middle;
-        RowKernels.AddAndNormalise(rows, _width, middle.Data, projected.Data, _reduceBias.Data, result.Data, _mlpNorm.Weights, null, null);
+        RowKernels.AddAndNormalize(rows, _width, middle.Data, projected.Data, _reduceBias.Data, result.Data, _mlpNorm.Weights, null, null);
         return result;
     }
 
@@ -98,11 +98,11 @@ internal sealed unsafe class FusedBlock : IDisposable
         wide.Tensor.addmm_(gradient.Tensor, _reduce.Matrix, beta: 0);
         RowKernels.MultiplyAndSum(rows, _hidden, wide.Data, memory.Hidden.Data, _expandBias.Gradient);
         var normed = scratch.Normed.Resize(rows, _width);
-        RowKernels.Normalise(rows, _width, memory.Middle.Data, memory.MiddleStatistics.Data, _mlpNorm.Weights, normed.Data);
+        RowKernels.Normalize(rows, _width, memory.Middle.Data, memory.MiddleStatistics.Data, _mlpNorm.Weights, normed.Data);
         _expand.AddProduct(wide.Tensor, normed.Tensor);
         var narrow = scratch.Projected.Resize(rows, _width);
         narrow.Tensor.addmm_(wide.Tensor, _expand.Matrix, beta: 0);
-        RowKernels.NormaliseBack(rows, _width, memory.Middle.Data, memory.MiddleStatistics.Data, _mlpNorm.BeginBackward(), narrow.Data, gradient.Data, overwrite: false);
+        RowKernels.NormalizeBack(rows, _width, memory.Middle.Data, memory.MiddleStatistics.Data, _mlpNorm.BeginBackward(), narrow.Data, gradient.Data, overwrite: false);
 
         // x + out(attention(in(norm(x))))
         RowKernels.MultiplyAndSum(rows, _width, gradient.Data, null, _outBias.Gradient);
@@ -119,14 +119,14 @@ internal sealed unsafe class FusedBlock : IDisposable
         var keys = layout.Pooled ? packed.Data : packed.Data + _width;
         AttentionKernel.Backward(layout, Operands(layout, memory), memory.Probabilities.Data, attendedGradient.Data, queries, keys, keys + _width);
         var normed = scratch.Normed.Resize(tokens, _width);
-        RowKernels.Normalise(tokens, _width, memory.Input!.Data, memory.InputStatistics.Data, _attentionNorm.Weights, normed.Data);
+        RowKernels.Normalize(tokens, _width, memory.Input!.Data, memory.InputStatistics.Data, _attentionNorm.Weights, normed.Data);
         var normedGradient = scratch.Projected.Resize(tokens, _width);
         if (!layout.Pooled)
         {
             RowKernels.MultiplyAndSum(tokens, 3 * _width, packed.Data, null, _inBias.Gradient);
             _in.AddProduct(packed.Tensor, normed.Tensor);
             normedGradient.Tensor.addmm_(packed.Tensor, _in.Matrix, beta: 0);
-            RowKernels.NormaliseBack(tokens, _width, memory.Input.Data, memory.InputStatistics.Data, _attentionNorm.BeginBackward(), normedGradient.Data, inputGradient.Data, overwrite: false);
+            RowKernels.NormalizeBack(tokens, _width, memory.Input.Data, memory.InputStatistics.Data, _attentionNorm.BeginBackward(), normedGradient.Data, inputGradient.Data, overwrite: false);
             return;
         }
         RowKernels.MultiplyAndSum(layout.Sequences, _width, queries, null, _inBias.Gradient);
@@ -137,7 +137,7 @@ internal sealed unsafe class FusedBlock : IDisposable
         var queryGradient = memory.QueryNormed;           // not needed any more
         queryGradient.Tensor.addmm_(scratch.Queries.Tensor, _query, beta: 0);
         AddRows(queryGradient, queryRows, normedGradient);
-        RowKernels.NormaliseBack(tokens, _width, memory.Input.Data, memory.InputStatistics.Data, _attentionNorm.BeginBackward(), normedGradient.Data, inputGradient.Data, overwrite: true);
+        RowKernels.NormalizeBack(tokens, _width, memory.Input.Data, memory.InputStatistics.Data, _attentionNorm.BeginBackward(), normedGradient.Data, inputGradient.Data, overwrite: true);
         AddRows(gradient, queryRows, inputGradient);
     }
 

@@ -18,7 +18,7 @@ internal static unsafe class RowKernels
     /// <param name="norm">Gain and shift of the layer norm.</param>
     /// <param name="normed">[T, W], or null where only the sum is wanted.</param>
     /// <param name="statistics">[T, 2], mean and reciprocal deviation of each row; null where nobody asks later.</param>
-    public static void AddAndNormalise(long rows, int width, float* x, float* y, float* bias, float* sum, NormWeights norm, float* normed, float* statistics) =>
+    public static void AddAndNormalize(long rows, int width, float* x, float* y, float* bias, float* sum, NormWeights norm, float* normed, float* statistics) =>
         RowChunks.Run(rows, (begin, end) =>
         {
             for (var row = begin; row < end; row++)
@@ -32,7 +32,7 @@ internal static unsafe class RowKernels
                 }
                 if (normed is null) continue;
                 var (mean, scale) = Statistics(width, input);
-                Normalise(width, input, mean, scale, norm, normed + at);
+                Normalize(width, input, mean, scale, norm, normed + at);
                 if (statistics is null) continue;
                 statistics[2 * row] = mean;
                 statistics[2 * row + 1] = scale;
@@ -40,11 +40,11 @@ internal static unsafe class RowKernels
         });
 
     /// <summary>The layer norm again, from the statistics of its first time.</summary>
-    public static void Normalise(long rows, int width, float* x, float* statistics, NormWeights norm, float* normed) =>
+    public static void Normalize(long rows, int width, float* x, float* statistics, NormWeights norm, float* normed) =>
         RowChunks.Run(rows, (begin, end) =>
         {
             for (var row = begin; row < end; row++)
-                Normalise(width, x + row * width, statistics[2 * row], statistics[2 * row + 1], norm, normed + row * width);
+                Normalize(width, x + row * width, statistics[2 * row], statistics[2 * row + 1], norm, normed + row * width);
         });
 
     /// <summary>Goes back through a layer norm: adds to the gradient of its input, its gain and its shift.</summary>
@@ -56,7 +56,7 @@ internal static unsafe class RowKernels
     /// <param name="gradient">[T, W], of the output.</param>
     /// <param name="inputGradient">[T, W]; added to, or set where <paramref name="overwrite"/> is true.</param>
     /// <param name="overwrite">Whether the input has no gradient yet.</param>
-    public static void NormaliseBack(long rows, int width, float* x, float* statistics, NormWeights norm, float* gradient, float* inputGradient, bool overwrite)
+    public static void NormalizeBack(long rows, int width, float* x, float* statistics, NormWeights norm, float* gradient, float* inputGradient, bool overwrite)
     {
         var sums = new float[2 * width]; // gain, shift
         fixed (float* total = sums)
@@ -64,7 +64,7 @@ internal static unsafe class RowKernels
             RowChunks.Sum(rows, 2 * width, total, (begin, end, parts) =>
             {
                 for (var row = begin; row < end; row++)
-                    NormaliseBack(width, x + row * width, statistics[2 * row], statistics[2 * row + 1], norm.Gain, gradient + row * width, inputGradient + row * width, overwrite, parts);
+                    NormalizeBack(width, x + row * width, statistics[2 * row], statistics[2 * row + 1], norm.Gain, gradient + row * width, inputGradient + row * width, overwrite, parts);
             });
             for (var i = 0; i < width; i++)
             {
@@ -164,7 +164,7 @@ internal static unsafe class RowKernels
         return (mean, 1 / MathF.Sqrt(variance / width + Epsilon));
     }
 
-    private static void Normalise(int width, float* x, float mean, float scale, NormWeights norm, float* normed)
+    private static void Normalize(int width, float* x, float mean, float scale, NormWeights norm, float* normed)
     {
         var i = 0;
         for (; i <= width - Lanes; i += Lanes)
@@ -172,7 +172,7 @@ internal static unsafe class RowKernels
         for (; i < width; i++) normed[i] = (x[i] - mean) * scale * norm.Gain[i] + norm.Shift[i];
     }
 
-    private static void NormaliseBack(int width, float* x, float mean, float scale, float* gain, float* gradient, float* inputGradient, bool overwrite, float* sums)
+    private static void NormalizeBack(int width, float* x, float mean, float scale, float* gain, float* gradient, float* inputGradient, bool overwrite, float* sums)
     {
         Vector256<float> sum = default, product = default;
         float tailSum = 0, tailProduct = 0;

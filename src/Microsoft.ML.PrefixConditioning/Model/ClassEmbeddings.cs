@@ -23,7 +23,7 @@ internal static class ClassEmbeddings
         return FromTokens(model, tokens, templates.Count, prefixes);
     }
 
-    /// <summary>Class embeddings of tokenised sentences.</summary>
+    /// <summary>Class embeddings of tokenized sentences.</summary>
     /// <param name="model">The towers.</param>
     /// <param name="tokens">C * T sentences, the templates of a class one after the other.</param>
     /// <param name="templates">T.</param>
@@ -44,7 +44,7 @@ internal static class ClassEmbeddings
         return nn.functional.normalize(sum!, p: 2, dim: 1).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Unit-length embeddings of tokenised texts, in passes of bounded size: [U, D] for U texts.</summary>
+    /// <summary>Unit-length embeddings of tokenized texts, in passes of bounded size: [U, D] for U texts.</summary>
     /// <param name="model">The towers.</param>
     /// <param name="tokens">Token ids of each text.</param>
     /// <param name="datasetType">The prefix that all texts get, by its type's index; null for none.</param>

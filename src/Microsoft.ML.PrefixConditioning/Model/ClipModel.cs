@@ -32,7 +32,7 @@ internal sealed class ClipModel : IDisposable
     /// <param name="seed">Of the initial values.</param>
     /// <param name="reference">Whether a processor computes with libtorch's operations, as a GPU does.</param>
     public static ClipModel Create(ClipModelShape shape, Device device, ulong seed, bool reference = false) =>
-        Build(ModelWeights.Initialised(device, seed), shape, reference);
+        Build(ModelWeights.Initialized(device, seed), shape, reference);
 
     /// <summary>A model whose weights are undefined until they are read.</summary>
     public static ClipModel CreateUnset(ClipModelShape shape, Device device, bool reference = false) =>

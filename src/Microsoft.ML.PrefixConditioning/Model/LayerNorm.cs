@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Layer normalisation over the last axis with gain and bias; eps 1e-5 as in open_clip.</summary>
+/// <summary>Layer normalization over the last axis with gain and bias; eps 1e-5 as in open_clip.</summary>
 internal sealed class LayerNorm(ModelWeights weights, string name, long width)
 {
     private readonly long[] _shape = [width];

@@ -17,7 +17,7 @@ internal sealed class ModelWeights : IDisposable
     private ModelWeights(Device device, Generator? generator) => (_device, _generator) = (device, generator);
 
     /// <summary>Weights with the reference's initial distributions, drawn from a seed.</summary>
-    public static ModelWeights Initialised(Device device, ulong seed) => new(device, new Generator(seed, CPU));
+    public static ModelWeights Initialized(Device device, ulong seed) => new(device, new Generator(seed, CPU));
 
     /// <summary>Weights whose values are undefined until they are read from a file.</summary>
     public static ModelWeights Unset(Device device) => new(device, null);
@@ -28,7 +28,7 @@ internal sealed class ModelWeights : IDisposable
     /// <summary>Number of values in all weights, statistics not counted.</summary>
     public long ParameterCount => _named.Where(w => !IsStatistic(w.Key)).Sum(w => w.Value.numel());
 
-    /// <summary>Whether a weight is a running statistic of batch normalisation, which no gradient changes.</summary>
+    /// <summary>Whether a weight is a running statistic of batch normalization, which no gradient changes.</summary>
     public static bool IsStatistic(string name) =>
         name.EndsWith(".running_mean", StringComparison.Ordinal) || name.EndsWith(".running_var", StringComparison.Ordinal);
 
@@ -47,12 +47,12 @@ internal sealed class ModelWeights : IDisposable
     public Tensor Constant(string name, double value, params long[] shape) =>
         Declare(name, shape, t => t.fill_(value));
 
-    private Tensor Declare(string name, long[] shape, Action<Tensor> initialise)
+    private Tensor Declare(string name, long[] shape, Action<Tensor> initialize)
     {
         using var scope = NewDisposeScope();   // for the aliases that in-place operations return
         var weight = _device.type == DeviceType.META ? empty(shape, ScalarType.Float32, _device) : empty(shape, ScalarType.Float32);
         if (_generator is not null)
-            using (no_grad()) initialise(weight);
+            using (no_grad()) initialize(weight);
         if (_device.type != DeviceType.CPU) weight = weight.to(_device);
         weight.requires_grad_(!IsStatistic(name));
         weight.DetachFromDisposeScope();
@@ -60,7 +60,7 @@ internal sealed class ModelWeights : IDisposable
         return weight;
     }
 
-    /// <summary>Ends the initialisation: the generator is no longer needed.</summary>
+    /// <summary>Ends the initialization: the generator is no longer needed.</summary>
     public void Seal() => _generator?.Dispose();
 
     /// <inheritdoc/>

@@ -3,24 +3,24 @@ using F = TorchSharp.torch.nn.functional;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>A bottleneck block of CLIP's ResNet: x + (1 x 1, 3 x 3, average pool, 1 x 1), each convolution normalised.</summary>
+/// <summary>A bottleneck block of CLIP's ResNet: x + (1 x 1, 3 x 3, average pool, 1 x 1), each convolution normalized.</summary>
 /// <remarks>Source: open_clip v2.20.0, <c>Bottleneck</c>. C input channels, P inner channels, 4 P output channels.</remarks>
 internal sealed class ResNetBlock
 {
     private const int Expansion = 4;
 
     private readonly long _stride;
-    private readonly NormalisedConvolution _reduce, _mix, _expand;
-    private readonly NormalisedConvolution? _shortcut;
+    private readonly NormalizedConvolution _reduce, _mix, _expand;
+    private readonly NormalizedConvolution? _shortcut;
 
     public ResNetBlock(ModelWeights weights, string name, long input, long inner, long stride)
     {
         (_stride, Output) = (stride, inner * Expansion);
-        _reduce = new NormalisedConvolution(weights, $"{name}.conv1", $"{name}.bn1", input, inner, kernel: 1);
-        _mix = new NormalisedConvolution(weights, $"{name}.conv2", $"{name}.bn2", inner, inner, kernel: 3);
-        _expand = new NormalisedConvolution(weights, $"{name}.conv3", $"{name}.bn3", inner, Output, kernel: 1);
+        _reduce = new NormalizedConvolution(weights, $"{name}.conv1", $"{name}.bn1", input, inner, kernel: 1);
+        _mix = new NormalizedConvolution(weights, $"{name}.conv2", $"{name}.bn2", inner, inner, kernel: 3);
+        _expand = new NormalizedConvolution(weights, $"{name}.conv3", $"{name}.bn3", inner, Output, kernel: 1);
         if (stride > 1 || input != Output)
-            _shortcut = new NormalisedConvolution(weights, $"{name}.downsample.0", $"{name}.downsample.1", input, Output, kernel: 1);
+            _shortcut = new NormalizedConvolution(weights, $"{name}.downsample.0", $"{name}.downsample.1", input, Output, kernel: 1);
     }
 
     /// <summary>4 P.</summary>
@@ -37,8 +37,8 @@ internal sealed class ResNetBlock
     private Tensor Shrink(Tensor x) => _stride == 1 ? x : F.avg_pool2d(x, _stride);
 }
 
-/// <summary>A convolution without bias, and batch normalisation with its running statistics; eps 1e-5 as in PyTorch.</summary>
-internal sealed class NormalisedConvolution(
+/// <summary>A convolution without bias, and batch normalization with its running statistics; eps 1e-5 as in PyTorch.</summary>
+internal sealed class NormalizedConvolution(
     ModelWeights weights, string name, string normName, long input, long output, long kernel, long stride = 1)
 {
     private readonly Tensor _weight = weights.Normal($"{name}.weight", Math.Pow(input * kernel * kernel, -0.5), output, input, kernel,

@@ -6,7 +6,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>CLIP's ResNet: images to embeddings.</summary>
 /// <remarks>
 /// Source: open_clip v2.20.0 (<c>ModifiedResNet</c>), as in OpenAI's RN50: three convolutions and an average pool as the stem, average
-/// pools before convolutions that would have a stride, and attention pooling at the mean of all positions. Batch normalisation always uses
+/// pools before convolutions that would have a stride, and attention pooling at the mean of all positions. Batch normalization always uses
 /// its running statistics, in training too: the statistics of small batches would spoil a trained model, and its gains and biases still
 /// learn. So this tower can only start from trained weights. N images, S image size, W stem width, C = 32 W channels, G = (S / 32)²
 /// positions, D embedding size.
@@ -19,7 +19,7 @@ internal sealed class ResNetTower : IVisionTower
     /// <summary>Stages, which count as the tower's layers.</summary>
     public const int Stages = 4;
 
-    private readonly NormalisedConvolution[] _stem;
+    private readonly NormalizedConvolution[] _stem;
     private readonly ResNetBlock[] _blocks;
     private readonly Tensor _positions;
     private readonly (Tensor Weight, Tensor Bias) _query, _key, _value, _projection;
@@ -31,9 +31,9 @@ internal sealed class ResNetTower : IVisionTower
         _heads = architecture.VisionHeads;
         _stem =
         [
-            new NormalisedConvolution(weights, "visual.conv1", "visual.bn1", 3, width / 2, kernel: 3, stride: 2),
-            new NormalisedConvolution(weights, "visual.conv2", "visual.bn2", width / 2, width / 2, kernel: 3),
-            new NormalisedConvolution(weights, "visual.conv3", "visual.bn3", width / 2, width, kernel: 3),
+            new NormalizedConvolution(weights, "visual.conv1", "visual.bn1", 3, width / 2, kernel: 3, stride: 2),
+            new NormalizedConvolution(weights, "visual.conv2", "visual.bn2", width / 2, width / 2, kernel: 3),
+            new NormalizedConvolution(weights, "visual.conv3", "visual.bn3", width / 2, width, kernel: 3),
         ];
         var blocks = new List<ResNetBlock>();
         var input = width;

@@ -3,7 +3,7 @@ using F = TorchSharp.torch.nn.functional;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>The way from a stage of a Swin transformer to the next: four neighbours become one position with twice the channels.</summary>
+/// <summary>The way from a stage of a Swin transformer to the next: four neighbors become one position with twice the channels.</summary>
 /// <remarks>
 /// Source: "Swin Transformer" (arXiv 2103.14030), section 3.1, as built by torchvision 0.14: a side that is odd is padded with zeros
 /// before the norm.
@@ -17,11 +17,11 @@ internal sealed class SwinMerging(ModelWeights weights, string name, long width)
     public Tensor Forward(Tensor x)
     {
         using var scope = NewDisposeScope();
-        return F.linear(_norm.Forward(Neighbours(x)), _reduction).MoveToOuterDisposeScope();
+        return F.linear(_norm.Forward(Neighbors(x)), _reduction).MoveToOuterDisposeScope();
     }
 
-    /// <summary>[N, S, S, C] -> [N, ⌈S/2⌉, ⌈S/2⌉, 4 C]: a position's four neighbours by column, row and channel.</summary>
-    public static Tensor Neighbours(Tensor x)
+    /// <summary>[N, S, S, C] -> [N, ⌈S/2⌉, ⌈S/2⌉, 4 C]: a position's four neighbors by column, row and channel.</summary>
+    public static Tensor Neighbors(Tensor x)
     {
         using var scope = NewDisposeScope();
         long n = x.shape[0], side = x.shape[1], channels = x.shape[3], half = (side + 1) / 2;

@@ -52,7 +52,7 @@ internal sealed class SwinWindows(long side, long window)
     }
 
     /// <summary>What is added to the scores of shifted windows, whose positions come from up to four corners of the map.</summary>
-    /// <returns>[G, 1, L, L]: 0 where two positions are neighbours on the map, -100 where only the shift brought them together.</returns>
+    /// <returns>[G, 1, L, L]: 0 where two positions are neighbors on the map, -100 where only the shift brought them together.</returns>
     public Tensor Mask(Device device)
     {
         using var scope = NewDisposeScope();

@@ -7,7 +7,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>From the option to a device that is there.</summary>
 internal static class TorchDevice
 {
-    /// <summary>The device to compute on; ML.NET's own settings for GPUs are honoured.</summary>
+    /// <summary>The device to compute on; ML.NET's own settings for GPUs are honored.</summary>
     /// <param name="choice">The option.</param>
     /// <param name="settings">What the <see cref="MLContext"/> says of GPUs.</param>
     /// <exception cref="InvalidOperationException">A GPU is asked for, there is none, and falling back is not allowed.</exception>

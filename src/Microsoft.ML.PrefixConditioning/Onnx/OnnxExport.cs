@@ -88,32 +88,32 @@ internal static class OnnxExport
         var input = graph.Input(PixelColumn.NameOf(pixels), OnnxElement.Float, [Images, 3, size, size], pixels == PixelValues.Rgb255
             ? "Red, green and blue planes, 0 to 255."
             : "Red, green and blue planes, scaled to 0 to 1, then less the mean and over the standard deviation.");
-        if (pixels == PixelValues.Rgb255) input = Normalise(graph, input, settings.Normalisation);
+        if (pixels == PixelValues.Rgb255) input = Normalize(graph, input, settings.Normalization);
         var type = PrefixResolution.ImageType(settings.ImagePrefixLength, PrefixResolution.Resolve(prefix, settings.DatasetTypes));
         return new OnnxTowers(graph, network).Images(input, type, ImageEmbedding);
     }
 
     /// <summary>Pixels of 0 to 255, less the mean and over the standard deviation of such pixels.</summary>
-    private static string Normalise(OnnxGraph graph, string pixels, ImageNormalisation normalisation)
+    private static string Normalize(OnnxGraph graph, string pixels, ImageNormalization normalization)
     {
         const string Doc = "for pixels of 0 to 255";
-        var mean = graph.Floats("mean", [1, 3, 1, 1], () => tensor(normalisation.Mean.ToArray(), [1, 3, 1, 1]) * 255, Doc);
-        var deviation = graph.Floats("std", [1, 3, 1, 1], () => tensor(normalisation.StandardDeviation.ToArray(), [1, 3, 1, 1]) * 255, Doc);
-        return graph.Add("Div", "/normalise", [graph.Add("Sub", "/normalise", [pixels, mean]), deviation]);
+        var mean = graph.Floats("mean", [1, 3, 1, 1], () => tensor(normalization.Mean.ToArray(), [1, 3, 1, 1]) * 255, Doc);
+        var deviation = graph.Floats("std", [1, 3, 1, 1], () => tensor(normalization.StandardDeviation.ToArray(), [1, 3, 1, 1]) * 255, Doc);
+        return graph.Add("Div", "/normalize", [graph.Add("Sub", "/normalize", [pixels, mean]), deviation]);
     }
 
     private static KeyValuePair<string, string>[] ImageMetadata(ModelSettings settings, PixelValues pixels)
     {
-        var (size, normalisation) = (settings.Architecture.ImageSize, settings.Normalisation);
+        var (size, normalization) = (settings.Architecture.ImageSize, settings.Normalization);
         return
         [
             Entry("image_size", Invariant($"{size}")),
-            Entry("mean", JsonSerializer.Serialize(normalisation.Mean.ToArray())),
-            Entry("std", JsonSerializer.Serialize(normalisation.StandardDeviation.ToArray())),
+            Entry("mean", JsonSerializer.Serialize(normalization.Mean.ToArray())),
+            Entry("std", JsonSerializer.Serialize(normalization.StandardDeviation.ToArray())),
             Entry("preprocessing", Invariant(
                 $"RGB; short side resized to {size} with Pillow's bicubic filter (a = -0.5, widened when shrinking); ") +
-                Invariant($"centre {size} x {size} kept; ") +
-                (pixels == PixelValues.Rgb255 ? "values 0 to 255, normalised inside the graph" : "values over 255, less mean, over std")),
+                Invariant($"center {size} x {size} kept; ") +
+                (pixels == PixelValues.Rgb255 ? "values 0 to 255, normalized inside the graph" : "values over 255, less mean, over std")),
             Entry("image_decoding", settings.ImageDecoding == ImageDecoding.Upright
                 ? "EXIF orientation applied, transparency over white" : "EXIF orientation ignored, alpha channel dropped"),
         ];

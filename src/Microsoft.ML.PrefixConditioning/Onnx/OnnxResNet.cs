@@ -2,7 +2,7 @@ namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>CLIP's ResNet as nodes: what <see cref="ResNetTower"/> computes.</summary>
 /// <remarks>
-/// Batch normalisation uses fixed statistics, so that it is folded into the convolution before it. N images, S image size, W stem width,
+/// Batch normalization uses fixed statistics, so that it is folded into the convolution before it. N images, S image size, W stem width,
 /// C = 32 W channels, G = (S / 32)² positions of the last stage, D embedding size.
 /// </remarks>
 /// <param name="graph">The graph under construction.</param>
@@ -11,7 +11,7 @@ namespace Microsoft.ML.PrefixConditioning;
 internal sealed class OnnxResNet(OnnxGraph graph, OnnxWeights weights, ClipArchitecture architecture)
 {
     /// <summary>Embeddings, not yet of unit length.</summary>
-    /// <param name="pixels">[N, 3, S, S], normalised.</param>
+    /// <param name="pixels">[N, 3, S, S], normalized.</param>
     /// <returns>[N, D].</returns>
     public string Features(string pixels)
     {

@@ -16,7 +16,7 @@ internal sealed class OnnxSwin(OnnxGraph graph, OnnxWeights weights, ClipArchite
     private readonly long _window = architecture.Swin!.WindowSize;
 
     /// <summary>Embeddings, not yet of unit length.</summary>
-    /// <param name="pixels">[N, 3, image size, image size], normalised.</param>
+    /// <param name="pixels">[N, 3, image size, image size], normalized.</param>
     /// <returns>[N, D].</returns>
     public string Features(string pixels)
     {
@@ -75,11 +75,11 @@ internal sealed class OnnxSwin(OnnxGraph graph, OnnxWeights weights, ClipArchite
                 "a row of the table for every pair of positions, and -100 where only the shift brought them together");
     }
 
-    /// <summary>Four neighbours become one position: [N, S S, C] -> [N, ⌈S/2⌉², 2 C].</summary>
+    /// <summary>Four neighbors become one position: [N, S S, C] -> [N, ⌈S/2⌉², 2 C].</summary>
     private string Merge(string x, string name, long side, long width)
     {
         var (at, half) = ($"/visual/{name}", (side + 1) / 2);
-        x = Pick(x, at, side, SwinMerging.Neighbours);                                                        // [N, 4 half², C]
+        x = Pick(x, at, side, SwinMerging.Neighbors);                                                        // [N, 4 half², C]
         x = graph.Add("Reshape", at, [x, graph.Integers(0, half * half, 4 * width)]);
         return weights.Matrix(weights.LayerNorm(x, $"{at}/norm", $"visual.{name}.norm"), $"{at}/reduction", $"visual.{name}.reduction");
     }

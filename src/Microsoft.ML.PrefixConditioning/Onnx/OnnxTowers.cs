@@ -20,7 +20,7 @@ internal sealed class OnnxTowers
     private ClipArchitecture Sizes => _shape.Architecture;
 
     /// <summary>The vision tower.</summary>
-    /// <param name="pixels">[N, 3, S, S], normalised.</param>
+    /// <param name="pixels">[N, 3, S, S], normalized.</param>
     /// <param name="prefix">The image prefix, by its type's index; null for none.</param>
     /// <param name="output">Name of the result.</param>
     /// <returns>[N, D], unit length.</returns>

@@ -31,11 +31,11 @@ internal sealed class OnnxWeights(OnnxGraph graph, ClipModel model)
         return graph.Add("MatMul", place, [x, matrix]);
     }
 
-    /// <summary>A convolution without bias and the batch normalisation behind it, as one convolution.</summary>
+    /// <summary>A convolution without bias and the batch normalization behind it, as one convolution.</summary>
     /// <param name="x">[N, in, H, W].</param>
     /// <param name="place">Where the node belongs.</param>
     /// <param name="name">Name of the convolution's weight without its ending.</param>
-    /// <param name="norm">Name of the normalisation's weights and statistics without their endings.</param>
+    /// <param name="norm">Name of the normalization's weights and statistics without their endings.</param>
     /// <param name="stride">Step from one position to the next.</param>
     /// <returns>[N, out, H / stride, W / stride].</returns>
     public string Convolution(string x, string place, string name, string norm, long stride)
@@ -71,7 +71,7 @@ internal sealed class OnnxWeights(OnnxGraph graph, ClipModel model)
         return graph.Add("Add", place, [graph.Add("MatMul", place, [x, matrix]), bias]);
     }
 
-    /// <summary>Layer normalisation over the last axis.</summary>
+    /// <summary>Layer normalization over the last axis.</summary>
     /// <param name="x">[..., W].</param>
     /// <param name="place">Where the node belongs.</param>
     /// <param name="name">Name of gain and bias without their endings.</param>

@@ -65,7 +65,7 @@ public sealed record ClipArchitecture
     /// <value>
     /// Null for a vision transformer. With a ResNet, <see cref="VisionWidth"/> is the stem's width (even), <see cref="VisionLayers"/> is 4 (the stages),
     /// <see cref="VisionHeads"/> are those of the attention pooling, and <see cref="PatchSize"/> is 32. It can only start from
-    /// <see cref="PrefixClipOptions.InitialWeights"/>, because its batch normalisation keeps its statistics. Default null.
+    /// <see cref="PrefixClipOptions.InitialWeights"/>, because its batch normalization keeps its statistics. Default null.
     /// </value>
     public ResNetStages? ResNet { get; init; }
 

@@ -16,7 +16,7 @@ public sealed record PrefixClipOptions
     /// <value>Text (a path or a locator inside an archive), a vector of bytes (an encoded file) or an ML.NET image. Default "Image".</value>
     public string ImageColumnName { get; init; } = "Image";
 
-    /// <summary>Column with the caption, or with the class name of a labelled image.</summary>
+    /// <summary>Column with the caption, or with the class name of a labeled image.</summary>
     /// <value>Text. Default "Text".</value>
     public string TextColumnName { get; init; } = "Text";
 
@@ -136,7 +136,7 @@ public sealed record PrefixClipOptions
     public int Epochs { get; init; } = 20;
 
     /// <summary>Peak learning rate, reached when warm-up ends.</summary>
-    /// <value>Greater than 0; per optimiser step. Default 5e-4 (CLIP paper, table 19, ViT-B).</value>
+    /// <value>Greater than 0; per optimizer step. Default 5e-4 (CLIP paper, table 19, ViT-B).</value>
     public double LearningRate { get; init; } = 5e-4;
 
     /// <summary>Steps over which the learning rate rises from 0 to its peak.</summary>
@@ -200,7 +200,7 @@ public sealed record PrefixClipOptions
     /// <value>Default <see cref="ComputeDevice.Auto"/>.</value>
     public ComputeDevice Device { get; init; } = ComputeDevice.Auto;
 
-    /// <summary>Labelled images whose zero-shot accuracy is taken after every epoch: an image column and a label column.</summary>
+    /// <summary>Labeled images whose zero-shot accuracy is taken after every epoch: an image column and a label column.</summary>
     /// <value>A view, or null for no validation. Default null.</value>
     public IDataView? ValidationSet { get; init; }
 
@@ -234,9 +234,9 @@ public sealed record PrefixClipOptions
     internal ClipArchitecture? ChosenArchitecture => _architecture;
 
     /// <summary>Mean and standard deviation of pixels; those of the initial weights, which <c>Fit</c> fills in.</summary>
-    internal ImageNormalisation Normalisation { get; init; } = ImageNormalisation.Clip;
+    internal ImageNormalization Normalization { get; init; } = ImageNormalization.Clip;
 
-    /// <summary>SHA-256 of the initial weights, which <c>Fit</c> fills in where a checkpoint has to be recognised; else empty.</summary>
+    /// <summary>SHA-256 of the initial weights, which <c>Fit</c> fills in where a checkpoint has to be recognized; else empty.</summary>
     internal string InitialWeightsHash { get; init; } = "";
 
     /// <summary>Checks every setting and reports all faults at once.</summary>
@@ -261,7 +261,7 @@ public sealed record PrefixClipOptions
             yield return $"{nameof(ImageEmbeddingColumnName)} and {nameof(TextEmbeddingColumnName)} are both '{ImageEmbeddingColumnName}'; give them different names.";
         foreach (var fault in Architecture.Faults()) yield return $"{nameof(Architecture)}: {fault}";
         if (Architecture.ResNet is not null && InitialWeights is null)
-            yield return $"{nameof(Architecture)} has a ResNet, whose batch normalisation keeps its statistics: it can only start from {nameof(InitialWeights)}.";
+            yield return $"{nameof(Architecture)} has a ResNet, whose batch normalization keeps its statistics: it can only start from {nameof(InitialWeights)}.";
         if (Architecture.ResNet is not null && ImagePrefixLength != 0) yield return $"{nameof(ImagePrefixLength)} is {ImagePrefixLength}; a ResNet takes no prefix, so it must be 0.";
         if (Architecture.Swin is not null && ImagePrefixLength != 0) yield return $"{nameof(ImagePrefixLength)} is {ImagePrefixLength}; a Swin takes no prefix, so it must be 0.";
         foreach (var fault in FreezingFaults()) yield return fault;

@@ -2,7 +2,7 @@ namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Which prefix the class names get at test time.</summary>
 /// <remarks>
-/// Source: arXiv 2206.01125, sections 3.3 and 4.3: the caption prefix generalises best to other image domains, the
+/// Source: arXiv 2206.01125, sections 3.3 and 4.3: the caption prefix generalizes best to other image domains, the
 /// classification prefix is best near the classification data. Immutable and safe for use from many threads.
 /// </remarks>
 public sealed class PrefixSelection : IEquatable<PrefixSelection>
@@ -19,11 +19,11 @@ public sealed class PrefixSelection : IEquatable<PrefixSelection>
     /// has its own.</summary>
     public static PrefixSelection None { get; } = new([]);
 
-    /// <summary><c>Fit</c> of zero-shot classification chooses the prefix, or a blend, from unlabelled images, by
+    /// <summary><c>Fit</c> of zero-shot classification chooses the prefix, or a blend, from unlabeled images, by
     /// <see cref="PrefixCriterion.DistanceRatio"/>.</summary>
     public static PrefixSelection Auto { get; } = AutoBy(PrefixCriterion.DistanceRatio);
 
-    /// <summary><c>Fit</c> of zero-shot classification chooses the prefix, or a blend, from unlabelled images.</summary>
+    /// <summary><c>Fit</c> of zero-shot classification chooses the prefix, or a blend, from unlabeled images.</summary>
     /// <param name="criterion">By what.</param>
     /// <remarks>
     /// The candidates are every dataset type, and blends of the caption type with each other one by quarters;

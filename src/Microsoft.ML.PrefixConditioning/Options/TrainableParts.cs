@@ -1,6 +1,6 @@
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Which parts of a model are trained; the others are frozen: no gradient, no weight decay, no state of the optimiser.</summary>
+/// <summary>Which parts of a model are trained; the others are frozen: no gradient, no weight decay, no state of the optimizer.</summary>
 [Flags]
 public enum TrainableParts
 {

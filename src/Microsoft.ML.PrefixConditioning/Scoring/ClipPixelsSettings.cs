@@ -18,7 +18,7 @@ internal sealed record ClipPixelsSettings
     };
 
     public required int ImageSize { get; init; }
-    public required ImageNormalisation Normalisation { get; init; }
+    public required ImageNormalization Normalization { get; init; }
     public required PixelValues Pixels { get; init; }
     public required ImageDecoding ImageDecoding { get; init; }
 
@@ -33,7 +33,7 @@ internal sealed record ClipPixelsSettings
     /// <exception cref="ArgumentOutOfRangeException">The pixels are no member of the enumeration.</exception>
     public static ClipPixelsSettings Of(ModelSettings model, PixelValues pixels) => new()
     {
-        ImageSize = model.Architecture.ImageSize, Normalisation = model.Normalisation, Pixels = pixels,
+        ImageSize = model.Architecture.ImageSize, Normalization = model.Normalization, Pixels = pixels,
         ImageDecoding = model.ImageDecoding, BadRows = model.BadRows,
         ImageColumnName = model.ImageColumnName, OutputColumnName = PixelColumn.NameOf(pixels),
     };
@@ -67,8 +67,8 @@ internal sealed record ClipPixelsSettings
                     $"expected {Convert.ToHexStringLower(expected)}. The file was changed or damaged: restore it from a copy.");
             var settings = JsonSerializer.Deserialize<ClipPixelsSettings>(json, Json) ?? throw new JsonException("They are null.");
             if (settings.ImageSize is < 1 or > MaxImageSize) throw new JsonException($"The image size is {settings.ImageSize}.");
-            if (settings.Normalisation?.Faults().FirstOrDefault() is { } fault) throw new JsonException(fault);
-            if (settings.Normalisation is null) throw new JsonException("The mean or the standard deviation of images is missing.");
+            if (settings.Normalization?.Faults().FirstOrDefault() is { } fault) throw new JsonException(fault);
+            if (settings.Normalization is null) throw new JsonException("The mean or the standard deviation of images is missing.");
             return settings;
         }
         catch (Exception e) when (e is EndOfStreamException or JsonException or FormatException or ArgumentException)

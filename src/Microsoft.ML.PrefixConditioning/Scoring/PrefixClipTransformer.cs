@@ -169,14 +169,14 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
     /// name.</param>
     /// <param name="prefix">Matters only for models with image prefixes: the one that is folded in, of a blend the one with the largest
     /// weight; null for the caption prefix, which the image embeddings of this transformer have.</param>
-    /// <param name="pixels">What the input holds. It is called <c>NormalisedPixels</c> or, for 0 to 255, <c>Pixels</c>.</param>
+    /// <param name="pixels">What the input holds. It is called <c>NormalizedPixels</c> or, for 0 to 255, <c>Pixels</c>.</param>
     /// <remarks>
     /// Input: [N, 3, S, S] float, with S the architecture's image size. Output: <c>ImageEmbedding</c>, [N, D] float. Opset 17. Images are
     /// best prepared with <see cref="PrefixClipCatalog.ClipPixels"/>. Inputs, outputs and metadata are described in docs/onnx.md.
     /// </remarks>
     /// <exception cref="ArgumentException">The path is empty, or the prefix names a type that the model was not trained on.</exception>
     /// <exception cref="IOException">The file cannot be written; an older one is still whole.</exception>
-    public void SaveImageEncoderAsOnnx(string path, PrefixSelection? prefix = null, PixelValues pixels = PixelValues.Normalised) =>
+    public void SaveImageEncoderAsOnnx(string path, PrefixSelection? prefix = null, PixelValues pixels = PixelValues.Normalized) =>
         Model.Lend(network => OnnxExport.ImageEncoder(_model, network, prefix, pixels).Write(path));
 
     /// <summary>Writes the text tower as an ONNX model: token ids to embeddings of length 1, with a prefix folded in.</summary>

@@ -22,7 +22,7 @@ internal static class PublishedModel
             Architecture = pretrained.Architecture, VocabularySize = tokenizer.VocabularySize,
             DatasetTypes = pretrained.Prefixes.DatasetTypes,
             PrefixLength = pretrained.FileShape.PrefixLength, ImagePrefixLength = pretrained.FileShape.ImagePrefixLength,
-            ImageDecoding = options.ImageDecoding ?? pretrained.Prefixes.ImageDecoding, Normalisation = pretrained.Normalisation,
+            ImageDecoding = options.ImageDecoding ?? pretrained.Prefixes.ImageDecoding, Normalization = pretrained.Normalization,
             Templates = [.. options.PromptTemplates ?? (IEnumerable<string>)pretrained.Prefixes.Templates], BadRows = options.BadRows,
             ImageColumnName = options.ImageColumnName, TextColumnName = options.TextColumnName, LabelColumnName = options.LabelColumnName,
             ImageEmbeddingColumnName = options.ImageEmbeddingColumnName, TextEmbeddingColumnName = options.TextEmbeddingColumnName,

@@ -69,7 +69,7 @@ public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposabl
     /// <summary>Writes the whole classifier as an ONNX model: pixels to probabilities and the name of the most probable class.</summary>
     /// <param name="path">The file; an older one is replaced. Above 2 GB the weights go to a second file beside it, with ".data" behind the
     /// name.</param>
-    /// <param name="pixels">What the input holds. It is called <c>Pixels</c> or, if normalised, <c>NormalisedPixels</c>.</param>
+    /// <param name="pixels">What the input holds. It is called <c>Pixels</c> or, if normalized, <c>NormalizedPixels</c>.</param>
     /// <remarks>
     /// <para>Input: [N, 3, S, S] float, with S the architecture's image size. Outputs: <c>Score</c>, [N, C] float, and <c>PredictedLabel</c>,
     /// [N] text. Opset 17. The class names stand in the metadata, as JSON under <c>class_names</c>.</para>

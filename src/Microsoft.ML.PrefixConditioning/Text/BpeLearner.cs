@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Learns merges from texts: again and again the most frequent pair of neighbours within words becomes one symbol.</summary>
+/// <summary>Learns merges from texts: again and again the most frequent pair of neighbors within words becomes one symbol.</summary>
 /// <remarks>
 /// Source: Sennrich et al., "Neural Machine Translation of Rare Words with Subword Units" (2016), on bytes as in GPT-2, with CLIP's
 /// words. Pairs are counted once and then only where a merge changes them, so the cost grows with the distinct words, not with the

@@ -58,7 +58,7 @@ internal sealed class Checkpoint
         return (seed, step);
     }
 
-    /// <summary>Brings weights, optimiser and history to the checkpoint's state.</summary>
+    /// <summary>Brings weights, optimizer and history to the checkpoint's state.</summary>
     /// <exception cref="InvalidDataException">The file is damaged.</exception>
     public void Restore(ClipModel model, ClipOptimizer optimizer, TrainingLog log, TrainingImages images, int step)
     {

@@ -9,7 +9,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>AdamW over a model's weights, with open_clip's parameter groups and the clamp of the logit scale.</summary>
 /// <remarks>
 /// Source: "Decoupled Weight Decay Regularization" (arXiv 1711.05101) in PyTorch's order of operations; groups of open_clip v3.3.0.
-/// On a processor one fused, vectorised pass reads the gradient and updates weight and both moments in place: a step moves each
+/// On a processor one fused, vectorized pass reads the gradient and updates weight and both moments in place: a step moves each
 /// value once, where separate tensor operations would move it many times. Gradients stay in memory, as 0, for the next step to add to.
 /// </remarks>
 internal sealed class ClipOptimizer : IDisposable
@@ -195,7 +195,7 @@ internal sealed class ClipOptimizer : IDisposable
     }
 }
 
-/// <summary>How the optimiser computes a step.</summary>
+/// <summary>How the optimizer computes a step.</summary>
 internal enum UpdateMethod
 {
     /// <summary>One pass over the processor's memory.</summary>

@@ -101,7 +101,7 @@ internal sealed class ClipTrainer
         var imageOfRow = new int[_rows.Count];
         for (var row = 0; row < _rows.Count; row++)
         {
-            // Only images named by a path can be recognised as the same; others count as different.
+            // Only images named by a path can be recognized as the same; others count as different.
             var name = _rows.Images[row].Locator ?? FormattableString.Invariant($"\0{row}");
             if (!numbers.TryGetValue(name, out var number)) numbers.Add(name, number = numbers.Count);
             imageOfRow[row] = number;

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>One training step: a batch's loss, its gradients, the optimiser's update.</summary>
+/// <summary>One training step: a batch's loss, its gradients, the optimizer's update.</summary>
 /// <remarks>
 /// The loss looks at the embeddings alone, so both towers end at embeddings whose gradients are then sent back through them. With
 /// <see cref="PrefixClipOptions.ChunkSize"/> the towers see the batch in chunks: once for the embeddings of all, and once more for the

@@ -22,7 +22,7 @@ internal static class RunFingerprint
                 Templates = options.PromptTemplates.ToArray(), BatchSize = options.RowsPerStep, options.Epochs, options.LearningRate, options.WarmupSteps,
                 options.LearningRateSchedule, options.WeightDecay, options.Beta1, options.Beta2, options.Epsilon, options.GradientClipNorm,
                 options.MinCropScale, options.HorizontalFlipProbability, options.ImageDecoding, options.Seed, Types = rows.Types,
-                options.Normalisation, options.InitialWeightsHash, options.TrainableParts, options.FrozenVisionLayers, options.FrozenTextLayers,
+                options.Normalization, options.InitialWeightsHash, options.TrainableParts, options.FrozenVisionLayers, options.FrozenTextLayers,
                 options.PrefixLearningRateFactor, options.LayerDecay,
             }));
             using var vocabulary = new MemoryStream();

@@ -25,7 +25,7 @@ internal sealed class TrainingImages
     public TrainingImages(TaggedRows rows, PrefixClipOptions options, ulong seed)
     {
         (_rows, _decoding, _policy, _seed) = (rows, options.ImageDecoding, options.BadRows, seed);
-        _preprocessor = ImagePreprocessor.For(options.Architecture.ImageSize, options.Normalisation);
+        _preprocessor = ImagePreprocessor.For(options.Architecture.ImageSize, options.Normalization);
         _cache = new DecodedImageCache(options.ImageCacheMegabytes * 1024L * 1024L);
         _augmentation = Augmentation.From(options);
     }

@@ -37,7 +37,7 @@ internal static class TrainingSummaries
 
     private static List<float[]> Embeddings(ClipModel model, TaggedRows rows, int[] order, PrefixClipOptions options)
     {
-        var preprocessor = ImagePreprocessor.For(options.Architecture.ImageSize, options.Normalisation);
+        var preprocessor = ImagePreprocessor.For(options.Architecture.ImageSize, options.Normalization);
         var embeddings = new List<float[]>();
         var type = rows.DatasetTypes[order[0]];
         foreach (var pass in order.Chunk(PixelBatch.Most(ImagesPerPass, preprocessor.Length)))

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Labelled images on which zero-shot accuracy is taken while training.</summary>
+/// <summary>Labeled images on which zero-shot accuracy is taken while training.</summary>
 internal sealed class ValidationSet
 {
     private const long KeptBytes = 256L << 20; // 1,783 images of 224 x 224 pixels; the others are decoded at every validation
@@ -19,7 +19,7 @@ internal sealed class ValidationSet
     private ValidationSet(IReadOnlyList<ImageReference> images, int[] labels, string[] classNames, PrefixClipOptions options)
     {
         (_images, _labels, _classNames, _options) = (images, labels, classNames, options);
-        _preprocessor = ImagePreprocessor.For(options.Architecture.ImageSize, options.Normalisation);
+        _preprocessor = ImagePreprocessor.For(options.Architecture.ImageSize, options.Normalization);
         _kept = new float[]?[(int)Math.Min(images.Count, KeptBytes / sizeof(float) / _preprocessor.Length)];
     }
 
@@ -28,7 +28,7 @@ internal sealed class ValidationSet
     /// <exception cref="InvalidDataException">There are no rows, fewer than two classes, or an image cannot be read.</exception>
     public static ValidationSet Read(IDataView view, PrefixClipOptions options)
     {
-        var (images, labels) = LabelledImages.Read(view, options.ImageColumnName, options.LabelColumnName);
+        var (images, labels) = LabeledImages.Read(view, options.ImageColumnName, options.LabelColumnName);
         labels = [.. labels.Select(CanonicalComposition.Compose)];   // one class, however a file system composes its name
         var classNames = labels.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray();
         if (classNames.Length < 2)

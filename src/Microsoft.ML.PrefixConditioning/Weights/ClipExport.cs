@@ -90,8 +90,8 @@ internal static class ClipExport
                 json.WriteEndObject();
                 json.WriteEndObject();
                 json.WriteStartObject("preprocess_cfg");
-                WriteColours(json, "mean", settings.Normalisation.Mean);
-                WriteColours(json, "std", settings.Normalisation.StandardDeviation);
+                WriteColors(json, "mean", settings.Normalization.Mean);
+                WriteColors(json, "std", settings.Normalization.StandardDeviation);
                 json.WriteEndObject();
             }));
             yield break;
@@ -132,8 +132,8 @@ internal static class ClipExport
             json.WriteNumber("height", a.ImageSize);
             json.WriteNumber("width", a.ImageSize);
             json.WriteEndObject();
-            WriteColours(json, "image_mean", settings.Normalisation.Mean);
-            WriteColours(json, "image_std", settings.Normalisation.StandardDeviation);
+            WriteColors(json, "image_mean", settings.Normalization.Mean);
+            WriteColors(json, "image_std", settings.Normalization.StandardDeviation);
         }));
     }
 
@@ -155,10 +155,10 @@ internal static class ClipExport
         json.WriteNumber("layer_norm_eps", 1e-5);
     }
 
-    private static void WriteColours(Utf8JsonWriter json, string name, ColourValues colours)
+    private static void WriteColors(Utf8JsonWriter json, string name, ColorValues colors)
     {
         json.WriteStartArray(name);
-        foreach (var colour in colours.ToArray()) json.WriteNumberValue(colour);
+        foreach (var color in colors.ToArray()) json.WriteNumberValue(color);
         json.WriteEndArray();
     }
 }

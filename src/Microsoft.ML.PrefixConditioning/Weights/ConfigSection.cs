@@ -115,12 +115,12 @@ internal sealed class ConfigSection
     }
 
     /// <summary>One number for each color, or one for all.</summary>
-    public ColourValues? Colors(string name)
+    public ColorValues? Colors(string name)
     {
         if (Find(name) is not { } value) return null;
         var colors = value.ValueKind == JsonValueKind.Array ? value.EnumerateArray().ToArray() : [value, value, value];
         return colors.Length == 3 && colors.All(c => c.ValueKind == JsonValueKind.Number && float.IsFinite((float)c.GetDouble()))
-            ? new ColourValues((float)colors[0].GetDouble(), (float)colors[1].GetDouble(), (float)colors[2].GetDouble())
+            ? new ColorValues((float)colors[0].GetDouble(), (float)colors[1].GetDouble(), (float)colors[2].GetDouble())
             : throw Fault(name, "three numbers are expected, of red, green and blue.");
     }
 

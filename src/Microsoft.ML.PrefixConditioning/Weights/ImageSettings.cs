@@ -6,7 +6,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <param name="Normalization">Mean and standard deviation of pixels.</param>
 /// <param name="Side">Side of the image that is cut out; null where the file does not say it.</param>
 /// <param name="Warnings">Lines for the log: settings that are not known.</param>
-internal sealed record ImageSettings(string Source, ImageNormalisation Normalization, int? Side, IReadOnlyList<string> Warnings)
+internal sealed record ImageSettings(string Source, ImageNormalization Normalization, int? Side, IReadOnlyList<string> Warnings)
 {
     private static readonly string[] OtherSides = ["longest_edge", "height", "width", "max_height", "max_width"];
 
@@ -56,11 +56,11 @@ internal sealed record ImageSettings(string Source, ImageNormalisation Normaliza
         return size.Whole("shortest_edge") is { } edge && !OtherSides.Any(size.Has) ? edge : throw settings.Fault("size", Squashed);
     }
 
-    private static ImageNormalisation NormalizationOf(ConfigSection settings, string meanName, string deviationName)
+    private static ImageNormalization NormalizationOf(ConfigSection settings, string meanName, string deviationName)
     {
         var (mean, deviation) = (settings.Colors(meanName), settings.Colors(deviationName));
         if (deviation?.ToArray().Any(v => v <= 0) == true) throw settings.Fault(deviationName, "three numbers above 0 are expected.");
-        return new ImageNormalisation(mean ?? ImageNormalisation.Clip.Mean, deviation ?? ImageNormalisation.Clip.StandardDeviation);
+        return new ImageNormalization(mean ?? ImageNormalization.Clip.Mean, deviation ?? ImageNormalization.Clip.StandardDeviation);
     }
 
     private static string Describe(ImageSettings settings) => FormattableString.Invariant(

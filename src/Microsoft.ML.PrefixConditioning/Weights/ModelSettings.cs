@@ -24,7 +24,8 @@ internal sealed record ModelSettings
     public required ImageDecoding ImageDecoding { get; init; }
 
     /// <summary>Mean and standard deviation of pixels. Since format version 2; before it all models had CLIP's.</summary>
-    public ImageNormalisation Normalisation { get; init; } = ImageNormalisation.Clip;
+    [JsonPropertyName("Normalisation")]   // the spelling of model files
+    public ImageNormalization Normalization { get; init; } = ImageNormalization.Clip;
 
     public required IReadOnlyList<string> Templates { get; init; }
 
@@ -43,7 +44,7 @@ internal sealed record ModelSettings
     {
         Architecture = options.Architecture, VocabularySize = vocabularySize, DatasetTypes = trainedTypes,
         PrefixLength = options.PrefixLength, ImagePrefixLength = options.ImagePrefixLength,
-        ImageDecoding = options.ImageDecoding, Normalisation = options.Normalisation, Templates = [.. options.PromptTemplates], BadRows = options.BadRows,
+        ImageDecoding = options.ImageDecoding, Normalization = options.Normalization, Templates = [.. options.PromptTemplates], BadRows = options.BadRows,
         ImageColumnName = options.ImageColumnName, TextColumnName = options.TextColumnName, LabelColumnName = options.LabelColumnName,
         ImageEmbeddingColumnName = options.ImageEmbeddingColumnName, TextEmbeddingColumnName = options.TextEmbeddingColumnName,
     };
@@ -67,7 +68,7 @@ internal sealed record ModelSettings
                     "support: it gained nothing over prefixes. Train the model again without it.");
             var settings = JsonSerializer.Deserialize<ModelSettings>(json, Json) ?? throw new JsonException("The settings are null.");
             var faults = settings.Architecture.Faults().ToList();
-            faults.AddRange(settings.Normalisation.Faults());
+            faults.AddRange(settings.Normalization.Faults());
             if (settings.DatasetTypes.Count == 0) faults.Add("There is no dataset type.");
             if (settings.DatasetTypes.Any(t => string.IsNullOrWhiteSpace(t?.Name))) faults.Add("A dataset type has no name.");
             else if (settings.DatasetTypes.DistinctBy(t => t.Name).Count() < settings.DatasetTypes.Count) faults.Add("Two dataset types have one name.");

@@ -14,7 +14,7 @@ internal sealed class PretrainedClip : IDisposable
     private PretrainedClip(PretrainedFiles files, ClipModelShape shape, PretrainedConfig config, PretrainedPrefixes prefixes,
         PretrainedWishes wishes)
     {
-        (_files, FileShape, Normalisation, Prefixes) = (files, shape, config.Normalisation ?? ImageNormalisation.Clip, prefixes);
+        (_files, FileShape, Normalization, Prefixes) = (files, shape, config.Normalization ?? ImageNormalization.Clip, prefixes);
         _warnings = [.. config.Warnings];
         if (shape.Architecture.ResNet is not null && wishes.ImageSize is { } size && size != shape.Architecture.ImageSize)
             throw new ArgumentException($"The model '{files.Path}' has a ResNet, whose image size is {shape.Architecture.ImageSize}; " +
@@ -31,7 +31,7 @@ internal sealed class PretrainedClip : IDisposable
     public ClipArchitecture Architecture { get; }
 
     /// <summary>Mean and standard deviation of pixels.</summary>
-    public ImageNormalisation Normalisation { get; }
+    public ImageNormalization Normalization { get; }
 
     /// <summary>Dataset types and templates.</summary>
     public PretrainedPrefixes Prefixes { get; }

@@ -18,7 +18,7 @@ internal sealed record PretrainedConfig
     public ClipActivation? Activation { get; init; }
     public int? VisionHeads { get; init; }
     public int? TextHeads { get; init; }
-    public ImageNormalisation? Normalisation { get; init; }
+    public ImageNormalization? Normalization { get; init; }
 
     /// <summary>Sizes that the weights show too; they must agree.</summary>
     public IReadOnlyList<ConfiguredSize> Sizes { get; init; } = [];
@@ -38,10 +38,10 @@ internal sealed record PretrainedConfig
         var path = File.Exists(first) ? first : layout == ClipLayout.OpenClip ? huggingFace : openClip;
         var config = !File.Exists(path) ? Empty : path == openClip ? OfOpenClip(ConfigSection.Read(path))
             : OfHuggingFace(ConfigSection.Read(path));
-        if (config.Normalisation is not null || ImageSettings.OfProcessor(folder) is not { } images) return config;
+        if (config.Normalization is not null || ImageSettings.OfProcessor(folder) is not { } images) return config;
         return config with
         {
-            Normalisation = images.Normalization,
+            Normalization = images.Normalization,
             Warnings = [.. config.Warnings, .. images.Warnings],
             Sizes = images.Side is not { } side ? config.Sizes
                 : [.. config.Sizes, new(images.Source, nameof(ClipArchitecture.ImageSize), side)],
@@ -86,7 +86,7 @@ internal sealed record PretrainedConfig
             Activation = model.Flag("quick_gelu") ? ClipActivation.QuickGelu : ClipActivation.Gelu,
             VisionHeads = stages is null ? (width ?? 768) / headWidth : (width ?? 64) * ResNetTower.Reduction / headWidth,
             TextHeads = text.Count("heads") ?? 8,
-            Normalisation = images?.Normalization, Sizes = sizes, Stages = stages,
+            Normalization = images?.Normalization, Sizes = sizes, Stages = stages,
             Warnings = root.Warning is { } warning ? [warning] : [],
         };
     }

@@ -46,7 +46,7 @@ internal sealed class StartingModel : IDisposable
     /// <summary>The options with what the model decides, checked once more.</summary>
     public PrefixClipOptions Complete(PrefixClipOptions options)
     {
-        var complete = options with { Architecture = _pretrained.Architecture, Normalisation = _pretrained.Normalisation };
+        var complete = options with { Architecture = _pretrained.Architecture, Normalization = _pretrained.Normalization };
         complete.Validate();
         return complete;
     }
@@ -67,7 +67,7 @@ internal sealed class StartingModel : IDisposable
         }
     }
 
-    /// <summary>The options with the weights' hash, by which a checkpoint of the run is recognised.</summary>
+    /// <summary>The options with the weights' hash, by which a checkpoint of the run is recognized.</summary>
     public PrefixClipOptions Identify(PrefixClipOptions options, ClipModel model, ModelSettings settings) => options.CheckpointFolder is null
         ? options : options with { InitialWeightsHash = _pretrained.HashOf(model, settings.DatasetTypes) };
 

@@ -12,7 +12,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// </remarks>
 internal sealed class TorchCheckpoint : IWeightFile
 {
-    private const int MaxPickleBytes = 16 << 20;   // ViT-H/14 with its optimiser's state has less than 1 MB
+    private const int MaxPickleBytes = 16 << 20;   // ViT-H/14 with its optimizer's state has less than 1 MB
     private const int MaxDepth = 4;              // of dictionaries around the state; a pickle can put one into itself
     private const string PickleName = "data.pkl";
 

@@ -13,7 +13,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// </remarks>
 internal sealed class TorchPickle
 {
-    private const int MaxOpcodes = 2_000_000;   // ViT-H/14 with its optimiser's state has about 100,000
+    private const int MaxOpcodes = 2_000_000;   // ViT-H/14 with its optimizer's state has about 100,000
     private const int MaxDimensions = 16;
     private const string Advice = "Nothing of it was executed. Save the state dictionary alone: torch.save(model.state_dict(), other) " +
         "in the program that has the model, or, where you trust the file, torch.save(torch.load(path, 'cpu', " +

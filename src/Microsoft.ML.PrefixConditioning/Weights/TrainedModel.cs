@@ -73,7 +73,7 @@ internal sealed class TrainedModel(ClipModel network, ClipTokenizer tokenizer, M
     }
 
     /// <summary>Image embeddings: [N, D] row by row, unit length.</summary>
-    /// <param name="pixels">[N, 3, S, S], normalised.</param>
+    /// <param name="pixels">[N, 3, S, S], normalized.</param>
     /// <param name="count">N.</param>
     /// <param name="prefix">Matters only for models with image prefixes.</param>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>

@@ -20,7 +20,7 @@ public sealed class TrainingHistory
     public int SkippedRows { get; }
 }
 
-/// <summary>One optimiser step.</summary>
+/// <summary>One optimizer step.</summary>
 /// <param name="Loss">Loss of the step's batch, before the step.</param>
 /// <param name="LearningRate">Learning rate of the step.</param>
 public readonly record struct TrainingStep(float Loss, float LearningRate);

@@ -31,7 +31,7 @@ internal static class Captions
         "a family of four posing in matching sweaters in front of the fireplace", "a rusty anchor on a shingle beach", "pancakes with blueberries and maple syrup",
     ];
 
-    /// <summary>Nouns, for batches of labelled images.</summary>
+    /// <summary>Nouns, for batches of labeled images.</summary>
     public static IReadOnlyList<string> ClassNames { get; } =
     [
         "accordion", "airplane", "anchor", "ant", "apple", "backpack", "balloon", "banana", "barn", "bat", "bear", "bee", "bicycle", "bridge", "broom", "bus",

@@ -20,7 +20,7 @@ internal sealed class OnnxMeasures(SideBySideSettings settings)
         try
         {
             var path = Path.Combine(folder.FullName, "model.onnx");
-            model.Lend(network => OnnxExport.ImageEncoder(model, network, null, PixelValues.Normalised).Write(path));
+            model.Lend(network => OnnxExport.ImageEncoder(model, network, null, PixelValues.Normalized).Write(path));
             using var options = new SessionOptions { IntraOpNumThreads = TorchSharp.torch.get_num_threads() };
             using var session = new InferenceSession(path, options);
             return Compare(name, model, session, batch, architecture.ImageSize);
@@ -66,7 +66,7 @@ internal sealed class OnnxMeasures(SideBySideSettings settings)
         float[] Ours() => model.EncodeImages(pixels, batch, null);
         float[] Theirs()
         {
-            using var results = session.Run([NamedOnnxValue.CreateFromTensor("NormalisedPixels", input)]);
+            using var results = session.Run([NamedOnnxValue.CreateFromTensor("NormalizedPixels", input)]);
             return [.. results[0].AsTensor<float>()];
         }
         var difference = Ours().Zip(Theirs(), (a, b) => Math.Abs(a - b)).Max();

@@ -25,17 +25,17 @@ public sealed class EvaluationDocumentTests
     [TestMethod]
     public void Examples_OnDrawings_Run()
     {
-        using var data = new DrawnData(labelled: 32, captioned: 16);
+        using var data = new DrawnData(labeled: 32, captioned: 16);
         using var model = data.Fit(DrawnData.Options with { Epochs = 1 });
-        var classNames = data.Labelled.GetColumn<string>("Label").Distinct().ToArray();
+        var classNames = data.Labeled.GetColumn<string>("Label").Distinct().ToArray();
 
-        Assert.HasCount(32, EvaluationExamples.ScoreByText(data.Context, model, data.Labelled).GetColumn<uint>("PredictedLabel").ToArray());
-        Assert.Contains("0.5 caption + 0.5 classification", EvaluationExamples.Compare(data.Context, model, data.Labelled, classNames));
-        Assert.IsNotEmpty(EvaluationExamples.Choose(data.Context, model, data.Labelled, classNames).Weights);
-        Assert.HasCount(5, EvaluationExamples.Rank(data.Context, model, data.Labelled, classNames));
+        Assert.HasCount(32, EvaluationExamples.ScoreByText(data.Context, model, data.Labeled).GetColumn<uint>("PredictedLabel").ToArray());
+        Assert.Contains("0.5 caption + 0.5 classification", EvaluationExamples.Compare(data.Context, model, data.Labeled, classNames));
+        Assert.IsNotEmpty(EvaluationExamples.Choose(data.Context, model, data.Labeled, classNames).Weights);
+        Assert.HasCount(5, EvaluationExamples.Rank(data.Context, model, data.Labeled, classNames));
         // Eight classes, so that chance is an eighth.
-        Assert.IsGreaterThan(0.3, EvaluationExamples.LinearProbe(data.Context, model, data.Labelled, data.Labelled));
-        Assert.HasCount(3, EvaluationExamples.FewShots(data.Context, model, data.Labelled, data.Labelled));
+        Assert.IsGreaterThan(0.3, EvaluationExamples.LinearProbe(data.Context, model, data.Labeled, data.Labeled));
+        Assert.HasCount(3, EvaluationExamples.FewShots(data.Context, model, data.Labeled, data.Labeled));
     }
 
     private static string Lines(string code) => string.Join('\n', code.Split('\n').Select(l => l.Trim()).Where(l => l.Length > 0));

@@ -30,23 +30,23 @@ internal static class EvaluationExamples
         return table;
     }
 
-    public static PrefixSelection Choose(MLContext mlContext, PrefixClipTransformer model, IDataView unlabelled, string[] classNames)
+    public static PrefixSelection Choose(MLContext mlContext, PrefixClipTransformer model, IDataView unlabeled, string[] classNames)
     {
         // <evaluation 3>
         var zeroShot = mlContext.Transforms.ZeroShotClassification(model, classNames, PrefixSelection.Auto);
-        ZeroShotClassificationTransformer classifier = zeroShot.Fit(unlabelled);   // reads images, no labels
+        ZeroShotClassificationTransformer classifier = zeroShot.Fit(unlabeled);   // reads images, no labels
         PrefixSelection chosen = classifier.Prefix;                                // such as 0.75 caption + 0.25 classification
         // </evaluation>
         return chosen;
     }
 
     public static IReadOnlyList<PrefixScore> Rank(
-        MLContext mlContext, PrefixClipTransformer model, IDataView unlabelled, string[] classNames)
+        MLContext mlContext, PrefixClipTransformer model, IDataView unlabeled, string[] classNames)
     {
         // <evaluation 4>
         var options = new ZeroShotClassificationOptions { ClassNames = classNames, MaxAutoImages = 500 };
         IReadOnlyList<PrefixScore> ranking = mlContext.MulticlassClassification.RankPrefixes(
-            unlabelled, model, options, PrefixCriterion.Consistency);
+            unlabeled, model, options, PrefixCriterion.Consistency);
         // </evaluation>
         return ranking;
     }

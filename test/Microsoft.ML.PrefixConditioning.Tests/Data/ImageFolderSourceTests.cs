@@ -94,12 +94,12 @@ public sealed class ImageFolderSourceTests : IDisposable
     [TestMethod]
     public void LoadImageFolder_WrongPath_SaysWhatIsMissing()
     {
-        _folder.Write("Labelled/a/1.png");
+        _folder.Write("Labeled/a/1.png");
         var file = _folder.Write("photos.tar.gz");
-        var missing = DataTestRows.Fails<DirectoryNotFoundException>(() => _mlContext.Data.LoadImageFolder(_folder["labelled"]));
+        var missing = DataTestRows.Fails<DirectoryNotFoundException>(() => _mlContext.Data.LoadImageFolder(_folder["labeled"]));
         Assert.AreEqual(
-            $"There is no image folder '{_folder["labelled"]}'. The folder '{_folder.Root}' exists, but has no 'labelled'. " +
-            "It has 'Labelled', which differs only in case.",
+            $"There is no image folder '{_folder["labeled"]}'. The folder '{_folder.Root}' exists, but has no 'labeled'. " +
+            "It has 'Labeled', which differs only in case.",
             missing.Message);
         Assert.AreEqual(
             $"'{file}' is a file, but neither .zip nor .tar. Give a folder of class-name folders or such an archive; unpack others first.",

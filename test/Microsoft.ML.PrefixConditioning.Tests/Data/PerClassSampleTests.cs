@@ -71,7 +71,7 @@ public sealed class PerClassSampleTests
     {
         var error = Assert.ThrowsExactly<InvalidDataException>(
             () => _mlContext.Data.TakeRowsPerClass(_mlContext.Data.LoadFromEnumerable([new Row { Label = " " }]), 1));
-        Assert.AreEqual("No row has a label in column 'Label'; pass labelled rows.", error.Message);
+        Assert.AreEqual("No row has a label in column 'Label'; pass labeled rows.", error.Message);
     }
 
     [TestMethod]

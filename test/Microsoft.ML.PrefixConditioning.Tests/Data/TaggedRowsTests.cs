@@ -202,9 +202,9 @@ public sealed class TaggedRowsTests
     [TestMethod]
     public void BatchSize_NotSet_AdaptsToTheRows()
     {
-        static TaggedRows Rows(int captions, int labelled) => TaggedRows.Read(View(
+        static TaggedRows Rows(int captions, int labeled) => TaggedRows.Read(View(
             [.. Enumerable.Range(0, captions).Select(i => ($"{i}", $"x {i}", "caption", "")),
-                .. Enumerable.Range(0, labelled).Select(i => ($"{i}", $"c {i % 2}", "classification", ""))]), new PrefixClipOptions());
+                .. Enumerable.Range(0, labeled).Select(i => ($"{i}", $"c {i % 2}", "classification", ""))]), new PrefixClipOptions());
         var mixed = new PrefixClipOptions { BatchComposition = BatchComposition.Mixed };
         Assert.AreEqual(3, Rows(3, 200).BatchSize(new PrefixClipOptions()));
         Assert.AreEqual(128, Rows(300, 128).BatchSize(new PrefixClipOptions()));

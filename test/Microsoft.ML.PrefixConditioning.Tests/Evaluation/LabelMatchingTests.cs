@@ -155,11 +155,11 @@ public sealed class LabelMatchingTests : ScoringTests
     public void PredictionEngine_LabelThatIsNoClass_IsMissingWithoutAnError()
     {
         var classifier = _mlContext.Transforms.ZeroShotClassification(_model, Names).Fit(Rows("red thing"));
-        using var engine = _mlContext.Model.CreatePredictionEngine<LabelledRow, Prediction>(
+        using var engine = _mlContext.Model.CreatePredictionEngine<LabeledRow, Prediction>(
             classifier, new PredictionEngineOptions { OwnsTransformer = false });
 
-        Assert.AreEqual(0u, engine.Predict(new LabelledRow { Image = AllTypesRow.Files[0], Label = "purple" }).Label);
-        Assert.AreEqual(2u, engine.Predict(new LabelledRow { Image = AllTypesRow.Files[0], Label = "blue thing" }).Label);
+        Assert.AreEqual(0u, engine.Predict(new LabeledRow { Image = AllTypesRow.Files[0], Label = "purple" }).Label);
+        Assert.AreEqual(2u, engine.Predict(new LabeledRow { Image = AllTypesRow.Files[0], Label = "blue thing" }).Label);
     }
 
     [TestMethod]
@@ -176,7 +176,7 @@ public sealed class LabelMatchingTests : ScoringTests
         _mlContext.Transforms.ZeroShotClassification(_model, names ?? Names).Fit(rows).Transform(rows);
 
     private IDataView Rows(params string[] labels) => _mlContext.Data.LoadFromEnumerable(
-        labels.Select((label, i) => new LabelledRow { Image = AllTypesRow.Files[i % AllTypesRow.Files.Length], Label = label }));
+        labels.Select((label, i) => new LabeledRow { Image = AllTypesRow.Files[i % AllTypesRow.Files.Length], Label = label }));
 
     private sealed class NumberRow
     {

@@ -2,7 +2,7 @@ using Microsoft.ML.Data;
 
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
-/// <summary>How a labelled view is read when prefixes are compared.</summary>
+/// <summary>How a labeled view is read when prefixes are compared.</summary>
 [TestClass]
 public sealed class PrefixEvaluationTests
 {
@@ -11,10 +11,10 @@ public sealed class PrefixEvaluationTests
     [DataRow(2)]
     public void ComparePrefixes_WithAndWithoutImagePrefixes_EqualsEveryClassifier(int imagePrefixLength)
     {
-        using var data = new DrawnData(labelled: 24, captioned: 1);
+        using var data = new DrawnData(labeled: 24, captioned: 1);
         using var model = new PrefixClipTransformer(data.Context, SmallModel.CreateTrained(imagePrefixLength: imagePrefixLength));
-        var classNames = data.Labelled.GetColumn<string>("Label").Distinct().ToArray();
-        var watched = new WatchedView(data.Labelled);
+        var classNames = data.Labeled.GetColumn<string>("Label").Distinct().ToArray();
+        var watched = new WatchedView(data.Labeled);
         var blend = PrefixSelection.Blend(("caption", 1), ("classification", 3));
 
         var comparison = data.Context.MulticlassClassification.ComparePrefixes(
@@ -24,8 +24,8 @@ public sealed class PrefixEvaluationTests
         Assert.HasCount(4, comparison.Prefixes, "A prefix that is given twice is compared once.");
         foreach (var (prefix, metrics) in comparison.Prefixes)
         {
-            var scored = data.Context.Transforms.ZeroShotClassification(model, classNames, prefix).Fit(data.Labelled)
-                .Transform(data.Labelled);
+            var scored = data.Context.Transforms.ZeroShotClassification(model, classNames, prefix).Fit(data.Labeled)
+                .Transform(data.Labeled);
             var expected = data.Context.MulticlassClassification.Evaluate(scored, topKPredictionCount: 5);
             Assert.AreEqual(expected.LogLoss, metrics.LogLoss, 1e-4, $"{prefix}");
             Assert.AreEqual(expected.MicroAccuracy, metrics.MicroAccuracy, 1e-12, $"{prefix}");

@@ -6,6 +6,6 @@ internal static class ClipPreprocessor
     extension(ImagePreprocessor)
     {
         /// <summary>A preprocessor with CLIP's mean and standard deviation.</summary>
-        public static ImagePreprocessor ForClip(int size) => ImagePreprocessor.For(size, ImageNormalisation.Clip);
+        public static ImagePreprocessor ForClip(int size) => ImagePreprocessor.For(size, ImageNormalization.Clip);
     }
 }

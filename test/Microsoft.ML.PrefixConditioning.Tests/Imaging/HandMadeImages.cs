@@ -22,11 +22,11 @@ internal static class HandMadeImages
     /// <param name="width">Pixels per row.</param>
     /// <param name="height">Rows.</param>
     /// <param name="depth">Bits per sample: 1, 2, 4, 8 or 16.</param>
-    /// <param name="colourType">0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha.</param>
+    /// <param name="colorType">0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha.</param>
     /// <param name="samples">The samples of the pixel at x, y.</param>
     /// <param name="layout">Interlaced or not.</param>
     /// <param name="chunks">Chunks between header and data, such as PLTE.</param>
-    public static byte[] Png(int width, int height, int depth, int colourType, Func<int, int, int[]> samples,
+    public static byte[] Png(int width, int height, int depth, int colorType, Func<int, int, int[]> samples,
         PngLayout layout = PngLayout.RowByRow, params (string Name, byte[] Data)[] chunks)
     {
         var raw = new MemoryStream();
@@ -46,16 +46,16 @@ internal static class HandMadeImages
             }
         var packed = new MemoryStream();
         using (var zlib = new ZLibStream(packed, CompressionLevel.Fastest, leaveOpen: true)) zlib.Write(raw.ToArray());
-        return Png(width, height, depth, colourType, layout, [.. chunks, ("IDAT", packed.ToArray())]);
+        return Png(width, height, depth, colorType, layout, [.. chunks, ("IDAT", packed.ToArray())]);
     }
 
     /// <summary>A PNG file of given chunks; the header may claim anything.</summary>
-    public static byte[] Png(int width, int height, int depth, int colourType, PngLayout layout, params (string Name, byte[] Data)[] chunks)
+    public static byte[] Png(int width, int height, int depth, int colorType, PngLayout layout, params (string Name, byte[] Data)[] chunks)
     {
         var header = new byte[13];
         BinaryPrimitives.WriteInt32BigEndian(header, width);
         BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(4), height);
-        (header[8], header[9], header[12]) = ((byte)depth, (byte)colourType, (byte)(layout == PngLayout.Interlaced ? 1 : 0));
+        (header[8], header[9], header[12]) = ((byte)depth, (byte)colorType, (byte)(layout == PngLayout.Interlaced ? 1 : 0));
         var file = new MemoryStream();
         file.Write([0x89, .. "PNG\r\n\u001A\n"u8]);
         foreach (var (name, data) in (IEnumerable<(string, byte[])>)[("IHDR", header), .. chunks, ("IEND", [])])

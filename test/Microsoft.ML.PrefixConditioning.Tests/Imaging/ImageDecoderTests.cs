@@ -192,13 +192,13 @@ public sealed class ImageDecoderTests
     [DataRow(0)]
     [DataRow(2)]
     [DataRow(6)]
-    public void Decode_SixteenBitPng_KeepsTheHighByte(int colourType)
+    public void Decode_SixteenBitPng_KeepsTheHighByte(int colorType)
     {
         // Equal bytes: reducing by cutting and by rounding agree.
-        var png = Png(5, 3, 16, colourType, (x, y) =>
+        var png = Png(5, 3, 16, colorType, (x, y) =>
         {
             var value = ((x * 40) + y) * 257;
-            return colourType switch { 0 => [value], 2 => [value, value, value], _ => [value, value, value, 65535] };
+            return colorType switch { 0 => [value], 2 => [value, value, value], _ => [value, value, value, 65535] };
         });
         AssertPixels(png, ImageDecoding.Upright, Grey(5, 3, (x, y) => (x * 40) + y));
     }
@@ -207,12 +207,12 @@ public sealed class ImageDecoderTests
     [DataRow(8, 2)]
     [DataRow(16, 2)]
     [DataRow(4, 0)]
-    public void Decode_InterlacedPng_EqualsRowByRow(int depth, int colourType)
+    public void Decode_InterlacedPng_EqualsRowByRow(int depth, int colorType)
     {
         var step = depth switch { 4 => 1, 8 => 16, _ => 16 * 257 };
-        int[] Samples(int x, int y) => [.. Enumerable.Repeat(((x * 7) + (y * 3)) % 16 * step, colourType == 2 ? 3 : 1)];
-        var plain = Decode(Png(21, 13, depth, colourType, Samples), ImageDecoding.Upright);
-        var interlaced = Decode(Png(21, 13, depth, colourType, Samples, PngLayout.Interlaced), ImageDecoding.Upright);
+        int[] Samples(int x, int y) => [.. Enumerable.Repeat(((x * 7) + (y * 3)) % 16 * step, colorType == 2 ? 3 : 1)];
+        var plain = Decode(Png(21, 13, depth, colorType, Samples), ImageDecoding.Upright);
+        var interlaced = Decode(Png(21, 13, depth, colorType, Samples, PngLayout.Interlaced), ImageDecoding.Upright);
         CollectionAssert.AreEqual(plain.Pixels.ToArray(), interlaced.Pixels.ToArray());
         Assert.AreNotEqual(plain.Pixels[0], plain.Pixels[3]);
     }

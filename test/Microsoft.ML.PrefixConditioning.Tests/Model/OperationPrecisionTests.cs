@@ -51,7 +51,7 @@ public sealed class OperationPrecisionTests
             (n, c) => [[n, 2, 1, c], [n, 2, 7, c], [n, 2, 7, c]]),
         ["softmax of windows"] = new(t => (t[0].matmul(t[1].transpose(-2, -1)) + t[2]).softmax(-1), (n, c) => [[n, 2, 9, c], [n, 2, 9, c], [2, 9, 9]]),
         ["rows of a table"] = new(t => t[0].index_select(0, tensor(new long[] { 1, 0, 1, 2 })), (n, c) => [[n + 2, c]]),
-        ["neighbors"] = new(t => SwinMerging.Neighbours(t[0]), (n, c) => [[n, 5, 5, c]]),
+        ["neighbors"] = new(t => SwinMerging.Neighbors(t[0]), (n, c) => [[n, 5, 5, c]]),
         ["unit length"] = new(t => F.normalize(t[0], p: 2, dim: 1), (n, c) => [[n, c]]),
         ["CLIP loss"] = new(t => ContrastiveLoss.Clip(t[0], t[1], t[2].exp()), (n, c) => [[c, n + 1], [c, n + 1], []]),
         ["UniCL loss"] = new(t => ContrastiveLoss.UniCl(t[0], t[1], t[2].exp(), arange(t[0].shape[0], ScalarType.Int64).remainder(3)),

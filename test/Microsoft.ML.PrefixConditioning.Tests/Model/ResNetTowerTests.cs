@@ -107,7 +107,7 @@ public sealed class ResNetTowerTests
     [TestMethod]
     public void Fit_FromAResNet_KeepsTheStatistics()
     {
-        using var data = new DrawnData(labelled: 8, captioned: 8);
+        using var data = new DrawnData(labeled: 8, captioned: 8);
         using ModelFolder folder = Folder(), whole = new();
         using (var network = Load(folder)) ClipExport.Write(whole.Path, ClipLayout.OpenClip, network, SmallModel.Tokenizer,
             ModelFolder.SettingsOf(network));
@@ -135,7 +135,7 @@ public sealed class ResNetTowerTests
             InitialWeights = null,
             Architecture = before.Architecture
         })).Message,
-            "Architecture has a ResNet, whose batch normalisation keeps its statistics: it can only start from InitialWeights.");
+            "Architecture has a ResNet, whose batch normalization keeps its statistics: it can only start from InitialWeights.");
         StringAssert.Contains(Assert.ThrowsExactly<ArgumentException>(() => data.Fit(options with { ImagePrefixLength = 1 })).Message,
             "ImagePrefixLength is 1; a ResNet takes no prefix, so it must be 0.");
         StringAssert.Contains(Assert.ThrowsExactly<ArgumentException>(() =>

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
-/// <summary>Models that are as small as can be, for tests of behaviour.</summary>
+/// <summary>Models that are as small as can be, for tests of behavior.</summary>
 internal static class SmallModel
 {
     public static ClipArchitecture Architecture { get; } = new()

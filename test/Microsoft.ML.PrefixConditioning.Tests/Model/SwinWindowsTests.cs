@@ -52,10 +52,10 @@ public sealed class SwinWindowsTests
             for (var i = 0; i < window * window; i++)
                 for (var j = 0; j < window * window; j++, at++)
                 {
-                    // Positions of one window are neighbours where they are as far from each other on the map as in the window.
+                    // Positions of one window are neighbors where they are as far from each other on the map as in the window.
                     var (a, b) = (Source(g, i, window, padded, shift), Source(g, j, window, padded, shift));
-                    var neighbours = a.Row - b.Row == i / window - j / window && a.Column - b.Column == i % window - j % window;
-                    Assert.AreEqual(neighbours ? 0f : -100f, values[at], $"window {g}, positions {i} and {j}");
+                    var neighbors = a.Row - b.Row == i / window - j / window && a.Column - b.Column == i % window - j % window;
+                    Assert.AreEqual(neighbors ? 0f : -100f, values[at], $"window {g}, positions {i} and {j}");
                 }
         Assert.Contains(-100f, values);
     }

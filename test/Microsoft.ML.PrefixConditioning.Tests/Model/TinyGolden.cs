@@ -12,7 +12,7 @@ internal static class TinyGolden
         ContextLength = 16, TextWidth = 64, TextLayers = 3, TextHeads = 2, EmbeddingSize = 64, Activation = activation,
     };
 
-    /// <summary>The reference's weights; with a prefix length, its prefixes stay as initialised.</summary>
+    /// <summary>The reference's weights; with a prefix length, its prefixes stay as initialized.</summary>
     public static ClipModel Load(ClipActivation activation, int datasetTypes = 0, int prefixLength = 0)
     {
         var shape = new ClipModelShape(Architecture(activation), 512, datasetTypes, prefixLength, 0);

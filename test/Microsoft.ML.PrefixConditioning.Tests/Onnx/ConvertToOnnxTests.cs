@@ -58,7 +58,7 @@ public sealed class ConvertToOnnxTests : ScoringTests
     [TestMethod]
     public void ConvertToOnnx_ModelBeforeAStepThatCannotBeWritten_IsAnErrorToo()
     {
-        var step = _mlContext.Transforms.CustomMapping<LabelledRow, LabelledRow>((a, b) => b.Label = a.Label + "!", contractName: null)
+        var step = _mlContext.Transforms.CustomMapping<LabeledRow, LabeledRow>((a, b) => b.Label = a.Label + "!", contractName: null)
             .Fit(Rows);
         using var stream = new MemoryStream();
 
@@ -68,7 +68,7 @@ public sealed class ConvertToOnnxTests : ScoringTests
     }
 
     private IDataView Rows => _mlContext.Data.LoadFromEnumerable(AllTypesRow.Files.Select(
-        (file, i) => new LabelledRow { Image = file, Label = i % 2 == 0 ? "red" : "blue" }));
+        (file, i) => new LabeledRow { Image = file, Label = i % 2 == 0 ? "red" : "blue" }));
 
     private string Refusal(ITransformer transformer)
     {

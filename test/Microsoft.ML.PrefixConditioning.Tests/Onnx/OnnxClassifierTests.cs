@@ -16,10 +16,10 @@ public sealed class OnnxClassifierTests
         using var model = OnnxModels.Create(imagePrefixLength: 1);
         using var run = new OnnxRun();
         var pixels = OnnxModels.Pixels(count);
-        var expected = Write(model, run, Names, PixelValues.Normalised)(pixels, count);
+        var expected = Write(model, run, Names, PixelValues.Normalized)(pixels, count);
 
-        var scores = run.Floats("Score", "NormalisedPixels", pixels, count, 3, 16, 16);
-        var labels = run.Texts("PredictedLabel", "NormalisedPixels", pixels, count, 3, 16, 16);
+        var scores = run.Floats("Score", "NormalizedPixels", pixels, count, 3, 16, 16);
+        var labels = run.Texts("PredictedLabel", "NormalizedPixels", pixels, count, 3, 16, 16);
 
         Assert.IsLessThan(1e-4f, OnnxModels.Difference(expected, scores));
         Assert.AreSequenceEqual(expected.Chunk(Names.Length).Select(s => Names[s.AsSpan().IndexOf(s.Max())]), labels);
@@ -32,9 +32,9 @@ public sealed class OnnxClassifierTests
         using var run = new OnnxRun();
         string[] names = [.. Enumerable.Range(0, 1000).Select(i => $"class \"{i}\" é")];
         var pixels = OnnxModels.Pixels(2);
-        var expected = Write(model, run, names, PixelValues.Normalised)(pixels, 2);
+        var expected = Write(model, run, names, PixelValues.Normalized)(pixels, 2);
 
-        Assert.IsLessThan(1e-4f, OnnxModels.Difference(expected, run.Floats("Score", "NormalisedPixels", pixels, 2, 3, 16, 16)));
+        Assert.IsLessThan(1e-4f, OnnxModels.Difference(expected, run.Floats("Score", "NormalizedPixels", pixels, 2, 3, 16, 16)));
         CollectionAssert.AreEqual(names, JsonSerializer.Deserialize<string[]>(run.Metadata["class_names"]));
     }
 
@@ -51,8 +51,8 @@ public sealed class OnnxClassifierTests
         Assert.AreEqual("""{"caption":0.75,"classification":0.25}""", metadata["prefix"]);
         Assert.AreEqual("20", metadata["logit_scale"]);
         Assert.AreEqual("16", metadata["image_size"]);
-        CollectionAssert.AreEqual(ImageNormalisation.Clip.Mean.ToArray(), JsonSerializer.Deserialize<float[]>(metadata["mean"]));
-        CollectionAssert.AreEqual(ImageNormalisation.Clip.StandardDeviation.ToArray(), JsonSerializer.Deserialize<float[]>(metadata["std"]));
+        CollectionAssert.AreEqual(ImageNormalization.Clip.Mean.ToArray(), JsonSerializer.Deserialize<float[]>(metadata["mean"]));
+        CollectionAssert.AreEqual(ImageNormalization.Clip.StandardDeviation.ToArray(), JsonSerializer.Deserialize<float[]>(metadata["std"]));
         Assert.Contains("bicubic", metadata["preprocessing"]);
         Assert.Contains("EXIF", metadata["image_decoding"]);
         Assert.AreEqual("Microsoft.ML.PrefixConditioning", run.Session.ModelMetadata.ProducerName);

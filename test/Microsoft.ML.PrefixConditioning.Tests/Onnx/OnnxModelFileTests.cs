@@ -13,11 +13,11 @@ public sealed class OnnxModelFileTests
         using var run = new OnnxRun();
         var pixels = OnnxModels.Pixels(2);
 
-        model.Lend(network => OnnxExport.ImageEncoder(model, network, null, PixelValues.Normalised).Write(run.Path, 1000));
+        model.Lend(network => OnnxExport.ImageEncoder(model, network, null, PixelValues.Normalized).Write(run.Path, 1000));
 
         Assert.AreEqual("model.onnx, model.onnx.data", run.Files);
         Assert.IsGreaterThan(30_000, new FileInfo(run.Path + ".data").Length);
-        var actual = run.Floats("ImageEmbedding", "NormalisedPixels", pixels, 2, 3, 16, 16);
+        var actual = run.Floats("ImageEmbedding", "NormalizedPixels", pixels, 2, 3, 16, 16);
         Assert.IsLessThan(1e-4f, OnnxModels.Difference(model.EncodeImages(pixels, 2, null), actual));
     }
 
@@ -29,10 +29,10 @@ public sealed class OnnxModelFileTests
         var pixels = OnnxModels.Pixels(1);
         model.Lend(network => OnnxExport.ImageEncoder(model, network, null, PixelValues.Rgb255).Write(run.Path, 1000));
 
-        model.Lend(network => OnnxExport.ImageEncoder(model, network, null, PixelValues.Normalised).Write(run.Path, 1000));
+        model.Lend(network => OnnxExport.ImageEncoder(model, network, null, PixelValues.Normalized).Write(run.Path, 1000));
 
         Assert.AreEqual("model.onnx, model.onnx.data", run.Files);
-        var actual = run.Floats("ImageEmbedding", "NormalisedPixels", pixels, 1, 3, 16, 16);
+        var actual = run.Floats("ImageEmbedding", "NormalizedPixels", pixels, 1, 3, 16, 16);
         Assert.IsLessThan(1e-4f, OnnxModels.Difference(model.EncodeImages(pixels, 1, null), actual));
     }
 
@@ -155,10 +155,10 @@ public sealed class OnnxModelFileTests
         var path = Path.Combine(Path.GetDirectoryName(run.Path)!, "Modell für Äpfel.onnx");
         using var model = OnnxModels.Create();
 
-        model.Lend(network => OnnxExport.ImageEncoder(model, network, null, PixelValues.Normalised).Write(path, largestSingleFile: 0));
+        model.Lend(network => OnnxExport.ImageEncoder(model, network, null, PixelValues.Normalized).Write(path, largestSingleFile: 0));
 
         using var session = new Microsoft.ML.OnnxRuntime.InferenceSession(path);
-        Assert.AreEqual("NormalisedPixels", session.InputMetadata.Keys.Single());
+        Assert.AreEqual("NormalizedPixels", session.InputMetadata.Keys.Single());
     }
 
     [TestMethod]

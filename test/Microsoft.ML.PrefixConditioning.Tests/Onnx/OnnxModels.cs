@@ -30,7 +30,7 @@ internal static class OnnxModels
         return new TrainedModel(model, SmallModel.Tokenizer, settings, TrainingHistory.Empty);
     }
 
-    /// <summary>[N, 3, S, S], normalised.</summary>
+    /// <summary>[N, 3, S, S], normalized.</summary>
     public static float[] Pixels(int count, int size = 16)
     {
         using var generator = new Generator(5, CPU);

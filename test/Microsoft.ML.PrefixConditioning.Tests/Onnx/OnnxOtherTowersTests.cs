@@ -47,15 +47,15 @@ public sealed class OnnxOtherTowersTests
         var size = architecture.ImageSize;
         var pixels = OnnxModels.Pixels(3, size);
 
-        model.Lend(network => OnnxExport.ImageEncoder(model, network, null, PixelValues.Normalised).Write(run.Path));
+        model.Lend(network => OnnxExport.ImageEncoder(model, network, null, PixelValues.Normalized).Write(run.Path));
 
         var expected = model.EncodeImages(pixels, 3, null);
-        var three = run.Floats("ImageEmbedding", "NormalisedPixels", pixels, 3, 3, size, size);
-        var one = run.Floats("ImageEmbedding", "NormalisedPixels", pixels[..(pixels.Length / 3)], 1, 3, size, size);
+        var three = run.Floats("ImageEmbedding", "NormalizedPixels", pixels, 3, 3, size, size);
+        var one = run.Floats("ImageEmbedding", "NormalizedPixels", pixels[..(pixels.Length / 3)], 1, 3, size, size);
         Assert.IsLessThan(Tolerance, OnnxModels.Difference(expected, three), name);
         Assert.IsLessThan(Tolerance, OnnxModels.Difference(expected[..8], one), name);
         Assert.IsGreaterThan(0.001f, OnnxModels.Difference(three[..8], three[8..16]), "The pixels make no difference.");
-        Assert.AreEqual($"-1 3 {size} {size}", string.Join(' ', run.Session.InputMetadata["NormalisedPixels"].Dimensions), name);
+        Assert.AreEqual($"-1 3 {size} {size}", string.Join(' ', run.Session.InputMetadata["NormalizedPixels"].Dimensions), name);
         Assert.AreEqual("-1 8", string.Join(' ', run.Session.OutputMetadata["ImageEmbedding"].Dimensions), name);
     }
 
@@ -71,11 +71,11 @@ public sealed class OnnxOtherTowersTests
         using var model = new TrainedModel(network, SmallModel.Tokenizer, ModelFolder.SettingsOf(network), TrainingHistory.Empty);
         using var run = new OnnxRun();
 
-        model.Lend(lent => OnnxExport.ImageEncoder(model, lent, null, PixelValues.Normalised).Write(run.Path));
+        model.Lend(lent => OnnxExport.ImageEncoder(model, lent, null, PixelValues.Normalized).Write(run.Path));
 
         var features = TinyGolden.Tensors("clip_resnet_tiny", "outputs.safetensors")["image_features_raw"];
         var expected = nn.functional.normalize(features, p: 2, dim: 1);
-        var actual = run.Floats("ImageEmbedding", "NormalisedPixels", ResNetModel.Images().data<float>().ToArray(), 2, 3, 64, 64);
+        var actual = run.Floats("ImageEmbedding", "NormalizedPixels", ResNetModel.Images().data<float>().ToArray(), 2, 3, 64, 64);
         TinyGolden.AreClose(expected, tensor(actual).view(expected.shape), 1e-5, "embeddings");
     }
 
@@ -93,10 +93,10 @@ public sealed class OnnxOtherTowersTests
         var size = network.Shape.Architecture.ImageSize;
         var images = SwinModel.Tensor($"{name}.images", 2, 3, size, size);
 
-        model.Lend(lent => OnnxExport.ImageEncoder(model, lent, null, PixelValues.Normalised).Write(run.Path));
+        model.Lend(lent => OnnxExport.ImageEncoder(model, lent, null, PixelValues.Normalized).Write(run.Path));
 
         var expected = nn.functional.normalize(TinyGolden.Tensors("swin_tiny", "outputs.safetensors")[$"{name}.features"], p: 2, dim: 1);
-        var actual = run.Floats("ImageEmbedding", "NormalisedPixels", images.data<float>().ToArray(), 2, 3, size, size);
+        var actual = run.Floats("ImageEmbedding", "NormalizedPixels", images.data<float>().ToArray(), 2, 3, size, size);
         TinyGolden.AreClose(expected, tensor(actual).view(expected.shape), 1e-5, "embeddings");
     }
 
@@ -117,13 +117,13 @@ public sealed class OnnxOtherTowersTests
         };
         var transformer = new PrefixClipTransformer(new MLContext(1), model);   // the model stays the test's own
         new ZeroShotClassificationTransformer(new MLContext(1), transformer, classifier, ownsModel: false).SaveAsOnnx(run.Path);
-        var (mean, deviation) = (ImageNormalisation.Clip.Mean.ToArray(), ImageNormalisation.Clip.StandardDeviation.ToArray());
+        var (mean, deviation) = (ImageNormalization.Clip.Mean.ToArray(), ImageNormalization.Clip.StandardDeviation.ToArray());
         var bytes = Enumerable.Range(0, 2 * 3 * size * size).Select(i => (float)(i * 37L % 256)).ToArray();
-        var normalised = bytes.Select((b, i) => ((b / 255) - mean[i / (size * size) % 3]) / deviation[i / (size * size) % 3]).ToArray();
+        var normalized = bytes.Select((b, i) => ((b / 255) - mean[i / (size * size) % 3]) / deviation[i / (size * size) % 3]).ToArray();
 
         var expected = new float[6];
         for (var i = 0; i < 2; i++)
-            classifier.Score(model.EncodeImages(normalised, 2, prefix).AsSpan(i * 8, 8), expected.AsSpan(3 * i, 3));
+            classifier.Score(model.EncodeImages(normalized, 2, prefix).AsSpan(i * 8, 8), expected.AsSpan(3 * i, 3));
 
         Assert.IsLessThan(Tolerance, OnnxModels.Difference(expected, run.Floats("Score", "Pixels", bytes, 2, 3, size, size)));
     }
@@ -141,12 +141,12 @@ public sealed class OnnxOtherTowersTests
 
         model.Lend(network =>
         {
-            OnnxExport.ImageEncoder(model, network, null, PixelValues.Normalised).Write(run.Path);
-            OnnxExport.ImageEncoder(model, network, null, PixelValues.Normalised).Write(outside.Path, 1000);
+            OnnxExport.ImageEncoder(model, network, null, PixelValues.Normalized).Write(run.Path);
+            OnnxExport.ImageEncoder(model, network, null, PixelValues.Normalized).Write(outside.Path, 1000);
         });
 
         Assert.AreEqual("model.onnx, model.onnx.data", outside.Files);
-        Assert.AreEqual(0, OnnxModels.Difference(run.Floats("ImageEmbedding", "NormalisedPixels", pixels, 1, 3, size, size),
-            outside.Floats("ImageEmbedding", "NormalisedPixels", pixels, 1, 3, size, size)));
+        Assert.AreEqual(0, OnnxModels.Difference(run.Floats("ImageEmbedding", "NormalizedPixels", pixels, 1, 3, size, size),
+            outside.Floats("ImageEmbedding", "NormalizedPixels", pixels, 1, 3, size, size)));
     }
 }

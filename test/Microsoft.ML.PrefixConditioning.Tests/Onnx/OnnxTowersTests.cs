@@ -16,15 +16,15 @@ public sealed class OnnxTowersTests
     [DataRow(ClipActivation.Gelu, 1)]
     [DataRow(ClipActivation.Gelu, 5)]
     [DataRow(ClipActivation.QuickGelu, 5)]
-    public void ImageEncoder_Normalised_EqualsLibtorch(ClipActivation activation, int count)
+    public void ImageEncoder_Normalized_EqualsLibtorch(ClipActivation activation, int count)
     {
         using var model = OnnxModels.Create(activation);
         using var run = new OnnxRun();
         var pixels = OnnxModels.Pixels(count);
 
-        model.Lend(network => OnnxExport.ImageEncoder(model, network, null, PixelValues.Normalised).Write(run.Path));
+        model.Lend(network => OnnxExport.ImageEncoder(model, network, null, PixelValues.Normalized).Write(run.Path));
 
-        var actual = run.Floats("ImageEmbedding", "NormalisedPixels", pixels, count, 3, 16, 16);
+        var actual = run.Floats("ImageEmbedding", "NormalizedPixels", pixels, count, 3, 16, 16);
         Assert.IsLessThan(Tolerance, OnnxModels.Difference(model.EncodeImages(pixels, count, null), actual));
     }
 
@@ -35,25 +35,25 @@ public sealed class OnnxTowersTests
         using var run = new OnnxRun();
         var pixels = OnnxModels.Pixels(2);
 
-        model.Lend(network => OnnxExport.ImageEncoder(model, network, null, PixelValues.Normalised).Write(run.Path));
+        model.Lend(network => OnnxExport.ImageEncoder(model, network, null, PixelValues.Normalized).Write(run.Path));
 
-        var actual = run.Floats("ImageEmbedding", "NormalisedPixels", pixels, 2, 3, 16, 16);
+        var actual = run.Floats("ImageEmbedding", "NormalizedPixels", pixels, 2, 3, 16, 16);
         Assert.IsLessThan(Tolerance, OnnxModels.Difference(model.EncodeImages(pixels, 2, null), actual));
     }
 
     [TestMethod]
-    public void ImageEncoder_PixelsOf255_AreNormalisedInTheGraph()
+    public void ImageEncoder_PixelsOf255_AreNormalizedInTheGraph()
     {
         using var model = OnnxModels.Create();
         using var run = new OnnxRun();
         var bytes = Enumerable.Range(0, 2 * 3 * 16 * 16).Select(i => (float)(i * 37 % 256)).ToArray();
-        var normalised = bytes.Select((b, i) =>
-            ((b / 255) - ImageNormalisation.Clip.Mean.ToArray()[i / 256 % 3]) / ImageNormalisation.Clip.StandardDeviation.ToArray()[i / 256 % 3]).ToArray();
+        var normalized = bytes.Select((b, i) =>
+            ((b / 255) - ImageNormalization.Clip.Mean.ToArray()[i / 256 % 3]) / ImageNormalization.Clip.StandardDeviation.ToArray()[i / 256 % 3]).ToArray();
 
         model.Lend(network => OnnxExport.ImageEncoder(model, network, null, PixelValues.Rgb255).Write(run.Path));
 
         var actual = run.Floats("ImageEmbedding", "Pixels", bytes, 2, 3, 16, 16);
-        Assert.IsLessThan(Tolerance, OnnxModels.Difference(model.EncodeImages(normalised, 2, null), actual));
+        Assert.IsLessThan(Tolerance, OnnxModels.Difference(model.EncodeImages(normalized, 2, null), actual));
     }
 
     [TestMethod]
@@ -65,9 +65,9 @@ public sealed class OnnxTowersTests
         foreach (var prefix in new[] { null, PrefixSelection.For("classification"), PrefixSelection.None, Blend, Away })
         {
             using var run = new OnnxRun();
-            model.Lend(network => OnnxExport.ImageEncoder(model, network, prefix, PixelValues.Normalised).Write(run.Path));
+            model.Lend(network => OnnxExport.ImageEncoder(model, network, prefix, PixelValues.Normalized).Write(run.Path));
 
-            results.Add(run.Floats("ImageEmbedding", "NormalisedPixels", pixels, 2, 3, 16, 16));
+            results.Add(run.Floats("ImageEmbedding", "NormalizedPixels", pixels, 2, 3, 16, 16));
 
             Assert.IsLessThan(Tolerance, OnnxModels.Difference(model.EncodeImages(pixels, 2, prefix), results[^1]), $"{prefix}");
         }
@@ -146,10 +146,10 @@ public sealed class OnnxTowersTests
         using var model = OnnxModels.Create();
         using OnnxRun images = new(), texts = new();
         var tokens = OnnxModels.Tokens(3);
-        model.Lend(network => OnnxExport.ImageEncoder(model, network, null, PixelValues.Normalised).Write(images.Path));
+        model.Lend(network => OnnxExport.ImageEncoder(model, network, null, PixelValues.Normalized).Write(images.Path));
         model.Lend(network => OnnxExport.TextEncoder(model, network, Blend).Write(texts.Path));
 
-        var embeddings = images.Floats("ImageEmbedding", "NormalisedPixels", OnnxModels.Pixels(3), 3, 3, 16, 16)
+        var embeddings = images.Floats("ImageEmbedding", "NormalizedPixels", OnnxModels.Pixels(3), 3, 3, 16, 16)
             .Concat(texts.Floats("TextEmbedding", "TokenIds", tokens.Ids, 3, tokens.Length)).Chunk(8).ToArray();
 
         Assert.HasCount(6, embeddings);

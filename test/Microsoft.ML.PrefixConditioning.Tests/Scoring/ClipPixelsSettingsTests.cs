@@ -14,8 +14,8 @@ public sealed class ClipPixelsSettingsTests
 
         var read = Read(Written(settings));
 
-        Assert.AreEqual(settings.Normalisation, read.Normalisation);
-        Assert.AreEqual(settings, read with { Normalisation = settings.Normalisation });
+        Assert.AreEqual(settings.Normalization, read.Normalization);
+        Assert.AreEqual(settings, read with { Normalization = settings.Normalization });
     }
 
     [TestMethod]

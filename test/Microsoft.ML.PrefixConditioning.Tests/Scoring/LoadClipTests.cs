@@ -12,7 +12,7 @@ public sealed class LoadClipTests
     private static readonly MLContext Context = new(seed: 1);
     private static readonly string[] Texts = ["a red square", "the blue disc", "something else"];
 
-    private static readonly ImageNormalisation OwnNormalisation = new(new(0.1f, 0.2f, 0.3f), new(0.4f, 0.5f, 0.6f));
+    private static readonly ImageNormalization OwnNormalization = new(new(0.1f, 0.2f, 0.3f), new(0.4f, 0.5f, 0.6f));
 
     /// <summary>A model with its own mean, templates, types and large prefixes.</summary>
     private static PrefixClipTransformer Model(int prefixLength = 2, int imagePrefixLength = 1,
@@ -22,7 +22,7 @@ public sealed class LoadClipTests
         {
             Architecture = SmallModel.Architecture with { Activation = activation, MlpRatio = mlpRatio }, PrefixLength = prefixLength,
             ImagePrefixLength = imagePrefixLength,
-            Normalisation = OwnNormalisation, PromptTemplates = PromptTemplates.Of("one {}", "„{}“"),
+            Normalization = OwnNormalization, PromptTemplates = PromptTemplates.Of("one {}", "„{}“"),
             ImageDecoding = ImageDecoding.OpenClip,
         };
         var settings = ModelSettings.From(options, [DatasetType.Caption, new("größer", TextKind.ClassName)],
@@ -51,7 +51,7 @@ public sealed class LoadClipTests
         CollectionAssert.AreEqual(model.DatasetTypes.ToArray(), loaded.DatasetTypes.ToArray());
         CollectionAssert.AreEqual(model.Model.Settings.Templates.ToArray(), loaded.Model.Settings.Templates.ToArray());
         Assert.AreEqual(ImageDecoding.OpenClip, loaded.Model.Settings.ImageDecoding);
-        Assert.AreEqual(OwnNormalisation, loaded.Model.Settings.Normalisation);
+        Assert.AreEqual(OwnNormalization, loaded.Model.Settings.Normalization);
         Assert.IsEmpty(loaded.History.Steps);
         foreach (var prefix in new[] { null, PrefixSelection.None, PrefixSelection.For("größer") })
             foreach (var (expected, actual) in model.EncodeText(Texts, prefix).Zip(loaded.EncodeText(Texts,
@@ -125,10 +125,10 @@ public sealed class LoadClipTests
         using var again = (PrefixClipTransformer)new SavedModel(loaded).Load(out _);
         using var image = ScoringModel.Image(5);
         CollectionAssert.AreEqual(model.EncodeImages([image])[0], again.EncodeImages([image])[0]);
-        Assert.AreEqual(OwnNormalisation, again.Model.Settings.Normalisation);
+        Assert.AreEqual(OwnNormalization, again.Model.Settings.Normalization);
         using var other = new PrefixClipTransformer(Context, new TrainedModel(
             ClipModel.Create(model.Model.Settings.Shape, CPU, 3), SmallModel.Tokenizer,
-                model.Model.Settings with { Normalisation = ImageNormalisation.Clip }, TrainingHistory.Empty));
+                model.Model.Settings with { Normalization = ImageNormalization.Clip }, TrainingHistory.Empty));
         CollectionAssert.AreNotEqual(model.EncodeImages([image])[0], other.EncodeImages([image])[0], "the mean matters");
     }
 

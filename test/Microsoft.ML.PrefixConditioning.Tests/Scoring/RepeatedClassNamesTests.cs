@@ -60,7 +60,7 @@ public sealed class RepeatedClassNamesTests : ScoringTests
     }
 
     [TestMethod]
-    public void ClassTexts_FoldersOfImageNet_AreScoredByTextAndLabelledByName()
+    public void ClassTexts_FoldersOfImageNet_AreScoredByTextAndLabeledByName()
     {
         string[] folders = ["n03773504", "n04355933", "n04008634"];
         string[] texts = ["missile", "sunglasses", "missile"];
@@ -85,7 +85,7 @@ public sealed class RepeatedClassNamesTests : ScoringTests
         _mlContext.Model.Save(classifier, Rows().Schema, zip);
         classifier.SaveClassEmbeddings(embeddings);
         using var run = new OnnxRun();
-        classifier.SaveAsOnnx(run.Path, PixelValues.Normalised);
+        classifier.SaveAsOnnx(run.Path, PixelValues.Normalized);
 
         using var loaded = (ZeroShotClassificationTransformer)_mlContext.Model.Load(zip, out _);
 
@@ -94,7 +94,7 @@ public sealed class RepeatedClassNamesTests : ScoringTests
             loaded.Transform(Rows()).GetColumn<float[]>("Score").First());
         Assert.Contains("missile (2)", File.ReadAllText(embeddings));
         CollectionAssert.AreEqual(Named, JsonSerializer.Deserialize<string[]>(run.Metadata["class_names"]));
-        Assert.HasCount(4, run.Floats("Score", "NormalisedPixels", OnnxModels.Pixels(1), 1, 3, 16, 16));
+        Assert.HasCount(4, run.Floats("Score", "NormalizedPixels", OnnxModels.Pixels(1), 1, 3, 16, 16));
     }
 
     [TestMethod]
@@ -125,5 +125,5 @@ public sealed class RepeatedClassNamesTests : ScoringTests
         _mlContext.Transforms.ZeroShotClassification(_model, options).Fit(Rows());
 
     private IDataView Rows(params string[] labels) => _mlContext.Data.LoadFromEnumerable((labels.Length == 0 ? ["missile"] : labels)
-        .Select((label, i) => new LabelledRow { Image = AllTypesRow.Files[i], Label = label }));
+        .Select((label, i) => new LabeledRow { Image = AllTypesRow.Files[i], Label = label }));
 }

@@ -47,7 +47,7 @@ internal sealed class BytesRow
 }
 
 /// <summary>An encoded image with the name of its class.</summary>
-internal sealed class LabelledRow
+internal sealed class LabeledRow
 {
     public byte[] Image { get; set; } = [];
     public string Label { get; set; } = "";

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
-/// <summary>A tiny made-up training set in a folder of its own: labelled and captioned drawings of 16 x 16 pixels.</summary>
+/// <summary>A tiny made-up training set in a folder of its own: labeled and captioned drawings of 16 x 16 pixels.</summary>
 internal sealed class DrawnData : IDisposable
 {
     private static readonly (string Name, SKColor Color)[] Colors =
@@ -11,12 +11,12 @@ internal sealed class DrawnData : IDisposable
 
     private readonly string _folder = Directory.CreateTempSubdirectory("prefix-training-").FullName;
 
-    /// <param name="labelled">Rows of "classification"; eight classes in turn.</param>
+    /// <param name="labeled">Rows of "classification"; eight classes in turn.</param>
     /// <param name="captioned">Rows of "caption".</param>
-    public DrawnData(int labelled = 16, int captioned = 16)
+    public DrawnData(int labeled = 16, int captioned = 16)
     {
-        for (var i = 0; i < labelled; i++)
-            Rows.Add(new Row { Image = Draw($"labelled{i}.png", i), Text = Name(i), DatasetType = "classification", Label = Name(i) });
+        for (var i = 0; i < labeled; i++)
+            Rows.Add(new Row { Image = Draw($"labeled{i}.png", i), Text = Name(i), DatasetType = "classification", Label = Name(i) });
         for (var i = 0; i < captioned; i++)
             Rows.Add(new Row { Image = Draw($"captioned{i}.png", 3 * i + 1), Text = $"here is a {Name(3 * i + 1)} with number {i}", DatasetType = "caption" });
     }
@@ -27,8 +27,8 @@ internal sealed class DrawnData : IDisposable
 
     public IDataView View => Context.Data.LoadFromEnumerable(Rows);
 
-    /// <summary>The labelled rows.</summary>
-    public IDataView Labelled => Context.Data.LoadFromEnumerable(Rows.Where(r => r.Label is not null));
+    /// <summary>The labeled rows.</summary>
+    public IDataView Labeled => Context.Data.LoadFromEnumerable(Rows.Where(r => r.Label is not null));
 
     /// <summary>A path below the folder.</summary>
     public string this[string name] => Path.Combine(_folder, name);

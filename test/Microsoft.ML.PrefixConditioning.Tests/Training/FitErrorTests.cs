@@ -25,7 +25,7 @@ public sealed class FitErrorTests
     [TestMethod]
     public void Fit_WeightsInfiniteAfterTheLastStep_IsFound()
     {
-        using var data = new DrawnData(labelled: 8, captioned: 0);
+        using var data = new DrawnData(labeled: 8, captioned: 0);
         var error = Fails<InvalidOperationException>(data, DrawnData.Options with { LearningRate = 1e300, WarmupSteps = 0, Epochs = 1 });
         StringAssert.StartsWith(error.Message, "After the last step the weight 'visual.");
         StringAssert.Contains(error.Message, "is not finite; the model is of no use. Lower LearningRate (now 1e+300)");
@@ -60,7 +60,7 @@ public sealed class FitErrorTests
     [TestMethod]
     public void Fit_FewerRowsThanABatch_NamesTypesAndRemedy()
     {
-        using var data = new DrawnData(labelled: 16, captioned: 7);
+        using var data = new DrawnData(labeled: 16, captioned: 7);
         var error = Fails<ArgumentException>(data, DrawnData.Options);
         StringAssert.Contains(error.Message, "BatchSize is 8, but a batch holds rows of one dataset type, and their row counts are 'caption' 7, 'classification' 16.");
     }
@@ -121,7 +121,7 @@ public sealed class FitErrorTests
     public void Fit_ValidationPrefixOfAnUnknownType_SaysSoBeforeTraining()
     {
         using var data = new DrawnData();
-        var options = DrawnData.Options with { ValidationSet = data.Labelled, ValidationPrefix = PrefixSelection.For("video"), Progress = new Reports(_ => Assert.Fail("trained")) };
+        var options = DrawnData.Options with { ValidationSet = data.Labeled, ValidationPrefix = PrefixSelection.For("video"), Progress = new Reports(_ => Assert.Fail("trained")) };
         StringAssert.Contains(Fails<ArgumentException>(data, options).Message, "not trained on the dataset type 'video'");
     }
 }

@@ -18,7 +18,7 @@ public sealed class FitFromPretrainedTests
         {
             Architecture = SmallModel.Architecture with { Activation = ClipActivation.QuickGelu, TextLayers = 2 },
             PrefixLength = prefixLength,
-            Normalisation = new ImageNormalisation(new(0.3f, 0.4f, 0.5f), new(0.6f, 0.5f, 0.4f)),
+            Normalization = new ImageNormalization(new(0.3f, 0.4f, 0.5f), new(0.6f, 0.5f, 0.4f)),
         };
         var settings = ModelSettings.From(options, [DatasetType.Caption], SmallModel.Tokenizer.VocabularySize);
         using var network = ClipModel.Create(settings.Shape, CPU, seed: 5);
@@ -46,7 +46,7 @@ public sealed class FitFromPretrainedTests
         using var trained = data.Fit(Options with { InitialWeights = folder.Path, TrainableParts = TrainableParts.Prefixes, Epochs = 3 });
 
         Assert.AreEqual(loaded.Architecture, trained.Architecture);
-        Assert.AreEqual(loaded.Model.Settings.Normalisation, trained.Model.Settings.Normalisation);
+        Assert.AreEqual(loaded.Model.Settings.Normalization, trained.Model.Settings.Normalization);
         var (before, after) = (DrawnData.Weights(loaded), DrawnData.Weights(trained));
         CollectionAssert.AreEquivalent(before.Keys.Append("prefix_embedding").ToArray(), after.Keys);
         foreach (var (name, bytes) in before) CollectionAssert.AreEqual(bytes, after[name], name);
@@ -63,7 +63,7 @@ public sealed class FitFromPretrainedTests
     public void Fit_WithoutPrefixes_FirstLossIsTheLoadedModelsOwn()
     {
         using var scope = NewDisposeScope();
-        using var data = new DrawnData(labelled: 0);
+        using var data = new DrawnData(labeled: 0);
         using var folder = Published();
         using var loaded = Load(folder);
         using var trained = data.Fit(Options with

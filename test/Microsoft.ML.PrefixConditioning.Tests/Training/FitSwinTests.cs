@@ -18,7 +18,7 @@ public sealed class FitSwinTests
         using var model = data.Fit(Options with { Epochs = 40, LearningRate = 1e-2, Loss = LossFunction.UniCl });
         var losses = model.History.Steps.Select(s => (double)s.Loss).ToArray();
         Assert.IsLessThan(losses.Take(8).Average() - 0.5, losses.TakeLast(8).Average());
-        var scored = data.Context.Transforms.ZeroShotClassification(model, [.. data.Rows.Select(r => r.Label).OfType<string>().Distinct()]).Fit(data.Labelled).Transform(data.Labelled);
+        var scored = data.Context.Transforms.ZeroShotClassification(model, [.. data.Rows.Select(r => r.Label).OfType<string>().Distinct()]).Fit(data.Labeled).Transform(data.Labeled);
         Assert.IsGreaterThan(0.3, data.Context.MulticlassClassification.Evaluate(scored).MicroAccuracy, "8 classes");
     }
 
@@ -33,7 +33,7 @@ public sealed class FitSwinTests
     [TestMethod]
     public void Fit_FrozenLayers_StayAsTheyAre()
     {
-        using var data = new DrawnData(labelled: 8, captioned: 8);
+        using var data = new DrawnData(labeled: 8, captioned: 8);
         using var trained = data.Fit(Options with { Epochs = 1, WarmupSteps = 0, FrozenVisionLayers = 2 });
         using var initial = ClipModel.Create(trained.Model.Settings.Shape, CPU, SeededRandom.Derive(7, 5).NextUInt64());
         var last = DrawnData.Weights(trained);

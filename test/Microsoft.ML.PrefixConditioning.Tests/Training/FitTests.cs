@@ -128,7 +128,7 @@ public sealed class FitTests
     [DataRow(LearningRateSchedule.Constant, null, 1)]
     public void Fit_Progress_ReportsEveryStep(LearningRateSchedule schedule, int? warmupSteps, int warmup)
     {
-        using var data = new DrawnData(labelled: 16, captioned: 8);
+        using var data = new DrawnData(labeled: 16, captioned: 8);
         var reports = new Reports();
         using var model = data.Fit(DrawnData.Options with { Epochs = 4, LearningRateSchedule = schedule, WarmupSteps = warmupSteps, Progress = reports });
         Assert.HasCount(12, reports.All);
@@ -151,7 +151,7 @@ public sealed class FitTests
     {
         using var data = new DrawnData();
         var reports = new Reports();
-        using var model = data.Fit(DrawnData.Options with { Epochs = 3, ValidationSet = data.Labelled, ValidationPrefix = PrefixSelection.For("classification"), Progress = reports });
+        using var model = data.Fit(DrawnData.Options with { Epochs = 3, ValidationSet = data.Labeled, ValidationPrefix = PrefixSelection.For("classification"), Progress = reports });
         DataTestRows.Equal<int>([1, 2, 3], model.History.Validations.Select(v => v.Epoch));
         foreach (var (epoch, accuracy) in model.History.Validations)
         {
@@ -198,7 +198,7 @@ public sealed class FitTests
     [TestMethod]
     public void Fit_BatchSizeNotSet_IsThatOfTheSmallestTypeAndLogged()
     {
-        using var data = new DrawnData(labelled: 16, captioned: 5);
+        using var data = new DrawnData(labeled: 16, captioned: 5);
         var lines = new List<string>();
         data.Context.Log += (_, line) => lines.Add(line.RawMessage);
         using var model = data.Fit(DrawnData.Options with { BatchSize = null });
@@ -215,7 +215,7 @@ public sealed class FitTests
     public void Fit_InsideNoGradOrInferenceMode_TrainsAsOutside(bool reference)
     {
         using var data = new DrawnData();
-        var options = DrawnData.Options with { Reference = reference, ValidationSet = data.Labelled };
+        var options = DrawnData.Options with { Reference = reference, ValidationSet = data.Labeled };
         using var model = data.Fit(options);
         var expected = DrawnData.Weights(model);
         foreach (var enter in new Func<IDisposable>[] { () => no_grad(), () => inference_mode(), () => enable_grad() })
@@ -233,7 +233,7 @@ public sealed class FitTests
     public void Fit_DatasetTypeWeights_DecideWhichTypesAreDrawn()
     {
         using var data = new DrawnData();
-        data.Break([.. Enumerable.Range(0, 16)]);   // a batch of labelled rows would fail
+        data.Break([.. Enumerable.Range(0, 16)]);   // a batch of labeled rows would fail
         using var model = data.Fit(DrawnData.Options with { DatasetTypeWeights = new Dictionary<string, double> { ["caption"] = 1e9, ["classification"] = 1 } });
         Assert.HasCount(8, model.History.Steps);
         Assert.ThrowsExactly<InvalidDataException>(() => data.Fit(DrawnData.Options with { Epochs = 10 }));
@@ -242,7 +242,7 @@ public sealed class FitTests
     [TestMethod]
     public void Fit_500Steps_MemoryStaysFlatAndNothingLeaks()
     {
-        using var data = new DrawnData(labelled: 8, captioned: 8);
+        using var data = new DrawnData(labeled: 8, captioned: 8);
         var before = LiveTensors.Count();
         var counts = new Dictionary<int, long>();
         var reports = new Reports(r => counts[r.Step] = Tensor.TotalCount);

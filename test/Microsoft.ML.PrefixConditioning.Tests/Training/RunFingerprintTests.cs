@@ -33,7 +33,7 @@ public sealed class RunFingerprintTests
             DrawnData.Options with { ImageDecoding = ImageDecoding.OpenClip }, DrawnData.Options with { Seed = 8 },
             DrawnData.Options with { TrainableParts = TrainableParts.Prefixes }, DrawnData.Options with { FrozenVisionLayers = 1 },
             DrawnData.Options with { FrozenTextLayers = 1 }, DrawnData.Options with { PrefixLearningRateFactor = 2 }, DrawnData.Options with { LayerDecay = 0.5 },
-            DrawnData.Options with { InitialWeightsHash = "00" }, DrawnData.Options with { Normalisation = new(new(0, 0, 0), new(1, 1, 1)) },
+            DrawnData.Options with { InitialWeightsHash = "00" }, DrawnData.Options with { Normalization = new(new(0, 0, 0), new(1, 1, 1)) },
             DrawnData.Options with { DatasetTypes = [DatasetType.Classification, DatasetType.Caption] },
         ];
         var all = others.Select(o => Of(data, o)).Append(Of(data)).ToArray();

@@ -59,10 +59,10 @@ public sealed class TrainingImagesTests
         data.Break(2, 5, 31);
         var rows = data.Tagged(Skip);
         var images = new TrainingImages(rows, Skip, 1);
-        int[] labelled = [1, 2, 3, 5], captioned = [31, 16, 18];
-        var pixels = Load(images, labelled);
+        int[] labeled = [1, 2, 3, 5], captioned = [31, 16, 18];
+        var pixels = Load(images, labeled);
         Load(images, captioned);
-        DataTestRows.Equal<int>([1, 4, 3, 6], labelled);      // 2 -> 4, as 3 is in the batch; 5 -> 6
+        DataTestRows.Equal<int>([1, 4, 3, 6], labeled);      // 2 -> 4, as 3 is in the batch; 5 -> 6
         DataTestRows.Equal<int>([17, 16, 18], captioned);     // 31 -> 17: round the end, past 16
         Assert.AreEqual(3, images.BadCount);
         DataTestRows.Equal<int>([2, 5, 31], images.LeftOut());
@@ -88,7 +88,7 @@ public sealed class TrainingImagesTests
     [TestMethod]
     public void Load_WholeTypeInTheBatch_RepeatsAReadableRow()
     {
-        using var data = new DrawnData(labelled: 4, captioned: 4);
+        using var data = new DrawnData(labeled: 4, captioned: 4);
         data.Break(1);
         var images = new TrainingImages(data.Tagged(Skip), Skip, 1);
         int[] batch = [0, 1, 2, 3];
@@ -110,7 +110,7 @@ public sealed class TrainingImagesTests
     [TestMethod]
     public void Load_AllImagesOfATypeBad_SaysSo()
     {
-        using var data = new DrawnData(labelled: 4, captioned: 4);
+        using var data = new DrawnData(labeled: 4, captioned: 4);
         data.Break(4, 5, 6, 7);
         var options = Skip with { MaxBadRowFraction = 1 };
         var error = Assert.ThrowsExactly<InvalidDataException>(() => Load(new TrainingImages(data.Tagged(options), options, 1), [4, 5]));

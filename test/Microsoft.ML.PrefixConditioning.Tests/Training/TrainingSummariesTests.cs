@@ -7,7 +7,7 @@ public sealed class TrainingSummariesTests
     [TestMethod]
     public void Fit_TwoTypes_KeepsWhereTheirImagesLie()
     {
-        using var data = new DrawnData(labelled: 16, captioned: 24);
+        using var data = new DrawnData(labeled: 16, captioned: 24);
         using var model = data.Fit(DrawnData.Options with { Epochs = 1, ImagePrefixLength = 0 });
         var summaries = model.Model.Summaries!;
         Assert.HasCount(2, summaries);

@@ -9,7 +9,7 @@ public sealed class ValidationSetTests
     public void Accuracy_ModelOfTheRows_IsTheShareOfNearestClasses()
     {
         using var data = new DrawnData();
-        var set = ValidationSet.Read(data.Labelled, DrawnData.Options);
+        var set = ValidationSet.Read(data.Labeled, DrawnData.Options);
         using var scope = NewDisposeScope();
         var network = SmallModel.CreateWithLargePrefixes();
         using var model = SmallModel.Trained(network);
@@ -46,9 +46,9 @@ public sealed class ValidationSetTests
     [TestMethod]
     public void Read_OneClass_SaysHowManyAreNeeded()
     {
-        using var data = new DrawnData(labelled: 1, captioned: 0);
+        using var data = new DrawnData(labeled: 1, captioned: 0);
         Assert.AreEqual("The validation set has 1 class(es) in 1 row(s); accuracy needs at least two. Pass a set with more classes, or none.",
-            Assert.ThrowsExactly<InvalidDataException>(() => ValidationSet.Read(data.Labelled, DrawnData.Options)).Message);
+            Assert.ThrowsExactly<InvalidDataException>(() => ValidationSet.Read(data.Labeled, DrawnData.Options)).Message);
     }
 
     [TestMethod]
@@ -56,7 +56,7 @@ public sealed class ValidationSetTests
     {
         using var data = new DrawnData();
         data.Break(3);
-        StringAssert.StartsWith(Assert.ThrowsExactly<InvalidDataException>(() => ValidationSet.Read(data.Labelled, DrawnData.Options)).Message,
+        StringAssert.StartsWith(Assert.ThrowsExactly<InvalidDataException>(() => ValidationSet.Read(data.Labeled, DrawnData.Options)).Message,
             $"The validation set: The image '{data.Rows[3].Image}' is not an image");
     }
 
@@ -65,6 +65,6 @@ public sealed class ValidationSetTests
     {
         using var data = new DrawnData();
         Assert.ThrowsExactly<OperationCanceledException>(
-            () => ValidationSet.Read(data.Labelled, DrawnData.Options with { CancellationToken = new CancellationToken(canceled: true) }));
+            () => ValidationSet.Read(data.Labeled, DrawnData.Options with { CancellationToken = new CancellationToken(canceled: true) }));
     }
 }

@@ -48,7 +48,7 @@ public sealed class ModelFileTests
         var json = JsonNode.Parse(_saved.Part("settings.json"))!.AsObject();
         Assert.IsTrue(json.Remove("Normalisation"));   // new in version 2; all else is as it was
         using var loaded = (PrefixClipTransformer)_saved.WithPart("settings.json", Encoding.UTF8.GetBytes(json.ToJsonString())).WithVersion(1).Load(out _);
-        Assert.AreEqual(ImageNormalisation.Clip, loaded.Model.Settings.Normalisation);
+        Assert.AreEqual(ImageNormalization.Clip, loaded.Model.Settings.Normalization);
         CollectionAssert.AreEqual(_model.EncodeText(["a red thing"])[0], loaded.EncodeText(["a red thing"])[0]);
     }
 

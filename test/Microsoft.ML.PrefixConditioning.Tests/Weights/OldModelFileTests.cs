@@ -40,8 +40,8 @@ public sealed class OldModelFileTests
             (settings.PrefixLength, settings.ImagePrefixLength, settings.ImageDecoding, settings.BadRows));
         Assert.AreEqual(("Image", "Sentence", "Label", "Picture", "TextEmbedding"), (settings.ImageColumnName, settings.TextColumnName,
             settings.LabelColumnName, settings.ImageEmbeddingColumnName, settings.TextEmbeddingColumnName));
-        var own = new ImageNormalisation(new(0.5f, 0.25f, 0.125f), new(0.5f, 0.75f, 1));
-        Assert.AreEqual(version == 1 ? ImageNormalisation.Clip : own, settings.Normalisation);
+        var own = new ImageNormalization(new(0.5f, 0.25f, 0.125f), new(0.5f, 0.75f, 1));
+        Assert.AreEqual(version == 1 ? ImageNormalization.Clip : own, settings.Normalization);
         Assert.IsNull(model.Model.Summaries);
         CollectionAssert.AreEqual(new[] { new TrainingStep(2.5f, 1e-3f), new TrainingStep(1.25f, 5e-4f) }, model.History.Steps.ToArray());
         CollectionAssert.AreEqual(new[] { new ValidationResult(1, 0.75) }, model.History.Validations.ToArray());
@@ -56,7 +56,7 @@ public sealed class OldModelFileTests
         using var model = Load(version);
         using var again = (PrefixClipTransformer)new SavedModel(model).Load(out _);
         DrawnData.AreBitEqual(DrawnData.Weights(model), DrawnData.Weights(again));
-        Assert.AreEqual(model.Model.Settings.Normalisation, again.Model.Settings.Normalisation);
+        Assert.AreEqual(model.Model.Settings.Normalization, again.Model.Settings.Normalization);
     }
 
     private static PrefixClipTransformer Load(int version) =>

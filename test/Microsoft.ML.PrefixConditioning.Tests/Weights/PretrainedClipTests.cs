@@ -143,23 +143,23 @@ public sealed class PretrainedClipTests
     public void ReadInto_MeanAndDeviationOfTheConfiguration_AreKept()
     {
         using var folder = new ModelFolder().Add("model.safetensors", ModelFolder.HuggingFaceWeights()).AddHuggingFaceConfig();
-        ImageNormalisation Read()
+        ImageNormalization Read()
         {
             using var pretrained = PretrainedClip.Open(folder.Path, new PretrainedWishes());
-            return pretrained.Normalisation;
+            return pretrained.Normalization;
         }
-        Assert.AreEqual(ImageNormalisation.Clip, Read());
+        Assert.AreEqual(ImageNormalization.Clip, Read());
         folder.Add("preprocessor_config.json", """
             {"image_mean": [0.5, 0.25, 0.125], "image_std": [1, 2, 3], "crop_size": {"height": 32, "width": 32}, "size": {"shortest_edge": 32}, "resample": 3}
             """);
-        Assert.AreEqual(new ImageNormalisation(new(0.5f, 0.25f, 0.125f), new(1, 2, 3)), Read());
+        Assert.AreEqual(new ImageNormalization(new(0.5f, 0.25f, 0.125f), new(1, 2, 3)), Read());
         File.Delete(folder["model.safetensors"]);
         folder.Add("a.safetensors", ModelFolder.OpenClipWeights());
         File.Delete(folder["preprocessor_config.json"]);
         var model = File.ReadAllText(Golden.Path("clip_vit_tiny", "config_open_clip.json"));
         folder.Add("open_clip_config.json", $"{{\"model_cfg\": {model}, \"preprocess_cfg\": {{\"mean\": [0.1, 0.2, 0.3], \"std\": [0.4, " +
             $"0.5, 0.6]}}}}");
-        Assert.AreEqual(new ImageNormalisation(new(0.1f, 0.2f, 0.3f), new(0.4f, 0.5f, 0.6f)), Read());
+        Assert.AreEqual(new ImageNormalization(new(0.1f, 0.2f, 0.3f), new(0.4f, 0.5f, 0.6f)), Read());
     }
 
     [TestMethod]

@@ -88,14 +88,14 @@ public sealed class PretrainedConfigTests
     {
         var config = Read(file, Files[file]);
         Assert.IsEmpty(config.Warnings);
-        Assert.AreEqual(new ImageNormalisation(new(0.5f, 0.5f, 0.5f), new(0.5f, 0.5f, 0.5f)), config.Normalisation);
+        Assert.AreEqual(new ImageNormalization(new(0.5f, 0.5f, 0.5f), new(0.5f, 0.5f, 0.5f)), config.Normalization);
         Assert.AreEqual((nameof(ClipArchitecture.ImageSize), 32), (config.Sizes[0].Name, config.Sizes[0].Value));
     }
 
     [TestMethod]
     public void Read_BothProcessorFiles_MustAgree()
     {
-        Assert.IsNotNull(Read("processor_config.json", Files["processor_config.json"], "preprocessor_config.json", Images).Normalisation);
+        Assert.IsNotNull(Read("processor_config.json", Files["processor_config.json"], "preprocessor_config.json", Images).Normalization);
         var message = Refused("processor_config.json", Files["processor_config.json"], "preprocessor_config.json",
             With("preprocessor_config.json", "image_mean", "0"));
         StringAssert.Contains(message, "contradict each other: mean (0.5, 0.5, 0.5), deviation (0.5, 0.5, 0.5), crop size 32 in the " +
@@ -103,7 +103,7 @@ public sealed class PretrainedConfigTests
             "mean (0, 0, 0), deviation (0.5, 0.5, 0.5), crop size 32 in the second. Remove the one that is not the model's;");
         // without settings in the newer file, the older one is the model's
         var config = Read("processor_config.json", """{"processor_class": "CLIPProcessor"}""", "preprocessor_config.json", Images);
-        Assert.AreEqual(0.5f, config.Normalisation!.Mean.Red);
+        Assert.AreEqual(0.5f, config.Normalization!.Mean.Red);
         StringAssert.Contains(Refused("processor_config.json", Files["processor_config.json"], "preprocessor_config.json",
             With("preprocessor_config.json", "resample", "2")), "preprocessor_config.json' cannot be used: \"resample\" is 2");
     }
@@ -112,7 +112,7 @@ public sealed class PretrainedConfigTests
     public void Read_OnlyTheMean_LeavesClipsDeviation()
     {
         var config = Read("open_clip_config.json", With("open_clip_config.json", "preprocess_cfg", """{"mean": 0.5}"""));
-        Assert.AreEqual(new ImageNormalisation(new(0.5f, 0.5f, 0.5f), ImageNormalisation.Clip.StandardDeviation), config.Normalisation);
+        Assert.AreEqual(new ImageNormalization(new(0.5f, 0.5f, 0.5f), ImageNormalization.Clip.StandardDeviation), config.Normalization);
     }
 
     [TestMethod]

@@ -16,7 +16,7 @@ internal sealed class ClipPixelsMapper : IRowMapper, ICanSaveOnnx
     {
         (_settings, _transformer) = (settings, transformer);
         _image = ColumnReader.RequireImage(input, settings.ImageColumnName, "imageColumnName");
-        _preprocessor = ImagePreprocessor.For(settings.ImageSize, settings.Normalisation);
+        _preprocessor = ImagePreprocessor.For(settings.ImageSize, settings.Normalization);
     }
 
     public DataViewSchema.DetachedColumn[] GetOutputColumns()
@@ -59,7 +59,7 @@ internal sealed class ClipPixelsMapper : IRowMapper, ICanSaveOnnx
         try
         {
             var decoded = ImageDecoder.Decode(image, _settings.ImageDecoding);
-            if (_settings.Pixels == PixelValues.Normalised) _preprocessor.ApplyTest(decoded, pixels);
+            if (_settings.Pixels == PixelValues.Normalized) _preprocessor.ApplyTest(decoded, pixels);
             else FillRgb(decoded, pixels);
         }
         catch (Exception e) when (_settings.BadRows == BadRowPolicy.Skip

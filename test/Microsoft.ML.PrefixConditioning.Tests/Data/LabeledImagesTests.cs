@@ -1,27 +1,27 @@
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
 [TestClass]
-public sealed class LabelledImagesTests
+public sealed class LabeledImagesTests
 {
     [TestMethod]
     public void Read_EmptyLabel_NamesTheRowFromOne()
     {
         var view = View(("a.png", "cat"), ("b.png", " "));
-        var error = Assert.ThrowsExactly<InvalidDataException>(() => LabelledImages.Read(view, "Image", "Label"));
-        Assert.AreEqual("Row 2: the label in column 'Label' is empty; every image of a labelled set needs its class name.", error.Message);
+        var error = Assert.ThrowsExactly<InvalidDataException>(() => LabeledImages.Read(view, "Image", "Label"));
+        Assert.AreEqual("Row 2: the label in column 'Label' is empty; every image of a labeled set needs its class name.", error.Message);
     }
 
     [TestMethod]
     public void Read_NoRows_SaysWhatIsNeeded()
     {
-        var error = Assert.ThrowsExactly<InvalidDataException>(() => LabelledImages.Read(View(), "Image", "Label"));
-        Assert.AreEqual("The labelled set has no rows; pass a view with at least one image of each class.", error.Message);
+        var error = Assert.ThrowsExactly<InvalidDataException>(() => LabeledImages.Read(View(), "Image", "Label"));
+        Assert.AreEqual("The labeled set has no rows; pass a view with at least one image of each class.", error.Message);
     }
 
     [TestMethod]
     public void Read_Rows_GivesImagesAndLabelsInOrder()
     {
-        var (images, labels) = LabelledImages.Read(View(("a.png", "cat"), ("b.png", "dog")), "Image", "Label");
+        var (images, labels) = LabeledImages.Read(View(("a.png", "cat"), ("b.png", "dog")), "Image", "Label");
         Assert.AreEqual("a.png b.png", string.Join(' ', images.Select(i => i.Locator)));
         Assert.AreEqual("cat dog", string.Join(' ', labels));
     }

@@ -3,12 +3,12 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>Images with the names of their classes, read from a view for evaluation.</summary>
 /// <param name="Images">Every row's image.</param>
 /// <param name="Labels">Every row's class name.</param>
-internal sealed record LabelledImages(IReadOnlyList<ImageReference> Images, IReadOnlyList<string> Labels)
+internal sealed record LabeledImages(IReadOnlyList<ImageReference> Images, IReadOnlyList<string> Labels)
 {
     /// <summary>Reads all rows; images are not decoded.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or has the wrong type.</exception>
     /// <exception cref="InvalidDataException">There are no rows, or a row has no label.</exception>
-    public static LabelledImages Read(IDataView view, string imageColumn, string labelColumn)
+    public static LabeledImages Read(IDataView view, string imageColumn, string labelColumn)
     {
         var image = ColumnReader.RequireImage(view.Schema, imageColumn, nameof(PrefixClipOptions.ImageColumnName));
         var label = ColumnReader.RequireTextOrKey(view.Schema, labelColumn, nameof(PrefixClipOptions.LabelColumnName));
@@ -24,12 +24,12 @@ internal sealed record LabelledImages(IReadOnlyList<ImageReference> Images, IRea
             imageGetter(ref reference);
             labelGetter(ref text);
             if (text.Span.IsWhiteSpace())
-                throw new InvalidDataException($"Row {labels.Count + 1}: the label in column '{labelColumn}' is empty; every image of a labelled set needs its class name.");
+                throw new InvalidDataException($"Row {labels.Count + 1}: the label in column '{labelColumn}' is empty; every image of a labeled set needs its class name.");
             images.Add(reference);
             labels.Add(text.ToString());
         }
         if (images.Count == 0)
-            throw new InvalidDataException("The labelled set has no rows; pass a view with at least one image of each class.");
-        return new LabelledImages(images, labels);
+            throw new InvalidDataException("The labeled set has no rows; pass a view with at least one image of each class.");
+        return new LabeledImages(images, labels);
     }
 }

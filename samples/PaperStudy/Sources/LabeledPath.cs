@@ -1,7 +1,7 @@
 namespace PaperStudy;
 
 /// <summary>A labeled image by its path.</summary>
-internal sealed class LabelledPath
+internal sealed class LabeledPath
 {
     public string Image { get; set; } = "";
 

@@ -3,11 +3,11 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>What the pixels of an image, 0 to 1, are made of zero mean and unit deviation with: (pixel - mean) / deviation.</summary>
 /// <param name="Mean">Of red, green and blue.</param>
 /// <param name="StandardDeviation">Of red, green and blue.</param>
-internal sealed record ImageNormalisation(ColourValues Mean, ColourValues StandardDeviation)
+internal sealed record ImageNormalization(ColorValues Mean, ColorValues StandardDeviation)
 {
     /// <summary>CLIP's own (openai/CLIP, <c>clip.py</c>).</summary>
-    public static ImageNormalisation Clip { get; } = new(
-        new ColourValues(0.48145466f, 0.4578275f, 0.40821073f), new ColourValues(0.26862954f, 0.26130258f, 0.27577711f));
+    public static ImageNormalization Clip { get; } = new(
+        new ColorValues(0.48145466f, 0.4578275f, 0.40821073f), new ColorValues(0.26862954f, 0.26130258f, 0.27577711f));
 
     /// <summary>Every fault of these numbers, in a user's words; empty when images can be prepared with them.</summary>
     public IEnumerable<string> Faults()
@@ -25,11 +25,11 @@ internal sealed record ImageNormalisation(ColourValues Mean, ColourValues Standa
     }
 }
 
-/// <summary>One number for each colour.</summary>
+/// <summary>One number for each color.</summary>
 /// <param name="Red">Of red.</param>
 /// <param name="Green">Of green.</param>
 /// <param name="Blue">Of blue.</param>
-internal sealed record ColourValues(float Red, float Green, float Blue)
+internal sealed record ColorValues(float Red, float Green, float Blue)
 {
     /// <summary>Red, green, blue.</summary>
     public float[] ToArray() => [Red, Green, Blue];
