@@ -43,8 +43,15 @@ internal sealed class ArchiveHeaders
     }
 
     /// <summary>The target of a symbolic link, from the archive's root; null if it leads out of the archive.</summary>
-    public static string? FromRoot(string link, string target) => target.StartsWith('/') || target.Length == 0 ? null
-        : ImageArchive.Normalize($"{Path.GetDirectoryName(link)}/{target}");
+    public static string? FromRoot(string link, string target)
+    {
+        if (target.StartsWith('/') || target.Length == 0) return null;
+        var path = $"{Path.GetDirectoryName(link)}/{target}".Replace('\\', '/');
+        var depth = 0;   // normalizing alone would drop a ".." above the root, and the link would lead back inside
+        foreach (var part in path.Split('/', StringSplitOptions.RemoveEmptyEntries))
+            if (part != "." && (depth += part == ".." ? -1 : 1) < 0) return null;
+        return ImageArchive.Normalize(path);
+    }
 
     /// <summary>Gives links to files the places of these files; others, links to folders among them, are not followed.</summary>
     public void ResolveLinks()

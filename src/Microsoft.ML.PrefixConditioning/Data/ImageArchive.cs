@@ -3,13 +3,16 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>The index of a ZIP or TAR archive, in little memory and without an open file. Immutable.</summary>
+/// <summary>The index of a ZIP or TAR archive, in little memory and without an open file. Safe for use from many threads.</summary>
 internal sealed class ImageArchive
 {
+    private const int MaxSearches = 20;   // a search for a similar name decodes every name; many rows may name missing files
+
     private readonly bool _isZip;
     private readonly byte[] _names;           // UTF-8, one after the other, in the order of their bytes
     private readonly int[] _nameEnds;
     private readonly ArchivePlace[] _places;
+    private int _searches;
 
     private ImageArchive(string path, bool isZip, ArchiveHeaders headers)
     {
@@ -77,7 +80,7 @@ internal sealed class ImageArchive
         if (index < 0)
             throw new FileNotFoundException(
                 $"The archive '{ArchivePath}' has no '{entry}' among its {_places.Length} files." +
-                NearName.Variant(entry, EntryNames), entry);
+                (Interlocked.Increment(ref _searches) <= MaxSearches ? NearName.Variant(entry, EntryNames) : ""), entry);
         try
         {
             var place = _places[index];

@@ -18,8 +18,8 @@ internal sealed class OnnxTarget(string path, string dataPath)
         if (writeData is not null) RequireWritable(dataPath);
         try
         {
-            if (writeData is not null) WriteTemporary(dataPath, writeData);
-            WriteTemporary(path, writeModel);
+            if (writeData is not null) AtomicFile.WriteThrough(dataPath + _mark, writeData);
+            AtomicFile.WriteThrough(path + _mark, writeModel);
             if (writeData is null) File.Move(path + _mark, path, overwrite: true);
             else ReplaceBoth();
         }
@@ -47,13 +47,6 @@ internal sealed class OnnxTarget(string path, string dataPath)
             throw;
         }
         if (older is not null) File.Delete(older);
-    }
-
-    private void WriteTemporary(string place, Action<Stream> write)
-    {
-        using var stream = new FileStream(place + _mark, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16);
-        write(stream);
-        stream.Flush(flushToDisk: true);
     }
 
     private static void RequireWritable(string place)

@@ -22,7 +22,7 @@ internal static class ClassEmbeddingFile
             var other => throw new ArgumentException($"'{path}' has the extension '{other.ToLowerInvariant()}'; '.npy' and " +
                 "'.safetensors' can be written.", nameof(path)),
         };
-        SmallFile.Replace(path, write);
+        AtomicFile.Replace(path, write);
     }
 
     // Source: NumPy's format, version 1.0: magic, version, u16 length of the header, header with padding to 64 bytes, data.

@@ -107,13 +107,8 @@ internal sealed class Checkpoint
         metadata[HashKey] = HashOf(tensors, metadata);
         try
         {
-            var temporary = $"{_path}.tmp";   // one name, so that the rest of a killed process is overwritten
-            using (var stream = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None))
-            {
-                Safetensors.Write(stream, tensors, metadata);
-                stream.Flush(flushToDisk: true);
-            }
-            File.Move(temporary, _path, overwrite: true);
+            // One temporary name, so that the rest of a killed process is overwritten.
+            AtomicFile.Replace(_path, $"{_path}.tmp", stream => Safetensors.Write(stream, tensors, metadata));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

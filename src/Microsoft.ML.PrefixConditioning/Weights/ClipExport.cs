@@ -29,9 +29,9 @@ internal static class ClipExport
         }
         foreach (var (name, content) in Configurations(layout, settings, network, tokenizer).Concat(tokenizer.Files(
             settings.Architecture.ContextLength)))
-            SmallFile.Replace(Path.Combine(folder, name), stream => stream.Write(content));
+            AtomicFile.Replace(Path.Combine(folder, name), stream => stream.Write(content));
         var weights = layout == ClipLayout.OpenClip ? "open_clip_model.safetensors" : "model.safetensors";
-        SmallFile.Replace(Path.Combine(folder, weights), stream => WriteWeights(stream, layout, network, settings));
+        AtomicFile.Replace(Path.Combine(folder, weights), stream => WriteWeights(stream, layout, network, settings));
     }
 
     /// <summary>The weights alone, as a safetensors file.</summary>

@@ -109,6 +109,25 @@ public sealed class ClassFolderLinksTests : IDisposable
         Assert.AreEqual("one", Text(archive + "!/set/cat/4.png"));
     }
 
+    [TestMethod, Timeout(Timeout)]
+    [DataRow("../../../set/cat/1.png")]
+    [DataRow("./../../x/../../set/cat/1.png")]
+    public void LoadImageFolder_LinkThatLeavesTheArchive_IsNotFollowed(string target)
+    {
+        var archive = _folder.TarOf("x.tar", ("set/cat/1.png", TarEntryType.RegularFile, "one"),
+            ("set/cat/2.png", TarEntryType.SymbolicLink, target));
+        Expect(archive + "!/set", ["cat/1.png"], "1 image(s) in 1 class folder(s); 1 link(s) not followed, such as 'cat/2.png'");
+    }
+
+    [TestMethod]
+    public void ReadAllBytes_ManyMissingEntries_OnlyTheFirstAreSearchedFor()
+    {
+        var archive = _folder.TarOf("x.tar", ("1.png", TarEntryType.RegularFile, "one"));
+        var hints = Enumerable.Range(0, 30).Count(_ => Assert.ThrowsExactly<FileNotFoundException>(() => Text(archive + "!/1.PNG"))
+            .Message.Contains("differs only in case", StringComparison.Ordinal));
+        Assert.AreEqual(20, hints);
+    }
+
     [TestMethod]
     public void LoadImageFolder_LinkInZip_IsNotReadAsAPicture()
     {

@@ -1,0 +1,44 @@
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>Replaces whole files: after a crash, a file is the old one or the new one, never a mix.</summary>
+internal static class AtomicFile
+{
+    /// <summary>Replaces a file of any size.</summary>
+    /// <exception cref="IOException">The file cannot be written; an older one is still whole.</exception>
+    public static void Replace(string path, Action<Stream> write)
+    {
+        try
+        {
+            Replace(path, $"{path}.tmp-{Environment.ProcessId}", write);
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException or IOException)
+        {
+            throw new IOException($"'{path}' cannot be written: {e.Message} Free space there, or choose another folder.", e);
+        }
+    }
+
+    /// <summary>Replaces a file by way of a temporary file in the same folder, which is overwritten if it exists.</summary>
+    /// <exception cref="IOException">The file cannot be written; an older one is still whole.</exception>
+    /// <exception cref="UnauthorizedAccessException">The same.</exception>
+    public static void Replace(string path, string temporary, Action<Stream> write)
+    {
+        try
+        {
+            WriteThrough(temporary, write);
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch
+        {
+            if (File.Exists(temporary)) File.Delete(temporary);   // its folder may not exist
+            throw;
+        }
+    }
+
+    /// <summary>Writes a file and flushes it to disk.</summary>
+    public static void WriteThrough(string path, Action<Stream> write)
+    {
+        using var stream = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 1 << 16);
+        write(stream);
+        stream.Flush(flushToDisk: true);
+    }
+}
