@@ -15,7 +15,8 @@ internal sealed unsafe class FusedStack : autograd.SingleTensorFunction<FusedSta
     /// <summary>The blocks' result at one token of each sequence: [N, L, W] -> [N, W].</summary>
     /// <param name="blocks">The blocks.</param>
     /// <param name="x">[N, L, W].</param>
-    /// <param name="pooled">[N], the token of each sequence that is wanted; with a causal mask the tokens after it are not computed.</param>
+    /// <param name="pooled">[N], the token of each sequence that is wanted. With a causal mask the tokens after it are not
+    /// computed.</param>
     public static Tensor Pool(FusedBlocks blocks, Tensor x, int[] pooled)
     {
         if (is_grad_enabled() && (x.requires_grad || blocks.IsTrained)) return apply(x, blocks, pooled, blocks.AnyTrained ?? x);
@@ -50,7 +51,8 @@ internal sealed unsafe class FusedStack : autograd.SingleTensorFunction<FusedSta
         }
         catch (Exception e)
         {
-            pass.Blocks.Fault ??= ExceptionDispatchInfo.Capture(e);   // libtorch calls this; an exception that left it would end the process
+            // libtorch calls this from native code. An exception that leaves it ends the process.
+            pass.Blocks.Fault ??= ExceptionDispatchInfo.Capture(e);
             return [null!, null!, null!, null!];
         }
     }
@@ -74,13 +76,15 @@ internal sealed unsafe class FusedStack : autograd.SingleTensorFunction<FusedSta
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         if (pass.IsOver)
-            throw new InvalidOperationException("This forward pass had its backward pass; its intermediate results are gone. Encode the batch again.");
+            throw new InvalidOperationException(
+                "This forward pass had its backward pass; its intermediate results are gone. Encode the batch again.");
         pass.IsOver = true;
         try
         {
             var rows = pass.Blocks.Backward(pass.Memory, gradient, pass.InputIsTrained);
             if (rows is null) return null;
-            var result = zeros(pass.Shape);
+            var isPadded = rows.Tensor.shape[0] < pass.Shape[0] * pass.Shape[1];
+            var result = isPadded ? zeros(pass.Shape) : empty(pass.Shape);
             Repack(pass.Lengths, (int)pass.Shape[1], (int)pass.Shape[2], MatrixBuffer.Pointer(result), rows.Data, pack: false);
             return result.MoveToOuterDisposeScope();
         }

@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Rows of a table, whose gradient is added where it belongs instead of being made as a table of its own.</summary>
-/// <remarks>libtorch's own lookup gives a gradient of the table's size, 100 MB for CLIP's vocabulary, for a batch that uses a thousandth of it.</remarks>
+/// <remarks>libtorch's own lookup makes a gradient of the table's size, 100 MB for CLIP's vocabulary; a batch uses a thousandth of
+/// it.</remarks>
 internal sealed class RowLookup : autograd.SingleTensorFunction<RowLookup>
 {
     /// <inheritdoc/>

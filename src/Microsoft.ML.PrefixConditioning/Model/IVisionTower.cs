@@ -10,7 +10,8 @@ internal interface IVisionTower
 
     /// <summary>Embeddings, not yet of unit length.</summary>
     /// <param name="images">[N, 3, S, S] normalized pixels.</param>
-    /// <param name="datasetTypes">[N], the index of each image's dataset type, or null for no prefix. Ignored by towers without prefixes.</param>
+    /// <param name="datasetTypes">[N], the index of each image's dataset type, or null for no prefix. Ignored by towers without
+    /// prefixes.</param>
     /// <param name="branchFactors">[2 L, N] for the L blocks of a Swin in training: what the attention and the MLP of each block are
     /// multiplied by; null for 1. Ignored by other towers.</param>
     /// <returns>[N, D].</returns>
