@@ -10,7 +10,8 @@ namespace Microsoft.ML.PrefixConditioning.Tests;
 [TestClass, TestCategory(Numeric.Category)]
 public sealed class FusedTowerPrecisionTests
 {
-    private const int Seeds = 6;
+    private const int Seeds = 6;           // every error of these is looked at
+    private const int ComparedSeeds = 40;  // the ratio of both ways' errors: with six, one hard seed makes it 0.5 or 2 by chance
 
     // Of the largest gradient, in whose size every one is computed. The plain way is off by up to 4e-6; a fault would be off by far more.
     private const double Rounding = 1e-5;
@@ -31,7 +32,7 @@ public sealed class FusedTowerPrecisionTests
         var shape = new ClipModelShape(architecture, 20, 2, 0, 0);
         double plainErrors = 0, fusedErrors = 0;
         foreach (var count in new[] { 2, 5 })
-            for (ulong seed = 1; seed <= Seeds; seed++)
+            for (ulong seed = 1; seed <= ComparedSeeds; seed++)
             {
                 using var plain = ClipModel.Create(shape, CPU, seed, reference: true);
                 using var fused = ClipModel.Create(shape, CPU, seed);
@@ -46,7 +47,7 @@ public sealed class FusedTowerPrecisionTests
                     foreach (var (name, gradient) in gradients)
                     {
                         var error = (gradient - truth[name]).abs().max().ToDouble() / largest;
-                        Assert.IsLessThan(Rounding, error, $"seed {seed}, {count} rows, {(isFused ? "fused" : "plain")}: {name}");
+                        if (seed <= Seeds) Assert.IsLessThan(Rounding, error, $"seed {seed}, {count} rows, {(isFused ? "fused" : "plain")}: {name}");
                         if (isFused) fusedErrors += error * error;
                         else plainErrors += error * error;
                     }
