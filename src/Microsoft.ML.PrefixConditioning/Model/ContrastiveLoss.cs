@@ -1,3 +1,4 @@
+using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
@@ -6,6 +7,9 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>Contrastive losses as functions of embeddings. N rows, D embedding size.</summary>
 internal static class ContrastiveLoss
 {
+    // TorchSharp does not keep a scalar alive during the call that it is passed to; the garbage collector may free it meanwhile.
+    private static readonly Scalar Half = 0.5.ToScalar();
+
     /// <summary>The CLIP loss: row i's text is image i's only positive, all other rows are negatives.</summary>
     /// <param name="images">[N, D], rows of unit length.</param>
     /// <param name="texts">[N, D], rows of unit length.</param>
@@ -17,7 +21,7 @@ internal static class ContrastiveLoss
         using var scope = NewDisposeScope();
         var logits = logitScale * images.matmul(texts.transpose(0, 1));                 // [N, N]
         var target = arange(logits.shape[0], ScalarType.Int64, logits.device);
-        return ((F.cross_entropy(logits, target) + F.cross_entropy(logits.transpose(0, 1), target)) / 2).MoveToOuterDisposeScope();
+        return ((F.cross_entropy(logits, target) + F.cross_entropy(logits.transpose(0, 1), target)) * Half).MoveToOuterDisposeScope();
     }
 
     /// <summary>The UniCL loss: all rows with an image's label are its positives, weighted equally.</summary>
@@ -33,7 +37,7 @@ internal static class ContrastiveLoss
         var logits = logitScale * images.matmul(texts.transpose(0, 1));                 // [N, N]
         var same = labels.unsqueeze(1).eq(labels.unsqueeze(0)).to_type(logits.dtype);    // [N, N], symmetric
         var target = same / same.sum(1, keepdim: true);                                  // rows add up to 1
-        return ((SoftCrossEntropy(logits, target) + SoftCrossEntropy(logits.transpose(0, 1), target)) / 2).MoveToOuterDisposeScope();
+        return ((SoftCrossEntropy(logits, target) + SoftCrossEntropy(logits.transpose(0, 1), target)) * Half).MoveToOuterDisposeScope();
     }
 
     private static Tensor SoftCrossEntropy(Tensor logits, Tensor target) => -(target * F.log_softmax(logits, 1)).sum(1).mean();

@@ -17,6 +17,9 @@ internal sealed class ClipOptimizer : IDisposable
     private const double MaxLogitScale = 4.605170185988092; // ln 100; CLIP paper, section 2.5
     private const int ChunkLength = 1 << 15;                // values per work item: four arrays of 128 KiB stay in a core's cache
 
+    // Kept, because TorchSharp does not keep a scalar alive during the call that it is passed to.
+    private static readonly Scalar Zero = 0.ToScalar(), LargestLogitScale = MaxLogitScale.ToScalar();
+
     private readonly Group[] _groups;
     private readonly Tensor? _logitScale;                   // null where it is frozen
     private readonly double _beta1, _beta2, _epsilon, _weightDecay;
@@ -73,7 +76,7 @@ internal sealed class ClipOptimizer : IDisposable
         StepCount++;
         var active = _groups.Select(g => (Group: g, Gradient: g.Weight.grad!)).Where(g => g.Gradient is not null).ToArray();
         double? norm = Method == UpdateMethod.Fused ? StepFused(active, learningRate) : StepByTensors(active, learningRate);
-        _logitScale?.clamp_(0, MaxLogitScale);
+        _logitScale?.clamp_(Zero, LargestLogitScale);
         return norm;
     }
 
