@@ -15,6 +15,7 @@ internal sealed unsafe class FusedBlock : IDisposable
     private readonly ClipActivation _activation;
     private readonly FusedWeight _in, _inBias, _out, _outBias, _expand, _expandBias, _reduce, _reduceBias;
     private readonly FusedNorm _attentionNorm, _mlpNorm;
+    private readonly Tensor[] _tensors;                             // all weights
     private readonly Tensor _queryTransposed, _keyValueTransposed;  // [W, W], [W, 2W]
     private readonly Tensor _query, _keyValue;                      // [W, W], [2W, W]
 
@@ -30,6 +31,7 @@ internal sealed unsafe class FusedBlock : IDisposable
         _reduceBias = new FusedWeight(weights.ReduceBias);
         _attentionNorm = new FusedNorm(weights.AttentionGain, weights.AttentionShift);
         _mlpNorm = new FusedNorm(weights.MlpGain, weights.MlpShift);
+        _tensors = weights.All;
         (_width, _hidden, _activation) = ((int)_out.Rows, (int)_expand.Rows, weights.Activation);
         using var noGrad = no_grad();
         _query = _in.Matrix.narrow(0, 0, _width).DetachFromDisposeScope();
@@ -166,8 +168,8 @@ internal sealed unsafe class FusedBlock : IDisposable
             for (var column = 0; column < _width; column++) target.Data[rows[i] * _width + column] += source.Data[(long)i * _width + column];
     }
 
-    /// <summary>Whether one of the block's weights is trained now.</summary>
-    public bool IsTrained => _attentionNorm.IsTrained || _mlpNorm.IsTrained || Array.Exists(Weights, w => w.IsTrained);
+    /// <summary>One of the block's weights that is trained now; null where all are frozen.</summary>
+    public Tensor? AnyTrained => Array.Find(_tensors, w => w.requires_grad);
 
     private FusedWeight[] Weights => [_in, _inBias, _out, _outBias, _expand, _expandBias, _reduce, _reduceBias];
 

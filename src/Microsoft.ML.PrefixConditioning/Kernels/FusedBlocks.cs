@@ -13,7 +13,6 @@ internal sealed unsafe class FusedBlocks : IDisposable
     private const long MostKeptValues = 1L << 27;   // half a gigabyte: larger memory is given back after use
 
     private readonly FusedBlock[] _blocks;
-    private readonly IReadOnlyList<BlockWeights> _weights;
     private readonly int _heads, _width;
     private readonly ConcurrentBag<TowerMemory> _unused = [];
     private bool _disposed;
@@ -22,7 +21,6 @@ internal sealed unsafe class FusedBlocks : IDisposable
     {
         _blocks = [.. blocks.Select(b => new FusedBlock(b))];
         (_heads, _width) = (blocks[0].Heads, (int)blocks[0].Out.shape[0]);
-        _weights = blocks;
         IsCausal = mask == AttentionMask.Causal;
     }
 
@@ -30,7 +28,7 @@ internal sealed unsafe class FusedBlocks : IDisposable
     public bool IsCausal { get; }
 
     /// <summary>A trained weight of the blocks; null where all are frozen.</summary>
-    public Tensor? AnyTrained => _weights.SelectMany(w => w.All).FirstOrDefault(w => w.requires_grad);
+    public Tensor? AnyTrained => _blocks.Select(b => b.AnyTrained).FirstOrDefault(w => w is not null);
 
     /// <summary>What went wrong in a backward pass, which libtorch cannot throw on.</summary>
     public ExceptionDispatchInfo? Fault { get; set; }
@@ -69,9 +67,6 @@ internal sealed unsafe class FusedBlocks : IDisposable
         return x;
     }
 
-    /// <summary>Whether a block has a weight that is trained now.</summary>
-    public bool IsTrained => Array.Exists(_blocks, b => b.IsTrained);
-
     /// <summary>Adds to the gradients of all blocks' trained weights; goes back no further than somebody needs it.</summary>
     /// <param name="memory">Of <see cref="Forward"/>.</param>
     /// <param name="gradient">[N, W], of the result.</param>
@@ -79,7 +74,7 @@ internal sealed unsafe class FusedBlocks : IDisposable
     /// <returns>[T, W], the gradient of the input; null where it is not wanted.</returns>
     public MatrixBuffer? Backward(TowerMemory memory, Tensor gradient, bool inputIsTrained)
     {
-        var first = inputIsTrained ? 0 : Array.FindIndex(_blocks, b => b.IsTrained);
+        var first = inputIsTrained ? 0 : Array.FindIndex(_blocks, b => b.AnyTrained is not null);
         if (first < 0) return null;
         var pooled = memory.PooledGradient.Resize(gradient.shape[0], _width);
         pooled.Tensor.copy_(gradient);

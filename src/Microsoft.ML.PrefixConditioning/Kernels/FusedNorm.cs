@@ -8,9 +8,6 @@ internal sealed unsafe class FusedNorm(TorchSharp.torch.Tensor gain, TorchSharp.
     /// <summary>For the way forward.</summary>
     public NormWeights Weights => new(_gain.Data, _shift.Data);
 
-    /// <summary>Whether one of them is trained now.</summary>
-    public bool IsTrained => _gain.IsTrained || _shift.IsTrained;
-
     /// <summary>For the way back: with gradients, which are made if there are none yet.</summary>
     public NormWeights BeginBackward()
     {

@@ -19,11 +19,13 @@ internal sealed unsafe class FusedStack : autograd.SingleTensorFunction<FusedSta
     /// computed.</param>
     public static Tensor Pool(FusedBlocks blocks, Tensor x, int[] pooled)
     {
-        if (is_grad_enabled() && (x.requires_grad || blocks.IsTrained)) return apply(x, blocks, pooled, blocks.AnyTrained ?? x);
+        var lengths = blocks.IsCausal ? Array.ConvertAll(pooled, p => p + 1) : [.. Enumerable.Repeat((int)x.shape[1], pooled.Length)];
+        var trained = !is_grad_enabled() ? null : x.requires_grad ? x : blocks.AnyTrained;
+        if (trained is not null) return apply(x, blocks, pooled, lengths, trained);
         var memory = blocks.Rent();
         try
         {
-            return Forward(blocks, memory, x, pooled, keep: false);
+            return Forward(blocks, memory, x, pooled, lengths, keep: false);
         }
         finally
         {
@@ -35,10 +37,18 @@ internal sealed unsafe class FusedStack : autograd.SingleTensorFunction<FusedSta
     /// <remarks>The last argument makes libtorch record the function where only the blocks, and not their input, are trained.</remarks>
     public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
     {
-        var (x, blocks, pooled) = ((Tensor)vars[0], (FusedBlocks)vars[1], (int[])vars[2]);
-        var pass = new Pass(blocks, blocks.Rent(), Lengths(blocks, x, pooled), x.requires_grad, x.shape);
-        ctx.save_data(PassName, pass);
-        return Forward(blocks, pass.Memory, x, pooled, keep: true);
+        var (x, blocks, pooled, lengths) = ((Tensor)vars[0], (FusedBlocks)vars[1], (int[])vars[2], (int[])vars[3]);
+        var memory = blocks.Rent();
+        try
+        {
+            ctx.save_data(PassName, new Pass(blocks, memory, lengths, x.requires_grad, x.shape));
+            return Forward(blocks, memory, x, pooled, lengths, keep: true);
+        }
+        catch
+        {
+            memory.Dispose();   // no backward pass will give it back
+            throw;
+        }
     }
 
     /// <inheritdoc/>
@@ -47,22 +57,21 @@ internal sealed unsafe class FusedStack : autograd.SingleTensorFunction<FusedSta
         var pass = (Pass)ctx.get_data(PassName);
         try
         {
-            return [Backward(pass, grad_output)!, null!, null!, null!];
+            return [Backward(pass, grad_output)!, null!, null!, null!, null!];
         }
         catch (Exception e)
         {
             // libtorch calls this from native code. An exception that leaves it ends the process.
             pass.Blocks.Fault ??= ExceptionDispatchInfo.Capture(e);
-            return [null!, null!, null!, null!];
+            return [null!, null!, null!, null!, null!];
         }
     }
 
-    private static Tensor Forward(FusedBlocks blocks, TowerMemory memory, Tensor x, int[] pooled, bool keep)
+    private static Tensor Forward(FusedBlocks blocks, TowerMemory memory, Tensor x, int[] pooled, int[] lengths, bool keep)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         int count = (int)x.shape[0], length = (int)x.shape[1], width = (int)x.shape[2];
-        var lengths = Lengths(blocks, x, pooled);
         var queries = new long[count];
         long rows = 0;
         for (var i = 0; i < count; rows += lengths[i++]) queries[i] = rows + pooled[i];
@@ -93,9 +102,6 @@ internal sealed unsafe class FusedStack : autograd.SingleTensorFunction<FusedSta
             pass.Blocks.Return(pass.Memory);
         }
     }
-
-    private static int[] Lengths(FusedBlocks blocks, Tensor x, int[] pooled) =>
-        blocks.IsCausal ? [.. pooled.Select(p => p + 1)] : [.. Enumerable.Repeat((int)x.shape[1], pooled.Length)];
 
     /// <summary>[N, L, W] to the tokens that count, [T, W], or back.</summary>
     private static void Repack(int[] lengths, int length, int width, float* padded, float* packed, bool pack)

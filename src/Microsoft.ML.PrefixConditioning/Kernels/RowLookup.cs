@@ -1,3 +1,4 @@
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -7,6 +8,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// it.</remarks>
 internal sealed class RowLookup : autograd.SingleTensorFunction<RowLookup>
 {
+    private static readonly Scalar One = 1.ToScalar();   // kept: TorchSharp does not keep a scalar alive during a call
+
     /// <inheritdoc/>
     public override string Name => nameof(RowLookup);
 
@@ -18,6 +21,7 @@ internal sealed class RowLookup : autograd.SingleTensorFunction<RowLookup>
     {
         var (table, rows) = ((Tensor)vars[0], (Tensor)vars[1]);
         ctx.save_for_backward([table, rows]);
+        if (table.requires_grad) FusedWeight.GradientOf(table);   // here, where a lack of memory can be thrown; not in the backward pass
         return table.index_select(0, rows);
     }
 
@@ -27,7 +31,7 @@ internal sealed class RowLookup : autograd.SingleTensorFunction<RowLookup>
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         var saved = ctx.get_saved_variables();
-        FusedWeight.GradientOf(saved[0]).index_add_(0, saved[1], grad_output, 1);
+        FusedWeight.GradientOf(saved[0]).index_add_(0, saved[1], grad_output, One);
         return [null!, null!];
     }
 }

@@ -1,3 +1,4 @@
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -38,7 +39,8 @@ internal static class ClassEmbeddings
         foreach (var (type, weight) in single)
         {
             var perTemplate = Encode(model, tokens, type).view(-1, templates, model.Shape.Architecture.EmbeddingSize); // [C, T, D], unit length
-            var perClass = nn.functional.normalize(perTemplate.mean([1]), p: 2, dim: 1) * weight;        // [C, D]
+            using var factor = weight.ToScalar();   // TorchSharp does not keep a scalar alive during a call
+            var perClass = nn.functional.normalize(perTemplate.mean([1]), p: 2, dim: 1) * factor;        // [C, D]
             sum = sum is null ? perClass : sum + perClass;
         }
         return nn.functional.normalize(sum!, p: 2, dim: 1).MoveToOuterDisposeScope();

@@ -1,3 +1,4 @@
+using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
@@ -7,6 +8,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <remarks>Source: open_clip v3.3.0, <c>ResidualAttentionBlock</c>; both towers share it and differ in initial values and mask.</remarks>
 internal sealed class TransformerBlock
 {
+    private static readonly Scalar QuickSlope = 1.702.ToScalar();   // kept: TorchSharp does not keep a scalar alive during a call
+
     private readonly long _heads;
     private readonly ClipActivation _activation;
     private readonly LayerNorm _attentionNorm, _mlpNorm;
@@ -99,7 +102,7 @@ internal sealed class TransformerBlock
     private Tensor Mlp(Tensor x)
     {
         var hidden = F.linear(x, _expandWeight, _expandBias);                                         // [..., M]
-        hidden = _activation == ClipActivation.Gelu ? F.gelu(hidden) : hidden * (1.702 * hidden).sigmoid();
+        hidden = _activation == ClipActivation.Gelu ? F.gelu(hidden) : hidden * (hidden * QuickSlope).sigmoid();
         return F.linear(hidden, _reduceWeight, _reduceBias);                                          // [..., W]
     }
 }

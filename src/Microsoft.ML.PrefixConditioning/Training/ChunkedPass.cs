@@ -18,7 +18,7 @@ internal sealed class ChunkedPass : IDisposable
     {
         (_model, _count, _chunkSize, _encode) = (model, count, chunkSize ?? count, encode);
         using var scope = NewDisposeScope();
-        using var mode = IsWhole ? enable_grad() : no_grad();
+        using var noGrad = IsWhole ? null : no_grad();
         Embeddings = cat([.. Chunks().Select(c => Encode(c.First, c.Count))], 0).DetachFromDisposeScope();
     }
 
