@@ -46,7 +46,8 @@ public static class PrefixClipCatalog
     {
         ArgumentNullException.ThrowIfNull(catalog);
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
-        return PublishedModel.Load(CatalogUtils.GetEnvironment(catalog), path, options ?? new ClipLoadOptions());
+        var environment = CatalogUtils.GetEnvironment(catalog);
+        return new PrefixClipTransformer(environment, PretrainedClip.Load(environment, path, options ?? new ClipLoadOptions()));
     }
 
     /// <summary>Classifies images by class names alone, with a trained model.</summary>

@@ -4,12 +4,12 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>A published CLIP model on disk: everything about it but its weights is known, and they can be read into a model.</summary>
+/// <summary>A pretrained CLIP model on disk: everything but its weights is known, and the weights can be read into a model.</summary>
 internal sealed class PretrainedClip : IDisposable
 {
     private readonly PretrainedFiles _files;
-
     private readonly List<string> _warnings;
+    private ClipTokenizer? _tokenizer;
 
     private PretrainedClip(PretrainedFiles files, ClipModelShape shape, PretrainedConfig config, PretrainedPrefixes prefixes,
         PretrainedWishes wishes)
@@ -38,6 +38,46 @@ internal sealed class PretrainedClip : IDisposable
 
     /// <summary>What a user should know of the files that were read so far: settings that are not known.</summary>
     public IReadOnlyList<string> Warnings => _warnings;
+
+    /// <summary>The model's own vocabulary; known where a whole model was opened, not its files alone.</summary>
+    public ClipTokenizer Tokenizer => _tokenizer ?? throw new InvalidOperationException("The vocabulary was not read.");
+
+    /// <summary>Reads a folder or a file as a model that is used as it is.</summary>
+    /// <inheritdoc cref="Open(string, PretrainedWishes)" path="/exception"/>
+    public static TrainedModel Load(IHostEnvironment environment, string path, ClipLoadOptions options)
+    {
+        options.Validate();
+        var device = TorchDevice.Resolve(options.Device, GpuSettings.Of(environment));
+        using var pretrained = Open(environment, path, options.VocabularyPath, new PretrainedWishes
+        {
+            Activation = options.Activation, VisionHeads = options.VisionHeads, TextHeads = options.TextHeads,
+            ImageSize = options.ImageSize,
+        });
+        var settings = new ModelSettings
+        {
+            Architecture = pretrained.Architecture, VocabularySize = pretrained.Tokenizer.VocabularySize,
+            DatasetTypes = pretrained.Prefixes.DatasetTypes,
+            PrefixLength = pretrained.FileShape.PrefixLength, ImagePrefixLength = pretrained.FileShape.ImagePrefixLength,
+            ImageDecoding = options.ImageDecoding ?? pretrained.Prefixes.ImageDecoding, Normalization = pretrained.Normalization,
+            Templates = [.. options.PromptTemplates ?? (IEnumerable<string>)pretrained.Prefixes.Templates], BadRows = options.BadRows,
+            ImageColumnName = options.ImageColumnName, TextColumnName = options.TextColumnName, LabelColumnName = options.LabelColumnName,
+            ImageEmbeddingColumnName = options.ImageEmbeddingColumnName, TextEmbeddingColumnName = options.TextEmbeddingColumnName,
+        };
+        var network = pretrained.Create(settings, device, seed: 0, reference: false);
+        return new TrainedModel(network, pretrained.Tokenizer, settings, TrainingHistory.Empty);
+    }
+
+    /// <summary>Opens the model that a run's options name. An architecture among the options says what the files do not.</summary>
+    /// <inheritdoc cref="Open(string, PretrainedWishes)" path="/exception"/>
+    public static PretrainedClip Open(IHostEnvironment environment, string path, PrefixClipOptions options)
+    {
+        var chosen = options.ChosenArchitecture;
+        return Open(environment, path, options.VocabularyPath, new PretrainedWishes
+        {
+            Activation = chosen?.Activation, VisionHeads = chosen?.VisionHeads, TextHeads = chosen?.TextHeads,
+            ImageSize = chosen?.ImageSize,
+        }, chosen);
+    }
 
     /// <summary>Finds a model's files and checks that they fit each other. The weights are not read yet.</summary>
     /// <exception cref="FileNotFoundException">There is no such file, or the folder has no weights.</exception>
@@ -87,12 +127,33 @@ internal sealed class PretrainedClip : IDisposable
             $"They do not belong together: set {nameof(ClipLoadOptions.VocabularyPath)} to the model's own vocabulary.");
     }
 
-    /// <summary>Writes the warnings to ML.NET's log.</summary>
-    public void LogWarnings(IHostEnvironment environment)
+    /// <summary>The options with what the model decides, checked once more.</summary>
+    public PrefixClipOptions Complete(PrefixClipOptions options)
     {
-        if (_warnings.Count == 0) return;
-        using var channel = environment.Start("Loading");
-        foreach (var warning in _warnings) channel.Warning(MessageSensitivity.None, "{0}", warning);
+        var complete = options with { Architecture = Architecture, Normalization = Normalization };
+        complete.Validate();
+        return complete;
+    }
+
+    /// <summary>The options with the weights' hash, by which a checkpoint of the run is recognized.</summary>
+    public PrefixClipOptions Identify(PrefixClipOptions options, ClipModel model, ModelSettings settings) => options.CheckpointFolder is null
+        ? options : options with { InitialWeightsHash = HashOf(model, settings.DatasetTypes) };
+
+    /// <summary>A model with the file's weights, and prefixes that are new where the file has none.</summary>
+    /// <inheritdoc cref="ReadInto" path="/exception"/>
+    public ClipModel Create(ModelSettings settings, Device device, ulong seed, bool reference)
+    {
+        var model = ClipModel.CreateUnset(settings.Shape, device, reference);
+        try
+        {
+            ReadInto(model, settings.DatasetTypes, seed);
+            return model;
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Reads all weights into a model of this architecture.</summary>
@@ -137,6 +198,36 @@ internal sealed class PretrainedClip : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _files.Dispose();
+
+    /// <summary>Opens files and vocabulary; what a user should know of them goes to ML.NET's log.</summary>
+    private static PretrainedClip Open(IHostEnvironment environment, string path, string? vocabularyPath, PretrainedWishes wishes,
+        ClipArchitecture? chosen = null)
+    {
+        var pretrained = Open(path, wishes);
+        try
+        {
+            if (chosen is not null && chosen != pretrained.Architecture)
+                throw new ArgumentException(
+                    $"{nameof(PrefixClipOptions.Architecture)} contradicts the model '{path}': " +
+                    $"{string.Join(", ", Differences(chosen, pretrained.Architecture))}. " +
+                    $"Leave {nameof(PrefixClipOptions.Architecture)} open; only its image size may be another than the model's.");
+            pretrained._tokenizer = pretrained.ReadTokenizer(vocabularyPath);
+            if (pretrained.Warnings.Count == 0) return pretrained;
+            using var channel = environment.Start("Loading");
+            foreach (var warning in pretrained.Warnings) channel.Warning(MessageSensitivity.None, "{0}", warning);
+            return pretrained;
+        }
+        catch
+        {
+            pretrained.Dispose();
+            throw;
+        }
+    }
+
+    private static IEnumerable<string> Differences(ClipArchitecture chosen, ClipArchitecture found) =>
+        from property in typeof(ClipArchitecture).GetProperties()
+        where property.CanWrite && !Equals(property.GetValue(chosen), property.GetValue(found))
+        select FormattableString.Invariant($"{property.Name} is {property.GetValue(chosen)}, the model has {property.GetValue(found)}");
 
     private void ReadOne(string name, Tensor weight)
     {

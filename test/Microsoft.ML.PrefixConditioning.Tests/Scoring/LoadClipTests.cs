@@ -155,7 +155,7 @@ public sealed class LoadClipTests
         var count = 0;
         var training = new MLContext(seed: 1);
         training.Log += (_, e) => count += e.RawMessage.Contains("\"brand_new\"", StringComparison.Ordinal) ? 1 : 0;
-        StartingModel.Open(training, folder.Path, new PrefixClipOptions()).Dispose();
+        PretrainedClip.Open(training, folder.Path, new PrefixClipOptions()).Dispose();
         Assert.AreEqual(3, count);
     }
 
