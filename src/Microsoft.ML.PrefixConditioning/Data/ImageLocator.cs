@@ -6,12 +6,15 @@ internal static class ImageLocator
     /// <summary>Files are recognized as images by these extensions, whatever their case.</summary>
     public static readonly string[] Extensions = [".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif"];
 
+    // The largest image that is decoded has 0.7 GB as a bitmap.
+    private const long MaxBytes = 1 << 30;
+
     private const string ArchiveMark = "!/";
 
     /// <summary>Reads the encoded image that a locator names. Thread-safe.</summary>
     /// <exception cref="FileNotFoundException">There is no such file, folder, archive or entry; the message says which part is
     /// missing.</exception>
-    /// <exception cref="InvalidDataException">It is a folder, or the archive is damaged.</exception>
+    /// <exception cref="InvalidDataException">It is a folder or too large, or the archive is damaged.</exception>
     public static byte[] ReadAllBytes(string locator)
     {
         ArgumentException.ThrowIfNullOrEmpty(locator);
@@ -24,7 +27,7 @@ internal static class ImageLocator
         {
             try
             {
-                bytes = File.ReadAllBytes(locator);
+                bytes = SmallFile.Read(locator, MaxBytes);
             }
             catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
             {

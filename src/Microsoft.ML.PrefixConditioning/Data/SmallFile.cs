@@ -1,16 +1,53 @@
+using System.Text.Json;
+
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Reads whole small files within a limit.</summary>
+/// <summary>Files that are read and written as a whole. No claim of a file takes more memory than its limit.</summary>
 internal static class SmallFile
 {
     private const long MaxBytes = 16 << 20;
 
     /// <summary>A file's bytes.</summary>
-    /// <exception cref="InvalidDataException">The file is larger than any such file is.</exception>
-    public static byte[] Read(string path)
+    /// <param name="path">The file.</param>
+    /// <param name="maxBytes">More than any such file has.</param>
+    /// <exception cref="InvalidDataException">The file is larger.</exception>
+    public static byte[] Read(string path, long maxBytes = MaxBytes)
     {
-        var length = new FileInfo(path).Length;
-        return length <= MaxBytes ? File.ReadAllBytes(path)
-            : throw new InvalidDataException($"'{path}' has {length} bytes; at most {MaxBytes} are expected. It is another kind of file.");
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);   // none is needed
+        if (stream.Length > maxBytes)
+            throw new InvalidDataException(
+                $"'{path}' has {stream.Length} bytes; at most {maxBytes} are expected. It is another kind of file.");
+        var bytes = new byte[stream.Length];
+        stream.ReadExactly(bytes);
+        return bytes;
+    }
+
+    /// <summary>The next bytes of a stream; fewer where it ends early. A wrong length takes no memory that no data fill.</summary>
+    public static byte[] ReadUpTo(Stream stream, int length)
+    {
+        using var content = new MemoryStream();
+        var part = new byte[Math.Min(length, 1 << 16)];
+        while (content.Length < length)
+        {
+            var read = stream.Read(part, 0, (int)Math.Min(part.Length, length - content.Length));
+            if (read == 0) break;
+            content.Write(part, 0, read);
+        }
+        return content.ToArray();
+    }
+
+    /// <summary>One JSON object as UTF-8.</summary>
+    /// <param name="options">Indentation and escapes.</param>
+    /// <param name="write">Writes the object's properties.</param>
+    public static byte[] Json(JsonWriterOptions options, Action<Utf8JsonWriter> write)
+    {
+        using var stream = new MemoryStream();
+        using (var json = new Utf8JsonWriter(stream, options))
+        {
+            json.WriteStartObject();
+            write(json);
+            json.WriteEndObject();
+        }
+        return stream.ToArray();
     }
 }

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -7,7 +6,6 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>How images become pixels: all that <see cref="ClipPixelsTransformer"/> knows.</summary>
 internal sealed record ClipPixelsSettings
 {
-    private const int FormatVersion = 1;
     private const int MaxImageSize = 4096;   // of every architecture
 
     private static readonly JsonSerializerOptions Json = new()
@@ -16,6 +14,8 @@ internal sealed record ClipPixelsSettings
         RespectNullableAnnotations = true,
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     };
+
+    private static readonly Envelope Envelope = new("CLPIXEL", 1, "pixel transformer");
 
     public required int ImageSize { get; init; }
     public required ImageNormalization Normalization { get; init; }
@@ -38,44 +38,25 @@ internal sealed record ClipPixelsSettings
         ImageColumnName = model.ImageColumnName, OutputColumnName = PixelColumn.NameOf(pixels),
     };
 
-    /// <summary>Writes the settings.</summary>
-    // i32 version; JSON as a string; SHA-256 of its UTF-8 bytes.
-    public void Write(BinaryWriter writer)
-    {
-        var json = JsonSerializer.Serialize(this, Json);
-        writer.Write(FormatVersion);
-        writer.Write(json);
-        writer.Write(Hash(json));
-    }
+    /// <summary>Writes the settings: JSON in an envelope.</summary>
+    public void Write(BinaryWriter target) =>
+        Envelope.Write(target.BaseStream, items: 1, writer => writer.Write(JsonSerializer.SerializeToUtf8Bytes(this, Json)));
 
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
     /// <exception cref="InvalidDataException">The data are damaged or of a newer version.</exception>
-    public static ClipPixelsSettings Read(BinaryReader reader)
+    public static ClipPixelsSettings Read(BinaryReader source) => Envelope.Read(source.BaseStream, (_, reader) =>
     {
         try
         {
-            var version = reader.ReadInt32();
-            if (version is < 1 or > FormatVersion)
-                throw new InvalidDataException(
-                    $"The pixel settings have format version {version}; this version of the package reads 1 to {FormatVersion}. " +
-                    "Update Microsoft.ML.PrefixConditioning to load them.");
-            var json = reader.ReadString();
-            var (hash, expected) = (Hash(json), reader.ReadBytes(SHA256.HashSizeInBytes));
-            if (!hash.AsSpan().SequenceEqual(expected))
-                throw new InvalidDataException(
-                    $"The pixel settings in the model file are not what was saved: their SHA-256 is {Convert.ToHexStringLower(hash)}, " +
-                    $"expected {Convert.ToHexStringLower(expected)}. The file was changed or damaged: restore it from a copy.");
-            var settings = JsonSerializer.Deserialize<ClipPixelsSettings>(json, Json) ?? throw new JsonException("They are null.");
+            var settings = JsonSerializer.Deserialize<ClipPixelsSettings>(reader.BaseStream, Json) ?? throw new JsonException("It is null.");
             if (settings.ImageSize is < 1 or > MaxImageSize) throw new JsonException($"The image size is {settings.ImageSize}.");
             if (settings.Normalization?.Faults().FirstOrDefault() is { } fault) throw new JsonException(fault);
-            if (settings.Normalization is null) throw new JsonException("The mean or the standard deviation of images is missing.");
-            return settings;
+            return settings.Normalization is not null ? settings
+                : throw new JsonException("The mean or the standard deviation of images is missing.");
         }
-        catch (Exception e) when (e is EndOfStreamException or JsonException or FormatException or ArgumentException)
+        catch (JsonException e)
         {
-            throw new InvalidDataException($"The pixel settings in the model file are damaged: {e.Message} Restore it from a copy.", e);
+            throw new FormatException(e.Message, e);
         }
-    }
-
-    private static byte[] Hash(string json) => SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(json));
+    });
 }

@@ -66,8 +66,7 @@ internal static class MergesFile
     {
         try
         {
-            if (new FileInfo(path).Length > MaxFileBytes) throw new InvalidDataException($"it has more than {MaxFileBytes >> 20} MB.");
-            var (merges, ids) = TokenizerJson.Read(File.ReadAllBytes(path));
+            var (merges, ids) = TokenizerJson.Read(SmallFile.Read(path, MaxFileBytes));
             var result = BpeMerges.FromSymbols(merges);
             CheckIds(path, ids, result);
             return result;
@@ -113,7 +112,7 @@ internal static class MergesFile
     {
         try
         {
-            var bytes = File.ReadAllBytes(path);
+            var bytes = SmallFile.Read(path, MaxFileBytes);
             if (bytes is [0x1F, 0x8B, ..]) bytes = Unpack(path, bytes);   // gzip, whatever the name says
             return new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true).GetString(bytes).TrimStart('\uFEFF');
         }
@@ -171,7 +170,7 @@ internal static class MergesFile
     {
         try
         {
-            using var stream = File.OpenRead(path);
+            using var stream = new MemoryStream(SmallFile.Read(path, MaxFileBytes));   // a stream may begin with a byte-order mark
             using var document = JsonDocument.Parse(stream);
             var ids = new Dictionary<string, int>(StringComparer.Ordinal);
             foreach (var property in document.RootElement.EnumerateObject()) ids[property.Name] = property.Value.GetInt32();

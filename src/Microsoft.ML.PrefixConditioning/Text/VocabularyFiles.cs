@@ -16,7 +16,7 @@ internal static class VocabularyFiles
     /// <param name="contextLength">Longest text in tokens.</param>
     public static IEnumerable<(string Name, byte[] Content)> Of(BpeMerges merges, int contextLength) =>
     [
-        ("vocab.json", JsonFile.Write(Json, json =>
+        ("vocab.json", SmallFile.Json(Json, json =>
         {
             for (var i = 0; i < merges.Symbols.Count; i++) json.WriteNumber(merges.Symbols[i], i);
             json.WriteNumber(StartText, merges.Symbols.Count);
@@ -24,7 +24,7 @@ internal static class VocabularyFiles
         })),
         ("merges.txt", Encoding.UTF8.GetBytes(
             "#version: 0.2\n" + string.Concat(merges.Pairs.Select(p => $"{merges.Symbols[p.Left]} {merges.Symbols[p.Right]}\n")))),
-        ("tokenizer_config.json", JsonFile.Write(Json, json =>
+        ("tokenizer_config.json", SmallFile.Json(Json, json =>
         {
             json.WriteString("tokenizer_class", "CLIPTokenizer");
             json.WriteNumber("model_max_length", contextLength);
@@ -33,7 +33,7 @@ internal static class VocabularyFiles
             json.WriteString("errors", "replace");
             WriteSpecialTokens(json);
         })),
-        ("special_tokens_map.json", JsonFile.Write(Json, WriteSpecialTokens)),
+        ("special_tokens_map.json", SmallFile.Json(Json, WriteSpecialTokens)),
     ];
 
     private static void WriteSpecialTokens(Utf8JsonWriter json)

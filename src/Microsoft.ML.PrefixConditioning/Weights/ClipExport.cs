@@ -57,7 +57,7 @@ internal static class ClipExport
         var a = settings.Architecture;
         if (layout == ClipLayout.OpenClip)
         {
-            yield return ("open_clip_config.json", JsonFile.Write(Json, json =>
+            yield return ("open_clip_config.json", SmallFile.Json(Json, json =>
             {
                 json.WriteStartObject("model_cfg");
                 json.WriteNumber("embed_dim", a.EmbeddingSize);
@@ -96,7 +96,7 @@ internal static class ClipExport
             }));
             yield break;
         }
-        yield return ("config.json", JsonFile.Write(Json, json =>
+        yield return ("config.json", SmallFile.Json(Json, json =>
         {
             json.WriteStartArray("architectures");
             json.WriteStringValue("CLIPModel");
@@ -120,7 +120,7 @@ internal static class ClipExport
             json.WriteNumber("num_channels", 3);
             json.WriteEndObject();
         }));
-        yield return ("preprocessor_config.json", JsonFile.Write(Json, json =>
+        yield return ("preprocessor_config.json", SmallFile.Json(Json, json =>
         {
             json.WriteString("image_processor_type", "CLIPImageProcessor");
             foreach (var step in ImageSteps) json.WriteBoolean(step, true);

@@ -83,10 +83,7 @@ internal static class ModelFile
         try
         {
             var version = reader.ReadInt32();
-            if (version is < 1 or > FormatVersion)
-                throw new InvalidDataException(
-                    $"The model has format version {version}; this version of the package reads 1 to {FormatVersion}. " +
-                    "Update Microsoft.ML.PrefixConditioning to load it.");
+            Envelope.CheckVersion("model", version, FormatVersion);
             var hashes = new Dictionary<string, byte[]>(StringComparer.Ordinal);
             for (var count = reader.ReadInt32(); count > 0 && hashes.Count < MaxParts; count--)
                 hashes[reader.ReadString()] = reader.ReadBytes(SHA256.HashSizeInBytes);
@@ -129,10 +126,7 @@ internal static class ModelFile
         if (!found)
             throw new InvalidDataException(
                 $"The model file has no part '{name}'. It is incomplete: save the model again, or restore the file from a copy.");
-        if (!hash.AsSpan().SequenceEqual(expected))
-            throw new InvalidDataException(
-                $"The part '{name}' of the model file is not what was saved: its SHA-256 is {Convert.ToHexStringLower(hash)}, " +
-                $"expected {Convert.ToHexStringLower(expected!)}. {Damaged}");
+        Envelope.CheckHash($"The part '{name}' of the model file", hash, expected);
         if (fault is not null) throw Unreadable(name, fault);
     }
 

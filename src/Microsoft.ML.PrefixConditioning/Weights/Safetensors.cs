@@ -21,6 +21,14 @@ internal static class Safetensors
     private const string MetadataKey = "__metadata__";
     private const long PartBytes = 1 << 30; // a span of bytes ends at 2 GiB; a tensor need not
 
+    // The format's names of types.
+    private static readonly (string Name, ScalarType Type)[] Types =
+    [
+        ("F64", ScalarType.Float64), ("F32", ScalarType.Float32), ("F16", ScalarType.Float16), ("BF16", ScalarType.BFloat16),
+        ("I64", ScalarType.Int64), ("I32", ScalarType.Int32), ("I16", ScalarType.Int16), ("I8", ScalarType.Int8), ("U8", ScalarType.Byte),
+        ("BOOL", ScalarType.Bool),
+    ];
+
     /// <summary>One tensor as the header describes it; offsets count from the start of the data.</summary>
     internal sealed record Entry(string Name, ScalarType Type, long[] Shape, long Begin, long End);
 
@@ -94,7 +102,8 @@ internal static class Safetensors
             throw new InvalidDataException($"The safetensors header claims {length} bytes; 2 to {maxHeaderBytes} are allowed. This is not a safetensors file, or it is damaged.");
         if (stream.CanSeek && (long)length > stream.Length - stream.Position)
             throw new InvalidDataException($"The safetensors header claims {length} bytes, but only {stream.Length - stream.Position} follow. The file is truncated.");
-        var header = ReadExactly(stream, (int)length);
+        var header = SmallFile.ReadUpTo(stream, (int)length);
+        if (header.Length < (int)length) throw Truncated("the header", (int)length, header.Length);
         var entries = ParseHeader(header, out metadata);
         entries.Sort((a, b) => a.Begin != b.Begin ? a.Begin.CompareTo(b.Begin) : a.End.CompareTo(b.End));
         long position = 0;
@@ -188,7 +197,7 @@ internal static class Safetensors
         var offsets = value.GetProperty("data_offsets");
         if (offsets.GetArrayLength() != 2 || shape.Length > 16)
             throw new InvalidDataException($"Tensor '{name}' has {offsets.GetArrayLength()} offsets and {shape.Length} dimensions; expected 2 offsets and at most 16 dimensions.");
-        long begin = offsets[0].GetInt64(), end = offsets[1].GetInt64(), bytes = ElementBytes(type);
+        long begin = offsets[0].GetInt64(), end = offsets[1].GetInt64(), bytes = FloatReader.BytesOf(type);
         foreach (var size in shape)
         {
             if (size < 0) throw new InvalidDataException($"Tensor '{name}' has the dimension {size}; a dimension is 0 or more.");
@@ -214,63 +223,19 @@ internal static class Safetensors
         for (long begin = 0; begin < count; begin += step) yield return flat.narrow(0, begin, Math.Min(step, count - begin));
     }
 
-    private static byte[] ReadExactly(Stream stream, int length)
-    {
-        // A hostile length must not allocate what the stream does not hold: grow with what arrives.
-        const int Step = 1 << 20;
-        var buffer = new byte[Math.Min(length, Step)];
-        var filled = 0;
-        while (true)
-        {
-            Fill(stream, buffer.AsSpan(filled), "the header");
-            filled = buffer.Length;
-            if (filled == length) return buffer;
-            Array.Resize(ref buffer, (int)Math.Min(length, 2L * filled));
-        }
-    }
-
     private static void Fill(Stream stream, Span<byte> buffer, string what)
     {
         var read = stream.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
-        if (read < buffer.Length)
-            throw new InvalidDataException($"The safetensors data end inside {what}: {buffer.Length} bytes expected, {read} found. The file is truncated.");
+        if (read < buffer.Length) throw Truncated(what, buffer.Length, read);
     }
 
-    private static string TypeName(ScalarType type) => type switch
-    {
-        ScalarType.Float64 => "F64",
-        ScalarType.Float32 => "F32",
-        ScalarType.Float16 => "F16",
-        ScalarType.BFloat16 => "BF16",
-        ScalarType.Int64 => "I64",
-        ScalarType.Int32 => "I32",
-        ScalarType.Int16 => "I16",
-        ScalarType.Int8 => "I8",
-        ScalarType.Byte => "U8",
-        ScalarType.Bool => "BOOL",
-        _ => throw new NotSupportedException($"Tensors of type {type} cannot be written as safetensors."),
-    };
+    private static InvalidDataException Truncated(string what, int expected, int found) => new(
+        $"The safetensors data end inside {what}: {expected} bytes expected, {found} found. The file is truncated.");
 
-    private static ScalarType TypeOf(string name, string? type) => type switch
-    {
-        "F64" => ScalarType.Float64,
-        "F32" => ScalarType.Float32,
-        "F16" => ScalarType.Float16,
-        "BF16" => ScalarType.BFloat16,
-        "I64" => ScalarType.Int64,
-        "I32" => ScalarType.Int32,
-        "I16" => ScalarType.Int16,
-        "I8" => ScalarType.Int8,
-        "U8" => ScalarType.Byte,
-        "BOOL" => ScalarType.Bool,
-        _ => throw new InvalidDataException($"Tensor '{name}' has the type '{type}'; F64, F32, F16, BF16, I64, I32, I16, I8, U8 and BOOL are known."),
-    };
+    private static string TypeName(ScalarType type) => Types.FirstOrDefault(t => t.Type == type).Name
+        ?? throw new NotSupportedException($"Tensors of type {type} cannot be written as safetensors.");
 
-    private static int ElementBytes(ScalarType type) => type switch
-    {
-        ScalarType.Float64 or ScalarType.Int64 => 8,
-        ScalarType.Float32 or ScalarType.Int32 => 4,
-        ScalarType.Float16 or ScalarType.BFloat16 or ScalarType.Int16 => 2,
-        _ => 1,
-    };
+    private static ScalarType TypeOf(string name, string? type) => Types.Where(t => t.Name == type).Select(t => (ScalarType?)t.Type)
+        .FirstOrDefault() ?? throw new InvalidDataException(
+            $"Tensor '{name}' has the type '{type}'; F64, F32, F16, BF16, I64, I32, I16, I8, U8 and BOOL are known.");
 }

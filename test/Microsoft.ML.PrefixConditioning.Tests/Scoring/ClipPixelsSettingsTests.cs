@@ -42,7 +42,8 @@ public sealed class ClipPixelsSettingsTests
     public void Read_NewerVersion_SaysToUpdate()
     {
         var bytes = Written(Settings());
-        bytes[0] = 2;
+        bytes[7] = 2;
+        SHA256.HashData(bytes.AsSpan(..^SHA256.HashSizeInBytes), bytes.AsSpan(^SHA256.HashSizeInBytes..));
 
         var error = Assert.ThrowsExactly<InvalidDataException>(() => Read(bytes));
 
@@ -63,10 +64,7 @@ public sealed class ClipPixelsSettingsTests
         Assert.Contains(old, json);
         json = json.Replace(old, replacement, StringComparison.Ordinal);
         using var stream = new MemoryStream();
-        using var writer = new BinaryWriter(stream);
-        writer.Write(1);
-        writer.Write(json);
-        writer.Write(SHA256.HashData(Encoding.UTF8.GetBytes(json)));
+        new Envelope("CLPIXEL", 1, "").Write(stream, items: 1, writer => writer.Write(Encoding.UTF8.GetBytes(json)));
 
         var error = Assert.ThrowsExactly<InvalidDataException>(() => Read(stream.ToArray()));
 

@@ -86,7 +86,7 @@ public sealed class ZeroShotClassifierTests
     public void Read_NewerVersion_SaysToUpdate()
     {
         var error = Assert.ThrowsExactly<InvalidDataException>(
-            () => Read(Rehashed(content => BinaryPrimitives.WriteInt32LittleEndian(content, 2))));
+            () => Read(Rehashed(block => block[7] = 2)));
         Assert.AreEqual("The zero-shot classifier has format version 2; this version of the package reads 1 to 1. " +
             "Update Microsoft.ML.PrefixConditioning to load it.", error.Message);
     }
@@ -103,7 +103,7 @@ public sealed class ZeroShotClassifierTests
     public void Read_NegativeCount_IsRefused()
     {
         var error = Assert.ThrowsExactly<InvalidDataException>(
-            () => Read(Rehashed(content => BinaryPrimitives.WriteInt32LittleEndian(content[4..], -3))));
+            () => Read(Rehashed(block => BinaryPrimitives.WriteInt32LittleEndian(block[8..], -3))));
         Assert.StartsWith("The zero-shot classifier in the model file is damaged: ", error.Message);
     }
 
@@ -114,14 +114,14 @@ public sealed class ZeroShotClassifierTests
         return stream.ToArray();
     }
 
-    private delegate void Change(Span<byte> content);
+    private delegate void Change(Span<byte> block);
 
     private static byte[] Rehashed(Change change)
     {
         var bytes = Written(Classifier);
-        var content = bytes.AsSpan(4, bytes.Length - 4 - SHA256.HashSizeInBytes);
-        change(content);
-        SHA256.HashData(content, bytes.AsSpan(bytes.Length - SHA256.HashSizeInBytes));
+        var block = bytes.AsSpan(..^SHA256.HashSizeInBytes);
+        change(block);
+        SHA256.HashData(block, bytes.AsSpan(^SHA256.HashSizeInBytes..));
         return bytes;
     }
 

@@ -70,18 +70,16 @@ public sealed class BpeMergesFormatTests
     {
         var saved = Save(ClipTokenizer.Learn(Captions, 540));
         saved[7] = 2;
+        SHA256.HashData(saved.AsSpan(..^SHA256.HashSizeInBytes), saved.AsSpan(^SHA256.HashSizeInBytes..));
 
-        AssertError(saved, "format version 2", "Update the package");
+        AssertError(saved, "format version 2", "Update Microsoft.ML.PrefixConditioning");
     }
 
     [TestMethod]
-    public void Load_ImpossibleCount_SaysDamaged()
-    {
-        var saved = Save(ClipTokenizer.Learn(Captions, 540));
-        BinaryPrimitives.WriteInt32LittleEndian(saved.AsSpan(8), -1);
-
-        AssertError(saved, "claims -1 merges");
-    }
+    [DataRow(-1)]
+    [DataRow(3)]
+    [DataRow(int.MaxValue)]
+    public void Load_ImpossibleCount_SaysDamaged(int count) => AssertError(Sealed(count, [1, 2, 3]), "damaged", $"claims {count} merges");
 
     [TestMethod]
     public void Load_ChangedContent_FailsTheCheckSum()
@@ -89,7 +87,7 @@ public sealed class BpeMergesFormatTests
         var saved = Save(ClipTokenizer.Learn(Captions, 540));
         saved[16] ^= 1;
 
-        AssertError(saved, "check sum");
+        AssertError(saved, "is not what was saved");
     }
 
     [TestMethod]
@@ -99,10 +97,10 @@ public sealed class BpeMergesFormatTests
     public void Load_SameMergeTwice_SaysWhich() => AssertError(Sealed(2, [1, 2, 1, 2]), "Merge 2", "merge 1 makes already");
 
     [TestMethod]
-    public void Load_PayloadTooLong_SaysMore() => AssertError(Sealed(1, [1, 2, 3]), "hold more than its 1 merges");
+    public void Load_PayloadTooLong_SaysMore() => AssertError(Sealed(1, [1, 2, 3]), "only 2 of its 3 bytes have a meaning");
 
     [TestMethod]
-    public void Load_PayloadTooShort_SaysSo() => AssertError(Sealed(1, [1, 0x80]), "do not hold its 1 merges");
+    public void Load_PayloadTooShort_SaysSo() => AssertError(Sealed(1, [1, 0x80]), "damaged: Unable to read beyond the end");
 
     private static byte[] Save(ClipTokenizer tokenizer)
     {

@@ -1,0 +1,90 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>The frame of whatever is saved as a block: its kind, version and SHA-256. Equal content gives equal bytes.</summary>
+/// <remarks>
+/// Layout, integers little-endian: 7 bytes kind | u8 version | i32 number of items | i32 length of the content | content | SHA-256 of
+/// everything before. The hash is checked before anything of the content is read.
+/// </remarks>
+/// <param name="Kind">Seven ASCII letters that mark the block.</param>
+/// <param name="Version">The version that this code writes; it reads all from 1 on.</param>
+/// <param name="Name">What the content is, for messages.</param>
+internal sealed record Envelope(string Kind, byte Version, string Name)
+{
+    private const int KindLength = 7, HeaderLength = 16;
+    private const string Restore = "The file was changed or damaged: restore it from a copy.";
+
+    /// <summary>Writes a block; the stream stays open.</summary>
+    /// <param name="stream">Any stream.</param>
+    /// <param name="items">A number that the content does not repeat.</param>
+    /// <param name="write">Writes the content.</param>
+    public void Write(Stream stream, int items, Action<BinaryWriter> write)
+    {
+        using var block = new MemoryStream();
+        using var writer = new BinaryWriter(block);
+        writer.Write(Encoding.ASCII.GetBytes(Kind));
+        writer.Write(Version);
+        writer.Write(items);
+        writer.Write(0);
+        write(writer);
+        var bytes = block.ToArray();
+        BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(HeaderLength - sizeof(int)), bytes.Length - HeaderLength);
+        stream.Write(bytes);
+        stream.Write(SHA256.HashData(bytes));
+    }
+
+    /// <summary>Reads a block, and not a byte more.</summary>
+    /// <param name="stream">The stream, which may be damaged.</param>
+    /// <param name="read">Gives the content's value from the number of items and the content, all of which it must read.</param>
+    /// <exception cref="InvalidDataException">The block is of another kind, truncated, damaged, or of a newer version.</exception>
+    public T Read<T>(Stream stream, Func<int, BinaryReader, T> read)
+    {
+        var header = Take(stream, HeaderLength);
+        if (!header.AsSpan(0, KindLength).SequenceEqual(Encoding.ASCII.GetBytes(Kind)))
+            throw new InvalidDataException($"This is no {Name}: it does not begin with '{Kind}'. {Restore}");
+        var length = BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(HeaderLength - sizeof(int)));
+        if (length < 0) throw new InvalidDataException($"The {Name} in the model file is damaged: its length is {length}. {Restore}");
+        var content = Take(stream, length);
+        CheckHash($"The {Name} in the model file", SHA256.HashData([.. header, .. content]), Take(stream, SHA256.HashSizeInBytes));
+        CheckVersion(Name, header[KindLength], Version);
+        using var reader = new BinaryReader(new MemoryStream(content));
+        try
+        {
+            var value = read(BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(KindLength + 1)), reader);
+            return reader.BaseStream.Position == length ? value
+                : throw new FormatException($"only {reader.BaseStream.Position} of its {length} bytes have a meaning.");
+        }
+        catch (Exception e) when (e is EndOfStreamException or ArgumentException or OverflowException or FormatException)
+        {
+            throw new InvalidDataException($"The {Name} in the model file is damaged: {e.Message} {Restore}", e);
+        }
+    }
+
+    /// <summary>Refuses a version that is none or newer than this code.</summary>
+    /// <exception cref="InvalidDataException">It is.</exception>
+    public static void CheckVersion(string name, int version, int newest)
+    {
+        if (version < 1 || version > newest)
+            throw new InvalidDataException($"The {name} has format version {version}; this version of the package reads 1 to {newest}. " +
+                "Update Microsoft.ML.PrefixConditioning to load it.");
+    }
+
+    /// <summary>Refuses content that is not what was saved.</summary>
+    /// <exception cref="InvalidDataException">The hashes differ.</exception>
+    public static void CheckHash(string subject, ReadOnlySpan<byte> hash, ReadOnlySpan<byte> expected)
+    {
+        if (!hash.SequenceEqual(expected))
+            throw new InvalidDataException($"{subject} is not what was saved: its SHA-256 is {Convert.ToHexStringLower(hash)}, " +
+                $"expected {Convert.ToHexStringLower(expected)}. {Restore}");
+    }
+
+    private byte[] Take(Stream stream, int length)
+    {
+        var bytes = SmallFile.ReadUpTo(stream, length);
+        return bytes.Length == length ? bytes : throw new InvalidDataException(
+            $"The {Name} in the model file is truncated: {length} more bytes expected, {bytes.Length} found. {Restore}");
+    }
+}
