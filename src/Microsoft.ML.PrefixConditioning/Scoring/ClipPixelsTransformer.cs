@@ -20,6 +20,7 @@ namespace Microsoft.ML.PrefixConditioning;
 public sealed class ClipPixelsTransformer : ITransformer
 {
     internal const string LoaderSignature = "ClipPixels";
+    private const string Signature = "CLPIXELS";
     internal const string Summary = "Adds the pixels that a CLIP model's vision tower sees.";
 
     private readonly IHostEnvironment _environment;
@@ -61,20 +62,13 @@ public sealed class ClipPixelsTransformer : ITransformer
     // ClipPixelsSettings' layout.
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
-        ArgumentNullException.ThrowIfNull(ctx);
-        ctx.CheckAtModel();
-        ctx.SetVersionInfo(GetVersionInfo());
+        SavedTransformer.WriteHeader(ctx, Signature, LoaderSignature);
         _settings.Write(ctx.Writer);
     }
 
     // Called by ML.NET's loader, which finds it by its name and parameters.
-    private static ClipPixelsTransformer Create(IHostEnvironment env, ModelLoadContext ctx) => LoadFault.Report(env, () =>
-    {
-        ctx.CheckAtModel(GetVersionInfo());
-        return new ClipPixelsTransformer(env, ClipPixelsSettings.Read(ctx.Reader));
-    });
-
-    private static VersionInfo GetVersionInfo() => ModelVersion.Of("CLPIXELS", LoaderSignature);
+    private static ClipPixelsTransformer Create(IHostEnvironment env, ModelLoadContext ctx) => SavedTransformer.Load(
+        env, ctx, Signature, LoaderSignature, () => new ClipPixelsTransformer(env, ClipPixelsSettings.Read(ctx.Reader)));
 
     private RowToRowMapperTransform Over(IDataView input) =>
         new(_environment, input, CreateMapper(input.Schema), CreateMapper);

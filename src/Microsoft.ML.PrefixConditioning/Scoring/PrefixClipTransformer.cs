@@ -26,6 +26,7 @@ namespace Microsoft.ML.PrefixConditioning;
 public sealed class PrefixClipTransformer : ITransformer, IDisposable
 {
     internal const string LoaderSignature = "PrefixClipTransformer";
+    private const string Signature = "PRFXCLIP";
     internal const string Summary = "Adds the embeddings of a CLIP model that was trained with prefix conditioning.";
 
     private readonly TrainedModel _model;
@@ -217,21 +218,17 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
     // The stream layout is ModelFile's.
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
-        ArgumentNullException.ThrowIfNull(ctx);
-        ctx.CheckAtModel();
-        ctx.SetVersionInfo(GetVersionInfo());
+        SavedTransformer.WriteHeader(ctx, Signature, LoaderSignature);
         ModelFile.Write(ctx, Model);
     }
 
     // Called by ML.NET's loader, which finds it by its name and parameters.
-    private static PrefixClipTransformer Create(IHostEnvironment env, ModelLoadContext ctx) => LoadFault.Report(env, () =>
+    private static PrefixClipTransformer Create(IHostEnvironment env, ModelLoadContext ctx) => SavedTransformer.Load(
+        env, ctx, Signature, LoaderSignature, () =>
     {
-        ctx.CheckAtModel(GetVersionInfo());
         var device = TorchDevice.Resolve(ComputeDevice.Auto, GpuSettings.Of(env));
         return new PrefixClipTransformer(env, ModelFile.Read(ctx, device));
     });
-
-    private static VersionInfo GetVersionInfo() => ModelVersion.Of("PRFXCLIP", LoaderSignature);
 
     /// <summary>Frees the model's memory.</summary>
     public void Dispose() => _model.Dispose();

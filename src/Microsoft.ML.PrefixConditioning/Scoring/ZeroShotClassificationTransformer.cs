@@ -23,6 +23,7 @@ namespace Microsoft.ML.PrefixConditioning;
 public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposable
 {
     internal const string LoaderSignature = "ZeroShotClassification";   // ML.NET keeps 24 bytes
+    private const string Signature = "ZEROSHOT";
     internal const string Summary = "Classifies images by class names with a CLIP model.";
     private const string ModelName = "Model";
 
@@ -111,17 +112,15 @@ public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposabl
     // ZeroShotClassifier's layout, and the model as a sub-model of its own.
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
-        ArgumentNullException.ThrowIfNull(ctx);
-        ctx.CheckAtModel();
-        ctx.SetVersionInfo(GetVersionInfo());
+        SavedTransformer.WriteHeader(ctx, Signature, LoaderSignature);
         _classifier.Write(ctx.Writer);
         ctx.SaveModel(_model, ModelName);
     }
 
     // Called by ML.NET's loader, which finds it by its name and parameters.
-    private static ZeroShotClassificationTransformer Create(IHostEnvironment env, ModelLoadContext ctx) => LoadFault.Report(env, () =>
+    private static ZeroShotClassificationTransformer Create(IHostEnvironment env, ModelLoadContext ctx) => SavedTransformer.Load(
+        env, ctx, Signature, LoaderSignature, () =>
     {
-        ctx.CheckAtModel(GetVersionInfo());
         ctx.LoadModel<PrefixClipTransformer, SignatureLoadModel>(env, out var model, ModelName);
         try
         {
@@ -134,8 +133,6 @@ public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposabl
             throw;
         }
     });
-
-    private static VersionInfo GetVersionInfo() => ModelVersion.Of("ZEROSHOT", LoaderSignature);
 
     /// <summary>Frees the model's memory if the classifier owns it: if it was loaded from a file.</summary>
     public void Dispose()

@@ -230,7 +230,7 @@ internal static class ArchitectureInference
     }
 }
 
-/// <summary>What the caller knows of a published model, or wants of it; null leaves it to the files.</summary>
+/// <summary>What the caller knows of a pretrained model, or wants of it; null leaves it to the files.</summary>
 internal sealed record PretrainedWishes
 {
     public string? VocabularyPath { get; init; }

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>The keys of one object in a published model's configuration: those that are honored, those that change no embedding, and those
+/// <summary>The keys of one object in a pretrained model's configuration: those that are honored, those that change no embedding, and those
 /// that may have one value only.</summary>
 /// <remarks>
 /// Sources: <c>CLIPVisionCfg</c>, <c>CLIPTextCfg</c>, <c>PreprocessCfg</c> and <c>get_tokenizer</c> of open_clip v3.3.0 and later;

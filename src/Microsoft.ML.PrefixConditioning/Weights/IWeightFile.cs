@@ -22,7 +22,7 @@ internal interface IWeightFile : IDisposable
 /// <param name="Name">Its name in the file.</param>
 /// <param name="Type">Type of its values in the file.</param>
 /// <param name="Shape">Its dimensions.</param>
-internal sealed record WeightEntry(string Name, ScalarType Type, long[] Shape)
+internal record WeightEntry(string Name, ScalarType Type, long[] Shape)
 {
     /// <summary>The shape as messages give it: [768, 3, 32, 32].</summary>
     public static string Describe(IEnumerable<long> shape) => $"[{string.Join(", ", shape)}]";

@@ -1,6 +1,6 @@
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>How a published model's images are prepared: mean, deviation and size. All else that its files may say must be as it is done
+/// <summary>How a pretrained model's images are prepared: mean, deviation and size. All else that its files may say must be as it is done
 /// here.</summary>
 /// <param name="Source">The file that says so.</param>
 /// <param name="Normalization">Mean and standard deviation of pixels.</param>

@@ -48,8 +48,9 @@ internal sealed class PretrainedClip : IDisposable
     {
         options.Validate();
         var device = TorchDevice.Resolve(options.Device, GpuSettings.Of(environment));
-        using var pretrained = Open(environment, path, options.VocabularyPath, new PretrainedWishes
+        using var pretrained = Open(environment, path, new PretrainedWishes
         {
+            VocabularyPath = options.VocabularyPath,
             Activation = options.Activation, VisionHeads = options.VisionHeads, TextHeads = options.TextHeads,
             ImageSize = options.ImageSize,
         });
@@ -72,8 +73,9 @@ internal sealed class PretrainedClip : IDisposable
     public static PretrainedClip Open(IHostEnvironment environment, string path, PrefixClipOptions options)
     {
         var chosen = options.ChosenArchitecture;
-        return Open(environment, path, options.VocabularyPath, new PretrainedWishes
+        return Open(environment, path, new PretrainedWishes
         {
+            VocabularyPath = options.VocabularyPath,
             Activation = chosen?.Activation, VisionHeads = chosen?.VisionHeads, TextHeads = chosen?.TextHeads,
             ImageSize = chosen?.ImageSize,
         }, chosen);
@@ -121,7 +123,7 @@ internal sealed class PretrainedClip : IDisposable
                     "bpe_simple_vocab_16e6.txt.gz there, " +
                 $"or set {nameof(ClipLoadOptions.VocabularyPath)} to where they are.", e);
         }
-        if (TokenizerSettings.Check(place, Architecture.ContextLength) is { } warning) _warnings.Add(warning);
+        if (PretrainedConfig.CheckTokenizer(place, Architecture.ContextLength) is { } warning) _warnings.Add(warning);
         return tokenizer.VocabularySize == FileShape.VocabularySize ? tokenizer : throw new InvalidDataException(
             $"The vocabulary in '{place}' has {tokenizer.VocabularySize} tokens, the model '{_files.Path}' {FileShape.VocabularySize}. " +
             $"They do not belong together: set {nameof(ClipLoadOptions.VocabularyPath)} to the model's own vocabulary.");
@@ -200,7 +202,7 @@ internal sealed class PretrainedClip : IDisposable
     public void Dispose() => _files.Dispose();
 
     /// <summary>Opens files and vocabulary; what a user should know of them goes to ML.NET's log.</summary>
-    private static PretrainedClip Open(IHostEnvironment environment, string path, string? vocabularyPath, PretrainedWishes wishes,
+    private static PretrainedClip Open(IHostEnvironment environment, string path, PretrainedWishes wishes,
         ClipArchitecture? chosen = null)
     {
         var pretrained = Open(path, wishes);
@@ -211,7 +213,7 @@ internal sealed class PretrainedClip : IDisposable
                     $"{nameof(PrefixClipOptions.Architecture)} contradicts the model '{path}': " +
                     $"{string.Join(", ", Differences(chosen, pretrained.Architecture))}. " +
                     $"Leave {nameof(PrefixClipOptions.Architecture)} open; only its image size may be another than the model's.");
-            pretrained._tokenizer = pretrained.ReadTokenizer(vocabularyPath);
+            pretrained._tokenizer = pretrained.ReadTokenizer(wishes.VocabularyPath);
             if (pretrained.Warnings.Count == 0) return pretrained;
             using var channel = environment.Start("Loading");
             foreach (var warning in pretrained.Warnings) channel.Warning(MessageSensitivity.None, "{0}", warning);

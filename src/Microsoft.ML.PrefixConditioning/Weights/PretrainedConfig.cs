@@ -7,7 +7,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// </remarks>
 internal sealed record PretrainedConfig
 {
-    private const string OpenClipName = "open_clip_config.json", HuggingFaceName = "config.json";
+    private const string OpenClipName = "open_clip_config.json", HuggingFaceName = "config.json",
+        TokenizerName = "tokenizer_config.json";
 
     /// <summary>Nothing is known but what the weights show.</summary>
     public static PretrainedConfig Empty { get; } = new();
@@ -48,6 +49,24 @@ internal sealed record PretrainedConfig
         };
     }
 
+    /// <summary>Refuses settings beside a vocabulary that would give other token ids than the tokenizer here.</summary>
+    /// <param name="place">A folder with a vocabulary, or the vocabulary's file.</param>
+    /// <param name="contextLength">Where texts are cut.</param>
+    /// <returns>A line for the log: settings that are not known; null without such settings.</returns>
+    /// <exception cref="InvalidDataException">The file is damaged, or asks for another tokenizer.</exception>
+    public static string? CheckTokenizer(string place, int contextLength)
+    {
+        var path = Path.Combine(Directory.Exists(place) ? place : Path.GetDirectoryName(Path.GetFullPath(place))!, TokenizerName);
+        if (!File.Exists(path)) return null;
+        var settings = ConfigSection.Read(path).Check(ConfigKeys.Tokenizer);
+        RequireToken(settings, "bos_token", ClipWords.StartText, "<|startoftext|>");
+        RequireToken(settings, "eos_token", ClipWords.EndText, "<|endoftext|>");
+        if (settings.Number("model_max_length") is { } longest && longest < contextLength)   // "no limit" is written as 1e30
+            throw settings.Fault("model_max_length", FormattableString.Invariant(
+                $"texts are cut at the model's context length here, which is {contextLength}. Set it to that."));
+        return settings.Warning;
+    }
+
     private static PretrainedConfig OfOpenClip(ConfigSection root)
     {
         var inner = root.Section("model_cfg");
@@ -61,33 +80,26 @@ internal sealed record PretrainedConfig
         var (width, headWidth) = (vision.Whole("width"), vision.Count("head_width") ?? 64);
         var stages = vision.Wholes("layers");
         var images = root.Section("preprocess_cfg") is { } preprocess ? ImageSettings.OfOpenClip(preprocess) : null;
-        var sizes = new List<ConfiguredSize>();
-        void Add(string name, int? said)
-        {
-            if (said is { } size) sizes.Add(new(root.Path, name, size));
-        }
-        Add(nameof(ClipArchitecture.EmbeddingSize), model.Whole("embed_dim"));
-        Add(nameof(ClipArchitecture.ImageSize), vision.Side("image_size"));
-        if (stages is null)   // a ResNet's configuration may have a patch size, which means nothing
-        {
-            Add(nameof(ClipArchitecture.PatchSize), vision.Side("patch_size"));
-            Add(ConfiguredSize.VisionHidden, (int?)((width ?? 768) * vision.Number("mlp_ratio")));
-        }
-        Add(nameof(ClipArchitecture.VisionWidth), width);
-        if (stages is null) Add(nameof(ClipArchitecture.VisionLayers), vision.Whole("layers"));
-        Add(nameof(ClipArchitecture.ContextLength), text.Whole("context_length"));
-        Add(nameof(ClipArchitecture.TextWidth), text.Whole("width"));
-        Add(nameof(ClipArchitecture.TextLayers), text.Whole("layers"));
-        Add(ConfiguredSize.TextHidden, (int?)((text.Whole("width") ?? 512) * text.Number("mlp_ratio")));
-        Add(ConfiguredSize.Vocabulary, text.Whole("vocab_size"));
         return new PretrainedConfig
         {
             Source = root.Path,
             Activation = model.Flag("quick_gelu") ? ClipActivation.QuickGelu : ClipActivation.Gelu,
             VisionHeads = stages is null ? (width ?? 768) / headWidth : (width ?? 64) * ResNetTower.Reduction / headWidth,
             TextHeads = text.Count("heads") ?? 8,
-            Normalization = images?.Normalization, Sizes = sizes, Stages = stages,
-            Warnings = root.Warning is { } warning ? [warning] : [],
+            Normalization = images?.Normalization, Stages = stages, Warnings = root.Warning is { } warning ? [warning] : [],
+            Sizes = SizesOf(root.Path,
+                (nameof(ClipArchitecture.EmbeddingSize), model.Whole("embed_dim")),
+                (nameof(ClipArchitecture.ImageSize), vision.Side("image_size")),
+                // A ResNet's configuration may have a patch size, which means nothing.
+                (nameof(ClipArchitecture.PatchSize), stages is null ? vision.Side("patch_size") : null),
+                (ConfiguredSize.VisionHidden, stages is null ? (int?)((width ?? 768) * vision.Number("mlp_ratio")) : null),
+                (nameof(ClipArchitecture.VisionWidth), width),
+                (nameof(ClipArchitecture.VisionLayers), stages is null ? vision.Whole("layers") : null),
+                (nameof(ClipArchitecture.ContextLength), text.Whole("context_length")),
+                (nameof(ClipArchitecture.TextWidth), text.Whole("width")),
+                (nameof(ClipArchitecture.TextLayers), text.Whole("layers")),
+                (ConfiguredSize.TextHidden, (int?)((text.Whole("width") ?? 512) * text.Number("mlp_ratio"))),
+                (ConfiguredSize.Vocabulary, text.Whole("vocab_size"))),
         };
     }
 
@@ -107,27 +119,35 @@ internal sealed record PretrainedConfig
         var end = (text.Whole("vocab_size") ?? 49_408) - 1;
         if (text.Whole("eos_token_id") is { } said && said != end && said != 2)
             throw text.Fault("eos_token_id", $"{end} is expected, the vocabulary's last token, or 2, as in older files.");
-        var sizes = new List<ConfiguredSize>();
-        void Add(string name, int? said)
-        {
-            if (said is { } size) sizes.Add(new(root.Path, name, size));
-        }
-        Add(nameof(ClipArchitecture.EmbeddingSize), root.Whole("projection_dim"));
-        Add(nameof(ClipArchitecture.ImageSize), vision.Side("image_size"));
-        Add(nameof(ClipArchitecture.PatchSize), vision.Side("patch_size"));
-        Add(nameof(ClipArchitecture.VisionWidth), vision.Whole("hidden_size"));
-        Add(nameof(ClipArchitecture.VisionLayers), vision.Whole("num_hidden_layers"));
-        Add(ConfiguredSize.VisionHidden, vision.Whole("intermediate_size"));
-        Add(nameof(ClipArchitecture.ContextLength), text.Whole("max_position_embeddings"));
-        Add(nameof(ClipArchitecture.TextWidth), text.Whole("hidden_size"));
-        Add(nameof(ClipArchitecture.TextLayers), text.Whole("num_hidden_layers"));
-        Add(ConfiguredSize.TextHidden, text.Whole("intermediate_size"));
-        Add(ConfiguredSize.Vocabulary, text.Whole("vocab_size"));
         return new PretrainedConfig
         {
             Source = root.Path, Activation = ofVision, VisionHeads = vision.Count("num_attention_heads") ?? 12,
-            TextHeads = text.Count("num_attention_heads") ?? 8, Sizes = sizes, Warnings = root.Warning is { } warning ? [warning] : [],
+            TextHeads = text.Count("num_attention_heads") ?? 8, Warnings = root.Warning is { } warning ? [warning] : [],
+            Sizes = SizesOf(root.Path,
+                (nameof(ClipArchitecture.EmbeddingSize), root.Whole("projection_dim")),
+                (nameof(ClipArchitecture.ImageSize), vision.Side("image_size")),
+                (nameof(ClipArchitecture.PatchSize), vision.Side("patch_size")),
+                (nameof(ClipArchitecture.VisionWidth), vision.Whole("hidden_size")),
+                (nameof(ClipArchitecture.VisionLayers), vision.Whole("num_hidden_layers")),
+                (ConfiguredSize.VisionHidden, vision.Whole("intermediate_size")),
+                (nameof(ClipArchitecture.ContextLength), text.Whole("max_position_embeddings")),
+                (nameof(ClipArchitecture.TextWidth), text.Whole("hidden_size")),
+                (nameof(ClipArchitecture.TextLayers), text.Whole("num_hidden_layers")),
+                (ConfiguredSize.TextHidden, text.Whole("intermediate_size")),
+                (ConfiguredSize.Vocabulary, text.Whole("vocab_size"))),
         };
+    }
+
+    /// <summary>The sizes that a configuration says.</summary>
+    private static ConfiguredSize[] SizesOf(string source, params (string Name, int? Said)[] sizes) =>
+        [.. sizes.Where(s => s.Said is not null).Select(s => new ConfiguredSize(source, s.Name, s.Said!.Value))];
+
+    /// <summary>A special token is written as text, or as an object with "content".</summary>
+    private static void RequireToken(ConfigSection settings, string name, params string[] expected)
+    {
+        var token = settings.IsObject(name) ? settings.Section(name)!.Text("content") : settings.Text(name);
+        if (token is not null && !expected.Contains(token, StringComparer.Ordinal))
+            throw settings.Fault(name, $"\"{expected[1]}\" is expected, as in CLIP's vocabulary.");
     }
 
     private static ClipActivation ActivationOf(ConfigSection tower) => tower.Text("hidden_act") switch

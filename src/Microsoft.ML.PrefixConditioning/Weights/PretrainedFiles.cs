@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>The files of a published model: which of a folder's files are read, and in which layout they are.</summary>
+/// <summary>The files of a pretrained model: which of a folder's files are read, and in which layout they are.</summary>
 internal sealed class PretrainedFiles : IDisposable
 {
     private const string IndexEnd = ".index.json";

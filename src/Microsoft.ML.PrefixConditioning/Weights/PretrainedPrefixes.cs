@@ -20,7 +20,7 @@ internal sealed record PretrainedPrefixes
     public required IReadOnlyList<string> Templates { get; init; }
     public required ImageDecoding ImageDecoding { get; init; }
 
-    /// <summary>A published model: it was trained on captions, without prefixes.</summary>
+    /// <summary>A model without prefixes: it was trained on captions, without prefixes.</summary>
     public static PretrainedPrefixes None { get; } = new()
     {
         DatasetTypes = [DatasetType.Caption], Templates = [.. PromptTemplates.Default], ImageDecoding = ImageDecoding.Upright,

@@ -30,7 +30,7 @@ internal static class Safetensors
     ];
 
     /// <summary>One tensor as the header describes it; offsets count from the start of the data.</summary>
-    internal sealed record Entry(string Name, ScalarType Type, long[] Shape, long Begin, long End);
+    internal sealed record Entry(string Name, ScalarType Type, long[] Shape, long Begin, long End) : WeightEntry(Name, Type, Shape);
 
     /// <summary>All tensors of a file, on the CPU; the caller owns them.</summary>
     /// <exception cref="InvalidDataException">The file is not a valid safetensors file.</exception>

@@ -11,7 +11,6 @@ internal sealed class SafetensorsFile : IWeightFile
 
     private readonly Stream _stream;
     private readonly long _dataStart;
-    private readonly Dictionary<string, Safetensors.Entry> _places = new(StringComparer.Ordinal);
 
     /// <param name="stream">Seekable; owned from here on, also when this fails.</param>
     /// <exception cref="InvalidDataException">The stream does not hold a valid safetensors file.</exception>
@@ -21,9 +20,8 @@ internal sealed class SafetensorsFile : IWeightFile
         try
         {
             var header = Safetensors.ReadHeader(stream, out var metadata, MaxHeaderBytes);
-            foreach (var entry in header) _places.Add(entry.Name, entry);
             (Metadata, _dataStart) = (metadata, stream.Position);
-            Entries = _places.ToDictionary(p => p.Key, p => new WeightEntry(p.Key, p.Value.Type, p.Value.Shape), StringComparer.Ordinal);
+            Entries = header.ToDictionary(e => e.Name, WeightEntry (e) => e, StringComparer.Ordinal);
         }
         catch
         {
@@ -41,7 +39,7 @@ internal sealed class SafetensorsFile : IWeightFile
     /// <inheritdoc/>
     public void Read(string name, Tensor destination)
     {
-        var place = _places[name];
+        var place = (Safetensors.Entry)Entries[name];
         _stream.Position = _dataStart + place.Begin;
         FloatReader.Read(_stream, place.Type, destination, name);
     }

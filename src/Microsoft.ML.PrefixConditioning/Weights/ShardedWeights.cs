@@ -8,7 +8,6 @@ namespace Microsoft.ML.PrefixConditioning;
 /// of every tensor.</remarks>
 internal sealed class ShardedWeights : IWeightFile
 {
-    private const int MaxIndexBytes = 16 << 20;
     private const int MaxFiles = 1000;
 
     private readonly Dictionary<string, IWeightFile> _files = new(StringComparer.Ordinal);
@@ -62,9 +61,6 @@ internal sealed class ShardedWeights : IWeightFile
 
     private static Dictionary<string, string> ReadIndex(byte[] index)
     {
-        if (index.Length > MaxIndexBytes)
-            throw new InvalidDataException($"The index has {index.Length} bytes; at most {MaxIndexBytes} are read. This is no index of " +
-                "a CLIP model.");
         var files = new Dictionary<string, string>(StringComparer.Ordinal);
         try
         {

@@ -38,6 +38,15 @@ internal sealed class TorchPickle
         "numpy._core.multiarray._reconstruct", "torch.Size", "torch.device", "torch.float32", "torch.float16", "torch.bfloat16",
     ];
 
+    // Opcodes that are not read, by the names that pickletools has for them.
+    private static readonly Dictionary<byte, string> OtherOpcodes = new()
+    {
+        [(byte)'i'] = "INST", [(byte)'o'] = "OBJ", [0x81] = "NEWOBJ", [0x92] = "NEWOBJ_EX", [0x93] = "STACK_GLOBAL", [(byte)'P'] = "PERSID",
+        [0x82] = "EXT", [0x83] = "EXT", [0x84] = "EXT", [0x94] = "MEMOIZE", [0x95] = "FRAME", [0x8C] = "SHORT_BINUNICODE", [0x8B] = "LONG4",
+        [(byte)'S'] = "STRING", [(byte)'U'] = "SHORT_BINSTRING", [(byte)'B'] = "BYTES", [(byte)'C'] = "BYTES", [(byte)'d'] = "DICT",
+        [(byte)'l'] = "LIST", [(byte)'I'] = "INT",
+    };
+
     private static readonly object Mark = new(), SkippedValue = new();
 
     private readonly byte[] _data;
@@ -108,7 +117,7 @@ internal sealed class TorchPickle
                 case (byte)'.': return _stack.Count == 1 ? Pop() : throw Fault($"{_stack.Count} values are left at its end.");
                 default:
                     throw new InvalidDataException(
-                        $"The checkpoint's pickle uses the opcode 0x{opcode:X2} ({Describe(opcode)}) at byte {at}, which no plain state " +
+                        $"The checkpoint's pickle uses the opcode 0x{opcode:X2} ({OtherOpcodes.GetValueOrDefault(opcode, "another one")}) at byte {at}, which no plain state " +
                             $"dictionary needs. {Advice}");
             }
         }
@@ -290,27 +299,4 @@ internal sealed class TorchPickle
 
     private InvalidDataException Fault(string what) => new($"The checkpoint's pickle cannot be read: {what} (byte {_position} of " +
         $"{_data.Length}.)");
-
-    private static string Describe(byte opcode) => opcode switch
-    {
-        (byte)'i' => "INST",
-        (byte)'o' => "OBJ",
-        0x81 => "NEWOBJ",
-        0x92 => "NEWOBJ_EX",
-        0x93 => "STACK_GLOBAL",
-        (byte)'P' => "PERSID",
-        0x82 or 0x83 or 0x84 => "EXT",
-        0x94 => "MEMOIZE",
-        0x95 => "FRAME",
-        0x8C => "SHORT_BINUNICODE",
-        0x8B => "LONG4",
-        (byte)'S' =>
-            "STRING",
-        (byte)'U' => "SHORT_BINSTRING",
-        (byte)'B' or (byte)'C' => "BYTES",
-        (byte)'d' => "DICT",
-        (byte)'l' => "LIST",
-        (byte)'I' => "INT",
-        _ => "another one",
-    };
 }

@@ -242,7 +242,7 @@ public sealed class PretrainedConfigTests
     private static void CheckTokenizer(string content)
     {
         using var folder = new ModelFolder().Add("tokenizer_config.json", content);
-        TokenizerSettings.Check(folder.Path, contextLength: 16);
+        PretrainedConfig.CheckTokenizer(folder.Path, contextLength: 16);
     }
 
     private static IEnumerable<string> Places(JsonObject node, string prefix) => node.SelectMany(p => p.Value is JsonObject inner

@@ -1,0 +1,50 @@
+using System.Reflection;
+using Microsoft.ML.Runtime;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>How ML.NET saves and loads this package's transformers: a header that names the loader, then the transformer's own
+/// data.</summary>
+internal static class SavedTransformer
+{
+    /// <summary>Writes the header.</summary>
+    /// <param name="context">Where the transformer is saved.</param>
+    /// <param name="signature">Eight letters that mark the stream.</param>
+    /// <param name="loaderSignature">The name under which the loader is registered; at most 24 bytes.</param>
+    public static void WriteHeader(ModelSaveContext context, string signature, string loaderSignature)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        context.CheckAtModel();
+        context.SetVersionInfo(Header(signature, loaderSignature));
+    }
+
+    /// <summary>Checks the header and loads; a fault is reported as an error and thrown on.</summary>
+    /// <remarks>
+    /// ML.NET makes transformers by reflection, so that a fault reaches the caller of <c>Model.Load</c> only as the inner exception of a
+    /// <see cref="TargetInvocationException"/> with a message that says nothing. The event <c>MLContext.Log</c> gets the fault itself.
+    /// </remarks>
+    public static T Load<T>(IHostEnvironment environment, ModelLoadContext context, string signature, string loaderSignature, Func<T> load)
+    {
+        try
+        {
+            context.CheckAtModel(Header(signature, loaderSignature));
+            return load();
+        }
+        catch (Exception e) when (e is not TargetInvocationException)   // that of a part, which was reported there
+        {
+            using var channel = environment.Start("Loading a model");
+            channel.Error(e.Message);
+            throw;
+        }
+    }
+
+    // Its numbers stay as they are: versions of the content are the format's own matter.
+    private static VersionInfo Header(string signature, string loaderSignature) => new(
+        modelSignature: signature,
+        verWrittenCur: 0x00010001,
+        verReadableCur: 0x00010001,
+        verWeCanReadBack: 0x00010001,
+        loaderSignature: loaderSignature,
+        // Without its version: an older package then opens the file too, and says what it cannot read.
+        loaderAssemblyName: typeof(SavedTransformer).Assembly.GetName().Name!);
+}
