@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -12,8 +13,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// </remarks>
 internal static class ClipExport
 {
-    private static readonly JsonWriterOptions Json = new() { Indented = true };
-    private static readonly string[] ImageSteps = ["do_resize", "do_center_crop", "do_rescale", "do_normalize", "do_convert_rgb"];
+    private static readonly JsonSerializerOptions Json = new() { WriteIndented = true };
 
     /// <summary>Writes weights, configuration and vocabulary into a folder, which is created if it does not exist.</summary>
     /// <exception cref="IOException">A file cannot be written.</exception>
@@ -27,8 +27,10 @@ internal static class ClipExport
         {
             throw new IOException($"The folder '{folder}' cannot be created: {e.Message} Choose another one.", e);
         }
-        foreach (var (name, content) in Configurations(layout, settings, network, tokenizer).Concat(tokenizer.Files(
-            settings.Architecture.ContextLength)))
+        var files = Configurations(layout, settings, network, tokenizer)
+            .Select(c => (c.Name, Content: JsonSerializer.SerializeToUtf8Bytes(c.Content, Json)))
+            .Concat(tokenizer.Files(settings.Architecture.ContextLength));
+        foreach (var (name, content) in files)
             AtomicFile.Replace(Path.Combine(folder, name), stream => stream.Write(content));
         var weights = layout == ClipLayout.OpenClip ? "open_clip_model.safetensors" : "model.safetensors";
         AtomicFile.Replace(Path.Combine(folder, weights), stream => WriteWeights(stream, layout, network, settings));
@@ -51,114 +53,72 @@ internal static class ClipExport
         Safetensors.Write(stream, tensors, PretrainedPrefixes.MetadataOf(settings));
     }
 
-    private static IEnumerable<(string Name, byte[] Content)> Configurations(ClipLayout layout, ModelSettings settings, ClipModel network,
-        ClipTokenizer tokenizer)
+    private static IEnumerable<(string Name, JsonObject Content)> Configurations(ClipLayout layout, ModelSettings settings,
+        ClipModel network, ClipTokenizer tokenizer)
     {
-        var a = settings.Architecture;
+        var (a, normalization) = (settings.Architecture, settings.Normalization);
         if (layout == ClipLayout.OpenClip)
         {
-            yield return ("open_clip_config.json", SmallFile.Json(Json, json =>
+            var vision = new JsonObject { ["image_size"] = a.ImageSize, ["width"] = a.VisionWidth };
+            var text = new JsonObject
             {
-                json.WriteStartObject("model_cfg");
-                json.WriteNumber("embed_dim", a.EmbeddingSize);
-                json.WriteBoolean("quick_gelu", a.Activation == ClipActivation.QuickGelu);
-                json.WriteStartObject("vision_cfg");
-                json.WriteNumber("image_size", a.ImageSize);
-                json.WriteNumber("width", a.VisionWidth);
-                if (a.ResNet is { } stages)
+                ["context_length"] = a.ContextLength, ["vocab_size"] = settings.VocabularySize, ["width"] = a.TextWidth,
+                ["heads"] = a.TextHeads, ["layers"] = a.TextLayers,
+            };
+            vision["layers"] = a.ResNet is { } stages ? ArrayOf(stages.ToArray()) : a.VisionLayers;
+            vision["head_width"] = a.VisionWidth * (a.ResNet is null ? 1 : ResNetTower.Reduction) / a.VisionHeads;
+            if (a.ResNet is null) vision["patch_size"] = a.PatchSize;
+            if (a.MlpRatio != 4)   // only where it is not the default: older versions of open_clip do not know it
+            {
+                if (a.ResNet is null) vision["mlp_ratio"] = a.MlpRatio;
+                text["mlp_ratio"] = a.MlpRatio;
+            }
+            yield return ("open_clip_config.json", new JsonObject
+            {
+                ["model_cfg"] = new JsonObject
                 {
-                    json.WriteStartArray("layers");
-                    foreach (var blocks in stages.ToArray()) json.WriteNumberValue(blocks);
-                    json.WriteEndArray();
-                    json.WriteNumber("head_width", a.VisionWidth * ResNetTower.Reduction / a.VisionHeads);
-                }
-                else
+                    ["embed_dim"] = a.EmbeddingSize, ["quick_gelu"] = a.Activation == ClipActivation.QuickGelu,
+                    ["vision_cfg"] = vision, ["text_cfg"] = text,
+                },
+                ["preprocess_cfg"] = new JsonObject
                 {
-                    json.WriteNumber("layers", a.VisionLayers);
-                    json.WriteNumber("head_width", a.VisionWidth / a.VisionHeads);
-                    json.WriteNumber("patch_size", a.PatchSize);
-                    WriteRatio(json, a);
-                }
-                json.WriteEndObject();
-                json.WriteStartObject("text_cfg");
-                json.WriteNumber("context_length", a.ContextLength);
-                json.WriteNumber("vocab_size", settings.VocabularySize);
-                json.WriteNumber("width", a.TextWidth);
-                json.WriteNumber("heads", a.TextHeads);
-                json.WriteNumber("layers", a.TextLayers);
-                WriteRatio(json, a);
-                json.WriteEndObject();
-                json.WriteEndObject();
-                json.WriteStartObject("preprocess_cfg");
-                WriteColors(json, "mean", settings.Normalization.Mean);
-                WriteColors(json, "std", settings.Normalization.StandardDeviation);
-                json.WriteEndObject();
-            }));
+                    ["mean"] = ArrayOf(normalization.Mean.ToArray()), ["std"] = ArrayOf(normalization.StandardDeviation.ToArray()),
+                },
+            });
             yield break;
         }
-        yield return ("config.json", SmallFile.Json(Json, json =>
+        yield return ("config.json", new JsonObject
         {
-            json.WriteStartArray("architectures");
-            json.WriteStringValue("CLIPModel");
-            json.WriteEndArray();
-            json.WriteString("model_type", "clip");
-            json.WriteNumber("projection_dim", a.EmbeddingSize);
-            json.WriteNumber("logit_scale_init_value", network.LogitScale.ToDouble());
-            json.WriteString("torch_dtype", "float32");
-            json.WriteStartObject("text_config");
-            WriteTower(json, "clip_text_model", a.TextWidth, a.TextLayers, a.TextHeads, a);
-            json.WriteNumber("vocab_size", settings.VocabularySize);
-            json.WriteNumber("max_position_embeddings", a.ContextLength);
-            json.WriteNumber("bos_token_id", tokenizer.StartToken);
-            json.WriteNumber("eos_token_id", tokenizer.EndToken);
-            json.WriteNumber("pad_token_id", tokenizer.EndToken);
-            json.WriteEndObject();
-            json.WriteStartObject("vision_config");
-            WriteTower(json, "clip_vision_model", a.VisionWidth, a.VisionLayers, a.VisionHeads, a);
-            json.WriteNumber("image_size", a.ImageSize);
-            json.WriteNumber("patch_size", a.PatchSize);
-            json.WriteNumber("num_channels", 3);
-            json.WriteEndObject();
-        }));
-        yield return ("preprocessor_config.json", SmallFile.Json(Json, json =>
+            ["architectures"] = new JsonArray("CLIPModel"), ["model_type"] = "clip", ["projection_dim"] = a.EmbeddingSize,
+            ["logit_scale_init_value"] = network.LogitScale.ToDouble(), ["torch_dtype"] = "float32",
+            ["text_config"] = TowerOf("clip_text_model", a.TextWidth, a.TextLayers, a.TextHeads, a,
+                ("vocab_size", settings.VocabularySize), ("max_position_embeddings", a.ContextLength),
+                ("bos_token_id", tokenizer.StartToken), ("eos_token_id", tokenizer.EndToken), ("pad_token_id", tokenizer.EndToken)),
+            ["vision_config"] = TowerOf("clip_vision_model", a.VisionWidth, a.VisionLayers, a.VisionHeads, a,
+                ("image_size", a.ImageSize), ("patch_size", a.PatchSize), ("num_channels", 3)),
+        });
+        yield return ("preprocessor_config.json", new JsonObject
         {
-            json.WriteString("image_processor_type", "CLIPImageProcessor");
-            foreach (var step in ImageSteps) json.WriteBoolean(step, true);
-            json.WriteNumber("resample", 3);   // bicubic
-            json.WriteStartObject("size");
-            json.WriteNumber("shortest_edge", a.ImageSize);
-            json.WriteEndObject();
-            json.WriteStartObject("crop_size");
-            json.WriteNumber("height", a.ImageSize);
-            json.WriteNumber("width", a.ImageSize);
-            json.WriteEndObject();
-            WriteColors(json, "image_mean", settings.Normalization.Mean);
-            WriteColors(json, "image_std", settings.Normalization.StandardDeviation);
-        }));
+            ["image_processor_type"] = "CLIPImageProcessor", ["do_resize"] = true, ["do_center_crop"] = true, ["do_rescale"] = true,
+            ["do_normalize"] = true, ["do_convert_rgb"] = true, ["resample"] = 3,   // bicubic
+            ["size"] = new JsonObject { ["shortest_edge"] = a.ImageSize },
+            ["crop_size"] = new JsonObject { ["height"] = a.ImageSize, ["width"] = a.ImageSize },
+            ["image_mean"] = ArrayOf(normalization.Mean.ToArray()), ["image_std"] = ArrayOf(normalization.StandardDeviation.ToArray()),
+        });
     }
 
-    /// <summary>Only where it is not the default: older versions of open_clip do not know it.</summary>
-    private static void WriteRatio(Utf8JsonWriter json, ClipArchitecture architecture)
+    private static JsonObject TowerOf(string type, int width, int layers, int heads, ClipArchitecture architecture,
+        params (string Name, int Value)[] others)
     {
-        if (architecture.MlpRatio != 4) json.WriteNumber("mlp_ratio", architecture.MlpRatio);
+        var tower = new JsonObject
+        {
+            ["model_type"] = type, ["hidden_size"] = width, ["intermediate_size"] = (long)(width * architecture.MlpRatio),
+            ["num_hidden_layers"] = layers, ["num_attention_heads"] = heads, ["projection_dim"] = architecture.EmbeddingSize,
+            ["hidden_act"] = architecture.Activation == ClipActivation.QuickGelu ? "quick_gelu" : "gelu", ["layer_norm_eps"] = 1e-5,
+        };
+        foreach (var (name, value) in others) tower.Add(name, value);
+        return tower;
     }
 
-    private static void WriteTower(Utf8JsonWriter json, string type, int width, int layers, int heads, ClipArchitecture architecture)
-    {
-        json.WriteString("model_type", type);
-        json.WriteNumber("hidden_size", width);
-        json.WriteNumber("intermediate_size", (long)(width * architecture.MlpRatio));
-        json.WriteNumber("num_hidden_layers", layers);
-        json.WriteNumber("num_attention_heads", heads);
-        json.WriteNumber("projection_dim", architecture.EmbeddingSize);
-        json.WriteString("hidden_act", architecture.Activation == ClipActivation.QuickGelu ? "quick_gelu" : "gelu");
-        json.WriteNumber("layer_norm_eps", 1e-5);
-    }
-
-    private static void WriteColors(Utf8JsonWriter json, string name, ColorValues colors)
-    {
-        json.WriteStartArray(name);
-        foreach (var color in colors.ToArray()) json.WriteNumberValue(color);
-        json.WriteEndArray();
-    }
+    private static JsonArray ArrayOf<T>(IEnumerable<T> values) => [.. values.Select(v => JsonValue.Create(v))];
 }
