@@ -23,16 +23,18 @@ public static class PrefixClipCatalog
         return new PrefixClipEstimator(CatalogUtils.GetEnvironment(catalog), options ?? new PrefixClipOptions());
     }
 
-    /// <summary>Loads a published CLIP model: open_clip's, OpenAI's or Hugging Face's files, or what <c>SaveSafetensors</c> wrote.</summary>
+    /// <summary>Loads a pretrained CLIP model: open_clip's, OpenAI's or Hugging Face's files, or what <c>SaveSafetensors</c>
+    /// wrote.</summary>
     /// <param name="catalog">The catalog, <c>mlContext.Transforms</c>.</param>
     /// <param name="path">A folder with weights, configuration and vocabulary, or the file with the weights in such a folder.</param>
     /// <param name="options">What the files do not say; null where they say all.</param>
     /// <returns>The model, without prefixes unless this package wrote it. Dispose it when it is no longer used.</returns>
     /// <remarks>
-    /// Reads safetensors, also in several files, and PyTorch checkpoints of state dictionaries; in neither is anything executed. Weights of half
-    /// precision become fp32. To train it further, give its path as <see cref="PrefixClipOptions.InitialWeights"/>.
+    /// Reads safetensors, also in several files, and PyTorch checkpoints of state dictionaries; in neither is anything executed. Weights
+    /// of half precision become fp32. To train it further, give its path as <see cref="PrefixClipOptions.InitialWeights"/>.
     /// </remarks>
-    /// <exception cref="ArgumentException">A setting is out of its range, contradicts the files, or is needed because they do not say it.</exception>
+    /// <exception cref="ArgumentException">A setting is out of its range, contradicts the files, or is needed because they
+    /// do not say it.</exception>
     /// <exception cref="IOException">Files are missing (the message says which and where they belong) or cannot be read.</exception>
     /// <exception cref="InvalidDataException">A file is damaged, or of a model that is not supported.</exception>
     /// <exception cref="InvalidOperationException">There is no GPU where one is asked for.</exception>

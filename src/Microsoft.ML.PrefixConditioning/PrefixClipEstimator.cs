@@ -44,7 +44,7 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
         var options = _options with { BatchSize = RowsPerStep(rows) };
         using var notInference = inference_mode(false);                                        // whatever mode the caller is in,
         using var gradients = enable_grad();                                                   // training needs gradients
-        using var start = _options.InitialWeights is { } path ? PretrainedClip.Open(_host, path, _options) : null;  // a pretrained model, or none
+        using var start = _options.InitialWeights is { } path ? PretrainedClip.Open(_host, path, _options) : null;
         var tokenizer = start?.Tokenizer ?? CreateTokenizer(rows);                            // texts to ids
         options = start?.Complete(options) ?? options;
         var settings = ModelSettings.From(options, rows.Types, tokenizer.VocabularySize);

@@ -1,6 +1,6 @@
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>How a published CLIP model is loaded: what its files do not say, and what the transformer's columns are called.</summary>
+/// <summary>How a pretrained CLIP model is loaded: what its files do not say, and what the transformer's columns are called.</summary>
 /// <remarks>Immutable. Where a setting contradicts the model's own configuration, loading fails and says which to change.</remarks>
 public sealed record ClipLoadOptions
 {

@@ -48,7 +48,8 @@ internal sealed record ClipPixelsSettings
     {
         try
         {
-            var settings = JsonSerializer.Deserialize<ClipPixelsSettings>(reader.BaseStream, Json) ?? throw new JsonException("It is null.");
+            var settings = JsonSerializer.Deserialize<ClipPixelsSettings>(reader.BaseStream, Json)
+                ?? throw new JsonException("It is null.");
             if (settings.ImageSize is < 1 or > MaxImageSize) throw new JsonException($"The image size is {settings.ImageSize}.");
             if (settings.Normalization?.Faults().FirstOrDefault() is { } fault) throw new JsonException(fault);
             return settings.Normalization is not null ? settings

@@ -105,7 +105,8 @@ internal static class MergesFile
             merges.Add((parts[0], parts[1]));
         }
         // A learned vocabulary of single bytes has Hugging Face's header and nothing else.
-        return merges.Count > 0 || (limit > ClipMerges && lines[0].Contains("#version", StringComparison.Ordinal)) ? merges : throw new InvalidDataException($"'{path}' holds no merges. {Expected}");
+        return merges.Count > 0 || (limit > ClipMerges && lines[0].Contains("#version", StringComparison.Ordinal))
+            ? merges : throw new InvalidDataException($"'{path}' holds no merges. {Expected}");
     }
 
     private static string ReadText(string path)
@@ -163,7 +164,8 @@ internal static class MergesFile
             throw Mismatch($"it has {ids.Count} entries, the merges give {symbols.Count + 2}");
 
         InvalidDataException Mismatch(string what) => new(
-            $"'{path}' does not fit {(Path.GetFileName(path) == TokenizerName ? "its own merges" : $"'{MergesName}' beside it")}: {what}. Both files must belong to one CLIP tokenizer.");
+            $"'{path}' does not fit {(Path.GetFileName(path) == TokenizerName ? "its own merges" : $"'{MergesName}' beside it")}: " +
+            $"{what}. Both files must belong to one CLIP tokenizer.");
     }
 
     private static Dictionary<string, int> ReadIds(string path)

@@ -112,7 +112,8 @@ internal static class ArchitectureInference
                     "Weights and configuration do not belong together.");
         if (config.Stages is { } stages && !stages.SequenceEqual(architecture.ResNet?.ToArray() ?? []))
             throw Misfit($"The configuration '{config.Source}' gives the ResNet layers [{string.Join(", ", stages)}], the shapes of the " +
-                $"weights give {(architecture.ResNet is { } other ? $"[{string.Join(", ", other.ToArray())}]" : "a vision transformer")}. " +
+                "weights give " +
+                $"{(architecture.ResNet is { } other ? $"[{string.Join(", ", other.ToArray())}]" : "a vision transformer")}. " +
                 "Weights and configuration do not belong together.");
     }
 

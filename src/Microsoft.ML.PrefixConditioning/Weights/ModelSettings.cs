@@ -44,7 +44,8 @@ internal sealed record ModelSettings
     {
         Architecture = options.Architecture, VocabularySize = vocabularySize, DatasetTypes = trainedTypes,
         PrefixLength = options.PrefixLength, ImagePrefixLength = options.ImagePrefixLength,
-        ImageDecoding = options.ImageDecoding, Normalization = options.Normalization, Templates = [.. options.PromptTemplates], BadRows = options.BadRows,
+        ImageDecoding = options.ImageDecoding, Normalization = options.Normalization,
+        Templates = [.. options.PromptTemplates], BadRows = options.BadRows,
         ImageColumnName = options.ImageColumnName, TextColumnName = options.TextColumnName, LabelColumnName = options.LabelColumnName,
         ImageEmbeddingColumnName = options.ImageEmbeddingColumnName, TextEmbeddingColumnName = options.TextEmbeddingColumnName,
     };
@@ -64,14 +65,15 @@ internal sealed record ModelSettings
         {
             if (JsonNode.Parse(json) is JsonObject found && found["SeparateTextProjections"]?.GetValueKind() == JsonValueKind.True)
                 throw new InvalidDataException(
-                    "The model has a text projection per dataset type (SeparateTextProjections), which this version of the package does not " +
-                    "support: it gained nothing over prefixes. Train the model again without it.");
+                    "The model has a text projection per dataset type (SeparateTextProjections), which this version of the package " +
+                    "does not support: it gained nothing over prefixes. Train the model again without it.");
             var settings = JsonSerializer.Deserialize<ModelSettings>(json, Json) ?? throw new JsonException("The settings are null.");
             var faults = settings.Architecture.Faults().ToList();
             faults.AddRange(settings.Normalization.Faults());
             if (settings.DatasetTypes.Count == 0) faults.Add("There is no dataset type.");
             if (settings.DatasetTypes.Any(t => string.IsNullOrWhiteSpace(t?.Name))) faults.Add("A dataset type has no name.");
-            else if (settings.DatasetTypes.DistinctBy(t => t.Name).Count() < settings.DatasetTypes.Count) faults.Add("Two dataset types have one name.");
+            else if (settings.DatasetTypes.DistinctBy(t => t.Name).Count() < settings.DatasetTypes.Count)
+                faults.Add("Two dataset types have one name.");
             foreach (var length in new[] { settings.PrefixLength, settings.ImagePrefixLength })
                 if (length is < 0 or > PrefixClipOptions.MaxPrefixLength) faults.Add($"A prefix length is {length}.");
             if (settings.VocabularySize < 3) faults.Add($"The vocabulary size is {settings.VocabularySize}.");
@@ -80,7 +82,8 @@ internal sealed record ModelSettings
         }
         catch (Exception e) when (e is JsonException or ArgumentException)
         {
-            throw new InvalidDataException($"The model's settings are damaged: {e.Message} Save the model again or restore the file from a copy.", e);
+            throw new InvalidDataException(
+                $"The model's settings are damaged: {e.Message} Save the model again or restore the file from a copy.", e);
         }
     }
 }

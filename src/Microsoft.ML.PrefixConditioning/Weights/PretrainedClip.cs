@@ -138,8 +138,8 @@ internal sealed class PretrainedClip : IDisposable
     }
 
     /// <summary>The options with the weights' hash, by which a checkpoint of the run is recognized.</summary>
-    public PrefixClipOptions Identify(PrefixClipOptions options, ClipModel model, ModelSettings settings) => options.CheckpointFolder is null
-        ? options : options with { InitialWeightsHash = HashOf(model, settings.DatasetTypes) };
+    public PrefixClipOptions Identify(PrefixClipOptions options, ClipModel model, ModelSettings settings) =>
+        options.CheckpointFolder is null ? options : options with { InitialWeightsHash = HashOf(model, settings.DatasetTypes) };
 
     /// <summary>A model with the file's weights, and prefixes that are new where the file has none.</summary>
     /// <inheritdoc cref="ReadInto" path="/exception"/>

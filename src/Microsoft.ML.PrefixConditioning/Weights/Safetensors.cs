@@ -41,7 +41,7 @@ internal static class Safetensors
     }
 
     /// <summary>All tensors of a stream, on the CPU; the caller owns them.</summary>
-    /// <param name="stream">Seekable: only then is its length known, and no claim of the header takes more memory than there is data.</param>
+    /// <param name="stream">Seekable: its length is then known, and no claim of the header takes more memory than there is data.</param>
     /// <exception cref="InvalidDataException">The stream does not hold a valid safetensors file.</exception>
     public static Dictionary<string, Tensor> Read(Stream stream)
     {
@@ -71,14 +71,16 @@ internal static class Safetensors
         var entries = ReadHeader(stream, out _);
         var missing = destination.Keys.Except(entries.Select(e => e.Name), StringComparer.Ordinal).Take(3).ToArray();
         if (missing.Length > 0)
-            throw new InvalidDataException($"The weights lack {string.Join(", ", missing.Select(n => $"'{n}'"))}; the file does not fit this architecture.");
+            throw new InvalidDataException(
+                $"The weights lack {string.Join(", ", missing.Select(n => $"'{n}'"))}; the file does not fit this architecture.");
         foreach (var entry in entries)
         {
             if (!destination.TryGetValue(entry.Name, out var tensor))
                 throw new InvalidDataException($"The weights hold '{entry.Name}', which this architecture does not have.");
             if (tensor.dtype != entry.Type || !tensor.shape.AsSpan().SequenceEqual(entry.Shape))
                 throw new InvalidDataException(
-                    $"Tensor '{entry.Name}' is {entry.Type} [{string.Join(", ", entry.Shape)}], expected {tensor.dtype} [{string.Join(", ", tensor.shape)}].");
+                    $"Tensor '{entry.Name}' is {entry.Type} {WeightEntry.Describe(entry.Shape)}, expected {tensor.dtype} " +
+                    $"{WeightEntry.Describe(tensor.shape)}.");
             if (tensor.device_type == DeviceType.CPU && tensor.is_contiguous())
             {
                 ReadData(stream, entry, tensor);
@@ -93,15 +95,19 @@ internal static class Safetensors
     /// <summary>Reads and checks the header; the stream then stands at the first byte of the data.</summary>
     /// <returns>The entries in the order of their data.</returns>
     /// <exception cref="InvalidDataException">The header is truncated, too long, not JSON, or its offsets do not fit.</exception>
-    internal static List<Entry> ReadHeader(Stream stream, out IReadOnlyDictionary<string, string> metadata, long maxHeaderBytes = MaxHeaderBytes)
+    internal static List<Entry> ReadHeader(Stream stream, out IReadOnlyDictionary<string, string> metadata,
+        long maxHeaderBytes = MaxHeaderBytes)
     {
         Span<byte> lengthBytes = stackalloc byte[8];
         Fill(stream, lengthBytes, "the header's length");
         var length = BinaryPrimitives.ReadUInt64LittleEndian(lengthBytes);
         if (length < 2 || length > (ulong)maxHeaderBytes)
-            throw new InvalidDataException($"The safetensors header claims {length} bytes; 2 to {maxHeaderBytes} are allowed. This is not a safetensors file, or it is damaged.");
+            throw new InvalidDataException(
+                $"The safetensors header claims {length} bytes; 2 to {maxHeaderBytes} are allowed. " +
+                "This is not a safetensors file, or it is damaged.");
         if (stream.CanSeek && (long)length > stream.Length - stream.Position)
-            throw new InvalidDataException($"The safetensors header claims {length} bytes, but only {stream.Length - stream.Position} follow. The file is truncated.");
+            throw new InvalidDataException($"The safetensors header claims {length} bytes, but only " +
+                $"{stream.Length - stream.Position} follow. The file is truncated.");
         var header = SmallFile.ReadUpTo(stream, (int)length);
         if (header.Length < (int)length) throw Truncated("the header", (int)length, header.Length);
         var entries = ParseHeader(header, out metadata);
@@ -110,16 +116,19 @@ internal static class Safetensors
         foreach (var entry in entries)
         {
             if (entry.Begin != position)
-                throw new InvalidDataException($"Tensor '{entry.Name}' begins at byte {entry.Begin}, expected {position}: the data overlap or have a hole.");
+                throw new InvalidDataException(
+                    $"Tensor '{entry.Name}' begins at byte {entry.Begin}, expected {position}: the data overlap or have a hole.");
             position = entry.End;
         }
         if (stream.CanSeek && position != stream.Length - stream.Position)
-            throw new InvalidDataException($"The tensors need {position} bytes, but {stream.Length - stream.Position} follow the header. The file is truncated or has bytes that belong to no tensor.");
+            throw new InvalidDataException($"The tensors need {position} bytes, but {stream.Length - stream.Position} follow the header. " +
+                "The file is truncated or has bytes that belong to no tensor.");
         return entries;
     }
 
     /// <summary>Writes the tensors in the given order; equal input gives equal bytes.</summary>
-    public static void Write(Stream stream, IReadOnlyCollection<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+    public static void Write(Stream stream, IReadOnlyCollection<KeyValuePair<string, Tensor>> tensors,
+        IReadOnlyDictionary<string, string>? metadata = null)
     {
         using var header = new MemoryStream();
         using (var json = new Utf8JsonWriter(header))
@@ -183,7 +192,8 @@ internal static class Safetensors
                     entries.Add(ParseEntry(property.Name, property.Value));
             }
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or KeyNotFoundException or DecoderFallbackException or OverflowException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or KeyNotFoundException
+            or DecoderFallbackException or OverflowException)
         {
             throw new InvalidDataException($"The safetensors header is not valid: {e.Message}", e);
         }
@@ -196,7 +206,8 @@ internal static class Safetensors
         var shape = value.GetProperty("shape").EnumerateArray().Select(d => d.GetInt64()).ToArray();
         var offsets = value.GetProperty("data_offsets");
         if (offsets.GetArrayLength() != 2 || shape.Length > 16)
-            throw new InvalidDataException($"Tensor '{name}' has {offsets.GetArrayLength()} offsets and {shape.Length} dimensions; expected 2 offsets and at most 16 dimensions.");
+            throw new InvalidDataException($"Tensor '{name}' has {offsets.GetArrayLength()} offsets and {shape.Length} dimensions; " +
+                "expected 2 offsets and at most 16 dimensions.");
         long begin = offsets[0].GetInt64(), end = offsets[1].GetInt64(), bytes = FloatReader.BytesOf(type);
         foreach (var size in shape)
         {

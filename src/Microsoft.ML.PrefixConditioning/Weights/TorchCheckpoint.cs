@@ -148,7 +148,8 @@ internal sealed class TorchCheckpoint : IWeightFile
         var path = "";
         for (var depth = 0; depth < MaxDepth; depth++)
         {
-            var names = StateNames.Where(n => state.GetValueOrDefault(n) is Dictionary<object, object?> inner && MayBeState(inner)).ToArray();
+            var names = StateNames.Where(n => state.GetValueOrDefault(n) is Dictionary<object, object?> inner && MayBeState(inner))
+                .ToArray();
             if (names.Length == 0) break;
             if (names.Length > 1)
                 throw new InvalidDataException($"The checkpoint holds several state dictionaries: {Listed(names)}. Save the wanted one " +

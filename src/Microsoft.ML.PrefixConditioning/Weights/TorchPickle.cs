@@ -117,8 +117,9 @@ internal sealed class TorchPickle
                 case (byte)'.': return _stack.Count == 1 ? Pop() : throw Fault($"{_stack.Count} values are left at its end.");
                 default:
                     throw new InvalidDataException(
-                        $"The checkpoint's pickle uses the opcode 0x{opcode:X2} ({OtherOpcodes.GetValueOrDefault(opcode, "another one")}) at byte {at}, which no plain state " +
-                            $"dictionary needs. {Advice}");
+                        $"The checkpoint's pickle uses the opcode 0x{opcode:X2} " +
+                        $"({OtherOpcodes.GetValueOrDefault(opcode, "another one")}) at byte {at}, which no plain state " +
+                        $"dictionary needs. {Advice}");
             }
         }
         throw Fault($"it has more than {MaxOpcodes} opcodes.");
