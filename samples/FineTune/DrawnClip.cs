@@ -52,8 +52,8 @@ internal static class DrawnClip
             BatchSize = 64,
             Epochs = PublishedEpochs,
             LearningRate = 1e-3,
-            WeightDecay = 0.1,
-            MinCropScale = 0.7,
+            Optimizer = new() { WeightDecay = 0.1 },
+            Augmentation = new() { MinCropScale = 0.7 },
             Seed = seed,
             Progress = new TrainingBar(new ProgressBar("Training a model to publish")),
         }).Fit(mlContext.Data.LoadImageCaptions(pictures.CaptionTable, pictures.CaptionImages));

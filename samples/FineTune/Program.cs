@@ -70,14 +70,13 @@ static PrefixClipTransformer FineTuneFrom(MLContext mlContext, IDataView train, 
     return mlContext.Transforms.PrefixClip(new PrefixClipOptions
     {
         InitialWeights = arguments.Clip,
-        TrainableParts = arguments.Parts,
+        FineTuning = new() { TrainableParts = arguments.Parts, PrefixLearningRateFactor = prefixFactor },
         PrefixLength = 1,
         // A batch has few classes: pictures of one class must not count as each other's wrong answers.
         Loss = LossFunction.UniCl,
         BatchSize = arguments.BatchSize,
         Epochs = arguments.Epochs,
         LearningRate = rate,
-        PrefixLearningRateFactor = prefixFactor,
         Seed = arguments.Seed,
         Progress = new TrainingBar(new ProgressBar("Fine-tuning")),
     }).Fit(train);

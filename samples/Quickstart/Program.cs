@@ -77,9 +77,8 @@ static PrefixClipTransformer Train(MLContext mlContext, IDataView train, Quickst
         BatchSize = arguments.BatchSize,
         Epochs = arguments.Epochs,
         LearningRate = 5e-4,
-        WeightDecay = 0.1,
-        MinCropScale = 0.7,
-        HorizontalFlipProbability = 0.5,
+        Optimizer = new() { WeightDecay = 0.1 },
+        Augmentation = new() { MinCropScale = 0.7, HorizontalFlipProbability = 0.5 },
         Seed = arguments.Seed,
         Progress = new TrainingBar(bar),
     });

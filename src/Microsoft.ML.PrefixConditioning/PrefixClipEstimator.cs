@@ -41,21 +41,22 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
         ArgumentNullException.ThrowIfNull(input);
         var device = TorchDevice.Resolve(_options.Device, GpuSettings.Of(_host));
         var rows = TaggedRows.Read(input, _options);                                          // what to learn from
-        var options = _options with { BatchSize = RowsPerStep(rows) };
+        var batchSize = BatchSize(rows);
         using var notInference = inference_mode(false);                                        // whatever mode the caller is in,
         using var gradients = enable_grad();                                                   // training needs gradients
         using var start = _options.InitialWeights is { } path ? PretrainedClip.Open(_host, path, _options) : null;
         var tokenizer = start?.Tokenizer ?? CreateTokenizer(rows);                            // texts to ids
-        options = start?.Complete(options) ?? options;
-        var settings = ModelSettings.From(options, rows.Types, tokenizer.VocabularySize);
+        _options.Validate(start?.Architecture);
+        var settings = ModelSettings.From(_options, rows.Types, tokenizer.VocabularySize, start);
         var seed = SeededRandom.Derive(_seed, WeightsPurpose).NextUInt64();
         var model = start?.Create(settings, device, seed, _options.Reference)
             ?? ClipModel.Create(settings.Shape, device, seed, _options.Reference);   // two towers and the prefixes
         try
         {
-            if (start is not null) options = start.Identify(options, model, settings);
-            var history = ClipTrainer.Run(_host, model, tokenizer, rows, options, _seed);      // the only long step
-            var summaries = TrainingSummaries.Of(model, rows, options);                        // where each type's images lie
+            var hash = start is null || _options.Checkpoints.Folder is null ? "" : start.HashOf(model, rows.Types);
+            var run = new TrainingRun(_options, settings, batchSize, hash);
+            var history = ClipTrainer.Run(_host, model, tokenizer, rows, run, _seed);         // the only long step
+            var summaries = TrainingSummaries.Of(model, rows, run);                            // where each type's images lie
             return new PrefixClipTransformer(_host, new TrainedModel(model, tokenizer, settings, history) { Summaries = summaries });
         }
         catch
@@ -65,10 +66,10 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
         }
     }
 
-    private int RowsPerStep(TaggedRows rows)
+    private int BatchSize(TaggedRows rows)
     {
         var size = rows.BatchSize(_options);
-        if (size == _options.RowsPerStep) return size;
+        if (_options.BatchSize is not null || size == PrefixClipOptions.DefaultBatchSize) return size;
         using var channel = _host.Start(nameof(Fit));
         channel.Info(MessageSensitivity.None, "{0}", $"{nameof(PrefixClipOptions.BatchSize)} is not set. A batch has {size} rows instead of " +
             $"{PrefixClipOptions.DefaultBatchSize}, because the dataset types have these numbers of rows: {rows.DescribeTypes()}.");
@@ -78,7 +79,7 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
     /// <summary>The columns that the trained model adds, from those of the input.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A needed column is missing.</exception>
     public SchemaShape GetOutputSchema(SchemaShape inputSchema) => EmbeddingColumns.AddTo(inputSchema,
-        _options.ImageColumnName, _options.TextColumnName, _options.ImageEmbeddingColumnName, _options.TextEmbeddingColumnName);
+        _options.Columns.Image, _options.Columns.Text, _options.Columns.ImageEmbedding, _options.Columns.TextEmbedding);
 
     private ClipTokenizer CreateTokenizer(TaggedRows rows) => _options.VocabularyPath is { } path
         ? ClipTokenizer.FromFile(path)

@@ -111,11 +111,7 @@ public sealed class EmbeddingTests
         var options = Tiny.Options with
         {
             Epochs = 1,
-            ImageColumnName = "Photo",
-            TextColumnName = "Words",
-            DatasetTypeColumnName = "Kind",
-            ImageEmbeddingColumnName = "P",
-            TextEmbeddingColumnName = "W",
+            Columns = new() { Image = "Photo", Text = "Words", DatasetType = "Kind", ImageEmbedding = "P", TextEmbedding = "W" },
         };
         using var model = _mlContext.Transforms.PrefixClip(options).Fit(train);
         var embedded = model.Transform(train);

@@ -66,7 +66,7 @@ public sealed class PipelineTests
     public void Append_WrongImageColumn_FailsBeforeTraining()
     {
         var pipeline = _mlContext.Transforms.Conversion.MapValueToKey("Label")
-            .Append(_mlContext.Transforms.PrefixClip(Short with { ImageColumnName = "Picture" }));
+            .Append(_mlContext.Transforms.PrefixClip(Short with { Columns = new() { Image = "Picture" } }));
         var error = Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => pipeline.Fit(Tiny.Data.Test(_mlContext)));
         Assert.Contains("There is no image column 'Picture'; the pipeline has 'Image', 'Text', 'DatasetType', 'Label'. Set ImageColumnName",
             error.Message);

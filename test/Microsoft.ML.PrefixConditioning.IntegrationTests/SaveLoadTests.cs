@@ -130,7 +130,7 @@ public sealed class SaveLoadTests
     public void Save_LargerModel_GivesTheSameBits()
     {
         var architecture = ClipArchitecture.Tiny with { VisionWidth = 384, VisionHeads = 6, VisionLayers = 3, TextLayers = 1 };
-        var options = Tiny.Options with { Architecture = architecture, Epochs = 1, BatchSize = 24, WarmupSteps = 0 };
+        var options = Tiny.Options with { Architecture = architecture, Epochs = 1, BatchSize = 24, Optimizer = new() { WarmupSteps = 0 } };
         using var model = Tiny.Train(options);
         Assert.IsGreaterThan(4_000_000, model.ParameterCount);
         using var loaded = (PrefixClipTransformer)Reload(model);

@@ -62,7 +62,7 @@ internal static class DocumentExamples
         {
             InitialWeights = "clip-vit-base-patch32/",   // weights, configuration and vocabulary, as published
             LearningRate = 1e-5,
-            PrefixLearningRateFactor = 100,              // the prefixes are new
+            FineTuning = new() { PrefixLearningRateFactor = 100 },              // the prefixes are new
             Epochs = 3,
         });
         using PrefixClipTransformer model = fineTuning.Fit(train);   // labeled and captioned images together

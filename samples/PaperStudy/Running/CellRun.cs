@@ -44,8 +44,7 @@ internal sealed class CellRun(MLContext mlContext, StudyData data, CellStore sto
         {
             var options = cell.Training.ToOptions(types, count, cell.TrainedLoss, cell.Seed) with
             {
-                CheckpointFolder = store.CheckpointFolder(cell),
-                CheckpointSteps = 500,
+                Checkpoints = new() { Folder = store.CheckpointFolder(cell), Steps = 500 },
                 Progress = progress,
                 CancellationToken = cancellation,
             };

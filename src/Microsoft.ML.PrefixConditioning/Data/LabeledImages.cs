@@ -8,10 +8,10 @@ internal sealed record LabeledImages(IReadOnlyList<ImageReference> Images, IRead
     /// <summary>Reads all rows; images are not decoded.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or has the wrong type.</exception>
     /// <exception cref="InvalidDataException">There are no rows, or a row has no label.</exception>
-    public static LabeledImages Read(IDataView view, string imageColumn, string labelColumn)
+    public static LabeledImages Read(IDataView view, ClipColumns columns)
     {
-        var image = ColumnReader.RequireImage(view.Schema, imageColumn, nameof(PrefixClipOptions.ImageColumnName));
-        var label = ColumnReader.RequireTextOrKey(view.Schema, labelColumn, nameof(PrefixClipOptions.LabelColumnName));
+        var image = ColumnReader.RequireImage(view.Schema, columns.Image, "Columns.Image");
+        var label = ColumnReader.RequireTextOrKey(view.Schema, columns.Label, "Columns.Label");
         var images = new List<ImageReference>();
         var labels = new List<string>();
         using var cursor = view.GetRowCursor([image, label]);
@@ -24,7 +24,7 @@ internal sealed record LabeledImages(IReadOnlyList<ImageReference> Images, IRead
             imageGetter(ref reference);
             labelGetter(ref text);
             if (text.Span.IsWhiteSpace())
-                throw new InvalidDataException($"Row {labels.Count + 1}: the label in column '{labelColumn}' is empty; every image of a labeled set needs its class name.");
+                throw new InvalidDataException($"Row {labels.Count + 1}: the label in column '{columns.Label}' is empty; every image of a labeled set needs its class name.");
             images.Add(reference);
             labels.Add(text.ToString());
         }

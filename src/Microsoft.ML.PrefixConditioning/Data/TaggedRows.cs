@@ -67,13 +67,13 @@ internal sealed class TaggedRows
     public static TaggedRows Read(IDataView input, PrefixClipOptions options)
     {
         ArgumentNullException.ThrowIfNull(input);
-        var schema = input.Schema;
-        var imageColumn = ColumnReader.RequireImage(schema, options.ImageColumnName, $"{OptionsName}.{nameof(options.ImageColumnName)}");
-        var textColumn = ColumnReader.RequireText(schema, options.TextColumnName, $"{OptionsName}.{nameof(options.TextColumnName)}");
-        var typeColumn = ColumnReader.RequireTextOrKey(schema, options.DatasetTypeColumnName,
-            $"{OptionsName}.{nameof(options.DatasetTypeColumnName)} (or add one with TagDatasetType)");
-        DataViewSchema.Column? labelColumn = schema.GetColumnOrNull(options.LabelColumnName) is null ? null
-            : ColumnReader.RequireTextOrKey(schema, options.LabelColumnName, $"{OptionsName}.{nameof(options.LabelColumnName)}");
+        var (schema, columns) = (input.Schema, options.Columns);
+        var imageColumn = ColumnReader.RequireImage(schema, columns.Image, $"{OptionsName}.Columns.Image");
+        var textColumn = ColumnReader.RequireText(schema, columns.Text, $"{OptionsName}.Columns.Text");
+        var typeColumn = ColumnReader.RequireTextOrKey(schema, columns.DatasetType,
+            $"{OptionsName}.Columns.DatasetType (or add one with TagDatasetType)");
+        DataViewSchema.Column? labelColumn = schema.GetColumnOrNull(columns.Label) is null ? null
+            : ColumnReader.RequireTextOrKey(schema, columns.Label, $"{OptionsName}.Columns.Label");
 
         var rows = new Collector(options, (int)Math.Min(input.GetRowCount() ?? 0, 1 << 20));
         List<DataViewSchema.Column> needed = [imageColumn, textColumn, typeColumn];
@@ -211,14 +211,14 @@ internal sealed class TaggedRows
         {
             var known = options.DatasetTypes.Select(t => t.Name).ToArray();
             if (string.IsNullOrWhiteSpace(typeName))
-                return $"has no dataset type in column '{options.DatasetTypeColumnName}'; the known ones are {NearName.List(known)}. " +
+                return $"has no dataset type in column '{options.Columns.DatasetType}'; the known ones are {NearName.List(known)}. " +
                     "TagDatasetType adds one to a whole view.";
             if (!_typeIndexes.ContainsKey(typeName))
                 return $"has the dataset type {NearName.Quoted(typeName)}; the known ones are {NearName.List(known)}." +
                     $"{NearName.Question(typeName, known)} Correct the column, or add the type to " +
                     $"{OptionsName}.{nameof(options.DatasetTypes)}.";
-            if (image.IsMissing) return $"has no image in column '{options.ImageColumnName}'. Give one, or remove the row.";
-            if (hasNoText) return $"has no text in column '{options.TextColumnName}'. Give a caption or class name, or remove the row.";
+            if (image.IsMissing) return $"has no image in column '{options.Columns.Image}'. Give one, or remove the row.";
+            if (hasNoText) return $"has no text in column '{options.Columns.Text}'. Give a caption or class name, or remove the row.";
             return $"has an image that is not on this machine. {ImageLocator.RemoteReason(image.Locator!)}";
         }
 

@@ -2,15 +2,6 @@ using System.Buffers;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Random changes to a training image.</summary>
-/// <param name="MinCropScale">Smallest share of the area that a random crop keeps, above 0; 1 for the test's central crop.</param>
-/// <param name="HorizontalFlipProbability">How often the image is mirrored, 0 to 1.</param>
-internal readonly record struct Augmentation(double MinCropScale, double HorizontalFlipProbability)
-{
-    /// <summary>The augmentation that the options ask for.</summary>
-    public static Augmentation From(PrefixClipOptions options) => new(options.MinCropScale, options.HorizontalFlipProbability);
-}
-
 /// <summary>Decoded pixels to what the vision tower reads: normalized [3, S, S], with S the tower's image size.</summary>
 /// <remarks>
 /// Source: open_clip v3.3.0 <c>image_transform</c> on torchvision 0.14.1 and Pillow 9.4.0; equal to them bit for bit from the same
@@ -58,7 +49,7 @@ internal sealed class ImagePreprocessor
     /// <param name="destination">[3, S, S].</param>
     /// <param name="augmentation">How much is left to chance.</param>
     /// <param name="random">Draws from it; the same state gives the same result.</param>
-    public void ApplyTrain(RgbImage image, Span<float> destination, Augmentation augmentation, ref SeededRandom random)
+    public void ApplyTrain(RgbImage image, Span<float> destination, AugmentationOptions augmentation, ref SeededRandom random)
     {
         var axes = CentralAxes(image);
         if (augmentation.MinCropScale < 1)
@@ -77,6 +68,32 @@ internal sealed class ImagePreprocessor
     {
         var (horizontal, vertical) = CentralAxes(image);
         _resampler.Resize(image, horizontal, vertical, destination);
+    }
+
+    /// <summary>Decodes images and applies the test transform, on all cores.</summary>
+    /// <param name="count">N.</param>
+    /// <param name="image">The image of an index below N.</param>
+    /// <param name="decoding">How files are read.</param>
+    /// <param name="destination">Where an image goes, [3, S, S].</param>
+    /// <param name="cancellation">Stops between two images.</param>
+    /// <returns>[N] why an image cannot be read; null where it can.</returns>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public Exception?[] DecodeTest(int count, Func<int, ImageReference> image, ImageDecoding decoding, Func<int, Memory<float>> destination,
+        CancellationToken cancellation)
+    {
+        var faults = new Exception?[count];
+        ParallelLoop.Run(count, i =>
+        {
+            try
+            {
+                ApplyTest(ImageDecoder.Decode(image(i), decoding), destination(i).Span);
+            }
+            catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
+            {
+                faults[i] = e;
+            }
+        }, cancellation);
+        return faults;
     }
 
     private (ResampleAxis Horizontal, ResampleAxis Vertical) CentralAxes(RgbImage image)

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -8,53 +9,64 @@ namespace Microsoft.ML.PrefixConditioning;
 /// presets ViT-B/32, ViT-B/16 and ViT-L/14 are the CLIP paper's (arXiv 2103.00020, table 20), ViT-H/14 is open_clip's; Tiny, Small and
 /// SmallSwin are sized for training on a processor.
 /// </remarks>
-public sealed record ClipArchitecture
+public sealed record ClipArchitecture : IOptionGroup
 {
     // Far above every published model; they keep the sizes that follow from these within 64 bits, also for a file from anywhere.
     internal const int MaxLength = 4096, MaxWidth = 16384, MaxLayers = 256;
 
     /// <summary>Side of the square input image.</summary>
-    /// <value>Pixels; a multiple of <see cref="PatchSize"/>, at most 4096. Default 224.</value>
+    /// <value>Pixels; a multiple of <see cref="PatchSize"/>. Default 224.</value>
+    [Range(1, MaxLength)]
     public int ImageSize { get; init; } = 224;
 
     /// <summary>Side of one square patch; an image gives (ImageSize / PatchSize)² patches and one class token.</summary>
-    /// <value>Pixels, at least 1. Default 32.</value>
+    /// <value>Pixels. Default 32.</value>
+    [Range(1, MaxLength)]
     public int PatchSize { get; init; } = 32;
 
     /// <summary>Width of the vision tower.</summary>
-    /// <value>A multiple of <see cref="VisionHeads"/>, at most 16384. Default 768.</value>
+    /// <value>Units; a multiple of <see cref="VisionHeads"/>. Default 768.</value>
+    [Range(1, MaxWidth)]
     public int VisionWidth { get; init; } = 768;
 
     /// <summary>Transformer blocks of the vision tower.</summary>
-    /// <value>1 to 256. Default 12.</value>
+    /// <value>Blocks. Default 12.</value>
+    [Range(1, MaxLayers)]
     public int VisionLayers { get; init; } = 12;
 
     /// <summary>Attention heads of the vision tower.</summary>
     /// <value>A divisor of <see cref="VisionWidth"/>. Default 12.</value>
+    [Range(1, MaxWidth)]
     public int VisionHeads { get; init; } = 12;
 
     /// <summary>Longest text in tokens, start and end token included; prefixes are not counted.</summary>
-    /// <value>3 to 4096. Default 77 (CLIP paper, section 2.4).</value>
+    /// <value>Tokens: start, one more, end at least. Default 77 (CLIP paper, section 2.4).</value>
+    [Range(3, MaxLength)]
     public int ContextLength { get; init; } = 77;
 
     /// <summary>Width of the text tower.</summary>
-    /// <value>A multiple of <see cref="TextHeads"/>, at most 16384. Default 512.</value>
+    /// <value>Units; a multiple of <see cref="TextHeads"/>. Default 512.</value>
+    [Range(1, MaxWidth)]
     public int TextWidth { get; init; } = 512;
 
     /// <summary>Transformer blocks of the text tower.</summary>
-    /// <value>1 to 256. Default 12.</value>
+    /// <value>Blocks. Default 12.</value>
+    [Range(1, MaxLayers)]
     public int TextLayers { get; init; } = 12;
 
     /// <summary>Attention heads of the text tower.</summary>
     /// <value>A divisor of <see cref="TextWidth"/>. Default 8.</value>
+    [Range(1, MaxWidth)]
     public int TextHeads { get; init; } = 8;
 
     /// <summary>Length of the embeddings that both towers give.</summary>
-    /// <value>1 to 16384. Default 512.</value>
+    /// <value>Numbers. Default 512.</value>
+    [Range(1, MaxWidth)]
     public int EmbeddingSize { get; init; } = 512;
 
     /// <summary>Width of a block's hidden layer over the tower's width.</summary>
-    /// <value>Above 0, at most 64, and large enough that the hidden layer has a unit. Default 4.</value>
+    /// <value>A factor that gives the hidden layer at least one unit. Default 4.</value>
+    [Range(0.0, 64.0, MinimumIsExclusive = true)]
     public double MlpRatio { get; init; } = 4;
 
     /// <summary>Which form of GELU the blocks use. It cannot be told from weights.</summary>
@@ -141,33 +153,26 @@ public sealed record ClipArchitecture
         Swin = new SwinStages(2, 2, 2) { WindowSize = 4 },
     };
 
-    /// <summary>Every fault of these sizes, in a user's words; empty when they fit together.</summary>
-    internal IEnumerable<string> Faults()
+    IEnumerable<string> IOptionGroup.Faults()
     {
-        if (PatchSize < 1 || ImageSize < PatchSize || ImageSize % PatchSize != 0)
-            yield return $"{nameof(ImageSize)} is {ImageSize} and {nameof(PatchSize)} {PatchSize}; the image size must be a multiple of the patch size.";
-        if (VisionHeads < 1 || VisionWidth < 1 || VisionWidth % VisionHeads != 0)
-            yield return $"{nameof(VisionWidth)} is {VisionWidth} and {nameof(VisionHeads)} {VisionHeads}; the width must be a multiple of the heads.";
-        if (TextHeads < 1 || TextWidth < 1 || TextWidth % TextHeads != 0)
-            yield return $"{nameof(TextWidth)} is {TextWidth} and {nameof(TextHeads)} {TextHeads}; the width must be a multiple of the heads.";
-        if (ContextLength < 3) yield return $"{nameof(ContextLength)} is {ContextLength}; at least 3 is needed: start, one token, end.";
-        foreach (var (name, value) in new[] { (nameof(VisionLayers), VisionLayers), (nameof(TextLayers), TextLayers), (nameof(EmbeddingSize), EmbeddingSize) })
-            if (value < 1) yield return $"{name} is {value}; at least 1 is needed.";
-        if (ResNet is { } stages && (stages.ToArray().Any(n => n is < 1 or > MaxLayers) || VisionLayers != 4 || PatchSize != 32 || VisionWidth % 2 != 0))
-            yield return $"{nameof(ResNet)} is {stages} with {nameof(VisionLayers)} {VisionLayers}, {nameof(PatchSize)} {PatchSize} and {nameof(VisionWidth)} {VisionWidth}; " +
-                $"a stage has 1 to {MaxLayers} blocks, there are 4 layers, the patch size is 32 and the width even.";
+        if (PatchSize > 0 && ImageSize > 0 && ImageSize % PatchSize != 0)
+            yield return $"{nameof(ImageSize)} is {ImageSize} and {nameof(PatchSize)} {PatchSize}; the image size must be a multiple of " +
+                "the patch size.";
+        if (VisionHeads > 0 && VisionWidth > 0 && VisionWidth % VisionHeads != 0)
+            yield return $"{nameof(VisionWidth)} is {VisionWidth} and {nameof(VisionHeads)} {VisionHeads}; the width must be a multiple " +
+                "of the heads.";
+        if (TextHeads > 0 && TextWidth > 0 && TextWidth % TextHeads != 0)
+            yield return $"{nameof(TextWidth)} is {TextWidth} and {nameof(TextHeads)} {TextHeads}; the width must be a multiple of the " +
+                "heads.";
+        if (ResNet is { } stages && (stages.ToArray().Any(n => n is < 1 or > MaxLayers) || VisionLayers != 4 || PatchSize != 32 ||
+            VisionWidth % 2 != 0))
+            yield return $"{nameof(ResNet)} is {stages} with {nameof(VisionLayers)} {VisionLayers}, {nameof(PatchSize)} {PatchSize} and " +
+                $"{nameof(VisionWidth)} {VisionWidth}; a stage has 1 to {MaxLayers} blocks, there are 4 layers, the patch size is 32 and " +
+                "the width even.";
         foreach (var fault in Swin?.Faults(this) ?? []) yield return fault;
-        foreach (var (name, value, most) in new[]
-        {
-            (nameof(ImageSize), ImageSize, MaxLength), (nameof(ContextLength), ContextLength, MaxLength),
-            (nameof(VisionWidth), VisionWidth, MaxWidth), (nameof(TextWidth), TextWidth, MaxWidth), (nameof(EmbeddingSize), EmbeddingSize, MaxWidth),
-            (nameof(VisionLayers), VisionLayers, MaxLayers), (nameof(TextLayers), TextLayers, MaxLayers),
-        })
-            if (value > most) yield return $"{name} is {value}; at most {most} is allowed.";
-        if (!(MlpRatio > 0) || MlpRatio > 64) yield return FormattableString.Invariant($"{nameof(MlpRatio)} is {MlpRatio}; it must be above 0 and at most 64.");
-        else if (Math.Min(VisionWidth, TextWidth) is var narrow and > 0 && narrow * MlpRatio < 1)
-            yield return FormattableString.Invariant($"{nameof(MlpRatio)} is {MlpRatio}, which gives a tower of width {narrow} no hidden unit; make it larger.");
-        if (!Enum.IsDefined(Activation)) yield return $"{nameof(Activation)} is {(int)Activation}; use a member of {nameof(ClipActivation)}.";
+        if (MlpRatio > 0 && Math.Min(VisionWidth, TextWidth) is var narrow and > 0 && narrow * MlpRatio < 1)
+            yield return FormattableString.Invariant(
+                $"{nameof(MlpRatio)} is {MlpRatio}, which gives a tower of width {narrow} no hidden unit; make it larger.");
     }
 }
 

@@ -1,7 +1,9 @@
+using System.ComponentModel.DataAnnotations;
+
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Every setting of <see cref="ZeroShotClassificationEstimator"/>. Immutable; the library never changes it.</summary>
-public sealed record ZeroShotClassificationOptions
+public sealed record ZeroShotClassificationOptions : IOptionGroup
 {
     /// <summary>The classes to choose from, by the names that labels have.</summary>
     /// <value>
@@ -29,6 +31,7 @@ public sealed record ZeroShotClassificationOptions
     /// <summary>Images that <c>Fit</c> reads at most to choose a prefix; of a larger view, that many are drawn, always the same
     /// ones.</summary>
     /// <value>At least 1. Default 1000. Without meaning for a prefix that is named.</value>
+    [Range(1, int.MaxValue)]
     public int MaxAutoImages { get; init; } = 1000;
 
     /// <summary>Sentences that wrap the class names; the embeddings of all are averaged.</summary>
@@ -37,6 +40,7 @@ public sealed record ZeroShotClassificationOptions
 
     /// <summary>The factor between cosine similarity and logit.</summary>
     /// <value>Greater than 0, or null for the one that the model learned. Default null; open_clip's evaluation uses 100.</value>
+    [Range(0.0, float.MaxValue, MinimumIsExclusive = true)]
     public double? LogitScale { get; init; }
 
     /// <summary>Column with the image, or with image embeddings that the model gave before.</summary>
@@ -56,20 +60,16 @@ public sealed record ZeroShotClassificationOptions
     /// <value>Default "PredictedLabel".</value>
     public string PredictedLabelColumnName { get; init; } = "PredictedLabel";
 
-    /// <summary>Checks every setting and reports all faults at once.</summary>
-    /// <exception cref="ArgumentException">At least one setting is out of its range.</exception>
-    internal void Validate()
-    {
-        var faults = Faults().ToArray();
-        if (faults.Length > 0)
-            throw new ArgumentException($"{nameof(ZeroShotClassificationOptions)} has {faults.Length} fault(s):{string.Concat(faults.Select(f => $"{Environment.NewLine}- {f}"))}");
-    }
+    /// <summary>Checks every setting.</summary>
+    /// <exception cref="ArgumentException">Names all settings that are out of their range.</exception>
+    internal void Validate() => OptionFaults.ThrowIfAny(nameof(ZeroShotClassificationOptions), OptionFaults.Of(this));
 
-    private IEnumerable<string> Faults()
+    IEnumerable<string> IOptionGroup.Faults()
     {
-        if (ClassNames is null or { Count: < 2 })
+        if (ClassNames is null) yield break;
+        if (ClassNames.Count < 2)
         {
-            yield return $"{nameof(ClassNames)} has {ClassNames?.Count ?? 0} name(s); at least two classes are needed to choose from.";
+            yield return $"{nameof(ClassNames)} has {ClassNames.Count} name(s); at least two classes are needed to choose from.";
         }
         else
         {
@@ -81,14 +81,6 @@ public sealed record ZeroShotClassificationOptions
         }
         for (var i = 0; i < (ClassTexts?.Count ?? 0); i++)
             if (string.IsNullOrWhiteSpace(ClassTexts![i])) yield return $"{nameof(ClassTexts)}: the text at index {i} is empty.";
-        if (LogitScale is { } scale && !(scale > 0 && float.IsFinite((float)scale)))
-            yield return FormattableString.Invariant($"{nameof(LogitScale)} is {scale}; it must be greater than 0, or null for the model's own.");
-        if (MaxAutoImages < 1)
-            yield return FormattableString.Invariant(
-                $"{nameof(MaxAutoImages)} is {MaxAutoImages}; at least one image is needed to choose a prefix by.");
-        if (ImageColumnName is { } image && string.IsNullOrWhiteSpace(image)) yield return $"{nameof(ImageColumnName)} is empty; give the name of a column, or null for the model's.";
-        foreach (var (property, name) in new[] { (nameof(LabelColumnName), LabelColumnName), (nameof(ScoreColumnName), ScoreColumnName), (nameof(PredictedLabelColumnName), PredictedLabelColumnName) })
-            if (string.IsNullOrWhiteSpace(name)) yield return $"{property} is empty; give the name of a column.";
         if (new[] { LabelColumnName, ScoreColumnName, PredictedLabelColumnName }.Distinct(StringComparer.Ordinal).Count() < 3)
             yield return $"{nameof(LabelColumnName)}, {nameof(ScoreColumnName)} and {nameof(PredictedLabelColumnName)} must differ; found '{LabelColumnName}', '{ScoreColumnName}' and '{PredictedLabelColumnName}'.";
     }

@@ -54,7 +54,7 @@ internal static class EmbeddingColumns
             : base(input, Added(model.Settings, input))
         {
             Encoder = new EmbeddingEncoder(model, prefix: null);
-            ImageColumn = ColumnReader.RequireImage(input, model.Settings.ImageColumnName, nameof(PrefixClipOptions.ImageColumnName));
+            ImageColumn = ColumnReader.RequireImage(input, model.Settings.ImageColumnName, "Columns.Image");
             _textName = model.Settings.TextColumnName;
         }
 

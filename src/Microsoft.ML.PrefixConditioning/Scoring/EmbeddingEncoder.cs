@@ -8,7 +8,7 @@ internal sealed class EmbeddingEncoder(TrainedModel model, PrefixSelection? pref
     private const ulong ViewPurpose = 12;
 
     // The training transform, with more left to chance than in most trainings: half of the image may go, and every second view is mirrored.
-    private static readonly Augmentation ViewAugmentation = new(MinCropScale: 0.5, HorizontalFlipProbability: 0.5);
+    private static readonly AugmentationOptions ViewAugmentation = new() { MinCropScale = 0.5, HorizontalFlipProbability = 0.5 };
 
     private readonly ImagePreprocessor _preprocessor = ImagePreprocessor.For(model.Settings.Architecture.ImageSize, model.Settings.Normalization);
 

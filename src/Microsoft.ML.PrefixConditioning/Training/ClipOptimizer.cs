@@ -22,22 +22,17 @@ internal sealed class ClipOptimizer : IDisposable
 
     private readonly Group[] _groups;
     private readonly Tensor? _logitScale;                   // null where it is frozen
-    private readonly double _beta1, _beta2, _epsilon, _weightDecay;
-    private readonly double? _clipNorm;
+    private readonly OptimizerOptions _options;
 
     /// <param name="weights">The weights to train; others are not touched.</param>
-    /// <param name="beta1">Decay rate of the first moment.</param>
-    /// <param name="beta2">Decay rate of the second moment.</param>
-    /// <param name="epsilon">AdamW's epsilon.</param>
-    /// <param name="weightDecay">Of the weights that <see cref="IsDecayed"/> names.</param>
-    /// <param name="clipNorm">Largest length of the gradient, or null.</param>
+    /// <param name="options">AdamW's constants and the gradient's largest norm.</param>
     /// <param name="rateFactor">A weight's learning rate over the step's, by name; null for 1.</param>
     /// <param name="reference">Whether a processor computes with tensor operations, as a GPU does.</param>
     public ClipOptimizer(
-        IReadOnlyList<KeyValuePair<string, Tensor>> weights, double beta1, double beta2, double epsilon, double weightDecay, double? clipNorm,
-        Func<string, double>? rateFactor = null, bool reference = false)
+        IReadOnlyList<KeyValuePair<string, Tensor>> weights, OptimizerOptions options, Func<string, double>? rateFactor = null,
+        bool reference = false)
     {
-        (_beta1, _beta2, _epsilon, _weightDecay, _clipNorm) = (beta1, beta2, epsilon, weightDecay, clipNorm);
+        _options = options;
         _groups = [.. weights.Select(w => new Group(w.Key, w.Value, rateFactor?.Invoke(w.Key) ?? 1))];
         _logitScale = weights.FirstOrDefault(w => w.Key == "logit_scale").Value;
         Method = weights[0].Value.device_type == DeviceType.CPU && !reference ? UpdateMethod.Fused : UpdateMethod.Tensors;
@@ -86,7 +81,7 @@ internal sealed class ClipOptimizer : IDisposable
         foreach (var (group, gradient) in active)
         {
             var contiguous = gradient.contiguous();
-            var decay = (float)(1 - learningRate * group.RateFactor * (group.Decayed ? _weightDecay : 0));
+            var decay = (float)(1 - learningRate * group.RateFactor * (group.Decayed ? _options.WeightDecay : 0));
             float* weight = MatrixBuffer.Pointer(group.Weight), g = MatrixBuffer.Pointer(contiguous);
             float* first = MatrixBuffer.Pointer(group.First), second = MatrixBuffer.Pointer(group.Second);
             for (long offset = 0, count = group.Weight.numel(); offset < count; offset += ChunkLength)
@@ -95,7 +90,7 @@ internal sealed class ClipOptimizer : IDisposable
                     (int)Math.Min(ChunkLength, count - offset), decay, group.RateFactor));
         }
         double? norm = null;
-        if (_clipNorm is not null)
+        if (_options.GradientClipNorm is not null)
         {
             var squares = new double[chunks.Count];
             ParallelLoop.Run(chunks.Count, i => squares[i] = chunks[i].GradientSquares());
@@ -111,7 +106,7 @@ internal sealed class ClipOptimizer : IDisposable
 
     private double? StepByTensors((Group Group, Tensor Gradient)[] active, double learningRate)
     {
-        double? norm = _clipNorm is null || active.Length == 0 ? null // one number leaves the device, not one per weight
+        double? norm = _options.GradientClipNorm is null || active.Length == 0 ? null // one number leaves the device, not one per weight
             : stack(active.Select(a => a.Gradient.pow(2).sum(ScalarType.Float64))).sum().sqrt().ToDouble();
         var update = CreateUpdate(learningRate, norm);
         foreach (var (group, gradient) in active)
@@ -122,16 +117,16 @@ internal sealed class ClipOptimizer : IDisposable
         return norm;
     }
 
-    private Update CreateUpdate(double learningRate, double? norm) => new(learningRate, _beta1, _beta2, _epsilon,
-        norm is { } length ? Math.Min(1, _clipNorm!.Value / (length + 1e-6)) : 1, StepCount); // 1e-6 as in torch's clip_grad_norm_
+    private Update CreateUpdate(double learningRate, double? norm) => new(learningRate, _options.Beta1, _options.Beta2, _options.Epsilon,
+        norm is { } length ? Math.Min(1, _options.GradientClipNorm!.Value / (length + 1e-6)) : 1, StepCount); // 1e-6 as in torch's clip_grad_norm_
 
     private void StepByTensors(Group group, Tensor gradient, Update update)
     {
         if (update.GradientScale != 1) gradient.mul_(update.GradientScale);
-        if (group.Decayed) group.Weight.mul_(1 - update.LearningRate * group.RateFactor * _weightDecay);
-        group.First.mul_(_beta1).add_(gradient, 1 - _beta1);
-        group.Second.mul_(_beta2).addcmul_(gradient, gradient, 1 - _beta2);
-        using var root = group.Second.sqrt().div_(update.SecondCorrectionRoot).add_(_epsilon);
+        if (group.Decayed) group.Weight.mul_(1 - update.LearningRate * group.RateFactor * _options.WeightDecay);
+        group.First.mul_(_options.Beta1).add_(gradient, 1 - _options.Beta1);
+        group.Second.mul_(_options.Beta2).addcmul_(gradient, gradient, 1 - _options.Beta2);
+        using var root = group.Second.sqrt().div_(update.SecondCorrectionRoot).add_(_options.Epsilon);
         group.Weight.addcdiv_(group.First, root, -update.LearningRate * group.RateFactor / update.FirstCorrection);
     }
 

@@ -16,7 +16,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <param name="seed">The run's seed.</param>
 internal sealed class ContrastiveStep(ClipModel model, ClipOptimizer optimizer, PrefixClipOptions options, ulong seed = 0)
 {
-    private readonly DroppedBranches _dropped = new(options.Architecture.Swin, seed);
+    private readonly DroppedBranches _dropped = new(model.Shape.Architecture.Swin, seed);
 
     /// <summary>Trains on one batch.</summary>
     /// <returns>The loss before the update.</returns>
@@ -33,7 +33,8 @@ internal sealed class ContrastiveStep(ClipModel model, ClipOptimizer optimizer, 
 
     /// <summary>What to say when training has led nowhere.</summary>
     public static InvalidOperationException Diverged(PrefixClipOptions options, string what) => new(FormattableString.Invariant(
-        $"{what} Lower {nameof(PrefixClipOptions.LearningRate)} (now {options.LearningRate:g3}), lengthen {nameof(PrefixClipOptions.WarmupSteps)}, or set {nameof(PrefixClipOptions.GradientClipNorm)} to 1."));
+        $"{what} Lower {nameof(PrefixClipOptions.LearningRate)} (now {options.LearningRate:g3}), ") +
+        "lengthen Optimizer.WarmupSteps, or set Optimizer.GradientClipNorm to 1.");
 
     /// <summary>Adds a batch's gradients to the weights.</summary>
     /// <returns>The loss.</returns>
@@ -57,7 +58,8 @@ internal sealed class ContrastiveStep(ClipModel model, ClipOptimizer optimizer, 
     /// <summary>[count, 3, S, S].</summary>
     private Tensor Pixels(TrainingBatch batch, int first, int count)
     {
-        var (size, length) = (options.Architecture.ImageSize, 3 * options.Architecture.ImageSize * options.Architecture.ImageSize);
+        var size = model.Shape.Architecture.ImageSize;
+        var length = 3 * size * size;
         return PixelBatch.ToTensor(batch.Pixels.AsSpan(first * length, count * length), count, size, model.Device);
     }
 

@@ -1,15 +1,27 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>What makes two training runs the same but for their seed; a checkpoint goes on only in a run with the same fingerprint.</summary>
+/// <summary>What makes two training runs the same. A checkpoint continues only in a run with the same fingerprint.</summary>
 internal static class RunFingerprint
 {
-    private const int Version = 2; // of what a checkpoint holds, and of how this package trains
+    private const int Version = 3; // of what a checkpoint holds, and of how this package trains
+
+    /// <summary>Options that do not change the result, or that <see cref="TrainingRun"/> states exactly.</summary>
+    internal static readonly HashSet<string> LeftOut = new(StringComparer.Ordinal)
+    {
+        nameof(PrefixClipOptions.Architecture), nameof(PrefixClipOptions.InitialWeights), nameof(PrefixClipOptions.DatasetTypes),
+        nameof(PrefixClipOptions.VocabularyPath), nameof(PrefixClipOptions.VocabularySize), nameof(PrefixClipOptions.BatchSize),
+        nameof(PrefixClipOptions.Columns), nameof(PrefixClipOptions.ChunkSize), nameof(PrefixClipOptions.BadRows),
+        nameof(PrefixClipOptions.MaxBadRowFraction), nameof(PrefixClipOptions.ImageCacheMegabytes), nameof(PrefixClipOptions.Device),
+        nameof(PrefixClipOptions.ValidationSet), nameof(PrefixClipOptions.ValidationPrefix), nameof(PrefixClipOptions.Checkpoints),
+        nameof(PrefixClipOptions.Progress), nameof(PrefixClipOptions.CancellationToken),
+    };
 
     /// <summary>A hash of every option that changes the result, of the vocabulary and of all rows.</summary>
     /// <remarks>Images count by their path, or by their bytes where they are in memory; files are not opened.</remarks>
-    public static string Of(TaggedRows rows, ClipTokenizer tokenizer, PrefixClipOptions options)
+    public static string Of(TaggedRows rows, ClipTokenizer tokenizer, TrainingRun run)
     {
         using var hashing = new HashingStream(Stream.Null);
         using (var writer = new BinaryWriter(new BufferedStream(hashing, 1 << 16)))
@@ -17,13 +29,8 @@ internal static class RunFingerprint
             writer.Write(Version);
             writer.Write(JsonSerializer.Serialize(new
             {
-                options.Architecture, options.PrefixLength, options.ImagePrefixLength,
-                options.Loss, options.BatchComposition, Weights = options.DatasetTypeWeights?.OrderBy(w => w.Key, StringComparer.Ordinal),
-                Templates = options.PromptTemplates.ToArray(), BatchSize = options.RowsPerStep, options.Epochs, options.LearningRate, options.WarmupSteps,
-                options.LearningRateSchedule, options.WeightDecay, options.Beta1, options.Beta2, options.Epsilon, options.GradientClipNorm,
-                options.MinCropScale, options.HorizontalFlipProbability, options.ImageDecoding, options.Seed, Types = rows.Types,
-                options.Normalization, options.InitialWeightsHash, options.TrainableParts, options.FrozenVisionLayers, options.FrozenTextLayers,
-                options.PrefixLearningRateFactor, options.LayerDecay,
+                Options = Options(run.Options), run.BatchSize, run.InitialWeightsHash,
+                run.Model.Architecture, run.Model.Normalization, run.Model.DatasetTypes,
             }));
             using var vocabulary = new MemoryStream();
             tokenizer.Save(vocabulary);
@@ -39,6 +46,14 @@ internal static class RunFingerprint
             return Convert.ToHexStringLower(hashing.Hash());
         }
     }
+
+    private static JsonObject Options(PrefixClipOptions options) => new(
+        from property in typeof(PrefixClipOptions).GetProperties()
+        where property.CanWrite && !LeftOut.Contains(property.Name)
+        let value = property.GetValue(options) is IReadOnlyDictionary<string, double> weights
+            ? weights.OrderBy(w => w.Key, StringComparer.Ordinal)   // a dictionary has no order of its own
+            : property.GetValue(options)
+        select KeyValuePair.Create(property.Name, JsonSerializer.SerializeToNode(value)));
 
     private static void Write(BinaryWriter writer, ImageReference image)
     {

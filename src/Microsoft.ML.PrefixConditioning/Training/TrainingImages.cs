@@ -1,5 +1,3 @@
-using System.Runtime.ExceptionServices;
-
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>The images of a batch as network input: decoded once where memory allows, augmented anew each time.</summary>
@@ -15,19 +13,20 @@ internal sealed class TrainingImages
     private readonly TaggedRows _rows;
     private readonly ImagePreprocessor _preprocessor;
     private readonly DecodedImageCache _cache;
-    private readonly Augmentation _augmentation;
+    private readonly AugmentationOptions _augmentation;
     private readonly ImageDecoding _decoding;
     private readonly BadRowPolicy _policy;
     private readonly ulong _seed;
     private readonly Lock _lock = new();
     private readonly SortedDictionary<int, string> _bad = [];
 
-    public TrainingImages(TaggedRows rows, PrefixClipOptions options, ulong seed)
+    public TrainingImages(TaggedRows rows, TrainingRun run, ulong seed)
     {
+        var options = run.Options;
         (_rows, _decoding, _policy, _seed) = (rows, options.ImageDecoding, options.BadRows, seed);
-        _preprocessor = ImagePreprocessor.For(options.Architecture.ImageSize, options.Normalization);
+        _preprocessor = ImagePreprocessor.For(run.Model.Architecture.ImageSize, run.Model.Normalization);
         _cache = new DecodedImageCache(options.ImageCacheMegabytes * 1024L * 1024L);
-        _augmentation = Augmentation.From(options);
+        _augmentation = options.Augmentation;
     }
 
     /// <summary>Rows left out so far because their image cannot be read.</summary>
@@ -66,18 +65,11 @@ internal sealed class TrainingImages
             var random = SeededRandom.Derive(_seed, AugmentationPurpose, (ulong)step, (ulong)place);
             _preprocessor.ApplyTrain(image, pixels.AsSpan(place * Length, Length), _augmentation, ref random);
         }
-        try
+        ParallelLoop.Run(batch.Length, i =>
         {
-            Parallel.For(0, batch.Length, new ParallelOptions { CancellationToken = cancellation }, i =>
-            {
-                if (Decode(batch[i]) is { } image) Prepare(i, image);
-                else unreadable[i] = true;
-            });
-        }
-        catch (AggregateException e)
-        {
-            ExceptionDispatchInfo.Throw(e.InnerExceptions.OfType<InvalidDataException>().FirstOrDefault() ?? e.InnerExceptions[0]);
-        }
+            if (Decode(batch[i]) is { } image) Prepare(i, image);
+            else unreadable[i] = true;
+        }, cancellation);
         if (!unreadable.Contains(true)) return;
         // One after the other, because each choice depends on those before it.
         var taken = batch.ToHashSet();

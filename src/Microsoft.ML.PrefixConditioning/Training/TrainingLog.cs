@@ -12,15 +12,15 @@ internal sealed class TrainingLog : IDisposable
 
     private readonly IChannel _channel;
     private readonly IProgressChannel _progressChannel;
-    private readonly PrefixClipOptions _options;
+    private readonly TrainingRun _run;
     private readonly int _stepsPerEpoch, _totalSteps;
     private readonly Stopwatch _sinceLog = Stopwatch.StartNew();
     private readonly Queue<long> _stepEnds = new();     // timestamps of the last steps
     private TrainingProgress? _last;
 
-    public TrainingLog(IHost host, PrefixClipOptions options, int stepsPerEpoch, int totalSteps)
+    public TrainingLog(IHost host, TrainingRun run, int stepsPerEpoch, int totalSteps)
     {
-        (_options, _stepsPerEpoch, _totalSteps) = (options, stepsPerEpoch, totalSteps);
+        (_run, _stepsPerEpoch, _totalSteps) = (run, stepsPerEpoch, totalSteps);
         _channel = host.Start("Training");
         _progressChannel = host.StartProgressChannel("Training");
         _progressChannel.SetHeader(Header, Fill);
@@ -50,17 +50,17 @@ internal sealed class TrainingLog : IDisposable
         var epoch = (step - 1) / _stepsPerEpoch + 1;
         if (accuracy is { } value) Validations.Add(new ValidationResult(epoch, value));
         var rate = StepsPerSecond();
-        var progress = new TrainingProgress(step, _totalSteps, epoch, _options.Epochs, loss, learningRate,
-            rate * _options.RowsPerStep, TimeSpan.FromSeconds(rate > 0 ? Math.Min((_totalSteps - step) / rate, int.MaxValue) : 0), accuracy);
+        var progress = new TrainingProgress(step, _totalSteps, epoch, _run.Options.Epochs, loss, learningRate,
+            rate * _run.BatchSize, TimeSpan.FromSeconds(rate > 0 ? Math.Min((_totalSteps - step) / rate, int.MaxValue) : 0), accuracy);
         _last = progress;
-        _options.Progress?.Report(progress);
+        _run.Options.Progress?.Report(progress);
         var endOfEpoch = step % _stepsPerEpoch == 0;
         if (endOfEpoch)
             _progressChannel.Checkpoint(loss, learningRate, progress.ImagesPerSecond, progress.TimeLeft.TotalSeconds, accuracy, step, epoch);
         if (!endOfEpoch && _sinceLog.Elapsed < LogInterval) return;
         _sinceLog.Restart();
         Info(FormattableString.Invariant(
-            $"Step {step}/{_totalSteps}, epoch {epoch}/{_options.Epochs}: loss {loss:0.0000}, learning rate {learningRate:0.00e+00}, {progress.ImagesPerSecond:0} images/s, {(int)progress.TimeLeft.TotalHours}:{progress.TimeLeft:mm\\:ss} left{(accuracy is null ? "" : FormattableString.Invariant($", validation accuracy {accuracy:0.0%}"))}"));
+            $"Step {step}/{_totalSteps}, epoch {epoch}/{_run.Options.Epochs}: loss {loss:0.0000}, learning rate {learningRate:0.00e+00}, {progress.ImagesPerSecond:0} images/s, {(int)progress.TimeLeft.TotalHours}:{progress.TimeLeft:mm\\:ss} left{(accuracy is null ? "" : FormattableString.Invariant($", validation accuracy {accuracy:0.0%}"))}"));
     }
 
     /// <summary>The record that stays with the model.</summary>

@@ -17,39 +17,38 @@ internal static class TrainingPlan
 
     /// <summary>The weights to train; the others are cut off from gradients.</summary>
     /// <exception cref="ArgumentException">The options freeze everything.</exception>
-    public static IReadOnlyList<KeyValuePair<string, Tensor>> Apply(ClipModel model, PrefixClipOptions options)
+    public static IReadOnlyList<KeyValuePair<string, Tensor>> Apply(ClipModel model, FineTuningOptions options)
     {
-        var trained = model.Weights.Where(w => IsTrained(w.Key, options)).ToArray();
+        var trained = model.Weights.Where(w => IsTrained(w.Key, model.Shape.Architecture, options)).ToArray();
         if (trained.Length == 0)
             throw new ArgumentException(
-                $"{nameof(PrefixClipOptions.TrainableParts)} is {options.TrainableParts}, " +
-                    $"{nameof(PrefixClipOptions.FrozenVisionLayers)} {options.FrozenVisionLayers} and " +
-                $"{nameof(PrefixClipOptions.FrozenTextLayers)} {options.FrozenTextLayers}: nothing is left to train. Name more parts, " +
-                    "or freeze fewer layers.");
+                $"{nameof(PrefixClipOptions.FineTuning)} leaves nothing to train: {nameof(options.TrainableParts)} is " +
+                $"{options.TrainableParts}, {nameof(options.FrozenVisionLayers)} {options.FrozenVisionLayers} and " +
+                $"{nameof(options.FrozenTextLayers)} {options.FrozenTextLayers}. Name more parts, or freeze fewer layers.");
         var names = trained.Select(w => w.Key).ToHashSet(StringComparer.Ordinal);
         foreach (var (name, weight) in model.Weights) weight.requires_grad = names.Contains(name);
         return trained;
     }
 
     /// <summary>Whether the options let a weight be trained.</summary>
-    public static bool IsTrained(string name, PrefixClipOptions options)
+    public static bool IsTrained(string name, ClipArchitecture architecture, FineTuningOptions options)
     {
         var part = PartOf(name);
         if (!options.TrainableParts.HasFlag(part) || ModelWeights.IsStatistic(name)) return false;
         return part switch
         {
-            TrainableParts.Vision => IsAbove(VisionLayerOf(name, options.Architecture), options.FrozenVisionLayers),
-            TrainableParts.Text => IsAbove(LayerOf(name, options.Architecture.TextLayers), options.FrozenTextLayers),
+            TrainableParts.Vision => IsAbove(VisionLayerOf(name, architecture), options.FrozenVisionLayers),
+            TrainableParts.Text => IsAbove(LayerOf(name, architecture.TextLayers), options.FrozenTextLayers),
             _ => true,
         };
     }
 
     /// <summary>A weight's learning rate over the run's.</summary>
-    public static double RateFactor(string name, PrefixClipOptions options) => PartOf(name) switch
+    public static double RateFactor(string name, ClipArchitecture architecture, FineTuningOptions options) => PartOf(name) switch
     {
         TrainableParts.Prefixes => options.PrefixLearningRateFactor,
-        TrainableParts.Vision => Decay(options.LayerDecay, VisionLayerOf(name, options.Architecture), options.Architecture.VisionLayers),
-        TrainableParts.Text => Decay(options.LayerDecay, LayerOf(name, options.Architecture.TextLayers), options.Architecture.TextLayers),
+        TrainableParts.Vision => Decay(options.LayerDecay, VisionLayerOf(name, architecture), architecture.VisionLayers),
+        TrainableParts.Text => Decay(options.LayerDecay, LayerOf(name, architecture.TextLayers), architecture.TextLayers),
         _ => 1,
     };
 

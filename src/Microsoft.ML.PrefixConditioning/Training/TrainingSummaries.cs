@@ -14,12 +14,12 @@ internal static class TrainingSummaries
     /// <summary>One summary per dataset type, from images as in scoring, with their type's own image prefix.</summary>
     /// <returns>Null where not one of a type's images can be read.</returns>
     /// <exception cref="OperationCanceledException">The options' token was cancelled.</exception>
-    public static IReadOnlyList<EmbeddingSummary>? Of(ClipModel model, TaggedRows rows, PrefixClipOptions options)
+    public static IReadOnlyList<EmbeddingSummary>? Of(ClipModel model, TaggedRows rows, TrainingRun run)
     {
         var summaries = new List<EmbeddingSummary>();
         for (var type = 0; type < rows.Types.Count; type++)
         {
-            var embeddings = Embeddings(model, rows, Order(rows, type), options);
+            var embeddings = Embeddings(model, rows, Order(rows, type), run);
             if (embeddings.Count == 0) return null;
             summaries.Add(EmbeddingSummary.Of(embeddings));
         }
@@ -35,43 +35,31 @@ internal static class TrainingSummaries
         return order;
     }
 
-    private static List<float[]> Embeddings(ClipModel model, TaggedRows rows, int[] order, PrefixClipOptions options)
+    private static List<float[]> Embeddings(ClipModel model, TaggedRows rows, int[] order, TrainingRun run)
     {
-        var preprocessor = ImagePreprocessor.For(options.Architecture.ImageSize, options.Normalization);
+        var preprocessor = ImagePreprocessor.For(run.Model.Architecture.ImageSize, run.Model.Normalization);
         var embeddings = new List<float[]>();
         var type = rows.DatasetTypes[order[0]];
         foreach (var pass in order.Chunk(PixelBatch.Most(ImagesPerPass, preprocessor.Length)))
         {
             if (embeddings.Count >= Sample) break;
             var wanted = pass[..Math.Min(pass.Length, Sample - embeddings.Count)];
-            var pixels = new float[wanted.Length][];
-            Parallel.For(0, wanted.Length, new ParallelOptions { CancellationToken = options.CancellationToken }, i =>
-            {
-                try
-                {
-                    var prepared = new float[preprocessor.Length];
-                    preprocessor.ApplyTest(ImageDecoder.Decode(rows.Images[wanted[i]], options.ImageDecoding), prepared);
-                    pixels[i] = prepared;
-                }
-                catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
-                {
-                    // Left out, as training did; where the policy is to fail, training would have.
-                }
-            });
-            float[][] readable = [.. pixels.Where(p => p is not null)];
-            if (readable.Length > 0) embeddings.AddRange(Encode(model, readable, type, options.Architecture));
+            var pixels = new float[wanted.Length * preprocessor.Length];
+            var faults = preprocessor.DecodeTest(wanted.Length, i => rows.Images[wanted[i]], run.Options.ImageDecoding,
+                i => pixels.AsMemory(i * preprocessor.Length, preprocessor.Length), run.Options.CancellationToken);
+            // Unreadable images are left out, as training did; where the policy is to fail, training would have.
+            var all = Encode(model, pixels, wanted.Length, type, run.Model.Architecture);
+            embeddings.AddRange(all.Where((_, i) => faults[i] is null));
         }
         return embeddings;
     }
 
-    private static float[][] Encode(ClipModel model, float[][] pixels, int type, ClipArchitecture architecture)
+    private static float[][] Encode(ClipModel model, float[] pixels, int count, int type, ClipArchitecture architecture)
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        var buffer = new float[pixels.Length * pixels[0].Length];
-        for (var i = 0; i < pixels.Length; i++) pixels[i].CopyTo(buffer, i * pixels[0].Length);
-        var images = PixelBatch.ToTensor(buffer, pixels.Length, architecture.ImageSize, model.Device);
-        var types = PrefixResolution.ImageTypes(model, [(type, 1.0)], pixels.Length);
+        var images = PixelBatch.ToTensor(pixels, count, architecture.ImageSize, model.Device);
+        var types = PrefixResolution.ImageTypes(model, [(type, 1.0)], count);
         return [.. model.EncodeImages(images, types).cpu().data<float>().ToArray().Chunk(architecture.EmbeddingSize)];   // [N, D]
     }
 }

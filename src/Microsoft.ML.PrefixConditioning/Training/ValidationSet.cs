@@ -11,35 +11,31 @@ internal sealed class ValidationSet
     private readonly float[]?[] _kept;         // [3, S, S] each: validation images are not augmented
     private readonly int[] _labels;
     private readonly string[] _classNames;
-    private readonly PrefixClipOptions _options;
+    private readonly TrainingRun _run;
     private readonly ImagePreprocessor _preprocessor;
 
     private int ImagesPerPass => PixelBatch.Most(128, _preprocessor.Length);
 
-    private ValidationSet(IReadOnlyList<ImageReference> images, int[] labels, string[] classNames, PrefixClipOptions options)
+    private ValidationSet(IReadOnlyList<ImageReference> images, int[] labels, string[] classNames, TrainingRun run)
     {
-        (_images, _labels, _classNames, _options) = (images, labels, classNames, options);
-        _preprocessor = ImagePreprocessor.For(options.Architecture.ImageSize, options.Normalization);
+        (_images, _labels, _classNames, _run) = (images, labels, classNames, run);
+        _preprocessor = ImagePreprocessor.For(run.Model.Architecture.ImageSize, run.Model.Normalization);
         _kept = new float[]?[(int)Math.Min(images.Count, KeptBytes / sizeof(float) / _preprocessor.Length)];
     }
 
     /// <summary>Reads the view's image and label columns; the class names are the labels that occur.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or has the wrong type.</exception>
     /// <exception cref="InvalidDataException">There are no rows, fewer than two classes, or an image cannot be read.</exception>
-    public static ValidationSet Read(IDataView view, PrefixClipOptions options)
+    public static ValidationSet Read(IDataView view, TrainingRun run)
     {
-        var (images, labels) = LabeledImages.Read(view, options.ImageColumnName, options.LabelColumnName);
+        var (images, labels) = LabeledImages.Read(view, run.Options.Columns);
         labels = [.. labels.Select(CanonicalComposition.Compose)];   // one class, however a file system composes its name
         var classNames = labels.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray();
         if (classNames.Length < 2)
             throw new InvalidDataException($"The validation set has {classNames.Length} class(es) in {labels.Count} row(s); accuracy needs at least two. Pass a set with more classes, or none.");
         var set = new ValidationSet(
-            images, [.. labels.Select(l => Array.BinarySearch(classNames, l, StringComparer.Ordinal))], classNames, options);
-        void Keep(int i, float[] pixels)
-        {
-            if (i < set._kept.Length) set._kept[i] = pixels;
-        }
-        set.ForEach(0, images.Count, Keep, options.CancellationToken);   // finds unreadable images before training
+            images, [.. labels.Select(l => Array.BinarySearch(classNames, l, StringComparer.Ordinal))], classNames, run);
+        set.CheckImages(run.Options.CancellationToken);
         return set;
     }
 
@@ -49,14 +45,16 @@ internal sealed class ValidationSet
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        var classes = ClassEmbeddings.Compute(model, tokenizer, _classNames, _options.PromptTemplates, prefixes);   // [C, D]
+        var classes = ClassEmbeddings.Compute(model, tokenizer, _classNames, _run.Options.PromptTemplates, prefixes);   // [C, D]
         var correct = 0L;
         var buffer = new float[Math.Min(ImagesPerPass, _images.Count) * _preprocessor.Length];
         for (var begin = 0; begin < _images.Count; begin += ImagesPerPass)
         {
             using var pass = NewDisposeScope();
             var count = Math.Min(ImagesPerPass, _images.Count - begin);
-            ForEach(begin, count, (i, pixels) => pixels.CopyTo(buffer, (i - begin) * _preprocessor.Length), CancellationToken.None);
+            var kept = Math.Clamp(_kept.Length - begin, 0, count);
+            for (var i = 0; i < kept; i++) _kept[begin + i]!.CopyTo(buffer, i * _preprocessor.Length);
+            Decode(begin + kept, count - kept, i => Place(buffer, kept + i), CancellationToken.None);
             var images = PixelBatch.ToTensor(buffer, count, _preprocessor.Size, model.Device);
             var types = PrefixResolution.ImageTypes(model, prefixes, count);
             var nearest = model.EncodeImages(images, types).matmul(classes.transpose(0, 1)).argmax(1).cpu().data<long>().ToArray();  // [N]
@@ -66,25 +64,25 @@ internal sealed class ValidationSet
         return (double)correct / _images.Count;
     }
 
-    /// <summary>Runs an action on the pixels of images, [3, S, S] each, on all cores.</summary>
-    private void ForEach(int begin, int count, Action<int, float[]> action, CancellationToken cancellation)
+    /// <summary>Decodes every image, so that an unreadable one is found before training, and keeps as many as fit.</summary>
+    private void CheckImages(CancellationToken cancellation)
     {
-        try
+        var buffer = new float[Math.Min(ImagesPerPass, _images.Count) * _preprocessor.Length];
+        for (var begin = 0; begin < _images.Count; begin += ImagesPerPass)
         {
-            Parallel.For(begin, begin + count, new ParallelOptions { CancellationToken = cancellation }, i =>
-            {
-                var pixels = i < _kept.Length ? _kept[i] : null;
-                if (pixels is null)
-                {
-                    pixels = new float[_preprocessor.Length];
-                    _preprocessor.ApplyTest(ImageDecoder.Decode(_images[i], _options.ImageDecoding), pixels);
-                }
-                action(i, pixels);
-            });
+            var first = begin;
+            Decode(first, Math.Min(ImagesPerPass, _images.Count - first), i => first + i < _kept.Length
+                ? _kept[first + i] = new float[_preprocessor.Length]
+                : Place(buffer, i), cancellation);
         }
-        catch (AggregateException e) when (e.InnerExceptions.OfType<InvalidDataException>().FirstOrDefault() is { } bad)
-        {
-            throw new InvalidDataException($"The validation set: {bad.Message}", bad);
-        }
+    }
+
+    private Memory<float> Place(float[] buffer, int index) => buffer.AsMemory(index * _preprocessor.Length, _preprocessor.Length);
+
+    private void Decode(int first, int count, Func<int, Memory<float>> destination, CancellationToken cancellation)
+    {
+        var faults = _preprocessor.DecodeTest(count, i => _images[first + i], _run.Options.ImageDecoding, destination, cancellation);
+        if (faults.FirstOrDefault(f => f is not null) is { } fault)
+            throw new InvalidDataException($"The validation set: {fault.Message}", fault);
     }
 }

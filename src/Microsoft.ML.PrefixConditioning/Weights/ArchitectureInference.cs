@@ -56,7 +56,7 @@ internal static class ArchitectureInference
                 textWidth),
             Activation = Activation(entries, layout, config, wishes),
         };
-        if (architecture.Faults().FirstOrDefault() is { } fault) throw Misfit($"The shapes give no model: {fault}");
+        if (OptionFaults.Of(architecture).FirstOrDefault() is { } fault) throw Misfit($"The shapes give no model: {fault}");
         var vocabulary = Size(tokens[0]);
         CheckConfig(architecture, vocabulary, config);
         var (types, prefixLength) = shapes.Prefixes(TextPrefixName);

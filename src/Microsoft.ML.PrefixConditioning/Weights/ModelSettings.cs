@@ -40,14 +40,20 @@ internal sealed record ModelSettings
     public required string TextEmbeddingColumnName { get; init; }
 
     /// <summary>The settings of a model that is trained with these options.</summary>
-    public static ModelSettings From(PrefixClipOptions options, IReadOnlyList<DatasetType> trainedTypes, int vocabularySize) => new()
+    /// <param name="options">The run's options.</param>
+    /// <param name="trainedTypes">The dataset types that have rows.</param>
+    /// <param name="vocabularySize">Tokens of the vocabulary.</param>
+    /// <param name="pretrained">The model that training starts from; null for random weights.</param>
+    public static ModelSettings From(
+        PrefixClipOptions options, IReadOnlyList<DatasetType> trainedTypes, int vocabularySize, PretrainedClip? pretrained = null) => new()
     {
-        Architecture = options.Architecture, VocabularySize = vocabularySize, DatasetTypes = trainedTypes,
+        Architecture = pretrained?.Architecture ?? options.Architecture ?? ClipArchitecture.Tiny,
+        VocabularySize = vocabularySize, DatasetTypes = trainedTypes,
         PrefixLength = options.PrefixLength, ImagePrefixLength = options.ImagePrefixLength,
-        ImageDecoding = options.ImageDecoding, Normalization = options.Normalization,
+        ImageDecoding = options.ImageDecoding, Normalization = pretrained?.Normalization ?? ImageNormalization.Clip,
         Templates = [.. options.PromptTemplates], BadRows = options.BadRows,
-        ImageColumnName = options.ImageColumnName, TextColumnName = options.TextColumnName, LabelColumnName = options.LabelColumnName,
-        ImageEmbeddingColumnName = options.ImageEmbeddingColumnName, TextEmbeddingColumnName = options.TextEmbeddingColumnName,
+        ImageColumnName = options.Columns.Image, TextColumnName = options.Columns.Text, LabelColumnName = options.Columns.Label,
+        ImageEmbeddingColumnName = options.Columns.ImageEmbedding, TextEmbeddingColumnName = options.Columns.TextEmbedding,
     };
 
     /// <summary>Sizes that determine the weights' shapes.</summary>
@@ -68,7 +74,7 @@ internal sealed record ModelSettings
                     "The model has a text projection per dataset type (SeparateTextProjections), which this version of the package " +
                     "does not support: it gained nothing over prefixes. Train the model again without it.");
             var settings = JsonSerializer.Deserialize<ModelSettings>(json, Json) ?? throw new JsonException("The settings are null.");
-            var faults = settings.Architecture.Faults().ToList();
+            var faults = OptionFaults.Of(settings.Architecture).ToList();
             faults.AddRange(settings.Normalization.Faults());
             if (settings.DatasetTypes.Count == 0) faults.Add("There is no dataset type.");
             if (settings.DatasetTypes.Any(t => string.IsNullOrWhiteSpace(t?.Name))) faults.Add("A dataset type has no name.");

@@ -20,7 +20,7 @@ internal sealed class PretrainedClip : IDisposable
             throw new ArgumentException($"The model '{files.Path}' has a ResNet, whose image size is {shape.Architecture.ImageSize}; " +
                 $"{size} is asked for. Leave it open.");
         Architecture = shape.Architecture with { ImageSize = wishes.ImageSize ?? shape.Architecture.ImageSize };
-        if (Architecture.Faults().FirstOrDefault() is { } fault)
+        if (OptionFaults.Of(Architecture).FirstOrDefault() is { } fault)
             throw new ArgumentException($"The model '{files.Path}' cannot be used so: {fault}");
     }
 
@@ -61,8 +61,8 @@ internal sealed class PretrainedClip : IDisposable
             PrefixLength = pretrained.FileShape.PrefixLength, ImagePrefixLength = pretrained.FileShape.ImagePrefixLength,
             ImageDecoding = options.ImageDecoding ?? pretrained.Prefixes.ImageDecoding, Normalization = pretrained.Normalization,
             Templates = [.. options.PromptTemplates ?? (IEnumerable<string>)pretrained.Prefixes.Templates], BadRows = options.BadRows,
-            ImageColumnName = options.ImageColumnName, TextColumnName = options.TextColumnName, LabelColumnName = options.LabelColumnName,
-            ImageEmbeddingColumnName = options.ImageEmbeddingColumnName, TextEmbeddingColumnName = options.TextEmbeddingColumnName,
+            ImageColumnName = options.Columns.Image, TextColumnName = options.Columns.Text, LabelColumnName = options.Columns.Label,
+            ImageEmbeddingColumnName = options.Columns.ImageEmbedding, TextEmbeddingColumnName = options.Columns.TextEmbedding,
         };
         var network = pretrained.Create(settings, device, seed: 0, reference: false);
         return new TrainedModel(network, pretrained.Tokenizer, settings, TrainingHistory.Empty);
@@ -72,7 +72,7 @@ internal sealed class PretrainedClip : IDisposable
     /// <inheritdoc cref="Open(string, PretrainedWishes)" path="/exception"/>
     public static PretrainedClip Open(IHostEnvironment environment, string path, PrefixClipOptions options)
     {
-        var chosen = options.ChosenArchitecture;
+        var chosen = options.Architecture;
         return Open(environment, path, new PretrainedWishes
         {
             VocabularyPath = options.VocabularyPath,
@@ -128,18 +128,6 @@ internal sealed class PretrainedClip : IDisposable
             $"The vocabulary in '{place}' has {tokenizer.VocabularySize} tokens, the model '{_files.Path}' {FileShape.VocabularySize}. " +
             $"They do not belong together: set {nameof(ClipLoadOptions.VocabularyPath)} to the model's own vocabulary.");
     }
-
-    /// <summary>The options with what the model decides, checked once more.</summary>
-    public PrefixClipOptions Complete(PrefixClipOptions options)
-    {
-        var complete = options with { Architecture = Architecture, Normalization = Normalization };
-        complete.Validate();
-        return complete;
-    }
-
-    /// <summary>The options with the weights' hash, by which a checkpoint of the run is recognized.</summary>
-    public PrefixClipOptions Identify(PrefixClipOptions options, ClipModel model, ModelSettings settings) =>
-        options.CheckpointFolder is null ? options : options with { InitialWeightsHash = HashOf(model, settings.DatasetTypes) };
 
     /// <summary>A model with the file's weights, and prefixes that are new where the file has none.</summary>
     /// <inheritdoc cref="ReadInto" path="/exception"/>

@@ -57,7 +57,7 @@ public class OptimizerBenchmarks
     public void Prepare()
     {
         (_weight, _scale) = (randn(10_000, 1000).requires_grad_(true), zeros(1).requires_grad_(true));
-        _optimizer = new ClipOptimizer([new("weight", _weight), new("logit_scale", _scale)], 0.9, 0.98, 1e-6, 0.2, null, reference: Reference);
+        _optimizer = new ClipOptimizer([new("weight", _weight), new("logit_scale", _scale)], new(), reference: Reference);
     }
 
     [Benchmark]

@@ -18,5 +18,5 @@ internal sealed record SideBySideSettings(int Pairs, OpenClipPeer? Peer, ClipTok
     }
 
     private int[][] Tokens(PrefixClipOptions options, Func<int, string> text) =>
-        [.. Enumerable.Range(0, options.RowsPerStep).Select(i => Tokenizer.Encode(text(i), options.Architecture.ContextLength))];
+        [.. Enumerable.Range(0, options.BatchSize!.Value).Select(i => Tokenizer.Encode(text(i), options.Architecture!.ContextLength))];
 }

@@ -19,9 +19,9 @@ internal sealed class TrainingCase : IDisposable
     public TrainingCase(PrefixClipOptions options, IReadOnlyList<int[]> texts)
     {
         Options = options;
-        var shape = new ClipModelShape(options.Architecture, VocabularySize, 2, options.PrefixLength, options.ImagePrefixLength);
+        var shape = new ClipModelShape(options.Architecture!, VocabularySize, 2, options.PrefixLength, options.ImagePrefixLength);
         _model = ClipModel.Create(shape, CPU, 1, options.Reference);
-        _optimizer = new ClipOptimizer(_model.Weights, options.Beta1, options.Beta2, options.Epsilon, options.WeightDecay, null, reference: options.Reference);
+        _optimizer = new ClipOptimizer(_model.Weights, options.Optimizer, reference: options.Reference);
         _step = new ContrastiveStep(_model, _optimizer, options);
         Batch = CreateBatch(options, texts, seed: 1);
     }
@@ -45,12 +45,12 @@ internal sealed class TrainingCase : IDisposable
     public static TrainingBatch CreateBatch(PrefixClipOptions options, IReadOnlyList<int[]> texts, int seed)
     {
         var random = new Random(seed);
-        var pixels = new float[(long)options.RowsPerStep * 3 * options.Architecture.ImageSize * options.Architecture.ImageSize];
+        var pixels = new float[(long)options.BatchSize!.Value * 3 * options.Architecture!.ImageSize * options.Architecture!.ImageSize];
         for (var i = 0; i < pixels.Length; i++) pixels[i] = (float)(random.NextDouble() * 4 - 2);
         var distinct = new List<int[]>();
         var places = new Dictionary<string, int>(StringComparer.Ordinal);
-        var textOfRow = new long[options.RowsPerStep];
-        for (var row = 0; row < options.RowsPerStep; row++)
+        var textOfRow = new long[options.BatchSize!.Value];
+        for (var row = 0; row < options.BatchSize!.Value; row++)
         {
             var key = string.Join(' ', texts[row]);
             if (!places.TryGetValue(key, out var place))
@@ -61,8 +61,8 @@ internal sealed class TrainingCase : IDisposable
             textOfRow[row] = place;
         }
         var tokens = TokenBatch.Pad(distinct);
-        return new TrainingBatch([.. Enumerable.Range(0, options.RowsPerStep)], pixels, new BatchTexts(tokens, new long[distinct.Count], textOfRow),
-            new long[options.RowsPerStep], new long[options.RowsPerStep]);
+        return new TrainingBatch([.. Enumerable.Range(0, options.BatchSize!.Value)], pixels, new BatchTexts(tokens, new long[distinct.Count], textOfRow),
+            new long[options.BatchSize!.Value], new long[options.BatchSize!.Value]);
     }
 
     /// <inheritdoc/>

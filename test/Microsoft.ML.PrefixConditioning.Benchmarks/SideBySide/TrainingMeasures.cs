@@ -20,7 +20,7 @@ internal sealed class TrainingMeasures(SideBySideSettings settings)
         using var ours = new TrainingCase(options, texts);
         if (settings.Peer is { } peer)
         {
-            var parameters = peer.Build(options.Architecture, TrainingCase.VocabularySize, TrainingCase.LearningRate, texts);
+            var parameters = peer.Build(options.Architecture!, TrainingCase.VocabularySize, TrainingCase.LearningRate, texts);
             if (parameters != ours.Model.ParameterCount)
                 throw new InvalidOperationException($"open_clip's model has {parameters} parameters, ours {ours.Model.ParameterCount}: they are not the same.");
             return FromTimes(name, options, Pairs.Run(settings.Pairs, ours.Step, peer.Step), bar);
@@ -30,7 +30,7 @@ internal sealed class TrainingMeasures(SideBySideSettings settings)
     }
 
     private static Measure FromTimes(string name, PrefixClipOptions options, (double Ours, double Other, double Speedup) times, double bar) =>
-        new(name, options.RowsPerStep / times.Ours, options.RowsPerStep / times.Other, times.Speedup, bar);
+        new(name, options.BatchSize!.Value / times.Ours, options.BatchSize!.Value / times.Other, times.Speedup, bar);
 
     /// <summary>Largest relative difference of the loss over 50 steps on changing batches, with prefixes.</summary>
     public Measure LossTrajectory()
@@ -42,7 +42,7 @@ internal sealed class TrainingMeasures(SideBySideSettings settings)
         double worst = 0, last = 0;
         for (var step = 0; step < 50; step++)
         {
-            var rows = Enumerable.Range(0, options.RowsPerStep).Select(i => texts[(i + 7 * step) % texts.Count]).ToArray();
+            var rows = Enumerable.Range(0, options.BatchSize!.Value).Select(i => texts[(i + 7 * step) % texts.Count]).ToArray();
             last = plain.Step(TrainingCase.CreateBatch(plain.Options, rows, step));
             worst = Math.Max(worst, Math.Abs(fast.Step(TrainingCase.CreateBatch(fast.Options, rows, step)) - last) / last);
         }
@@ -66,15 +66,15 @@ internal sealed class TrainingMeasures(SideBySideSettings settings)
     /// <summary>Multiplications and additions of all matrix products of a step, counted from the sizes.</summary>
     private static double StepFlops(TrainingCase training)
     {
-        var a = training.Options.Architecture;
+        var a = training.Options.Architecture!;
         var ids = training.Batch.Texts.Tokens;
         var lengths = Enumerable.Range(0, ids.Count).Select(i =>
         {
             var row = ids.Ids.AsSpan(i * ids.Length, ids.Length).ToArray();
             return Array.IndexOf(row, row.Max()) + 1.0;
         }).ToArray();
-        double grid = a.ImageSize / a.PatchSize, patches = training.Options.RowsPerStep * grid * grid;
-        var images = Enumerable.Repeat(grid * grid + 1, training.Options.RowsPerStep).ToArray();
+        double grid = a.ImageSize / a.PatchSize, patches = training.Options.BatchSize!.Value * grid * grid;
+        var images = Enumerable.Repeat(grid * grid + 1, training.Options.BatchSize!.Value).ToArray();
         var embedding = 2 * 2 * patches * 3 * a.PatchSize * a.PatchSize * a.VisionWidth; // forwards, and back to the weights only
         return embedding + Blocks(images, a.VisionWidth, a.VisionLayers, a.MlpRatio) + Blocks(lengths, a.TextWidth, a.TextLayers, a.MlpRatio);
     }

@@ -120,7 +120,7 @@ public sealed class ImagePreprocessorTests
         for (var i = 0; i < result.Length; i++) Assert.AreEqual((byte)(50 * (1 + (i % 3))), result[i], $"byte {i}");
         var trained = new float[3 * 224 * 224];
         var random = new SeededRandom(5);
-        ImagePreprocessor.ForClip(224).ApplyTrain(image, trained, new Augmentation(0.5, 0.5), ref random);
+        ImagePreprocessor.ForClip(224).ApplyTrain(image, trained, new() { MinCropScale = 0.5, HorizontalFlipProbability = 0.5 }, ref random);
         Assert.AreEqual(trained[0], trained[(224 * 224) - 1]);
     }
 
@@ -158,7 +158,7 @@ public sealed class ImagePreprocessorTests
         float[] tested = new float[preprocessor.Length], trained = new float[preprocessor.Length];
         preprocessor.ApplyTest(image, tested);
         var random = new SeededRandom(1);
-        preprocessor.ApplyTrain(image, trained, new Augmentation(1, 0), ref random);
+        preprocessor.ApplyTrain(image, trained, new() { MinCropScale = 1, HorizontalFlipProbability = 0 }, ref random);
         AssertEqual(tested, trained, "no augmentation");
     }
 
@@ -170,7 +170,7 @@ public sealed class ImagePreprocessorTests
         float[] tested = new float[preprocessor.Length], flipped = new float[preprocessor.Length];
         preprocessor.ApplyTest(image, tested);
         var random = new SeededRandom(1);
-        preprocessor.ApplyTrain(image, flipped, new Augmentation(1, 1), ref random);
+        preprocessor.ApplyTrain(image, flipped, new() { MinCropScale = 1, HorizontalFlipProbability = 1 }, ref random);
         for (var row = 0; row < 3 * 32; row++) tested.AsSpan(row * 32, 32).Reverse();
         AssertEqual(tested, flipped, "mirrored");
     }
@@ -183,7 +183,7 @@ public sealed class ImagePreprocessorTests
         {
             var random = new SeededRandom(seed);
             var result = new float[3 * 32 * 32];
-            ImagePreprocessor.ForClip(32).ApplyTrain(image, result, new Augmentation(0.5, 0.5), ref random);
+            ImagePreprocessor.ForClip(32).ApplyTrain(image, result, new() { MinCropScale = 0.5, HorizontalFlipProbability = 0.5 }, ref random);
             return result;
         }
         CollectionAssert.AreEqual(Train(7), Train(7));
@@ -201,7 +201,7 @@ public sealed class ImagePreprocessorTests
         var flips = 0;
         for (var i = 0; i < 1000; i++)
         {
-            preprocessor.ApplyTrain(image, result, new Augmentation(1, 0.5), ref random);
+            preprocessor.ApplyTrain(image, result, new() { MinCropScale = 1, HorizontalFlipProbability = 0.5 }, ref random);
             if (result[0] > result[1]) flips++;
         }
         Assert.AreEqual(500, flips, 80);   // five standard deviations; the seed is fixed
@@ -229,13 +229,6 @@ public sealed class ImagePreprocessorTests
     [TestMethod]
     public void ApplyTest_WrongDestination_Throws() => Assert.ThrowsExactly<ArgumentOutOfRangeException>(
         () => ImagePreprocessor.ForClip(4).ApplyTest(new RgbImage(1, 1), new float[47]));
-
-    [TestMethod]
-    public void AugmentationFrom_Options_TakesTheirValues()
-    {
-        var options = new PrefixClipOptions { MinCropScale = 0.4, HorizontalFlipProbability = 0.3 };
-        Assert.AreEqual(new Augmentation(0.4, 0.3), Augmentation.From(options));
-    }
 
     private static RgbImage DecodedImage(string name)
     {

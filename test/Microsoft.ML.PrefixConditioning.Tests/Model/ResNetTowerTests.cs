@@ -55,7 +55,7 @@ public sealed class ResNetTowerTests
         using var scope = NewDisposeScope();
         using var model = ClipModel.CreateUnset(new ClipModelShape(ClipArchitecture.RN50, 49408, 0, 0, 0), new Device(DeviceType.META));
         Assert.AreEqual(102_007_137, model.ParameterCount);   // open_clip's own count, statistics not among them
-        Assert.IsEmpty(ClipArchitecture.RN50.Faults());
+        Assert.IsEmpty(OptionFaults.Of(ClipArchitecture.RN50));
         var header = model.Weights.ToDictionary(w => w.Key, w => new WeightEntry(w.Key, ScalarType.Float32, w.Value.shape));
         var shape = ArchitectureInference.Infer(header, ClipLayout.OpenClip, PretrainedConfig.Empty,
             new PretrainedWishes { Activation = ClipActivation.QuickGelu });
@@ -117,8 +117,8 @@ public sealed class ResNetTowerTests
             InitialWeights = whole.Path,
             BatchSize = 4,
             Epochs = 1,
-            WarmupSteps = 0,
-            FrozenVisionLayers = 2
+            Optimizer = new() { WarmupSteps = 0 },
+            FineTuning = new() { FrozenVisionLayers = 2 }
         };
         using var before = new MLContext(1).Transforms.LoadClip(whole.Path);
         using var trained = data.Fit(options);

@@ -83,8 +83,8 @@ public sealed class SwinTowerTests
         })
             CollectionAssert.AreEqual(shape, vision[$"visual.{name}"], name);
         Assert.AreEqual(91e6, model.ParameterCount, 0.5e6);
-        Assert.IsEmpty(ClipArchitecture.SwinT.Faults());
-        Assert.IsEmpty(ClipArchitecture.SmallSwin.Faults());
+        Assert.IsEmpty(OptionFaults.Of(ClipArchitecture.SwinT));
+        Assert.IsEmpty(OptionFaults.Of(ClipArchitecture.SmallSwin));
     }
 
     [TestMethod]

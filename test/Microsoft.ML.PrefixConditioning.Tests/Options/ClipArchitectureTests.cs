@@ -6,26 +6,26 @@ public sealed class ClipArchitectureTests
     private static readonly Dictionary<string, (ClipArchitecture Architecture, string Fault)> Faulty = new()
     {
         ["patch does not divide"] = (new() { ImageSize = 225 }, "ImageSize is 225 and PatchSize 32; the image size must be a multiple of the patch size."),
-        ["patch 0"] = (new() { PatchSize = 0 }, "ImageSize is 224 and PatchSize 0; the image size must be a multiple of the patch size."),
-        ["image 0"] = (new() { ImageSize = 0 }, "ImageSize is 0 and PatchSize 32; the image size must be a multiple of the patch size."),
-        ["image too large"] = (new() { ImageSize = 4128 }, "ImageSize is 4128; at most 4096 is allowed."),
+        ["patch 0"] = (new() { PatchSize = 0 }, "PatchSize is 0; it must be 1 to 4096."),
+        ["image 0"] = (new() { ImageSize = 0 }, "ImageSize is 0; it must be 1 to 4096."),
+        ["image too large"] = (new() { ImageSize = 4128 }, "ImageSize is 4128; it must be 1 to 4096."),
         ["vision heads do not divide"] = (new() { VisionHeads = 7 }, "VisionWidth is 768 and VisionHeads 7; the width must be a multiple of the heads."),
-        ["vision heads 0"] = (new() { VisionHeads = 0 }, "VisionWidth is 768 and VisionHeads 0; the width must be a multiple of the heads."),
-        ["vision width negative"] = (new() { VisionWidth = -12 }, "VisionWidth is -12 and VisionHeads 12; the width must be a multiple of the heads."),
-        ["vision width too large"] = (new() { VisionWidth = 16392 }, "VisionWidth is 16392; at most 16384 is allowed."),
+        ["vision heads 0"] = (new() { VisionHeads = 0 }, "VisionHeads is 0; it must be 1 to 16384."),
+        ["vision width negative"] = (new() { VisionWidth = -12 }, "VisionWidth is -12; it must be 1 to 16384."),
+        ["vision width too large"] = (new() { VisionWidth = 16392 }, "VisionWidth is 16392; it must be 1 to 16384."),
         ["text heads do not divide"] = (new() { TextHeads = 3 }, "TextWidth is 512 and TextHeads 3; the width must be a multiple of the heads."),
-        ["text width too large"] = (new() { TextWidth = 16392 }, "TextWidth is 16392; at most 16384 is allowed."),
-        ["vision layers"] = (new() { VisionLayers = 0 }, "VisionLayers is 0; at least 1 is needed."),
-        ["vision layers too many"] = (new() { VisionLayers = 257 }, "VisionLayers is 257; at most 256 is allowed."),
-        ["text layers"] = (new() { TextLayers = -1 }, "TextLayers is -1; at least 1 is needed."),
-        ["text layers too many"] = (new() { TextLayers = 257 }, "TextLayers is 257; at most 256 is allowed."),
-        ["context"] = (new() { ContextLength = 2 }, "ContextLength is 2; at least 3 is needed: start, one token, end."),
-        ["context too long"] = (new() { ContextLength = 4097 }, "ContextLength is 4097; at most 4096 is allowed."),
-        ["embedding"] = (new() { EmbeddingSize = 0 }, "EmbeddingSize is 0; at least 1 is needed."),
-        ["embedding too large"] = (new() { EmbeddingSize = 16385 }, "EmbeddingSize is 16385; at most 16384 is allowed."),
-        ["ratio 0"] = (new() { MlpRatio = 0 }, "MlpRatio is 0; it must be above 0 and at most 64."),
-        ["ratio NaN"] = (new() { MlpRatio = double.NaN }, "MlpRatio is NaN; it must be above 0 and at most 64."),
-        ["ratio too large"] = (new() { MlpRatio = 64.5 }, "MlpRatio is 64.5; it must be above 0 and at most 64."),
+        ["text width too large"] = (new() { TextWidth = 16392 }, "TextWidth is 16392; it must be 1 to 16384."),
+        ["vision layers"] = (new() { VisionLayers = 0 }, "VisionLayers is 0; it must be 1 to 256."),
+        ["vision layers too many"] = (new() { VisionLayers = 257 }, "VisionLayers is 257; it must be 1 to 256."),
+        ["text layers"] = (new() { TextLayers = -1 }, "TextLayers is -1; it must be 1 to 256."),
+        ["text layers too many"] = (new() { TextLayers = 257 }, "TextLayers is 257; it must be 1 to 256."),
+        ["context"] = (new() { ContextLength = 2 }, "ContextLength is 2; it must be 3 to 4096."),
+        ["context too long"] = (new() { ContextLength = 4097 }, "ContextLength is 4097; it must be 3 to 4096."),
+        ["embedding"] = (new() { EmbeddingSize = 0 }, "EmbeddingSize is 0; it must be 1 to 16384."),
+        ["embedding too large"] = (new() { EmbeddingSize = 16385 }, "EmbeddingSize is 16385; it must be 1 to 16384."),
+        ["ratio 0"] = (new() { MlpRatio = 0 }, "MlpRatio is 0; it must be greater than 0 and at most 64."),
+        ["ratio NaN"] = (new() { MlpRatio = double.NaN }, "MlpRatio is NaN; it must be greater than 0 and at most 64."),
+        ["ratio too large"] = (new() { MlpRatio = 64.5 }, "MlpRatio is 64.5; it must be greater than 0 and at most 64."),
         ["ratio without a unit"] = (new() { MlpRatio = 0.001 }, "MlpRatio is 0.001, which gives a tower of width 512 no hidden unit; make it larger."),
         ["ResNet"] = (new() { ResNet = new(1, 2, 0, 3) },
             "ResNet is ResNetStages { First = 1, Second = 2, Third = 0, Fourth = 3 } with VisionLayers 12, PatchSize 32 and VisionWidth 768; a stage has 1 to 256 blocks, there are 4 layers, the patch size is 32 and the width even."),
@@ -37,13 +37,13 @@ public sealed class ClipArchitectureTests
     [TestMethod]
     [DynamicData(nameof(FaultyCases))]
     public void Faults_OneFault_NamesItAlone(string fault) =>
-        CollectionAssert.AreEqual(new[] { Faulty[fault].Fault }, Faulty[fault].Architecture.Faults().ToArray());
+        CollectionAssert.AreEqual(new[] { Faulty[fault].Fault }, OptionFaults.Of(Faulty[fault].Architecture).ToArray());
 
     [TestMethod]
     public void Faults_Presets_None()
     {
         foreach (var preset in new[] { ClipArchitecture.Tiny, ClipArchitecture.Small, ClipArchitecture.ViTB32, ClipArchitecture.ViTB16, ClipArchitecture.ViTL14, ClipArchitecture.ViTH14 })
-            Assert.IsEmpty(preset.Faults());
+            Assert.IsEmpty(OptionFaults.Of(preset));
     }
 
     [TestMethod]

@@ -7,28 +7,28 @@ public sealed class PrefixClipOptionsTests
 
     private static readonly Dictionary<string, (PrefixClipOptions Options, string Fault)> Faulty = new()
     {
-        ["image column"] = (Defaults with { ImageColumnName = "" }, "ImageColumnName is empty; give the name of a column."),
-        ["text column"] = (Defaults with { TextColumnName = " " }, "TextColumnName is empty; give the name of a column."),
-        ["type column"] = (Defaults with { DatasetTypeColumnName = null! }, "DatasetTypeColumnName is empty; give the name of a column."),
-        ["label column"] = (Defaults with { LabelColumnName = "\t" }, "LabelColumnName is empty; give the name of a column."),
-        ["image embedding column"] = (Defaults with { ImageEmbeddingColumnName = "" }, "ImageEmbeddingColumnName is empty; give the name of a column."),
-        ["text embedding column"] = (Defaults with { TextEmbeddingColumnName = "" }, "TextEmbeddingColumnName is empty; give the name of a column."),
-        ["same embedding columns"] = (Defaults with { ImageEmbeddingColumnName = "E", TextEmbeddingColumnName = "E" },
-            "ImageEmbeddingColumnName and TextEmbeddingColumnName are both 'E'; give them different names."),
-        ["initial weights"] = (Defaults with { InitialWeights = "" }, "InitialWeights is empty; give a path, or null for none."),
-        ["no part"] = (Defaults with { TrainableParts = TrainableParts.None }, "TrainableParts is None; name at least one part that is trained."),
-        ["unknown part"] = (Defaults with { TrainableParts = (TrainableParts)33 }, "TrainableParts is 33; use members of TrainableParts."),
-        ["no prefixes to train"] = (Defaults with { TrainableParts = TrainableParts.Prefixes, PrefixLength = 0 },
-            "TrainableParts is Prefixes, and both prefix lengths are 0: there is nothing to train. Set PrefixLength to 1 or more."),
-        ["frozen vision layers"] = (Defaults with { FrozenVisionLayers = 5 }, "FrozenVisionLayers is 5; 0 to 4 are allowed, as many as the tower has blocks."),
-        ["frozen text layers"] = (Defaults with { FrozenTextLayers = -1, InitialWeights = "x" }, "FrozenTextLayers is -1; 0 or more are allowed, as many as the tower has blocks."),
-        ["prefix rate"] = (Defaults with { PrefixLearningRateFactor = 0 }, "PrefixLearningRateFactor is 0; it must be greater than 0."),
-        ["layer decay"] = (Defaults with { LayerDecay = 1.1 }, "LayerDecay is 1.1; it must be above 0 and at most 1."),
-        ["architecture"] = (Defaults with { Architecture = ClipArchitecture.Tiny with { TextLayers = 0 } }, "Architecture: TextLayers is 0; at least 1 is needed."),
+        ["image column"] = (Defaults with { Columns = new() { Image = "" } }, "Columns.Image is empty; give a name."),
+        ["text column"] = (Defaults with { Columns = new() { Text = " " } }, "Columns.Text is empty; give a name."),
+        ["type column"] = (Defaults with { Columns = new() { DatasetType = null! } }, "Columns.DatasetType is empty; give a name."),
+        ["label column"] = (Defaults with { Columns = new() { Label = "\t" } }, "Columns.Label is empty; give a name."),
+        ["image embedding column"] = (Defaults with { Columns = new() { ImageEmbedding = "" } }, "Columns.ImageEmbedding is empty; give a name."),
+        ["text embedding column"] = (Defaults with { Columns = new() { TextEmbedding = "" } }, "Columns.TextEmbedding is empty; give a name."),
+        ["same embedding columns"] = (Defaults with { Columns = new() { ImageEmbedding = "E", TextEmbedding = "E" } },
+            "Columns.ImageEmbedding and TextEmbedding are both 'E'; give them different names."),
+        ["initial weights"] = (Defaults with { InitialWeights = "" }, "InitialWeights is empty; give a value, or null."),
+        ["no part"] = (Defaults with { FineTuning = new() { TrainableParts = TrainableParts.None } }, "FineTuning.TrainableParts is None; name at least one part to train."),
+        ["unknown part"] = (Defaults with { FineTuning = new() { TrainableParts = (TrainableParts)33 } }, "FineTuning.TrainableParts is 33; use a member of TrainableParts."),
+        ["no prefixes to train"] = (Defaults with { FineTuning = new() { TrainableParts = TrainableParts.Prefixes }, PrefixLength = 0 },
+            "FineTuning.TrainableParts is Prefixes, and both prefix lengths are 0: there is nothing to train. Set PrefixLength to at least 1."),
+        ["frozen vision layers"] = (Defaults with { FineTuning = new() { FrozenVisionLayers = 5 } }, "FineTuning.FrozenVisionLayers is 5; the tower has 4 blocks, and no more can be frozen."),
+        ["frozen text layers"] = (Defaults with { FineTuning = new() { FrozenTextLayers = -1 }, InitialWeights = "x" }, "FineTuning.FrozenTextLayers is -1; it must be 0 to 256."),
+        ["prefix rate"] = (Defaults with { FineTuning = new() { PrefixLearningRateFactor = 0 } }, "FineTuning.PrefixLearningRateFactor is 0; it must be greater than 0."),
+        ["layer decay"] = (Defaults with { FineTuning = new() { LayerDecay = 1.1 } }, "FineTuning.LayerDecay is 1.1; it must be greater than 0 and at most 1."),
+        ["architecture"] = (Defaults with { Architecture = ClipArchitecture.Tiny with { TextLayers = 0 } }, "Architecture.TextLayers is 0; it must be 1 to 256."),
         ["no types"] = (Defaults with { DatasetTypes = [] }, "DatasetTypes is empty; name at least one, such as DatasetType.Caption."),
-        ["null types"] = (Defaults with { DatasetTypes = null! }, "DatasetTypes is empty; name at least one, such as DatasetType.Caption."),
-        ["null type"] = (Defaults with { DatasetTypes = [DatasetType.Caption, null!] }, "DatasetTypes holds a type without a name."),
-        ["type without a name"] = (Defaults with { DatasetTypes = [new("", TextKind.Caption)] }, "DatasetTypes holds a type without a name."),
+        ["null types"] = (Defaults with { DatasetTypes = null! }, "DatasetTypes is null; give a value."),
+        ["null type"] = (Defaults with { DatasetTypes = [DatasetType.Caption, null!] }, "DatasetTypes has a type without a name."),
+        ["type without a name"] = (Defaults with { DatasetTypes = [new("", TextKind.Caption)] }, "DatasetTypes has a type without a name."),
         ["type twice"] = (Defaults with { DatasetTypes = [DatasetType.Caption, new("caption", TextKind.ClassName)] },
             "DatasetTypes names 'caption' 2 times; every type needs its own name."),
         ["kind of texts"] = (Defaults with { DatasetTypes = [new("odd", (TextKind)7)] }, "DatasetTypes gives 'odd' the texts 7; use a member of TextKind."),
@@ -38,37 +38,37 @@ public sealed class PrefixClipOptionsTests
             "DatasetTypeWeights gives 'caption' the weight 0; it must be greater than 0."),
         ["weight infinite"] = (Defaults with { DatasetTypeWeights = new Dictionary<string, double> { ["caption"] = double.PositiveInfinity } },
             "DatasetTypeWeights gives 'caption' the weight Infinity; it must be greater than 0."),
-        ["prefix length"] = (Defaults with { PrefixLength = 65 }, "PrefixLength is 65; 0 to 64 are allowed."),
-        ["negative prefix length"] = (Defaults with { PrefixLength = -1 }, "PrefixLength is -1; 0 to 64 are allowed."),
-        ["image prefix length"] = (Defaults with { ImagePrefixLength = 65 }, "ImagePrefixLength is 65; 0 to 64 are allowed."),
-        ["vocabulary size"] = (Defaults with { VocabularySize = 513 }, "VocabularySize is 513; at least 514 are needed (512 bytes, start and end)."),
-        ["vocabulary path"] = (Defaults with { VocabularyPath = "" }, "VocabularyPath is empty; give a path, or null for none."),
-        ["no templates"] = (Defaults with { PromptTemplates = null! }, "PromptTemplates is null; use PromptTemplates.NameOnly for class names as they are."),
-        ["batch size"] = (Defaults with { BatchSize = 1 }, "BatchSize is 1; at least 2 are needed, because a row learns from the others of its batch."),
+        ["prefix length"] = (Defaults with { PrefixLength = 65 }, "PrefixLength is 65; it must be 0 to 64."),
+        ["negative prefix length"] = (Defaults with { PrefixLength = -1 }, "PrefixLength is -1; it must be 0 to 64."),
+        ["image prefix length"] = (Defaults with { ImagePrefixLength = 65 }, "ImagePrefixLength is 65; it must be 0 to 64."),
+        ["vocabulary size"] = (Defaults with { VocabularySize = 513 }, "VocabularySize is 513; it must be at least 514."),
+        ["vocabulary path"] = (Defaults with { VocabularyPath = "" }, "VocabularyPath is empty; give a value, or null."),
+        ["no templates"] = (Defaults with { PromptTemplates = null! }, "PromptTemplates is null; give a value."),
+        ["batch size"] = (Defaults with { BatchSize = 1 }, "BatchSize is 1; it must be at least 2, or null."),
         ["batch size beyond memory"] = (Defaults with { BatchSize = 14267, Architecture = ClipArchitecture.ViTB32 },
             "BatchSize is 14267; at 224 x 224 pixels at most 14266 images fit into one batch."),
-        ["epochs"] = (Defaults with { Epochs = 0 }, "Epochs is 0; at least 1 is needed."),
+        ["epochs"] = (Defaults with { Epochs = 0 }, "Epochs is 0; it must be at least 1."),
         ["learning rate"] = (Defaults with { LearningRate = 0 }, "LearningRate is 0; it must be greater than 0."),
         ["learning rate NaN"] = (Defaults with { LearningRate = double.NaN }, "LearningRate is NaN; it must be greater than 0."),
         ["learning rate infinite"] = (Defaults with { LearningRate = double.PositiveInfinity }, "LearningRate is Infinity; it must be greater than 0."),
-        ["warm-up"] = (Defaults with { WarmupSteps = -1 }, "WarmupSteps is -1; 0 or more are allowed."),
-        ["weight decay"] = (Defaults with { WeightDecay = -0.5 }, "WeightDecay is -0.5; 0 or more are allowed."),
-        ["beta 1"] = (Defaults with { Beta1 = 1 }, "Beta1 is 1; it must be 0 or more and below 1."),
-        ["beta 2"] = (Defaults with { Beta2 = -0.1 }, "Beta2 is -0.1; it must be 0 or more and below 1."),
-        ["epsilon"] = (Defaults with { Epsilon = 0 }, "Epsilon is 0; it must be greater than 0."),
-        ["epsilon infinite"] = (Defaults with { Epsilon = double.PositiveInfinity }, "Epsilon is Infinity; it must be greater than 0."),
-        ["endless gradient clipping"] = (Defaults with { GradientClipNorm = double.PositiveInfinity }, "GradientClipNorm is Infinity; it must be greater than 0, or null for no clipping."),
-        ["gradient clipping"] = (Defaults with { GradientClipNorm = 0 }, "GradientClipNorm is 0; it must be greater than 0, or null for no clipping."),
-        ["crop"] = (Defaults with { MinCropScale = 1.5 }, "MinCropScale is 1.5; it must be above 0 and at most 1."),
-        ["crop 0"] = (Defaults with { MinCropScale = 0 }, "MinCropScale is 0; it must be above 0 and at most 1."),
-        ["flip"] = (Defaults with { HorizontalFlipProbability = 1.01 }, "HorizontalFlipProbability is 1.01; a probability is 0 to 1."),
-        ["bad images"] = (Defaults with { MaxBadRowFraction = -0.1 }, "MaxBadRowFraction is -0.1; 0 to 1 are allowed."),
-        ["cache"] = (Defaults with { ImageCacheMegabytes = -1 }, "ImageCacheMegabytes is -1; 0 or more are allowed."),
-        ["checkpoint folder"] = (Defaults with { CheckpointFolder = " " }, "CheckpointFolder is empty; give a path, or null for none."),
-        ["checkpoint steps"] = (Defaults with { CheckpointSteps = 0 }, "CheckpointSteps is 0; at least 1 is needed, or null for one per epoch."),
+        ["warm-up"] = (Defaults with { Optimizer = new() { WarmupSteps = -1 } }, "Optimizer.WarmupSteps is -1; it must be at least 0, or null."),
+        ["weight decay"] = (Defaults with { Optimizer = new() { WeightDecay = -0.5 } }, "Optimizer.WeightDecay is -0.5; it must be at least 0."),
+        ["beta 1"] = (Defaults with { Optimizer = new() { Beta1 = 1 } }, "Optimizer.Beta1 is 1; it must be at least 0 and less than 1."),
+        ["beta 2"] = (Defaults with { Optimizer = new() { Beta2 = -0.1 } }, "Optimizer.Beta2 is -0.1; it must be at least 0 and less than 1."),
+        ["epsilon"] = (Defaults with { Optimizer = new() { Epsilon = 0 } }, "Optimizer.Epsilon is 0; it must be greater than 0."),
+        ["epsilon infinite"] = (Defaults with { Optimizer = new() { Epsilon = double.PositiveInfinity } }, "Optimizer.Epsilon is Infinity; it must be greater than 0."),
+        ["endless gradient clipping"] = (Defaults with { Optimizer = new() { GradientClipNorm = double.PositiveInfinity } }, "Optimizer.GradientClipNorm is Infinity; it must be greater than 0, or null."),
+        ["gradient clipping"] = (Defaults with { Optimizer = new() { GradientClipNorm = 0 } }, "Optimizer.GradientClipNorm is 0; it must be greater than 0, or null."),
+        ["crop"] = (Defaults with { Augmentation = new() { MinCropScale = 1.5 } }, "Augmentation.MinCropScale is 1.5; it must be greater than 0 and at most 1."),
+        ["crop 0"] = (Defaults with { Augmentation = new() { MinCropScale = 0 } }, "Augmentation.MinCropScale is 0; it must be greater than 0 and at most 1."),
+        ["flip"] = (Defaults with { Augmentation = new() { HorizontalFlipProbability = 1.01 } }, "Augmentation.HorizontalFlipProbability is 1.01; it must be 0 to 1."),
+        ["bad images"] = (Defaults with { MaxBadRowFraction = -0.1 }, "MaxBadRowFraction is -0.1; it must be 0 to 1."),
+        ["cache"] = (Defaults with { ImageCacheMegabytes = -1 }, "ImageCacheMegabytes is -1; it must be at least 0."),
+        ["checkpoint folder"] = (Defaults with { Checkpoints = new() { Folder = " " } }, "Checkpoints.Folder is empty; give a value, or null."),
+        ["checkpoint steps"] = (Defaults with { Checkpoints = new() { Steps = 0 } }, "Checkpoints.Steps is 0; it must be at least 1, or null."),
         ["loss"] = (Defaults with { Loss = (LossFunction)9 }, "Loss is 9; use a member of LossFunction."),
         ["composition"] = (Defaults with { BatchComposition = (BatchComposition)9 }, "BatchComposition is 9; use a member of BatchComposition."),
-        ["schedule"] = (Defaults with { LearningRateSchedule = (LearningRateSchedule)9 }, "LearningRateSchedule is 9; use a member of LearningRateSchedule."),
+        ["schedule"] = (Defaults with { Optimizer = new() { Schedule = (LearningRateSchedule)9 } }, "Optimizer.Schedule is 9; use a member of LearningRateSchedule."),
         ["decoding"] = (Defaults with { ImageDecoding = (ImageDecoding)9 }, "ImageDecoding is 9; use a member of ImageDecoding."),
         ["policy"] = (Defaults with { BadRows = (BadRowPolicy)9 }, "BadRows is 9; use a member of BadRowPolicy."),
         ["device"] = (Defaults with { Device = (ComputeDevice)9 }, "Device is 9; use a member of ComputeDevice."),
@@ -82,8 +82,8 @@ public sealed class PrefixClipOptionsTests
     [TestMethod]
     public void Validate_ValuesAtTheirLimits_NoFault() => new PrefixClipOptions
     {
-        PrefixLength = 64, ImagePrefixLength = 64, VocabularySize = 514, BatchSize = 2, Epochs = 1, WarmupSteps = 0, WeightDecay = 0, Beta1 = 0, Beta2 = 0,
-        MinCropScale = 1, HorizontalFlipProbability = 1, MaxBadRowFraction = 1, ImageCacheMegabytes = 0, CheckpointSteps = 1, GradientClipNorm = 1e-9,
+        PrefixLength = 64, ImagePrefixLength = 64, VocabularySize = 514, BatchSize = 2, Epochs = 1, Optimizer = new() { WarmupSteps = 0, WeightDecay = 0, Beta1 = 0, Beta2 = 0, GradientClipNorm = 1e-9 },
+        Augmentation = new() { MinCropScale = 1, HorizontalFlipProbability = 1 }, MaxBadRowFraction = 1, ImageCacheMegabytes = 0, Checkpoints = new() { Steps = 1 },
     }.Validate();
 
     [TestMethod]
@@ -91,7 +91,7 @@ public sealed class PrefixClipOptionsTests
     public void Validate_OneFault_NamesItAlone(string fault)
     {
         var (options, text) = Faulty[fault];
-        var error = Assert.ThrowsExactly<ArgumentException>(options.Validate);
+        var error = Assert.ThrowsExactly<ArgumentException>(() => options.Validate());
         Assert.AreEqual($"PrefixClipOptions has 1 fault(s):{Environment.NewLine}- {text}", error.Message);
     }
 
@@ -102,10 +102,10 @@ public sealed class PrefixClipOptionsTests
         {
             BatchSize = 0, Epochs = -2, LearningRate = -1, Architecture = ClipArchitecture.Tiny with { PatchSize = 7, EmbeddingSize = 0 },
         };
-        var lines = Assert.ThrowsExactly<ArgumentException>(options.Validate).Message.Split(Environment.NewLine);
+        var lines = Assert.ThrowsExactly<ArgumentException>(() => options.Validate()).Message.Split(Environment.NewLine);
         Assert.HasCount(6, lines);
         Assert.AreEqual("PrefixClipOptions has 5 fault(s):", lines[0]);
-        foreach (var start in new[] { "- BatchSize is 0", "- Epochs is -2", "- LearningRate is -1", "- Architecture: ImageSize is 48 and PatchSize 7", "- Architecture: EmbeddingSize is 0" })
+        foreach (var start in new[] { "- BatchSize is 0", "- Epochs is -2", "- LearningRate is -1", "- Architecture.ImageSize is 48 and PatchSize 7", "- Architecture.EmbeddingSize is 0" })
             Assert.ContainsSingle(l => l.StartsWith(start, StringComparison.Ordinal), lines);
     }
 
@@ -129,15 +129,15 @@ public sealed class PrefixClipOptionsTests
     [TestMethod]
     public void Defaults_Values_AreThoseOfTheDocumentation()
     {
-        Assert.AreEqual(ClipArchitecture.Tiny, Defaults.Architecture);
-        Assert.AreEqual(ClipArchitecture.Tiny, (Defaults with { Architecture = null }).Architecture);
-        Assert.AreEqual((null, TrainableParts.All, 0, 0, 1.0, 1.0),
-            (Defaults.InitialWeights, Defaults.TrainableParts, Defaults.FrozenVisionLayers, Defaults.FrozenTextLayers, Defaults.PrefixLearningRateFactor, Defaults.LayerDecay));
+        Assert.IsNull(Defaults.Architecture);
+        var tuning = Defaults.FineTuning;
+        Assert.AreEqual((null, TrainableParts.All, 0, 0, 1.0, 1.0), (Defaults.InitialWeights, tuning.TrainableParts,
+            tuning.FrozenVisionLayers, tuning.FrozenTextLayers, tuning.PrefixLearningRateFactor, tuning.LayerDecay));
         CollectionAssert.AreEqual(new[] { DatasetType.Caption, DatasetType.Classification }, Defaults.DatasetTypes.ToArray());
         Assert.AreEqual((1, 0, 4096, (int?)null, 20), (Defaults.PrefixLength, Defaults.ImagePrefixLength, Defaults.VocabularySize, Defaults.BatchSize, Defaults.Epochs));
-        Assert.AreEqual((5e-4, 0.2, 0.9, 0.98, 1e-6), (Defaults.LearningRate, Defaults.WeightDecay, Defaults.Beta1, Defaults.Beta2, Defaults.Epsilon));
-        Assert.AreEqual((0.9, 0.0, 0.1, 1024), (Defaults.MinCropScale, Defaults.HorizontalFlipProbability, Defaults.MaxBadRowFraction, Defaults.ImageCacheMegabytes));
-        Assert.AreEqual((LossFunction.Clip, BatchComposition.PerDatasetType, LearningRateSchedule.Cosine), (Defaults.Loss, Defaults.BatchComposition, Defaults.LearningRateSchedule));
+        Assert.AreEqual((5e-4, 0.2, 0.9, 0.98, 1e-6), (Defaults.LearningRate, Defaults.Optimizer.WeightDecay, Defaults.Optimizer.Beta1, Defaults.Optimizer.Beta2, Defaults.Optimizer.Epsilon));
+        Assert.AreEqual((0.9, 0.0, 0.1, 1024), (Defaults.Augmentation.MinCropScale, Defaults.Augmentation.HorizontalFlipProbability, Defaults.MaxBadRowFraction, Defaults.ImageCacheMegabytes));
+        Assert.AreEqual((LossFunction.Clip, BatchComposition.PerDatasetType, LearningRateSchedule.Cosine), (Defaults.Loss, Defaults.BatchComposition, Defaults.Optimizer.Schedule));
         Assert.AreEqual((ImageDecoding.Upright, BadRowPolicy.Fail, ComputeDevice.Auto), (Defaults.ImageDecoding, Defaults.BadRows, Defaults.Device));
     }
 }

@@ -25,11 +25,11 @@ public sealed class SwinStagesTests
     [TestMethod]
     [DynamicData(nameof(FaultyCases))]
     public void Faults_OneFault_NamesItAlone(string fault) =>
-        CollectionAssert.AreEqual(new[] { Faulty[fault].Fault }, Faulty[fault].Architecture.Faults().ToArray());
+        CollectionAssert.AreEqual(new[] { Faulty[fault].Fault }, OptionFaults.Of(Faulty[fault].Architecture).ToArray());
 
     [TestMethod]
     public void Faults_ResNetToo_IsOneOfThem() => CollectionAssert.Contains(
-        (ClipArchitecture.SwinT with { ResNet = new(1, 1, 1, 1) }).Faults().ToArray(), "ResNet and Swin are both set; a vision tower is one of them.");
+        OptionFaults.Of(ClipArchitecture.SwinT with { ResNet = new(1, 1, 1, 1) }).ToArray(), "ResNet and Swin are both set; a vision tower is one of them.");
 
     [TestMethod]
     public void Presets_Sizes_AreThoseOfTheSources()

@@ -22,11 +22,11 @@ public sealed class LoadClipTests
         {
             Architecture = SmallModel.Architecture with { Activation = activation, MlpRatio = mlpRatio }, PrefixLength = prefixLength,
             ImagePrefixLength = imagePrefixLength,
-            Normalization = OwnNormalization, PromptTemplates = PromptTemplates.Of("one {}", "„{}“"),
+            PromptTemplates = PromptTemplates.Of("one {}", "„{}“"),
             ImageDecoding = ImageDecoding.OpenClip,
         };
         var settings = ModelSettings.From(options, [DatasetType.Caption, new("größer", TextKind.ClassName)],
-            SmallModel.Tokenizer.VocabularySize);
+            SmallModel.Tokenizer.VocabularySize) with { Normalization = OwnNormalization };
         var network = ClipModel.Create(settings.Shape, CPU, seed: 3);
         using (no_grad())
         using (NewDisposeScope())
@@ -69,8 +69,7 @@ public sealed class LoadClipTests
         model.SaveSafetensors(folder.Path);
         using var loaded = Context.Transforms.LoadClip(folder.Path, new ClipLoadOptions
         {
-            ImageSize = 32, ImageColumnName = "Photo", TextColumnName = "Words", LabelColumnName = "Class", ImageEmbeddingColumnName = "I",
-            TextEmbeddingColumnName = "T",
+            ImageSize = 32, Columns = new() { Image = "Photo", Text = "Words", Label = "Class", ImageEmbedding = "I", TextEmbedding = "T" },
             BadRows = BadRowPolicy.Skip, ImageDecoding = ImageDecoding.Upright, PromptTemplates = PromptTemplates.NameOnly,
             Device = ComputeDevice.Cpu,
         });
@@ -87,13 +86,13 @@ public sealed class LoadClipTests
     {
         var error = Assert.ThrowsExactly<ArgumentException>(() => Context.Transforms.LoadClip("x", new ClipLoadOptions
         {
-            ImageColumnName = "", VocabularyPath = " ", ImageSize = 0, VisionHeads = -1, Activation = (ClipActivation)9,
-            Device = (ComputeDevice)9, TextEmbeddingColumnName = "ImageEmbedding",
+            Columns = new() { Image = "", TextEmbedding = "ImageEmbedding" }, VocabularyPath = " ", ImageSize = 0, VisionHeads = -1,
+            Activation = (ClipActivation)9, Device = (ComputeDevice)9,
         }));
         var lines = error.Message.Split(Environment.NewLine);
         Assert.AreEqual("ClipLoadOptions has 7 fault(s):", lines[0]);
-        foreach (var start in new[] { "- ImageColumnName is empty", "- VocabularyPath is empty", "- ImageSize is 0;",
-            "- VisionHeads is -1;", "- Activation is 9;", "- Device is 9;", "- ImageEmbeddingColumnName and" })
+        foreach (var start in new[] { "- Columns.Image is empty", "- VocabularyPath is empty", "- ImageSize is 0;",
+            "- VisionHeads is -1;", "- Activation is 9;", "- Device is 9;", "- Columns.ImageEmbedding and" })
             Assert.ContainsSingle(l => l.StartsWith(start, StringComparison.Ordinal), lines);
     }
 

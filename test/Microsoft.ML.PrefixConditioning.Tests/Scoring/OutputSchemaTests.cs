@@ -48,7 +48,7 @@ public sealed class OutputSchemaTests : ScoringTests
         var zeroShot = _mlContext.Transforms.ZeroShotClassification(_model, options);
         AssertAgree(zeroShot.GetOutputSchema(Shape(embedded.Schema)), zeroShot.Fit(embedded).GetOutputSchema(embedded.Schema));
 
-        var clip = _mlContext.Transforms.PrefixClip(new PrefixClipOptions { ImageColumnName = "ImageEmbedding" });
+        var clip = _mlContext.Transforms.PrefixClip(new PrefixClipOptions { Columns = new() { Image = "ImageEmbedding" } });
         var error = Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => clip.GetOutputSchema(Shape(embedded.Schema)));
         Assert.Contains(
             "Column 'ImageEmbedding' is Vector<Single>; an image column is text (a path), a vector of bytes (an encoded file) " +
@@ -61,7 +61,7 @@ public sealed class OutputSchemaTests : ScoringTests
         var keyed = _mlContext.Transforms.Conversion.MapValueToKey("Image").Fit(Inputs()[0]).Transform(Inputs()[0]);
         foreach (var name in new[] { "Image", "Number" })
         {
-            var clip = _mlContext.Transforms.PrefixClip(new PrefixClipOptions { ImageColumnName = name });
+            var clip = _mlContext.Transforms.PrefixClip(new PrefixClipOptions { Columns = new() { Image = name } });
             var error = Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => clip.GetOutputSchema(Shape(keyed.Schema)));
             Assert.Contains($"Column '{name}' is ", error.Message);
         }

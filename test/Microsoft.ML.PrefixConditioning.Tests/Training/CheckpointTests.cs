@@ -5,7 +5,7 @@ namespace Microsoft.ML.PrefixConditioning.Tests;
 [TestClass]
 public sealed class CheckpointTests
 {
-    private static readonly PrefixClipOptions Options = DrawnData.Options with { Epochs = 3, BadRows = BadRowPolicy.Skip, GradientClipNorm = 1 };
+    private static readonly PrefixClipOptions Options = DrawnData.Options with { Epochs = 3, BadRows = BadRowPolicy.Skip, Optimizer = new() { GradientClipNorm = 1 } };
 
     public TestContext TestContext { get; set; } = null!;
 
@@ -17,7 +17,7 @@ public sealed class CheckpointTests
             () => data.Fit(options with { Progress = new Reports(r => { if (r.Step == step) cancellation.Cancel(); }), CancellationToken = cancellation.Token }));
     }
 
-    private static string FileOf(PrefixClipOptions options) => Path.Combine(options.CheckpointFolder!, Checkpoint.FileName);
+    private static string FileOf(PrefixClipOptions options) => Path.Combine(options.Checkpoints.Folder!, Checkpoint.FileName);
 
     [TestMethod]
     [DataRow(1, 7)]
@@ -30,7 +30,7 @@ public sealed class CheckpointTests
         var options = Options with { Seed = seed, ValidationSet = Readable(data) };
         using var whole = data.Fit(options);
         TestContext.WriteLine($"seed {seed}");
-        var withFolder = options with { CheckpointFolder = data["run"] };
+        var withFolder = options with { Checkpoints = new() { Folder = data["run"] } };
         Interrupt(data, withFolder, step);
         var reports = new Reports();
         using var resumed = data.Fit(withFolder with { Progress = reports });
@@ -51,7 +51,7 @@ public sealed class CheckpointTests
     public void Fit_CrashAfterACheckpoint_GoesOnFromThereWithItsSeed()
     {
         using var data = new DrawnData();
-        var options = Options with { Seed = null, CheckpointFolder = data["run"], CheckpointSteps = 3 };
+        var options = Options with { Seed = null, Checkpoints = new() { Folder = data["run"], Steps = 3 } };
         var context = new MLContext();   // no seed: every run would draw another
         Assert.ThrowsExactly<NotFiniteNumberException>(() => context.Transforms.PrefixClip(
             options with { Progress = new Reports(r => { if (r.Step == 8) throw new NotFiniteNumberException(); }) }).Fit(data.View));
@@ -61,7 +61,7 @@ public sealed class CheckpointTests
         var reports = new Reports();
         using var first = new MLContext().Transforms.PrefixClip(options with { Progress = reports }).Fit(data.View);
         Assert.AreEqual(7, reports.All[0].Step);
-        using var second = new MLContext().Transforms.PrefixClip(options with { CheckpointFolder = copy }).Fit(data.View);
+        using var second = new MLContext().Transforms.PrefixClip(options with { Checkpoints = new() { Folder = copy } }).Fit(data.View);
         DrawnData.AreBitEqual(DrawnData.Weights(first), DrawnData.Weights(second));
     }
 
@@ -71,7 +71,7 @@ public sealed class CheckpointTests
     public void Fit_FinishedRun_GivesItsModelWithoutTraining(int? checkpointSteps)
     {
         using var data = new DrawnData();
-        var options = Options with { CheckpointFolder = data["run"], CheckpointSteps = checkpointSteps };
+        var options = Options with { Checkpoints = new() { Folder = data["run"], Steps = checkpointSteps } };
         using var first = data.Fit(options);
         using var second = data.Fit(options with { Progress = new Reports(_ => Assert.Fail("trained")) });
         DrawnData.AreBitEqual(DrawnData.Weights(first), DrawnData.Weights(second));
@@ -83,7 +83,7 @@ public sealed class CheckpointTests
     public void Fit_OtherOptionsOrData_IsRefused()
     {
         using var data = new DrawnData();
-        var options = Options with { CheckpointFolder = data["run"] };
+        var options = Options with { Checkpoints = new() { Folder = data["run"] } };
         Interrupt(data, options, 2);
         void Refused(PrefixClipOptions changed) => Assert.AreEqual(
             $"The checkpoint '{FileOf(options)}' belongs to a run with other options or other data. Set CheckpointFolder to an empty folder, or delete the file to start anew.",
@@ -98,7 +98,7 @@ public sealed class CheckpointTests
     public void Fit_DamagedCheckpoint_IsRefused()
     {
         using var data = new DrawnData();
-        var options = Options with { CheckpointFolder = data["run"] };
+        var options = Options with { Checkpoints = new() { Folder = data["run"] } };
         Interrupt(data, options, 5);
         var path = FileOf(options);
         var good = File.ReadAllBytes(path);
@@ -145,21 +145,21 @@ public sealed class CheckpointTests
     public void Fit_CheckpointOfAnotherShapeWithAValidHash_IsRefused()
     {
         using var data = new DrawnData();
-        var options = Options with { CheckpointFolder = data["run"] };
+        var options = Options with { Checkpoints = new() { Folder = data["run"] } };
         Interrupt(data, options, 2);
         // The same run as far as the fingerprint says, but with a weight less.
         using var scope = NewDisposeScope();
-        using var log = new TrainingLog(((Microsoft.ML.Runtime.IHostEnvironment)data.Context).Register("test"), options, 4, 12);
+        using var log = new TrainingLog(((Microsoft.ML.Runtime.IHostEnvironment)data.Context).Register("test"), TestRun.Of(options), 4, 12);
         log.Steps.AddRange([new(1, 1), new(1, 1)]);
         var rows = data.Tagged(options);
         using var model = SmallModel.Create();
-        using var optimizer = new ClipOptimizer([.. model.Weights.Skip(1)], 0.9, 0.98, 1e-6, 0.2, null);
+        using var optimizer = new ClipOptimizer([.. model.Weights.Skip(1)], new());
         var tokenizer = ClipTokenizer.Learn(["unused"], 520);
-        var checkpoint = new Checkpoint(data["other"], RunFingerprint.Of(rows, tokenizer, options));
-        checkpoint.Write(model, optimizer, log, new TrainingImages(rows, options, 7), 7);
+        var checkpoint = new Checkpoint(data["other"], RunFingerprint.Of(rows, tokenizer, TestRun.Of(options)));
+        checkpoint.Write(model, optimizer, log, new TrainingImages(rows, TestRun.Of(options), 7), 7);
         Assert.AreEqual((7UL, 2), checkpoint.Find(12));
-        using var whole = new ClipOptimizer(model.Weights, 0.9, 0.98, 1e-6, 0.2, null);
-        var error = Assert.ThrowsExactly<InvalidDataException>(() => checkpoint.Restore(model, whole, log, new TrainingImages(rows, options, 7), 2));
+        using var whole = new ClipOptimizer(model.Weights, new());
+        var error = Assert.ThrowsExactly<InvalidDataException>(() => checkpoint.Restore(model, whole, log, new TrainingImages(rows, TestRun.Of(options), 7), 2));
         StringAssert.Contains(error.Message, "is damaged: it has no fitting tensor 'adamw.first.visual.class_embedding'.");
     }
 
@@ -168,7 +168,7 @@ public sealed class CheckpointTests
     {
         using var data = new DrawnData();
         var folder = Path.Combine(data.Rows[0].Image, "run");   // below a file
-        var error = Assert.ThrowsExactly<IOException>(() => data.Fit(Options with { CheckpointFolder = folder, Progress = new Reports(_ => Assert.Fail("trained")) }));
+        var error = Assert.ThrowsExactly<IOException>(() => data.Fit(Options with { Checkpoints = new() { Folder = folder }, Progress = new Reports(_ => Assert.Fail("trained")) }));
         StringAssert.StartsWith(error.Message, $"The checkpoint folder '{folder}' cannot be written to: ");
         StringAssert.EndsWith(error.Message, "Set CheckpointFolder to a folder that can.");
     }
@@ -177,7 +177,7 @@ public sealed class CheckpointTests
     public void Fit_FolderVanishesWhileTraining_SaysWhatCannotBeWritten()
     {
         using var data = new DrawnData();
-        var options = Options with { CheckpointFolder = data["run"], Progress = new Reports(r => { if (r.Step == 2) Directory.Delete(data["run"], recursive: true); }) };
+        var options = Options with { Checkpoints = new() { Folder = data["run"] }, Progress = new Reports(r => { if (r.Step == 2) Directory.Delete(data["run"], recursive: true); }) };
         var error = Assert.ThrowsExactly<IOException>(() => data.Fit(options));
         StringAssert.StartsWith(error.Message, $"The checkpoint '{FileOf(options)}' cannot be written: ");
     }
@@ -186,7 +186,7 @@ public sealed class CheckpointTests
     public void Fit_RestOfAKilledProcess_IsOverwritten()
     {
         using var data = new DrawnData();
-        var options = Options with { CheckpointFolder = data["run"], Epochs = 1 };
+        var options = Options with { Checkpoints = new() { Folder = data["run"] }, Epochs = 1 };
         Directory.CreateDirectory(data["run"]);
         File.WriteAllText(FileOf(options) + ".tmp", "half a checkpoint");
         using var model = data.Fit(options);

@@ -27,7 +27,7 @@ public sealed class ClipOptimizerTests
     }
 
     private static ClipOptimizer Create(KeyValuePair<string, Tensor>[] weights, UpdateMethod method, double? clipNorm = null) =>
-        new(weights, Beta1, Beta2, Epsilon, Decay, clipNorm) { Method = method };
+        new(weights, new() { GradientClipNorm = clipNorm }) { Method = method };
 
     [TestMethod]
     [DataRow("Fused", null)]

@@ -149,7 +149,7 @@ public sealed class DroppedBranchesTests
     {
         using var data = new DrawnData();
         var whole = DrawnData.Options with { Architecture = SwinModel.WithDepth(0.5) };
-        var options = whole with { CheckpointFolder = data["run"] };
+        var options = whole with { Checkpoints = new() { Folder = data["run"] } };
         using var stop = new CancellationTokenSource();
         Assert.Throws<OperationCanceledException>(() => data.Fit(options with
         {
@@ -180,7 +180,7 @@ public sealed class DroppedBranchesTests
         const int Rows = 12;
         var options = DrawnData.Options with { Architecture = SwinModel.WithDepth(0.6), ChunkSize = chunkSize };
         using var model = Large();
-        using var optimizer = new ClipOptimizer(model.Weights, 0.9, 0.98, 1e-6, 0.2, null);
+        using var optimizer = new ClipOptimizer(model.Weights, new());
         var texts = new BatchTexts(TokenBatch.Pad([.. Enumerable.Range(0, Rows).Select(i => new[] { 518, i + 1, 519 })]), new long[Rows], [.. Enumerable.Range(0, Rows)]);
         using var images = SmallModel.Images(Rows);
         var batch = new TrainingBatch([.. Enumerable.Range(0, Rows)], images.data<float>().ToArray(), texts, new long[Rows], new long[Rows]);

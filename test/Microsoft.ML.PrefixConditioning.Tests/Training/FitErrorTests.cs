@@ -16,7 +16,7 @@ public sealed class FitErrorTests
     public void Fit_AbsurdLearningRate_NamesStepRateAndCure()
     {
         using var data = new DrawnData();
-        var error = Fails<InvalidOperationException>(data, DrawnData.Options with { LearningRate = 1e18, WarmupSteps = 0 });
+        var error = Fails<InvalidOperationException>(data, DrawnData.Options with { LearningRate = 1e18, Optimizer = new() { WarmupSteps = 0 } });
         Assert.AreEqual(
             "The loss of step 2 is NaN at learning rate 9.62e+17; training cannot go on. Lower LearningRate (now 1e+18), lengthen WarmupSteps, or set GradientClipNorm to 1.",
             error.Message);
@@ -26,7 +26,7 @@ public sealed class FitErrorTests
     public void Fit_WeightsInfiniteAfterTheLastStep_IsFound()
     {
         using var data = new DrawnData(labeled: 8, captioned: 0);
-        var error = Fails<InvalidOperationException>(data, DrawnData.Options with { LearningRate = 1e300, WarmupSteps = 0, Epochs = 1 });
+        var error = Fails<InvalidOperationException>(data, DrawnData.Options with { LearningRate = 1e300, Optimizer = new() { WarmupSteps = 0 }, Epochs = 1 });
         StringAssert.StartsWith(error.Message, "After the last step the weight 'visual.");
         StringAssert.Contains(error.Message, "is not finite; the model is of no use. Lower LearningRate (now 1e+300)");
     }

@@ -34,7 +34,7 @@ public sealed class FitSwinTests
     public void Fit_FrozenLayers_StayAsTheyAre()
     {
         using var data = new DrawnData(labeled: 8, captioned: 8);
-        using var trained = data.Fit(Options with { Epochs = 1, WarmupSteps = 0, FrozenVisionLayers = 2 });
+        using var trained = data.Fit(Options with { Epochs = 1, Optimizer = new() { WarmupSteps = 0 }, FineTuning = new() { FrozenVisionLayers = 2 } });
         using var initial = ClipModel.Create(trained.Model.Settings.Shape, CPU, SeededRandom.Derive(7, 5).NextUInt64());
         var last = DrawnData.Weights(trained);
         foreach (var (name, weight) in initial.Weights.Where(w => w.Key.StartsWith("visual.", StringComparison.Ordinal)))
@@ -49,7 +49,7 @@ public sealed class FitSwinTests
     public void Fit_StoppedAndGoneOn_IsAsIfNotStopped()
     {
         using var data = new DrawnData();
-        var options = Options with { CheckpointFolder = data["run"], CheckpointSteps = 1 };
+        var options = Options with { Checkpoints = new() { Folder = data["run"], Steps = 1 } };
         using var stop = new CancellationTokenSource();
         Assert.Throws<OperationCanceledException>(() => data.Fit(options with
         {
@@ -74,7 +74,7 @@ public sealed class FitSwinTests
     public void RateFactor_HalfPerLayer_CountsBlocksThroughAllStages(string name, TrainableParts part, double expected)
     {
         Assert.AreEqual(part, TrainingPlan.PartOf(name));
-        Assert.AreEqual(expected, TrainingPlan.RateFactor(name, Options with { LayerDecay = 0.5 }));
+        Assert.AreEqual(expected, TrainingPlan.RateFactor(name, Options.Architecture!, new() { LayerDecay = 0.5 }));
     }
 
     [TestMethod]

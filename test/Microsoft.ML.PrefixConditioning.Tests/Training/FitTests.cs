@@ -31,7 +31,7 @@ public sealed class FitTests
     public void Fit_SameSeed_GivesBitEqualWeights(LossFunction loss, BatchComposition composition)
     {
         using var data = new DrawnData();
-        var options = DrawnData.Options with { Loss = loss, BatchComposition = composition, ImagePrefixLength = 1, HorizontalFlipProbability = 0.5, GradientClipNorm = 1 };
+        var options = DrawnData.Options with { Loss = loss, BatchComposition = composition, ImagePrefixLength = 1, Augmentation = new() { HorizontalFlipProbability = 0.5 }, Optimizer = new() { GradientClipNorm = 1 } };
         TestContext.WriteLine($"seed {options.Seed}");
         using var first = data.Fit(options);
         using var second = data.Fit(options);
@@ -130,7 +130,7 @@ public sealed class FitTests
     {
         using var data = new DrawnData(labeled: 16, captioned: 8);
         var reports = new Reports();
-        using var model = data.Fit(DrawnData.Options with { Epochs = 4, LearningRateSchedule = schedule, WarmupSteps = warmupSteps, Progress = reports });
+        using var model = data.Fit(DrawnData.Options with { Epochs = 4, Optimizer = new() { Schedule = schedule, WarmupSteps = warmupSteps }, Progress = reports });
         Assert.HasCount(12, reports.All);
         for (var i = 0; i < 12; i++)
         {
@@ -252,9 +252,8 @@ public sealed class FitTests
             Epochs = 125,
             Progress = reports,
             ImagePrefixLength = 1,
-            GradientClipNorm = 1,
-            CheckpointFolder = data["run"],
-            CheckpointSteps = 100,
+            Optimizer = new() { GradientClipNorm = 1 },
+            Checkpoints = new() { Folder = data["run"], Steps = 100 },
             Architecture = SmallModel.Architecture with { VisionWidth = 4, TextWidth = 4, EmbeddingSize = 4 },
         };
         using (data.Fit(options)) Assert.AreEqual(500, counts.Count);

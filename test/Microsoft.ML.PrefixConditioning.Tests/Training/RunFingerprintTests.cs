@@ -4,14 +4,14 @@ namespace Microsoft.ML.PrefixConditioning.Tests;
 public sealed class RunFingerprintTests
 {
     private static string Of(DrawnData data, PrefixClipOptions? options = null, ClipTokenizer? tokenizer = null) =>
-        RunFingerprint.Of(data.Tagged(options), tokenizer ?? SmallModel.Tokenizer, options ?? DrawnData.Options);
+        RunFingerprint.Of(data.Tagged(options), tokenizer ?? SmallModel.Tokenizer, TestRun.Of(options ?? DrawnData.Options));
 
     [TestMethod]
     public void Of_SameRun_IsTheSame()
     {
         using var data = new DrawnData();
         Assert.AreEqual(Of(data), Of(data, DrawnData.Options with { }));
-        Assert.AreEqual(Of(data), Of(data, DrawnData.Options with { Progress = new Reports(), ImageCacheMegabytes = 1, CheckpointSteps = 3, CheckpointFolder = "x" }),
+        Assert.AreEqual(Of(data), Of(data, DrawnData.Options with { Progress = new Reports(), ImageCacheMegabytes = 1, Checkpoints = new() { Steps = 3, Folder = "x" } }),
             "what does not change the result does not count");
     }
 
@@ -27,18 +27,35 @@ public sealed class RunFingerprintTests
             DrawnData.Options with { ImagePrefixLength = 1 }, DrawnData.Options with { Loss = LossFunction.UniCl }, DrawnData.Options with { BatchComposition = BatchComposition.Mixed },
             DrawnData.Options with { DatasetTypeWeights = new Dictionary<string, double> { ["caption"] = 1, ["classification"] = 2 } },
             DrawnData.Options with { PromptTemplates = PromptTemplates.NameOnly }, DrawnData.Options with { BatchSize = 4 }, DrawnData.Options with { Epochs = 3 },
-            DrawnData.Options with { LearningRate = 1e-3 }, DrawnData.Options with { WarmupSteps = 1 }, DrawnData.Options with { LearningRateSchedule = LearningRateSchedule.Constant },
-            DrawnData.Options with { WeightDecay = 0.1 }, DrawnData.Options with { Beta1 = 0.8 }, DrawnData.Options with { Beta2 = 0.9 }, DrawnData.Options with { Epsilon = 1e-8 },
-            DrawnData.Options with { GradientClipNorm = 1 }, DrawnData.Options with { MinCropScale = 0.5 }, DrawnData.Options with { HorizontalFlipProbability = 0.5 },
+            DrawnData.Options with { LearningRate = 1e-3 }, DrawnData.Options with { Optimizer = new() { WarmupSteps = 1 } }, DrawnData.Options with { Optimizer = new() { Schedule = LearningRateSchedule.Constant } },
+            DrawnData.Options with { Optimizer = new() { WeightDecay = 0.1 } }, DrawnData.Options with { Optimizer = new() { Beta1 = 0.8 } }, DrawnData.Options with { Optimizer = new() { Beta2 = 0.9 } }, DrawnData.Options with { Optimizer = new() { Epsilon = 1e-8 } },
+            DrawnData.Options with { Optimizer = new() { GradientClipNorm = 1 } }, DrawnData.Options with { Augmentation = new() { MinCropScale = 0.5 } }, DrawnData.Options with { Augmentation = new() { HorizontalFlipProbability = 0.5 } },
             DrawnData.Options with { ImageDecoding = ImageDecoding.OpenClip }, DrawnData.Options with { Seed = 8 },
-            DrawnData.Options with { TrainableParts = TrainableParts.Prefixes }, DrawnData.Options with { FrozenVisionLayers = 1 },
-            DrawnData.Options with { FrozenTextLayers = 1 }, DrawnData.Options with { PrefixLearningRateFactor = 2 }, DrawnData.Options with { LayerDecay = 0.5 },
-            DrawnData.Options with { InitialWeightsHash = "00" }, DrawnData.Options with { Normalization = new(new(0, 0, 0), new(1, 1, 1)) },
+            DrawnData.Options with { FineTuning = new() { TrainableParts = TrainableParts.Prefixes } }, DrawnData.Options with { FineTuning = new() { FrozenVisionLayers = 1 } },
+            DrawnData.Options with { FineTuning = new() { FrozenTextLayers = 1 } }, DrawnData.Options with { FineTuning = new() { PrefixLearningRateFactor = 2 } }, DrawnData.Options with { FineTuning = new() { LayerDecay = 0.5 } },
             DrawnData.Options with { DatasetTypes = [DatasetType.Classification, DatasetType.Caption] },
         ];
-        var all = others.Select(o => Of(data, o)).Append(Of(data)).ToArray();
+        var run = TestRun.Of(DrawnData.Options);
+        TrainingRun[] runs =
+        [
+            run with { InitialWeightsHash = "00" }, run with { BatchSize = 5 },
+            run with { Model = run.Model with { Normalization = new(new(0, 0, 0), new(1, 1, 1)) } },
+        ];
+        var all = others.Select(o => Of(data, o)).Concat(runs.Select(r => RunFingerprint.Of(data.Tagged(), SmallModel.Tokenizer, r)))
+            .Append(Of(data)).ToArray();
         Assert.HasCount(all.Length, all.Distinct().ToArray());
         Assert.AreNotEqual(Of(data), Of(data, tokenizer: ClipTokenizer.Learn(["other words", "other words"], 520)), "another vocabulary");
+    }
+
+    [TestMethod]
+    public void Of_EveryOption_CountsOrIsNamedAsAnException()
+    {
+        using var data = new DrawnData();
+        var before = Of(data, new PrefixClipOptions { DatasetTypeWeights = new Dictionary<string, double> { ["b"] = 1, ["a"] = 2 } });
+        var same = Of(data, new PrefixClipOptions { DatasetTypeWeights = new Dictionary<string, double> { ["a"] = 2, ["b"] = 1 } });
+        Assert.AreEqual(before, same, "a dictionary has no order");
+        foreach (var name in RunFingerprint.LeftOut)
+            Assert.IsNotNull(typeof(PrefixClipOptions).GetProperty(name), $"{name} is an exception but no option.");
     }
 
     [TestMethod]
@@ -63,7 +80,8 @@ public sealed class RunFingerprintTests
     public void Of_ImagesInMemory_CountByTheirBytes()
     {
         static string Of(byte last) => RunFingerprint.Of(TaggedRows.Read(new MLContext().Data.LoadFromEnumerable(
-            new[] { new EncodedRow { Image = [1, 2, last], Text = "a", DatasetType = "caption" } }), DrawnData.Options), SmallModel.Tokenizer, DrawnData.Options);
+            new[] { new EncodedRow { Image = [1, 2, last], Text = "a", DatasetType = "caption" } }), DrawnData.Options), SmallModel.Tokenizer,
+            TestRun.Of(DrawnData.Options));
         Assert.AreEqual(Of(3), Of(3));
         Assert.AreNotEqual(Of(3), Of(4));
     }

@@ -28,19 +28,20 @@ public sealed class TrainingPlanTests
     [TestMethod]
     public void IsTrained_PartsAndLayers_FreezeWhatTheySay()
     {
-        using var model = ClipModel.CreateUnset(new ClipModelShape(Options.Architecture, 520, 2, 1, 1), new Device(DeviceType.META));
-        string[] Frozen(PrefixClipOptions options) => [.. model.Weights.Select(w => w.Key).Where(n => !TrainingPlan.IsTrained(n, options))];
-        Assert.IsEmpty(Frozen(Options));
-        var onlyPrefixes = Frozen(Options with { TrainableParts = TrainableParts.Prefixes });
+        using var model = ClipModel.CreateUnset(new ClipModelShape(Options.Architecture!, 520, 2, 1, 1), new Device(DeviceType.META));
+        string[] Frozen(FineTuningOptions options) =>
+            [.. model.Weights.Select(w => w.Key).Where(n => !TrainingPlan.IsTrained(n, model.Shape.Architecture, options))];
+        Assert.IsEmpty(Frozen(new()));
+        var onlyPrefixes = Frozen(new() { TrainableParts = TrainableParts.Prefixes });
         CollectionAssert.AreEquivalent((string[])["prefix_embedding", "visual.prefix_embedding"], model.Weights.Select(w => w.Key).Except(
             onlyPrefixes).ToArray());
-        var one = Frozen(Options with { FrozenVisionLayers = 1 });
+        var one = Frozen(new() { FrozenVisionLayers = 1 });
         Assert.IsTrue(one.All(n =>
             n is "visual.conv1.weight" or "visual.class_embedding" or "visual.positional_embedding"
                 or "visual.ln_pre.weight" or "visual.ln_pre.bias"
             || n.StartsWith("visual.transformer.resblocks.0.", StringComparison.Ordinal)));
         Assert.HasCount(17, one);
-        var text = Frozen(Options with { FrozenTextLayers = 3 });
+        var text = Frozen(new() { FrozenTextLayers = 3 });
         Assert.HasCount(2 + 3 * 12, text);
         Assert.DoesNotContain("ln_final.weight", text);
     }
@@ -57,16 +58,16 @@ public sealed class TrainingPlanTests
     [DataRow("logit_scale", 1.0)]
     [DataRow("prefix_embedding", 10.0)]
     public void RateFactor_HalfPerLayer_FollowsTheFormula(string name, double expected) =>
-        Assert.AreEqual(expected, TrainingPlan.RateFactor(name, Options with { LayerDecay = 0.5, PrefixLearningRateFactor = 10 }));
+        Assert.AreEqual(expected, TrainingPlan.RateFactor(name, Options.Architecture!, new() { LayerDecay = 0.5, PrefixLearningRateFactor = 10 }));
 
     [TestMethod]
     public void Apply_NothingLeft_SaysWhatToChange()
     {
         using var model = SmallModel.Create(prefixLength: 0);
-        var options = new PrefixClipOptions { Architecture = SmallModel.Architecture, TrainableParts = TrainableParts.Prefixes };
-        var error = Assert.ThrowsExactly<ArgumentException>(() => TrainingPlan.Apply(model, options));
-        Assert.AreEqual("TrainableParts is Prefixes, FrozenVisionLayers 0 and FrozenTextLayers 0: nothing is left to train. Name more " +
-            "parts, or freeze fewer layers.", error.Message);
+        var error = Assert.ThrowsExactly<ArgumentException>(
+            () => TrainingPlan.Apply(model, new() { TrainableParts = TrainableParts.Prefixes }));
+        Assert.AreEqual("FineTuning leaves nothing to train: TrainableParts is Prefixes, FrozenVisionLayers 0 and FrozenTextLayers 0. " +
+            "Name more parts, or freeze fewer layers.", error.Message);
     }
 
     [TestMethod]
@@ -76,10 +77,10 @@ public sealed class TrainingPlanTests
     {
         using var scope = NewDisposeScope();
         Tensor[] weights = [.. Enumerable.Range(0, 2).Select(_ => arange(12, ScalarType.Float32).view(3, 4).clone().requires_grad_())];
-        using var factor = new ClipOptimizer([new("w", weights[0])], 0.9, 0.98, 1e-6, 0.2, null, _ =>
+        using var factor = new ClipOptimizer([new("w", weights[0])], new(), _ =>
             0.25)
         { Method = Enum.Parse<UpdateMethod>(method) };
-        using var plain = new ClipOptimizer([new("w", weights[1])], 0.9, 0.98, 1e-6, 0.2, null)
+        using var plain = new ClipOptimizer([new("w", weights[1])], new())
         {
             Method = Enum.Parse<UpdateMethod>(
             method)

@@ -9,10 +9,9 @@ public sealed class ModelSettingsTests
     private static ModelSettings Settings { get; } = ModelSettings.From(new PrefixClipOptions
     {
         Architecture = ClipArchitecture.Tiny with { MlpRatio = 3.5, Activation = ClipActivation.QuickGelu }, PrefixLength = 2, ImagePrefixLength = 1,
-        Normalization = new ImageNormalization(new(0.1f, 0.2f, 0.3f), new(0.4f, 0.5f, 0.6f)),
         ImageDecoding = ImageDecoding.OpenClip, BadRows = BadRowPolicy.Skip, PromptTemplates = PromptTemplates.Of("ein {}", "„{}“"),
-        ImageColumnName = "Bild", TextColumnName = "Wörter", LabelColumnName = "L", ImageEmbeddingColumnName = "IE", TextEmbeddingColumnName = "TE",
-    }, [DatasetType.Caption, new("größer", TextKind.ClassName)], 700);
+        Columns = new() { Image = "Bild", Text = "Wörter", Label = "L", ImageEmbedding = "IE", TextEmbedding = "TE" },
+    }, [DatasetType.Caption, new("größer", TextKind.ClassName)], 700) with { Normalization = new(new(0.1f, 0.2f, 0.3f), new(0.4f, 0.5f, 0.6f)) };
 
     [TestMethod]
     public void FromJson_OwnJson_IsEqual()

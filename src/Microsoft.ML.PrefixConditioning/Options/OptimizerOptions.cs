@@ -1,0 +1,42 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>Settings of AdamW and of the learning rate over time. The peak is <see cref="PrefixClipOptions.LearningRate"/>.</summary>
+/// <remarks>Source of the defaults: CLIP paper (arXiv 2103.00020), table 18.</remarks>
+public sealed record OptimizerOptions : IOptionGroup
+{
+    /// <summary>Steps over which the learning rate rises from 0 to its peak.</summary>
+    /// <value>Steps, or null for a tenth of all steps, at most 10,000. Default null.</value>
+    [Range(0, int.MaxValue)]
+    public int? WarmupSteps { get; init; }
+
+    /// <summary>The course of the learning rate after warm-up.</summary>
+    /// <value>Default <see cref="LearningRateSchedule.Cosine"/>.</value>
+    public LearningRateSchedule Schedule { get; init; } = LearningRateSchedule.Cosine;
+
+    /// <summary>Weight decay. It applies to matrices only, not to gains, biases, prefixes and the logit scale.</summary>
+    /// <value>Default 0.2.</value>
+    [Range(0.0, double.MaxValue)]
+    public double WeightDecay { get; init; } = 0.2;
+
+    /// <summary>Decay rate of the first moment.</summary>
+    /// <value>Default 0.9.</value>
+    [Range(0.0, 1.0, MaximumIsExclusive = true)]
+    public double Beta1 { get; init; } = 0.9;
+
+    /// <summary>Decay rate of the second moment.</summary>
+    /// <value>Default 0.98.</value>
+    [Range(0.0, 1.0, MaximumIsExclusive = true)]
+    public double Beta2 { get; init; } = 0.98;
+
+    /// <summary>Added to the denominator of an update, so that it is never 0.</summary>
+    /// <value>Default 1E-06.</value>
+    [Range(0.0, double.MaxValue, MinimumIsExclusive = true)]
+    public double Epsilon { get; init; } = 1e-6;
+
+    /// <summary>Largest L2 norm of the gradient over all parameters. A longer gradient is scaled down to it.</summary>
+    /// <value>A norm, or null for no clipping. Default null.</value>
+    [Range(0.0, double.MaxValue, MinimumIsExclusive = true)]
+    public double? GradientClipNorm { get; init; }
+}
