@@ -137,7 +137,7 @@ public sealed class EmbeddingTests
         var error = Assert.ThrowsExactly<ArgumentOutOfRangeException>(
             () => Tiny.Model.Transform(_mlContext.Data.LoadFromEnumerable([new { Picture = "a.png" }])));
         Assert.Contains("There is no column 'Image'; the input has 'Picture'.", error.Message);
-        Assert.Contains("Set ImageColumnName to the right column.", error.Message);
+        Assert.Contains("Set Columns.Image to the right column.", error.Message);
     }
 
     [TestMethod]

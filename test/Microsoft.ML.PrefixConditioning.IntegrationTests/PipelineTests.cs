@@ -68,7 +68,7 @@ public sealed class PipelineTests
         var pipeline = _mlContext.Transforms.Conversion.MapValueToKey("Label")
             .Append(_mlContext.Transforms.PrefixClip(Short with { Columns = new() { Image = "Picture" } }));
         var error = Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => pipeline.Fit(Tiny.Data.Test(_mlContext)));
-        Assert.Contains("There is no image column 'Picture'; the pipeline has 'Image', 'Text', 'DatasetType', 'Label'. Set ImageColumnName",
+        Assert.Contains("There is no image column 'Picture'; the pipeline has 'Image', 'Text', 'DatasetType', 'Label'. Set Columns.Image",
             error.Message);
 
         var zeroShot = _mlContext.Transforms.Conversion.MapValueToKey("Label").Append(_mlContext.Transforms.ZeroShotClassification(

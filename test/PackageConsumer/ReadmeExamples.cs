@@ -68,9 +68,24 @@ internal static class ReadmeExamples
         return all;
     }
 
-    public static IEstimator<ITransformer> NearPrefix(MLContext mlContext, PrefixClipTransformer model)
+    public static PrefixClipOptions Grouped()
     {
         // <readme 5>
+        var options = new PrefixClipOptions
+        {
+            Architecture = ClipArchitecture.Small,
+            Epochs = 30,
+            Optimizer = new() { WarmupSteps = 500, GradientClipNorm = 1 },
+            Augmentation = new() { MinCropScale = 0.7 },
+            Checkpoints = new() { Folder = "checkpoints" },
+        };
+        // </readme>
+        return options;
+    }
+
+    public static IEstimator<ITransformer> NearPrefix(MLContext mlContext, PrefixClipTransformer model)
+    {
+        // <readme 6>
         var near = mlContext.Transforms.ZeroShotClassification(model, ["red apple", "grinning face"], PrefixSelection.For("classification"));
         // </readme>
         return near;

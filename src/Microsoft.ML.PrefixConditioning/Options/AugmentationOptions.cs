@@ -3,7 +3,7 @@ using System.ComponentModel.DataAnnotations;
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Random changes to training images. The same seed, step and row give the same change.</summary>
-public sealed record AugmentationOptions : IOptionGroup
+public sealed record AugmentationOptions
 {
     /// <summary>Smallest share of an image's area that a random crop keeps.</summary>
     /// <value>A fraction; 1 takes the central crop instead, as in scoring. Default 0.9 (open_clip).</value>

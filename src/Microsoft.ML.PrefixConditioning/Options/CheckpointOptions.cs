@@ -3,7 +3,7 @@ using System.ComponentModel.DataAnnotations;
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Where and how often a run saves its state. A run that finds its own checkpoint continues from it.</summary>
-public sealed record CheckpointOptions : IOptionGroup
+public sealed record CheckpointOptions
 {
     /// <summary>Folder for checkpoints.</summary>
     /// <value>A path, or null to save none. Default null.</value>

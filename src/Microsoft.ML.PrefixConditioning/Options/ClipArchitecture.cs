@@ -9,7 +9,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// presets ViT-B/32, ViT-B/16 and ViT-L/14 are the CLIP paper's (arXiv 2103.00020, table 20), ViT-H/14 is open_clip's; Tiny, Small and
 /// SmallSwin are sized for training on a processor.
 /// </remarks>
-public sealed record ClipArchitecture : IOptionGroup
+public sealed record ClipArchitecture : IValidatableObject
 {
     // Far above every published model; they keep the sizes that follow from these within 64 bits, also for a file from anywhere.
     internal const int MaxLength = 4096, MaxWidth = 16384, MaxLayers = 256;
@@ -153,7 +153,10 @@ public sealed record ClipArchitecture : IOptionGroup
         Swin = new SwinStages(2, 2, 2) { WindowSize = 4 },
     };
 
-    IEnumerable<string> IOptionGroup.Faults()
+    IEnumerable<ValidationResult> IValidatableObject.Validate(ValidationContext validationContext) =>
+        Faults().Select(fault => new ValidationResult(fault));
+
+    private IEnumerable<string> Faults()
     {
         if (PatchSize > 0 && ImageSize > 0 && ImageSize % PatchSize != 0)
             yield return $"{nameof(ImageSize)} is {ImageSize} and {nameof(PatchSize)} {PatchSize}; the image size must be a multiple of " +

@@ -1,7 +1,9 @@
+using System.ComponentModel.DataAnnotations;
+
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Names of the columns that a model reads and adds.</summary>
-public sealed record ClipColumns : IOptionGroup
+public sealed record ClipColumns : IValidatableObject
 {
     /// <summary>Input column with the image.</summary>
     /// <value>Text (a path, or a locator inside an archive), a vector of bytes (an encoded file) or an ML.NET image. Default "Image".</value>
@@ -27,7 +29,10 @@ public sealed record ClipColumns : IOptionGroup
     /// <value>A vector of float of the embedding size, with unit length. Default "TextEmbedding".</value>
     public string TextEmbedding { get; init; } = "TextEmbedding";
 
-    IEnumerable<string> IOptionGroup.Faults()
+    IEnumerable<ValidationResult> IValidatableObject.Validate(ValidationContext validationContext) =>
+        Faults().Select(fault => new ValidationResult(fault));
+
+    private IEnumerable<string> Faults()
     {
         if (ImageEmbedding == TextEmbedding)
             yield return $"{nameof(ImageEmbedding)} and {nameof(TextEmbedding)} are both '{ImageEmbedding}'; give them different names.";

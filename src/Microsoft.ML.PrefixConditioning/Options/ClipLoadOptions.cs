@@ -4,7 +4,7 @@ namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>How a pretrained CLIP model is loaded: what its files do not say, and what the transformer's columns are called.</summary>
 /// <remarks>Immutable. Where a setting contradicts the model's own configuration, loading fails and says which to change.</remarks>
-public sealed record ClipLoadOptions : IOptionGroup
+public sealed record ClipLoadOptions
 {
     /// <summary>The model's vocabulary, where it does not lie beside the weights.</summary>
     /// <value>
@@ -51,7 +51,7 @@ public sealed record ClipLoadOptions : IOptionGroup
     public ComputeDevice Device { get; init; } = ComputeDevice.Auto;
 
     /// <summary>Names of columns.</summary>
-    /// <value>Default new().</value>
+    /// <value>Default: the defaults of <see cref="ClipColumns"/>.</value>
     public ClipColumns Columns { get; init; } = new();
 
     /// <summary>Checks every setting.</summary>

@@ -3,7 +3,7 @@ using System.ComponentModel.DataAnnotations;
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>What is trained, and how fast each part learns. The defaults train everything at one rate.</summary>
-public sealed record FineTuningOptions : IOptionGroup
+public sealed record FineTuningOptions : IValidatableObject
 {
     /// <summary>The parts to train. The others keep their weights.</summary>
     /// <value>Default <see cref="TrainableParts.All"/>.</value>
@@ -33,7 +33,10 @@ public sealed record FineTuningOptions : IOptionGroup
     [Range(0.0, 1.0, MinimumIsExclusive = true)]
     public double LayerDecay { get; init; } = 1;
 
-    IEnumerable<string> IOptionGroup.Faults()
+    IEnumerable<ValidationResult> IValidatableObject.Validate(ValidationContext validationContext) =>
+        Faults().Select(fault => new ValidationResult(fault));
+
+    private IEnumerable<string> Faults()
     {
         if (TrainableParts == TrainableParts.None) yield return $"{nameof(TrainableParts)} is None; name at least one part to train.";
     }

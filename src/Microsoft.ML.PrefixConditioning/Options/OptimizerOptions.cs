@@ -4,7 +4,7 @@ namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Settings of AdamW and of the learning rate over time. The peak is <see cref="PrefixClipOptions.LearningRate"/>.</summary>
 /// <remarks>Source of the defaults: CLIP paper (arXiv 2103.00020), table 18.</remarks>
-public sealed record OptimizerOptions : IOptionGroup
+public sealed record OptimizerOptions
 {
     /// <summary>Steps over which the learning rate rises from 0 to its peak.</summary>
     /// <value>Steps, or null for a tenth of all steps, at most 10,000. Default null.</value>

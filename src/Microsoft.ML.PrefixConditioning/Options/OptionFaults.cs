@@ -4,14 +4,8 @@ using System.Reflection;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>A record of options. <see cref="OptionFaults"/> checks its properties; it adds what concerns several of them.</summary>
-internal interface IOptionGroup
-{
-    /// <summary>Faults that no single property shows, each starting with the name of a property.</summary>
-    IEnumerable<string> Faults() => [];
-}
-
-/// <summary>The rules for every options record: ranges are attributes, texts are not blank, references not null, enum members defined.</summary>
+/// <summary>The rules for every record of options: values lie in the range of their attribute, texts are not blank, references are not
+/// null, and enum members are defined. <see cref="IValidatableObject"/> adds what concerns several settings.</summary>
 internal static class OptionFaults
 {
     private static readonly NullabilityInfoContext Nullability = new();
@@ -24,21 +18,23 @@ internal static class OptionFaults
     {
         var all = faults.ToArray();
         if (all.Length > 0)
-            throw new ArgumentException($"{name} has {all.Length} fault(s):{string.Concat(all.Select(f => $"{Environment.NewLine}- {f}"))}");
+            throw new ArgumentException(
+                $"{name} has {all.Length} fault(s):{string.Concat(all.Select(f => $"{Environment.NewLine}- {f}"))}");
     }
 
     /// <summary>Every fault of a group and of the groups in it, each starting with the path of the property.</summary>
-    public static IEnumerable<string> Of(IOptionGroup group, string path = "")
+    public static IEnumerable<string> Of(object group, string path = "")
     {
         foreach (var property in group.GetType().GetProperties().Where(p => p.CanWrite))
         {
             var value = property.GetValue(group);
-            if (value is IOptionGroup inner)
-                foreach (var fault in Of(inner, $"{path}{property.Name}.")) yield return fault;
+            if (value is not null && IsGroup(value.GetType()))
+                foreach (var fault in Of(value, $"{path}{property.Name}.")) yield return fault;
             else if (Of(property, value) is { } fault)
                 yield return $"{path}{property.Name} {fault}";
         }
-        foreach (var fault in group.Faults()) yield return path + fault;
+        if (group is not IValidatableObject several) yield break;
+        foreach (var fault in several.Validate(new ValidationContext(group))) yield return path + fault.ErrorMessage;
     }
 
     /// <summary>A range in words: "0 to 64", "greater than 0", "at least 1".</summary>
@@ -61,12 +57,18 @@ internal static class OptionFaults
     {
         var isNullable = Nullable.GetUnderlyingType(property.PropertyType) is not null || IsNullableReference(property);
         var orNull = isNullable ? ", or null" : "";
-        if (value is null) return isNullable ? null : property.PropertyType == typeof(string) ? "is empty; give a name." : "is null; give a value.";
-        if (value is string text) return string.IsNullOrWhiteSpace(text) ? $"is empty; give a {(isNullable ? "value" : "name")}{orNull}." : null;
+        if (value is null && isNullable) return null;
+        if (property.PropertyType == typeof(string))
+            return string.IsNullOrWhiteSpace((string?)value) ? $"is empty; give a {(isNullable ? "value" : "name")}{orNull}." : null;
+        if (value is null) return "is null; give a value.";
         if (value is Enum member) return IsDefined(member) ? null : $"is {member}; use a member of {member.GetType().Name}{orNull}.";
         var range = property.GetCustomAttribute<RangeAttribute>();
         return range is null || range.IsValid(value) ? null : $"is {Text(value)}; it must be {Describe(range)}{orNull}.";
     }
+
+    /// <summary>Whether a setting is itself a record of settings.</summary>
+    private static bool IsGroup(Type type) => type.Assembly == typeof(OptionFaults).Assembly &&
+        (type.IsAssignableTo(typeof(IValidatableObject)) || type.GetProperties().Any(p => p.IsDefined(typeof(RangeAttribute))));
 
     private static bool IsNullableReference(PropertyInfo property)
     {

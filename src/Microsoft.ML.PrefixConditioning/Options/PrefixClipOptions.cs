@@ -4,7 +4,7 @@ namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Settings of <see cref="PrefixClipEstimator"/>: the everyday ones, and groups for the rest. Immutable.</summary>
 /// <remarks>Defaults follow the CLIP paper (arXiv 2103.00020) and open_clip v3.3.0 unless noted.</remarks>
-public sealed record PrefixClipOptions : IOptionGroup
+public sealed record PrefixClipOptions : IValidatableObject
 {
     internal const int MaxPrefixLength = 64; // as long as a whole caption; the paper uses 1
     internal const int MinBatchSize = 2; // a row learns from the others of its batch
@@ -138,23 +138,23 @@ public sealed record PrefixClipOptions : IOptionGroup
     public CancellationToken CancellationToken { get; init; }
 
     /// <summary>Names of columns.</summary>
-    /// <value>Default new().</value>
+    /// <value>Default: the defaults of <see cref="ClipColumns"/>.</value>
     public ClipColumns Columns { get; init; } = new();
 
     /// <summary>AdamW and the learning rate over time.</summary>
-    /// <value>Default new().</value>
+    /// <value>Default: the defaults of <see cref="OptimizerOptions"/>.</value>
     public OptimizerOptions Optimizer { get; init; } = new();
 
     /// <summary>Random changes to training images.</summary>
-    /// <value>Default new().</value>
+    /// <value>Default: the defaults of <see cref="AugmentationOptions"/>.</value>
     public AugmentationOptions Augmentation { get; init; } = new();
 
     /// <summary>What is trained, and how fast each part learns.</summary>
-    /// <value>Default new().</value>
+    /// <value>Default: the defaults of <see cref="FineTuningOptions"/>.</value>
     public FineTuningOptions FineTuning { get; init; } = new();
 
     /// <summary>Where and how often a run saves its state.</summary>
-    /// <value>Default new().</value>
+    /// <value>Default: the defaults of <see cref="CheckpointOptions"/>.</value>
     public CheckpointOptions Checkpoints { get; init; } = new();
 
     /// <summary>Whether a processor computes with libtorch's operations, as a GPU does, for tests and benchmarks to compare with.</summary>
@@ -167,7 +167,10 @@ public sealed record PrefixClipOptions : IOptionGroup
 
     private ClipArchitecture? KnownArchitecture => Architecture ?? (InitialWeights is null ? ClipArchitecture.Tiny : null);
 
-    IEnumerable<string> IOptionGroup.Faults()
+    IEnumerable<ValidationResult> IValidatableObject.Validate(ValidationContext validationContext) =>
+        Faults().Select(fault => new ValidationResult(fault));
+
+    private IEnumerable<string> Faults()
     {
         if (Architecture?.ResNet is not null && InitialWeights is null)
             yield return $"{nameof(Architecture)} has a ResNet, which cannot be trained from random weights; set {nameof(InitialWeights)}.";

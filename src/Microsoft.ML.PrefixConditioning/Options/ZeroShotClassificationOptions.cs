@@ -3,7 +3,7 @@ using System.ComponentModel.DataAnnotations;
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Every setting of <see cref="ZeroShotClassificationEstimator"/>. Immutable; the library never changes it.</summary>
-public sealed record ZeroShotClassificationOptions : IOptionGroup
+public sealed record ZeroShotClassificationOptions : IValidatableObject
 {
     /// <summary>The classes to choose from, by the names that labels have.</summary>
     /// <value>
@@ -64,7 +64,10 @@ public sealed record ZeroShotClassificationOptions : IOptionGroup
     /// <exception cref="ArgumentException">Names all settings that are out of their range.</exception>
     internal void Validate() => OptionFaults.ThrowIfAny(nameof(ZeroShotClassificationOptions), OptionFaults.Of(this));
 
-    IEnumerable<string> IOptionGroup.Faults()
+    IEnumerable<ValidationResult> IValidatableObject.Validate(ValidationContext validationContext) =>
+        Faults().Select(fault => new ValidationResult(fault));
+
+    private IEnumerable<string> Faults()
     {
         if (ClassNames is null) yield break;
         if (ClassNames.Count < 2)

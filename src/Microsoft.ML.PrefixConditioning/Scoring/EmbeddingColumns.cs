@@ -10,7 +10,7 @@ internal static class EmbeddingColumns
     public static SchemaShape AddTo(SchemaShape input, string image, string text, string imageEmbedding, string textEmbedding)
     {
         ArgumentNullException.ThrowIfNull(input);
-        RequireImage(input, image, embeddingsFit: false);
+        RequireImage(input, image, "Columns.Image", embeddingsFit: false);
         var columns = input.ToDictionary(c => c.Name, StringComparer.Ordinal);
         columns[imageEmbedding] = Embedding(imageEmbedding);
         if (columns.TryGetValue(text, out var column) && column.ItemType is TextDataViewType
@@ -22,14 +22,15 @@ internal static class EmbeddingColumns
     /// <summary>Checks the image column of a pipeline's schema.</summary>
     /// <param name="input">The pipeline's schema.</param>
     /// <param name="image">Name of the column.</param>
+    /// <param name="setting">What names the column, for the message.</param>
     /// <param name="embeddingsFit">Whether the column may hold embeddings instead.</param>
     /// <exception cref="ArgumentOutOfRangeException">The image column is missing or has the wrong type.</exception>
-    public static void RequireImage(SchemaShape input, string image, bool embeddingsFit)
+    public static void RequireImage(SchemaShape input, string image, string setting, bool embeddingsFit)
     {
         if (!input.TryFindColumn(image, out var column))
             throw new ArgumentOutOfRangeException(nameof(input),
                 $"There is no image column '{image}'; the pipeline has {string.Join(", ", input.Select(c => $"'{c.Name}'"))}. " +
-                "Set ImageColumnName to the right column.");
+                $"Set {setting} to the right column.");
         var fits = column.Kind switch
         {
             SchemaShape.Column.VectorKind.Scalar => !column.IsKey && ColumnReader.IsImageColumn(column.ItemType),
@@ -39,7 +40,7 @@ internal static class EmbeddingColumns
         if (!fits)
             throw new ArgumentOutOfRangeException(nameof(input),
                 $"Column '{image}' is {column.GetTypeString()}; an image column is text (a path), a vector of bytes (an encoded file) or " +
-                $"an image{(embeddingsFit ? ", or a vector of float that the model gave" : "")}. Set ImageColumnName to the right column.");
+                $"an image{(embeddingsFit ? ", or a vector of float that the model gave" : "")}. Set {setting} to the right column.");
     }
 
     private static SchemaShape.Column Embedding(string name) =>

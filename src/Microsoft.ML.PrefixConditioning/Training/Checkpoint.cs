@@ -81,7 +81,7 @@ internal sealed class Checkpoint
             }
         optimizer.StepCount = step;
         log.Steps.AddRange(losses.Zip(rates, (loss, rate) => new TrainingStep(loss, rate)));
-        log.Validations.AddRange(epochs.Zip(accuracies, (epoch, accuracy) => new ValidationResult((int)epoch, accuracy)));
+        log.Validations.AddRange(epochs.Zip(accuracies, (epoch, accuracy) => new ValidationAccuracy((int)epoch, accuracy)));
         images.LeaveOut(skipped.Select(r => (int)r));
     }
 

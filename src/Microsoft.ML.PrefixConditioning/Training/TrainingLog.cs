@@ -31,7 +31,7 @@ internal sealed class TrainingLog : IDisposable
     public List<TrainingStep> Steps { get; } = [];
 
     /// <summary>Every validation so far.</summary>
-    public List<ValidationResult> Validations { get; } = [];
+    public List<ValidationAccuracy> Validations { get; } = [];
 
     /// <summary>Writes one line to ML.NET's log.</summary>
     public void Info(string message) => _channel.Info(MessageSensitivity.None, "{0}", message);
@@ -48,7 +48,7 @@ internal sealed class TrainingLog : IDisposable
         Steps.Add(new TrainingStep((float)loss, (float)learningRate));
         var step = Steps.Count;
         var epoch = (step - 1) / _stepsPerEpoch + 1;
-        if (accuracy is { } value) Validations.Add(new ValidationResult(epoch, value));
+        if (accuracy is { } value) Validations.Add(new ValidationAccuracy(epoch, value));
         var rate = StepsPerSecond();
         var progress = new TrainingProgress(step, _totalSteps, epoch, _run.Options.Epochs, loss, learningRate,
             rate * _run.BatchSize, TimeSpan.FromSeconds(rate > 0 ? Math.Min((_totalSteps - step) / rate, int.MaxValue) : 0), accuracy);

@@ -181,9 +181,9 @@ internal static class ModelFile
         using var reader = new BinaryReader(stream, System.Text.Encoding.UTF8, leaveOpen: true);
         var steps = new List<TrainingStep>();
         for (var count = reader.ReadInt32(); count > 0; count--) steps.Add(new TrainingStep(reader.ReadSingle(), reader.ReadSingle()));
-        var validations = new List<ValidationResult>();
+        var validations = new List<ValidationAccuracy>();
         for (var count = reader.ReadInt32(); count > 0; count--)
-            validations.Add(new ValidationResult(reader.ReadInt32(), reader.ReadDouble()));
+            validations.Add(new ValidationAccuracy(reader.ReadInt32(), reader.ReadDouble()));
         return new TrainingHistory(steps, validations, reader.ReadInt32());
     }
 }

@@ -4,7 +4,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <remarks>Saved with the model. Immutable.</remarks>
 public sealed class TrainingHistory
 {
-    internal TrainingHistory(IReadOnlyList<TrainingStep> steps, IReadOnlyList<ValidationResult> validations, int skippedRows) =>
+    internal TrainingHistory(IReadOnlyList<TrainingStep> steps, IReadOnlyList<ValidationAccuracy> validations, int skippedRows) =>
         (Steps, Validations, SkippedRows) = (steps, validations, skippedRows);
 
     /// <summary>A model that was not trained here.</summary>
@@ -14,7 +14,7 @@ public sealed class TrainingHistory
     public IReadOnlyList<TrainingStep> Steps { get; }
 
     /// <summary>Zero-shot accuracy after every epoch; empty without a validation set.</summary>
-    public IReadOnlyList<ValidationResult> Validations { get; }
+    public IReadOnlyList<ValidationAccuracy> Validations { get; }
 
     /// <summary>Rows that could not be used and were left out (<see cref="BadRowPolicy.Skip"/>).</summary>
     public int SkippedRows { get; }
@@ -28,4 +28,4 @@ public readonly record struct TrainingStep(float Loss, float LearningRate);
 /// <summary>The validation after one epoch.</summary>
 /// <param name="Epoch">From 1.</param>
 /// <param name="Accuracy">Zero-shot accuracy, 0 to 1.</param>
-public readonly record struct ValidationResult(int Epoch, double Accuracy);
+public readonly record struct ValidationAccuracy(int Epoch, double Accuracy);

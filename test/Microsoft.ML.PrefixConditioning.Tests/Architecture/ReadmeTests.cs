@@ -21,21 +21,6 @@ public sealed class ReadmeTests
     }
 
     [TestMethod]
-    public void Readme_OptionsTable_HasEveryOptionWithItsDefault()
-    {
-        var defaults = new PrefixClipOptions();
-        var rows = Regex.Matches(Section("Options"), @"^\| `(\w+)` \| ([^|]+?) \|", RegexOptions.Multiline).ToDictionary(m => m.Groups[1].Value, m => m.Groups[2].Value);
-        var properties = typeof(PrefixClipOptions).GetProperties().Where(p => p.CanWrite).ToArray();
-
-        CollectionAssert.AreEquivalent(properties.Select(p => p.Name).ToArray(), rows.Keys.ToArray());
-        foreach (var property in properties.Where(p => IsSimple(p.PropertyType)))
-        {
-            var value = property.GetValue(defaults) is { } set ? Convert.ToString(set, CultureInfo.InvariantCulture) : "null";
-            Assert.AreEqual($"`{value}`", rows[property.Name], $"README gives another default of {property.Name}.");
-        }
-    }
-
-    [TestMethod]
     public void Readme_Versions_AreThoseOfTheBuild()
     {
         var build = File.ReadAllText(Repository.Path("Directory.Packages.props"));
@@ -103,12 +88,6 @@ public sealed class ReadmeTests
             Assert.StartsWith($"# {name[..4]} ", text);
             foreach (var part in new[] { "Context", "Options", "Choice", "Consequences" }) Assert.Contains($"\n## {part}\n", text, name);
         }
-    }
-
-    private static bool IsSimple(Type type)
-    {
-        type = Nullable.GetUnderlyingType(type) ?? type;
-        return type.IsPrimitive || type.IsEnum || type == typeof(string);
     }
 
     private static string Section(string title)

@@ -113,13 +113,13 @@ public sealed class TaggedRowsTests
         var view = new TextRowsView(1, ("Imgae", _ => "a"), ("Text", _ => "b"), ("DatasetType", _ => "caption"));
         Assert.AreEqual(
             "There is no column 'Image'; the input has 'Imgae', 'Text', 'DatasetType'. Did you mean 'Imgae'? " +
-            "Set PrefixClipOptions.ImageColumnName to the right column. (Parameter 'input')", WrongColumn(view));
+            "Set PrefixClipOptions.Columns.Image to the right column. (Parameter 'input')", WrongColumn(view));
         Assert.AreEqual(
             "There is no column 'DatasetType'; the input has 'Image', 'Text'. " +
-            "Set PrefixClipOptions.DatasetTypeColumnName (or add one with TagDatasetType) to the right column. (Parameter 'input')",
+            "Set PrefixClipOptions.Columns.DatasetType (or add one with TagDatasetType) to the right column. (Parameter 'input')",
             WrongColumn(new TextRowsView(1, ("Image", _ => "a"), ("Text", _ => "b"))));
         StringAssert.StartsWith(WrongColumn(new TextRowsView(1, ("Image", _ => "a"), ("text", _ => "b"))),
-            "There is no column 'Text'; the input has 'Image', 'text'. Did you mean 'text'? Set PrefixClipOptions.TextColumnName to " +
+            "There is no column 'Text'; the input has 'Image', 'text'. Did you mean 'text'? Set PrefixClipOptions.Columns.Text to " +
             "the right column.");
     }
 
@@ -128,14 +128,14 @@ public sealed class TaggedRowsTests
     {
         StringAssert.StartsWith(WrongColumn(_mlContext.Data.LoadFromEnumerable(new[] { new { Image = 1f, Text = "", DatasetType = "" } })),
             "Column 'Image' is Single; an image column is text (a path), a vector of bytes (an encoded file) or an image. " +
-            "Set PrefixClipOptions.ImageColumnName to the right column.");
+            "Set PrefixClipOptions.Columns.Image to the right column.");
         StringAssert.StartsWith(WrongColumn(_mlContext.Data.LoadFromEnumerable(new[] { new { Image = "", Text = 1, DatasetType = "" } })),
-            "Column 'Text' is Int32; captions and class names are text. Set PrefixClipOptions.TextColumnName to the right column.");
+            "Column 'Text' is Int32; captions and class names are text. Set PrefixClipOptions.Columns.Text to the right column.");
         StringAssert.StartsWith(WrongColumn(_mlContext.Data.LoadFromEnumerable(new[] { new { Image = "", Text = "", DatasetType = 1L } })),
-            "Column 'DatasetType' is Int64; text, or key with text key values, is needed. Set PrefixClipOptions.DatasetTypeColumnName");
+            "Column 'DatasetType' is Int64; text, or key with text key values, is needed. Set PrefixClipOptions.Columns.DatasetType");
         StringAssert.StartsWith(WrongColumn(_mlContext.Data.LoadFromEnumerable(new[] { new NumberKey() })),
             "Column 'Label' is Key<UInt32, 0-4> without text key values, so that its keys cannot be matched to names. Make the keys of " +
-            "names, with MapValueToKey of a text column, or set PrefixClipOptions.LabelColumnName to another column.");
+            "names, with MapValueToKey of a text column, or set PrefixClipOptions.Columns.Label to another column.");
     }
 
     [TestMethod]

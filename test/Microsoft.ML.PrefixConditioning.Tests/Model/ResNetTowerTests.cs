@@ -135,7 +135,7 @@ public sealed class ResNetTowerTests
             InitialWeights = null,
             Architecture = before.Architecture
         })).Message,
-            "Architecture has a ResNet, whose batch normalization keeps its statistics: it can only start from InitialWeights.");
+            "Architecture has a ResNet, which cannot be trained from random weights; set InitialWeights.");
         StringAssert.Contains(Assert.ThrowsExactly<ArgumentException>(() => data.Fit(options with { ImagePrefixLength = 1 })).Message,
             "ImagePrefixLength is 1; a ResNet takes no prefix, so it must be 0.");
         StringAssert.Contains(Assert.ThrowsExactly<ArgumentException>(() =>

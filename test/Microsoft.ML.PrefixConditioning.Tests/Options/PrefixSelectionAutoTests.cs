@@ -42,6 +42,6 @@ public sealed class PrefixSelectionAutoTests
     {
         var error = Assert.ThrowsExactly<ArgumentException>(
             () => new ZeroShotClassificationOptions { ClassNames = ["a", "b"], MaxAutoImages = 0 }.Validate());
-        Assert.Contains("MaxAutoImages is 0; at least one image is needed to choose a prefix by.", error.Message);
+        Assert.Contains("MaxAutoImages is 0; it must be at least 1.", error.Message);
     }
 }

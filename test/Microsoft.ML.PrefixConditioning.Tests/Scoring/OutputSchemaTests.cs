@@ -52,7 +52,7 @@ public sealed class OutputSchemaTests : ScoringTests
         var error = Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => clip.GetOutputSchema(Shape(embedded.Schema)));
         Assert.Contains(
             "Column 'ImageEmbedding' is Vector<Single>; an image column is text (a path), a vector of bytes (an encoded file) " +
-            "or an image. Set ImageColumnName to the right column.", error.Message);
+            "or an image. Set Columns.Image to the right column.", error.Message);
     }
 
     [TestMethod]

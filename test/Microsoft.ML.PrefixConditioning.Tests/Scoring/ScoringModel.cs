@@ -18,7 +18,7 @@ internal static class ScoringModel
         var tokenizer = ClipTokenizer.Learn(["a red thing", "a blue thing", "something green"], 520);
         var settings = ModelSettings.From(options, options.DatasetTypes, tokenizer.VocabularySize);
         var history = new TrainingHistory(
-            [new TrainingStep(2.5f, 1e-3f), new TrainingStep(1.25f, 5e-4f)], [new ValidationResult(1, 0.75)], skippedRows: 3);
+            [new TrainingStep(2.5f, 1e-3f), new TrainingStep(1.25f, 5e-4f)], [new ValidationAccuracy(1, 0.75)], skippedRows: 3);
         return new TrainedModel(ClipModel.Create(settings.Shape, CPU, seed: 1), tokenizer, settings, history);
     }
 

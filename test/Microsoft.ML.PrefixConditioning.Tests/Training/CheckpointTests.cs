@@ -86,7 +86,7 @@ public sealed class CheckpointTests
         var options = Options with { Checkpoints = new() { Folder = data["run"] } };
         Interrupt(data, options, 2);
         void Refused(PrefixClipOptions changed) => Assert.AreEqual(
-            $"The checkpoint '{FileOf(options)}' belongs to a run with other options or other data. Set CheckpointFolder to an empty folder, or delete the file to start anew.",
+            $"The checkpoint '{FileOf(options)}' belongs to a run with other options or other data. Set Checkpoints.Folder to an empty folder, or delete the file to start anew.",
             Assert.ThrowsExactly<InvalidDataException>(() => data.Fit(changed)).Message);
         Refused(options with { LearningRate = 3e-3 });
         Refused(options with { Seed = 8 });
@@ -170,7 +170,7 @@ public sealed class CheckpointTests
         var folder = Path.Combine(data.Rows[0].Image, "run");   // below a file
         var error = Assert.ThrowsExactly<IOException>(() => data.Fit(Options with { Checkpoints = new() { Folder = folder }, Progress = new Reports(_ => Assert.Fail("trained")) }));
         StringAssert.StartsWith(error.Message, $"The checkpoint folder '{folder}' cannot be written to: ");
-        StringAssert.EndsWith(error.Message, "Set CheckpointFolder to a folder that can.");
+        StringAssert.EndsWith(error.Message, "Set Checkpoints.Folder to a folder that can.");
     }
 
     [TestMethod]

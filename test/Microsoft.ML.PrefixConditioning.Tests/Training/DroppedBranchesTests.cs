@@ -165,9 +165,9 @@ public sealed class DroppedBranchesTests
     }
 
     /// <summary>A model whose branches are as large as what they are added to.</summary>
-    private static ClipModel Large()
+    private static ClipModel Large(ClipArchitecture? architecture = null)
     {
-        var model = SwinModel.Create(SwinModel.Architecture);
+        var model = SwinModel.Create(architecture ?? SwinModel.Architecture);
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         foreach (var (name, weight) in model.Weights)
@@ -179,7 +179,7 @@ public sealed class DroppedBranchesTests
     {
         const int Rows = 12;
         var options = DrawnData.Options with { Architecture = SwinModel.WithDepth(0.6), ChunkSize = chunkSize };
-        using var model = Large();
+        using var model = Large(options.Architecture!);
         using var optimizer = new ClipOptimizer(model.Weights, new());
         var texts = new BatchTexts(TokenBatch.Pad([.. Enumerable.Range(0, Rows).Select(i => new[] { 518, i + 1, 519 })]), new long[Rows], [.. Enumerable.Range(0, Rows)]);
         using var images = SmallModel.Images(Rows);

@@ -18,7 +18,7 @@ public sealed class FitErrorTests
         using var data = new DrawnData();
         var error = Fails<InvalidOperationException>(data, DrawnData.Options with { LearningRate = 1e18, Optimizer = new() { WarmupSteps = 0 } });
         Assert.AreEqual(
-            "The loss of step 2 is NaN at learning rate 9.62e+17; training cannot go on. Lower LearningRate (now 1e+18), lengthen WarmupSteps, or set GradientClipNorm to 1.",
+            "The loss of step 2 is NaN at learning rate 9.62e+17; training cannot go on. Lower LearningRate (now 1e+18), lengthen Optimizer.WarmupSteps, or set Optimizer.GradientClipNorm to 1.",
             error.Message);
     }
 

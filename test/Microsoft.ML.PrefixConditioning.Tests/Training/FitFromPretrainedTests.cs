@@ -236,8 +236,8 @@ public sealed class FitFromPretrainedTests
             "Activation is Gelu, but '");
         StringAssert.EndsWith(Fails<ArgumentException>(options with { PrefixLength = 2 }).Message,
             "has 1 prefix token(s) for each dataset type in 'prefix_embedding', and 2 are asked for. Set PrefixLength to 1.");
-        StringAssert.Contains(Fails<ArgumentException>(options with { FineTuning = new() { FrozenTextLayers = 3 } }).Message, "FineTuning.FrozenTextLayers is 3; the tower has 2 " +
-            "are allowed");
+        StringAssert.Contains(Fails<ArgumentException>(options with { FineTuning = new() { FrozenTextLayers = 3 } }).Message,
+            "FineTuning.FrozenTextLayers is 3; the tower has 2 blocks, and no more can be frozen.");
         StringAssert.Contains(Fails<FileNotFoundException>(options with { InitialWeights = folder["none"] }).Message,
             "There is no file or folder");
     }

@@ -44,7 +44,7 @@ public sealed class OldModelFileTests
         Assert.AreEqual(version == 1 ? ImageNormalization.Clip : own, settings.Normalization);
         Assert.IsNull(model.Model.Summaries);
         CollectionAssert.AreEqual(new[] { new TrainingStep(2.5f, 1e-3f), new TrainingStep(1.25f, 5e-4f) }, model.History.Steps.ToArray());
-        CollectionAssert.AreEqual(new[] { new ValidationResult(1, 0.75) }, model.History.Validations.ToArray());
+        CollectionAssert.AreEqual(new[] { new ValidationAccuracy(1, 0.75) }, model.History.Validations.ToArray());
         Assert.AreEqual(3, model.History.SkippedRows);
     }
 
