@@ -46,15 +46,15 @@ internal sealed record ModelSettings
     /// <param name="pretrained">The model that training starts from; null for random weights.</param>
     public static ModelSettings From(
         PrefixClipOptions options, IReadOnlyList<DatasetType> trainedTypes, int vocabularySize, PretrainedClip? pretrained = null) => new()
-    {
-        Architecture = pretrained?.Architecture ?? options.Architecture ?? ClipArchitecture.Tiny,
-        VocabularySize = vocabularySize, DatasetTypes = trainedTypes,
-        PrefixLength = options.PrefixLength, ImagePrefixLength = options.ImagePrefixLength,
-        ImageDecoding = options.ImageDecoding, Normalization = pretrained?.Normalization ?? ImageNormalization.Clip,
-        Templates = [.. options.PromptTemplates], BadRows = options.BadRows,
-        ImageColumnName = options.Columns.Image, TextColumnName = options.Columns.Text, LabelColumnName = options.Columns.Label,
-        ImageEmbeddingColumnName = options.Columns.ImageEmbedding, TextEmbeddingColumnName = options.Columns.TextEmbedding,
-    };
+        {
+            Architecture = pretrained?.Architecture ?? options.Architecture ?? ClipArchitecture.Tiny,
+            VocabularySize = vocabularySize, DatasetTypes = trainedTypes,
+            PrefixLength = options.PrefixLength, ImagePrefixLength = options.ImagePrefixLength,
+            ImageDecoding = options.ImageDecoding, Normalization = pretrained?.Normalization ?? ImageNormalization.Clip,
+            Templates = [.. options.PromptTemplates], BadRows = options.BadRows,
+            ImageColumnName = options.Columns.Image, TextColumnName = options.Columns.Text, LabelColumnName = options.Columns.Label,
+            ImageEmbeddingColumnName = options.Columns.ImageEmbedding, TextEmbeddingColumnName = options.Columns.TextEmbedding,
+        };
 
     /// <summary>Sizes that determine the weights' shapes.</summary>
     [JsonIgnore]

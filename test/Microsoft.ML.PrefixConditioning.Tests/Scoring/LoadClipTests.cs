@@ -26,7 +26,8 @@ public sealed class LoadClipTests
             ImageDecoding = ImageDecoding.OpenClip,
         };
         var settings = ModelSettings.From(options, [DatasetType.Caption, new("größer", TextKind.ClassName)],
-            SmallModel.Tokenizer.VocabularySize) with { Normalization = OwnNormalization };
+            SmallModel.Tokenizer.VocabularySize) with
+        { Normalization = OwnNormalization };
         var network = ClipModel.Create(settings.Shape, CPU, seed: 3);
         using (no_grad())
         using (NewDisposeScope())

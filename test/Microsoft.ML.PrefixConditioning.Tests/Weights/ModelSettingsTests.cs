@@ -11,7 +11,8 @@ public sealed class ModelSettingsTests
         Architecture = ClipArchitecture.Tiny with { MlpRatio = 3.5, Activation = ClipActivation.QuickGelu }, PrefixLength = 2, ImagePrefixLength = 1,
         ImageDecoding = ImageDecoding.OpenClip, BadRows = BadRowPolicy.Skip, PromptTemplates = PromptTemplates.Of("ein {}", "„{}“"),
         Columns = new() { Image = "Bild", Text = "Wörter", Label = "L", ImageEmbedding = "IE", TextEmbedding = "TE" },
-    }, [DatasetType.Caption, new("größer", TextKind.ClassName)], 700) with { Normalization = new(new(0.1f, 0.2f, 0.3f), new(0.4f, 0.5f, 0.6f)) };
+    }, [DatasetType.Caption, new("größer", TextKind.ClassName)], 700) with
+    { Normalization = new(new(0.1f, 0.2f, 0.3f), new(0.4f, 0.5f, 0.6f)) };
 
     [TestMethod]
     public void FromJson_OwnJson_IsEqual()
