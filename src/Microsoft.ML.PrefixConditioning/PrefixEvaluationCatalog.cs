@@ -66,35 +66,4 @@ public static class PrefixEvaluationCatalog
             throw new ArgumentException($"The blend at index {at} is null; pass selections of prefixes.", nameof(blends));
         return PrefixEvaluation.Run(CatalogUtils.GetEnvironment(catalog), catalog, data, model, options, further, topK);
     }
-
-    /// <summary>Scores a model's prefixes and their blends on images without labels: what <see cref="PrefixSelection.Auto"/> chooses
-    /// by.</summary>
-    /// <param name="catalog">The catalog, <c>mlContext.MulticlassClassification</c>.</param>
-    /// <param name="images">Rows with an image; labels are not read.</param>
-    /// <param name="model">The trained model.</param>
-    /// <param name="options">The settings of the classifier; the prefix among them is not used.</param>
-    /// <param name="criterion">By what.</param>
-    /// <returns>All candidates, the best first.</returns>
-    /// <exception cref="ArgumentException">A setting is out of its range, or the model or the column has not what the criterion
-    /// needs.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">The image column is missing or has the wrong type.</exception>
-    /// <exception cref="InvalidDataException">There are no images, or one cannot be read and the model's policy is to fail.</exception>
-    /// <example>
-    /// <code>
-    /// var options = new ZeroShotClassificationOptions { ClassNames = classNames };
-    /// foreach (var (prefix, score) in mlContext.MulticlassClassification.RankPrefixes(images, model, options))
-    ///     Console.WriteLine($"{prefix}: {score:0.000}");
-    /// </code>
-    /// </example>
-    public static IReadOnlyList<PrefixScore> RankPrefixes(
-        this MulticlassClassificationCatalog catalog, IDataView images, PrefixClipTransformer model, ZeroShotClassificationOptions options,
-        PrefixCriterion criterion = PrefixCriterion.DistanceRatio)
-    {
-        ArgumentNullException.ThrowIfNull(catalog);
-        ArgumentNullException.ThrowIfNull(images);
-        ArgumentNullException.ThrowIfNull(model);
-        ArgumentNullException.ThrowIfNull(options);
-        options.Validate();
-        return AutoPrefix.Rank(model.Model, images, options, PrefixSelection.AutoBy(criterion).Criterion!.Value);
-    }
 }

@@ -20,7 +20,7 @@ public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassif
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         // An unknown type is an error now, not in Fit.
-        if (options.Prefix?.Criterion is { } criterion) AutoPrefix.Check(model.Model, criterion);
+        if (options.Prefix is { IsAuto: true }) AutoPrefix.Check(model.Model);
         else PrefixResolution.Resolve(options.Prefix, model.DatasetTypes);
         _host = environment.Register(nameof(ZeroShotClassificationEstimator));
         (_model, _options) = (model, options);
@@ -34,15 +34,15 @@ public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassif
     /// <exception cref="ArgumentOutOfRangeException">The image column is missing or has the wrong type.</exception>
     /// <exception cref="InvalidDataException">A prefix is to be chosen, and there are no images, or one cannot be read and the model's
     /// policy is to fail.</exception>
-    /// <exception cref="ArgumentException">The column has embeddings, and a prefix is to be chosen by views of images, or needs another image
-    /// prefix than the embeddings were made with.</exception>
+    /// <exception cref="ArgumentException">The column has embeddings, and the prefix needs another image prefix than they were made
+    /// with.</exception>
     /// <returns>The classifier. It shares the model, which must not be disposed before it.</returns>
     public ZeroShotClassificationTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
         var model = _model.Model;
         var column = ZeroShotColumns.RequireImage(input.Schema, ImageColumnName, model.Settings);   // an error now, not at the first row
-        var prefix = _options.Prefix?.Criterion is { } criterion ? Choose(input, criterion) : _options.Prefix;
+        var prefix = _options.Prefix is { IsAuto: true } ? AutoPrefix.Choose(_host, model, input, _options) : _options.Prefix;
         if (ZeroShotColumns.IsEmbedding(column)) ZeroShotColumns.RequireSameImagePrefix(ImageColumnName, prefix, model.Settings);
         var keys = new ClassKeys(_options.ClassNames);
         keys.WarnOfRepeated(_host);
@@ -59,15 +59,6 @@ public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassif
             PredictedLabelColumnName = _options.PredictedLabelColumnName,
         };
         return new ZeroShotClassificationTransformer(_host, _model, classifier, ownsModel: false);
-    }
-
-    private PrefixSelection Choose(IDataView input, PrefixCriterion criterion)
-    {
-        var ranking = AutoPrefix.Rank(_model.Model, input, _options, criterion);
-        using var channel = _host.Start("Choosing a prefix");
-        channel.Info(MessageSensitivity.None, "{0}", $"Prefix '{ranking[0].Prefix}' by {criterion}: " +
-            string.Join(", ", ranking.Select(s => FormattableString.Invariant($"{s.Prefix} {s.Score:0.0000}"))));
-        return ranking[0].Prefix;
     }
 
     /// <summary>The columns that the classifier adds, from those of the input.</summary>

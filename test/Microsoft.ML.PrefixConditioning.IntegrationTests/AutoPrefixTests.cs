@@ -9,55 +9,31 @@ public sealed class AutoPrefixTests
     private readonly MLContext _mlContext = new(seed: 1);
 
     [TestMethod]
-    [DataRow(PrefixCriterion.MutualInformation)]
-    [DataRow(PrefixCriterion.CorrectedConfidence)]
-    [DataRow(PrefixCriterion.Agreement)]
-    [DataRow(PrefixCriterion.TrainingSimilarity)]
-    [DataRow(PrefixCriterion.Consistency)]
-    [DataRow(PrefixCriterion.DistanceRatio)]
-    public void Fit_Auto_GivesTheClassifierOfTheBestRankedPrefix(PrefixCriterion criterion)
+    public void Fit_Auto_GivesTheClassifierOfTheChosenPrefix()
     {
-        var best = Rank(Unlabeled(), criterion)[0].Prefix;
-        var chosen = Auto(criterion).Fit(Unlabeled());
-        Assert.AreEqual(best, chosen.Prefix);
-        Assert.IsNull(chosen.Prefix.Criterion);
-        var named = _mlContext.Transforms.ZeroShotClassification(Tiny.Model, TinyData.ClassNames, best).Fit(Unlabeled());
+        var chosen = Auto().Fit(Unlabeled());
+        Assert.AreNotEqual(PrefixSelection.Auto, chosen.Prefix);
+        Assert.AreEqual(chosen.Prefix, Auto().Fit(Unlabeled()).Prefix, "Repeatable.");
+        var named = _mlContext.Transforms.ZeroShotClassification(Tiny.Model, TinyData.ClassNames, chosen.Prefix).Fit(Unlabeled());
         Assert.AreSequenceEqual(Scores(named), Scores(chosen));
     }
 
     [TestMethod]
-    public void Rank_AnyCriterion_IsSortedAndRepeatable()
-    {
-        foreach (var criterion in Enum.GetValues<PrefixCriterion>())
-        {
-            var ranking = Rank(Unlabeled(), criterion);
-            // The share of the distances is one more, unless it is one of the quarters.
-            int[] expected = criterion switch { PrefixCriterion.Agreement => [2], PrefixCriterion.DistanceRatio => [6, 7], _ => [5] };
-            Assert.Contains(ranking.Count, expected, $"{criterion}");
-            Assert.AreSequenceEqual(ranking.OrderByDescending(s => s.Score), ranking, $"{criterion}");
-            Assert.AreSequenceEqual(ranking, Rank(Unlabeled(), criterion), $"{criterion}");
-            Assert.IsTrue(ranking.All(s => double.IsFinite(s.Score)), $"{criterion}");
-        }
-    }
-
-    [TestMethod]
-    public void Rank_TrainingImagesOfOneType_AreMostLikeThatType()
+    public void Fit_TrainingImagesOfOneType_LeadsToThatType()
     {
         var captioned = _mlContext.Data.LoadImageCaptions(Tiny.Data.Captions, imageRoot: Tiny.Data.Captioned);
-        var score = Rank(captioned, PrefixCriterion.TrainingSimilarity).Single(s => s.Prefix.Equals(PrefixSelection.Caption)).Score;
-        Assert.AreEqual(0, score, 1e-6, "The images that the summary was taken from.");
+        Assert.AreEqual("1.25 caption - 0.25 classification", Auto().Fit(captioned).Prefix.ToString(), "Distance 0 from their own summary.");
     }
 
     [TestMethod]
     public void SaveLoad_AutoClassifier_KeepsWhatWasChosen()
     {
-        var chosen = Auto(PrefixCriterion.TrainingSimilarity).Fit(Unlabeled());
+        var chosen = Auto().Fit(Unlabeled());
         using var loaded = (ZeroShotClassificationTransformer)Reload(chosen);
         Assert.AreEqual(chosen.Prefix, loaded.Prefix);
         Assert.AreSequenceEqual(Scores(chosen), Scores(loaded));
-        var again = _mlContext.MulticlassClassification.RankPrefixes(
-            Unlabeled(), loaded.Model, Options, PrefixCriterion.TrainingSimilarity);
-        Assert.AreSequenceEqual(Rank(Unlabeled(), PrefixCriterion.TrainingSimilarity), again, "The summaries are saved too.");
+        var again = _mlContext.Transforms.ZeroShotClassification(loaded.Model, TinyData.ClassNames, PrefixSelection.Auto).Fit(Unlabeled());
+        Assert.AreEqual(chosen.Prefix, again.Prefix, "The summaries are saved too.");
     }
 
     [TestMethod]
@@ -78,7 +54,7 @@ public sealed class AutoPrefixTests
     public void CrossValidate_Auto_ChoosesInEveryFold()
     {
         var folds = _mlContext.MulticlassClassification.CrossValidate(
-            Tiny.Data.Test(_mlContext), Auto(PrefixCriterion.MutualInformation), numberOfFolds: 2);
+            Tiny.Data.Test(_mlContext), Auto(), numberOfFolds: 2);
         Assert.HasCount(2, folds);
     }
 
@@ -86,7 +62,7 @@ public sealed class AutoPrefixTests
     public void Fit_NoRows_IsAnErrorOnlyForAuto()
     {
         var none = _mlContext.Data.LoadFromEnumerable<PathRow>([]);
-        var error = Assert.ThrowsExactly<InvalidDataException>(() => Auto(PrefixCriterion.MutualInformation).Fit(none));
+        var error = Assert.ThrowsExactly<InvalidDataException>(() => Auto().Fit(none));
         Assert.StartsWith("The view has no rows, and PrefixSelection.Auto chooses the prefix from images.", error.Message);
         var named = _mlContext.Transforms.ZeroShotClassification(Tiny.Model, TinyData.ClassNames).Fit(none);
         Assert.AreEqual(PrefixSelection.Caption, named.Prefix);
@@ -97,24 +73,21 @@ public sealed class AutoPrefixTests
     {
         var paths = Tiny.Data.Images.Take(3).Select(i => i.Path).Append("gone.png");
         var rows = _mlContext.Data.LoadFromEnumerable(paths.Select(path => new PathRow { Image = path }));
-        var error = Assert.ThrowsExactly<InvalidDataException>(() => Auto(PrefixCriterion.MutualInformation).Fit(rows));
+        var error = Assert.ThrowsExactly<InvalidDataException>(() => Auto().Fit(rows));
         Assert.StartsWith("Row 4: The image 'gone.png' cannot be read", error.Message);
-        Assert.AreSequenceEqual(
-            _mlContext.MulticlassClassification.RankPrefixes(_mlContext.Data.TakeRows(rows, 3), Tiny.SkippingModel, Options),
-            _mlContext.MulticlassClassification.RankPrefixes(rows, Tiny.SkippingModel, Options));
+        PrefixSelection Chosen(IDataView images) =>
+            _mlContext.Transforms.ZeroShotClassification(Tiny.SkippingModel, Options with { Prefix = PrefixSelection.Auto }).Fit(images).Prefix;
+        Assert.AreEqual(Chosen(_mlContext.Data.TakeRows(rows, 3)), Chosen(rows));
     }
 
     [TestMethod]
-    public void Auto_Elsewhere_SaysWhereItBelongs() => Assert.StartsWith("The prefix is auto (DistanceRatio), which is chosen from",
+    public void Auto_Elsewhere_SaysWhereItBelongs() => Assert.StartsWith("The prefix is auto, which is chosen from",
         Assert.ThrowsExactly<ArgumentException>(() => Tiny.Model.EncodeText(["red"], PrefixSelection.Auto)).Message);
 
     private static ZeroShotClassificationOptions Options { get; } = new() { ClassNames = TinyData.ClassNames };
 
-    private ZeroShotClassificationEstimator Auto(PrefixCriterion criterion) =>
-        _mlContext.Transforms.ZeroShotClassification(Tiny.Model, TinyData.ClassNames, PrefixSelection.AutoBy(criterion));
-
-    private IReadOnlyList<PrefixScore> Rank(IDataView images, PrefixCriterion criterion) =>
-        _mlContext.MulticlassClassification.RankPrefixes(images, Tiny.Model, Options, criterion);
+    private ZeroShotClassificationEstimator Auto() =>
+        _mlContext.Transforms.ZeroShotClassification(Tiny.Model, TinyData.ClassNames, PrefixSelection.Auto);
 
     private IDataView Unlabeled() =>
         _mlContext.Data.LoadFromEnumerable(Tiny.Data.Images.Select(i => new CaptionedRow { Image = i.Path, Text = "" }));

@@ -46,12 +46,8 @@ internal sealed record PrefixScores(
 /// <param name="Prefix">What it chose.</param>
 /// <param name="Top1">Top-1 accuracy with that choice.</param>
 /// <param name="Top5">Top-5 accuracy with that choice.</param>
-/// <param name="Candidates">What the criterion gave each candidate, the chosen one first.</param>
 internal sealed record PrefixChoice(
-    string TestSet, string Split, string Criterion, string Prefix, double Top1, double Top5, IReadOnlyList<CandidateScore>? Candidates = null);
-
-/// <summary>What a criterion gave a candidate; larger is better.</summary>
-internal sealed record CandidateScore(string Prefix, double Score);
+    string TestSet, string Split, string Criterion, string Prefix, double Top1, double Top5);
 
 /// <summary>One point of a training curve.</summary>
 /// <param name="Step">From 1.</param>

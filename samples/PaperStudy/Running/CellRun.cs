@@ -61,6 +61,8 @@ internal sealed class CellRun(MLContext mlContext, StudyData data, CellStore sto
         return File.Exists(path) ? (PrefixClipTransformer)mlContext.Model.Load(path, out _) : null;
     }
 
+    private static readonly double[] BlendShares = [0.25, 0.5, 0.75, 1.25];
+
     private void Score(StudyCell cell, PrefixClipTransformer model, StudyTest test, List<PrefixScores> scores, List<PrefixChoice> choices)
     {
         // Image prefixes make an image's embedding depend on the prefix, so that there is none to keep.
@@ -69,16 +71,9 @@ internal sealed class CellRun(MLContext mlContext, StudyData data, CellStore sto
             (images, column) = (mlContext.Data.Cache(model.Transform(test.Images), Embedding, "Label"), Embedding);
         var options = new ZeroShotClassificationOptions { ClassNames = test.ClassNames, ImageColumnName = column };
         var hasPrefixes = cell.Training.IsConditioned;
-        var rankings = new Dictionary<PrefixCriterion, IReadOnlyList<PrefixScore>>();
-        if (hasPrefixes && model.DatasetTypes.Count > 1)
-            foreach (var criterion in Enum.GetValues<PrefixCriterion>())
-            {
-                // Consistency makes random views of the images themselves.
-                var (view, settings) = criterion == PrefixCriterion.Consistency ? (test.Images, options with { ImageColumnName = null }) : (images, options);
-                rankings.Add(criterion, mlContext.MulticlassClassification.RankPrefixes(view, model, settings, criterion));
-            }
-
-        var blends = rankings.Values.SelectMany(r => r).Select(r => r.Prefix).Where(p => p.Weights.Count > 1).Distinct();
+        var chosen = hasPrefixes && model.DatasetTypes.Count > 1
+            ? mlContext.Transforms.ZeroShotClassification(model, options with { Prefix = PrefixSelection.Auto }).Fit(images).Prefix : null;
+        var blends = chosen is null ? [] : Quarters(model.DatasetTypes).Append(chosen).Where(p => p.Weights.Count > 1).Distinct();
         var comparison = mlContext.MulticlassClassification.ComparePrefixes(images, model, options, blends);
         foreach (var (prefix, metrics) in comparison.Prefixes)
         {
@@ -86,13 +81,17 @@ internal sealed class CellRun(MLContext mlContext, StudyData data, CellStore sto
             scores.Add(new PrefixScores(test.Test.Name, test.Split, prefix.ToString(), prefix.Weights.Count > 1,
                 metrics.MicroAccuracy, metrics.TopKAccuracy, metrics.MacroAccuracy, metrics.LogLoss));
         }
-        foreach (var (criterion, ranking) in rankings)
-        {
-            var (chosen, metrics) = (ranking[0].Prefix, comparison[ranking[0].Prefix]);
-            choices.Add(new PrefixChoice(test.Test.Name, test.Split, criterion.ToString(), chosen.ToString(), metrics.MicroAccuracy, metrics.TopKAccuracy,
-                [.. ranking.Select(r => new CandidateScore(r.Prefix.ToString(), r.Score))]));
-        }
+        if (chosen is null) return;
+        var best = comparison[chosen];
+        choices.Add(new PrefixChoice(test.Test.Name, test.Split, StudyScores.AutoCriterion, chosen.ToString(), best.MicroAccuracy, best.TopKAccuracy));
     }
+
+    /// <summary>Blends of the caption type with each other type by quarters; beyond 1, away from the other type.</summary>
+    private static IEnumerable<PrefixSelection> Quarters(IReadOnlyList<DatasetType> types) =>
+        from caption in types.Where(t => t.Texts == TextKind.Caption).Take(1)
+        from other in types.Where(t => t != caption)
+        from share in BlendShares
+        select PrefixSelection.Blend((caption.Name, share), (other.Name, 1 - share));
 
     /// <summary>Whether a blend is one of the quarters that are scored on every test set, and not a share that suits one of them.</summary>
     private static bool IsFixed(PrefixSelection prefix) => prefix.Weights.All(w => 4 * w.Weight % 1 == 0);

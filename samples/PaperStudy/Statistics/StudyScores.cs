@@ -8,11 +8,11 @@ internal sealed class StudyScores
     /// <summary>Name of the choice of no prefix.</summary>
     public const string NoPrefix = "none";
 
-    /// <summary>Name of what the package's default criterion chose for each test set without labels.</summary>
+    /// <summary>Name of what <see cref="PrefixSelection.Auto"/> chose for each test set without labels.</summary>
     public static readonly string AutoPrefix = PrefixSelection.Auto.ToString();
 
-    /// <summary>Name of the package's default criterion.</summary>
-    public static readonly string AutoCriterion = $"{PrefixSelection.Auto.Criterion}";
+    /// <summary>Name in result files of how <see cref="PrefixSelection.Auto"/> chooses. Older files have further criteria, which lost.</summary>
+    public const string AutoCriterion = "DistanceRatio";
 
     private readonly Dictionary<ScoreKey, SortedDictionary<int, PrefixScores>> _scores = [];
 

@@ -9,18 +9,18 @@ internal sealed class EncodedImages
 
     private readonly TrainedModel _model;
     private readonly ImageRequest _request;
-    private readonly List<float[]>[][] _embeddings;   // by image prefix, then by view; view 0 is the image itself
+    private readonly List<float[]>[] _embeddings;   // by image prefix
     private readonly EmbeddingEncoder[] _encoders;
 
     private EncodedImages(TrainedModel model, ImageRequest request)
     {
         (_model, _request) = (model, request);
         _encoders = [.. request.ImagePrefixes.Select(p => new EmbeddingEncoder(model, p))];
-        _embeddings = [.. _encoders.Select(_ => Enumerable.Range(0, 1 + request.Views).Select(_ => new List<float[]>()).ToArray())];
+        _embeddings = [.. _encoders.Select(_ => new List<float[]>())];
     }
 
     /// <summary>N, the images that could be read and, where labels are asked for, have one.</summary>
-    public int Count => _embeddings[0][0].Count;
+    public int Count => _embeddings[0].Count;
 
     /// <summary>[N] labels; empty where they are not asked for.</summary>
     public List<string> Labels { get; } = [];
@@ -36,9 +36,8 @@ internal sealed class EncodedImages
 
     /// <summary>[N] embeddings of length D.</summary>
     /// <param name="imagePrefix">One of the request's.</param>
-    /// <param name="view">0 for the images themselves, else one of their random views.</param>
-    public IReadOnlyList<float[]> Embeddings(PrefixSelection imagePrefix, int view = 0) =>
-        _embeddings[_request.ImagePrefixes.ToList().IndexOf(imagePrefix)][view];
+    public IReadOnlyList<float[]> Embeddings(PrefixSelection imagePrefix) =>
+        _embeddings[_request.ImagePrefixes.ToList().IndexOf(imagePrefix)];
 
     /// <summary>Reads the view's images, or embeddings that the model gave before.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or has the wrong type.</exception>
@@ -83,19 +82,15 @@ internal sealed class EncodedImages
     private void ReadEmbeddings(
         DataViewRowCursor cursor, ValueGetter<VBuffer<float>> getter, ValueGetter<ReadOnlyMemory<char>>? labelGetter, long total)
     {
-        if (_request.Views > 0)
-            throw new ArgumentException(
-                $"Column '{_request.ImageColumnName}' has embeddings, of which no random views can be made; {nameof(PrefixCriterion)}." +
-                $"{nameof(PrefixCriterion.Consistency)} needs the images. Set {nameof(ZeroShotClassificationOptions.ImageColumnName)} " +
-                "to them, or choose another criterion.");
-        foreach (var prefix in _request.ImagePrefixes) ZeroShotColumns.RequireSameImagePrefix(_request.ImageColumnName, prefix, _model.Settings);
+        foreach (var prefix in _request.ImagePrefixes)
+            ZeroShotColumns.RequireSameImagePrefix(_request.ImageColumnName, prefix, _model.Settings);
         VBuffer<float> value = default;
         foreach (var row in ChosenRows(cursor, total))
         {
             if (ReadLabel(labelGetter, row) is not { } label) continue;
             getter(ref value);
             float[] embedding = [.. value.DenseValues()];
-            if (Array.TrueForAll(embedding, float.IsFinite)) Add(label, (_, _) => embedding);
+            if (Array.TrueForAll(embedding, float.IsFinite)) Add(label, _ => embedding);
             else UnreadableImages++;   // what the model gives for an image that it could not read
         }
     }
@@ -148,20 +143,18 @@ internal sealed class EncodedImages
         if (pass.Count == 0) return;
         ImageReference[] images = [.. pass.Select(p => p.Image)];
         string Place(int i) => RowBatchReader.RowName(pass[i].Row);
-        var prepared = _encoders.Select(encoder => Enumerable.Range(0, 1 + _request.Views).Select(view => view == 0
-            ? encoder.Prepare(images, Place) : encoder.PrepareView(images, Place, pass[0].Row, view)).ToArray()).ToArray();
+        var prepared = _encoders.Select(encoder => encoder.Prepare(images, Place)).ToArray();
         for (var i = 0; i < pass.Count; i++)
         {
             var place = i;
-            if (_request.BadRows == BadRowPolicy.Skip && !prepared[0][0].IsReadable(i)) UnreadableImages++;
-            else Add(pass[i].Label, (prefix, view) => prepared[prefix][view].Embedding(place, _encoders[prefix]).ToArray());
+            if (_request.BadRows == BadRowPolicy.Skip && !prepared[0].IsReadable(i)) UnreadableImages++;
+            else Add(pass[i].Label, prefix => prepared[prefix].Embedding(place).ToArray());
         }
     }
 
-    private void Add(string label, Func<int, int, float[]> embedding)
+    private void Add(string label, Func<int, float[]> embedding)
     {
-        for (var prefix = 0; prefix < _embeddings.Length; prefix++)
-            for (var view = 0; view < _embeddings[prefix].Length; view++) _embeddings[prefix][view].Add(embedding(prefix, view));
+        for (var prefix = 0; prefix < _embeddings.Length; prefix++) _embeddings[prefix].Add(embedding(prefix));
         if (_request.LabelColumnName is not null) Labels.Add(label);
     }
 }
@@ -186,7 +179,4 @@ internal sealed record ImageRequest
 
     /// <summary>Rows to look at, at most.</summary>
     public long MaxRows { get; init; } = long.MaxValue;
-
-    /// <summary>Random views of every image besides the image itself.</summary>
-    public int Views { get; init; }
 }

@@ -18,12 +18,14 @@ internal static class PrefixEvaluation
         PrefixSelection[] prefixes = [.. model.DatasetTypes.Select(t => PrefixSelection.For(t.Name))
             .Append(PrefixSelection.None).Concat(further).Distinct()];
         foreach (var prefix in prefixes) PrefixResolution.Resolve(prefix, model.DatasetTypes);   // an error before the long step
+        PrefixSelection ImagePrefix(PrefixSelection prefix) =>
+            PrefixResolution.ImagePrefix(model.Model.Settings.ImagePrefixLength, prefix);
         var images = EncodedImages.Read(model.Model, data, new ImageRequest
         {
             ImageColumnName = options.ImageColumnName ?? model.Model.Settings.ImageColumnName,
             LabelColumnName = options.LabelColumnName,
             Classes = classes.Keys,
-            ImagePrefixes = [.. prefixes.Select(classes.ImagePrefix).Distinct()],
+            ImagePrefixes = [.. prefixes.Select(ImagePrefix).Distinct()],
             BadRows = BadRowPolicy.Skip,
         });
         if (images.Count == 0)
@@ -32,7 +34,7 @@ internal static class PrefixEvaluation
                 $"'{options.LabelColumnName}' and {images.UnreadableImages} no image that can be read. Pass rows that have both.");
         var metrics = prefixes.Select(prefix =>
         {
-            var embeddings = images.Embeddings(classes.ImagePrefix(prefix));
+            var embeddings = images.Embeddings(ImagePrefix(prefix));
             var scored = Scored(environment, model, classes.Classifier(prefix, EmbeddingColumn), embeddings, images.Labels);
             return new PrefixMetrics(prefix, catalog.Evaluate(scored, options.LabelColumnName, options.ScoreColumnName,
                 options.PredictedLabelColumnName, Math.Min(topK, classes.Count)));

@@ -21,22 +21,6 @@ internal sealed record EmbeddingSummary(long Count, double[] Mean, double[] Vari
         return new EmbeddingSummary(embeddings.Count, mean, variance);
     }
 
-    /// <summary>The summary of a mixture: mean = sum of w m, variance = sum of w (v + m^2) - mean^2.</summary>
-    /// <param name="parts">Summaries with weights that add up to 1.</param>
-    public static EmbeddingSummary Mix(IReadOnlyList<(EmbeddingSummary Summary, double Weight)> parts)
-    {
-        var size = parts[0].Summary.Mean.Length;
-        var (mean, variance) = (new double[size], new double[size]);
-        foreach (var (part, weight) in parts)
-            for (var d = 0; d < size; d++)
-            {
-                mean[d] += weight * part.Mean[d];
-                variance[d] += weight * (part.Variance[d] + (part.Mean[d] * part.Mean[d]));
-            }
-        for (var d = 0; d < size; d++) variance[d] = Math.Max(0, variance[d] - (mean[d] * mean[d]));   // rounding may give less than 0
-        return new EmbeddingSummary(parts.Sum(p => p.Summary.Count), mean, variance);
-    }
-
     /// <summary>The squared Fréchet distance of two normal distributions with diagonal covariance: |m1 - m2|^2 + |s1 - s2|^2, with s the
     /// standard deviations.</summary>
     /// <remarks>Source: Dowson and Landau, "The Fréchet distance between multivariate normal distributions", 1982.</remarks>

@@ -8,7 +8,7 @@ internal static class PrefixResolution
     public static IReadOnlyList<(int Type, double Weight)> Resolve(PrefixSelection? selection, IReadOnlyList<DatasetType> types)
     {
         selection ??= Default(types);
-        if (selection.Criterion is not null)
+        if (selection.IsAuto)
             throw new ArgumentException(
                 $"The prefix is {selection}, which is chosen from images by the Fit of ZeroShotClassification and nowhere else. Name " +
                 "a prefix here, such as the one that a fitted classifier's Prefix says.");
@@ -18,6 +18,12 @@ internal static class PrefixResolution
     /// <summary>The selection that is used when none is given: "caption", else the first type whose texts are captions, else the first.</summary>
     public static PrefixSelection Default(IReadOnlyList<DatasetType> types) => PrefixSelection.For(
         (types.FirstOrDefault(t => t.Name == DatasetType.Caption.Name) ?? types.FirstOrDefault(t => t.Texts == TextKind.Caption) ?? types[0]).Name);
+
+    /// <summary>The image prefix that goes with a selection: of a blend the type with the largest weight; none where the vision tower
+    /// has no prefixes.</summary>
+    public static PrefixSelection ImagePrefix(int imagePrefixLength, PrefixSelection selection) =>
+        imagePrefixLength == 0 || selection.Weights.Count == 0
+            ? PrefixSelection.None : PrefixSelection.For(selection.Weights.MaxBy(w => w.Weight).DatasetType);
 
     /// <summary>[N], for the vision tower's prefixes; null where the model or selection has none.</summary>
     public static long[]? ImageTypes(ClipModel model, IReadOnlyList<(int Type, double Weight)> prefixes, int count) =>

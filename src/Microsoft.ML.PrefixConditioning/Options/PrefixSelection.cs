@@ -9,33 +9,23 @@ public sealed class PrefixSelection : IEquatable<PrefixSelection>
 {
     private const double SmallestSum = 1e-6;   // of weights whose largest is 1
 
-    private PrefixSelection(PrefixWeight[] weights, PrefixCriterion? criterion = null) =>
-        (Weights, Criterion) = (Array.AsReadOnly(weights), criterion);
+    private PrefixSelection(PrefixWeight[] weights, bool isAuto = false) => (Weights, IsAuto) = (Array.AsReadOnly(weights), isAuto);
 
     /// <summary>The caption prefix: the one to start with.</summary>
     public static PrefixSelection Caption { get; } = For(DatasetType.Caption.Name);
 
-    /// <summary>No prefix: the texts are encoded as a plain CLIP model would; with the mean of the text projections, where each dataset type
-    /// has its own.</summary>
+    /// <summary>No prefix: texts are encoded as a plain CLIP model encodes them.</summary>
     public static PrefixSelection None { get; } = new([]);
 
-    /// <summary><c>Fit</c> of zero-shot classification chooses the prefix, or a blend, from unlabeled images, by
-    /// <see cref="PrefixCriterion.DistanceRatio"/>.</summary>
-    public static PrefixSelection Auto { get; } = AutoBy(PrefixCriterion.DistanceRatio);
-
-    /// <summary><c>Fit</c> of zero-shot classification chooses the prefix, or a blend, from unlabeled images.</summary>
-    /// <param name="criterion">By what.</param>
+    /// <summary><c>Fit</c> of zero-shot classification chooses a prefix, or a blend of two, from images without labels.</summary>
     /// <remarks>
-    /// The candidates are every dataset type, and blends of the caption type with each other one by quarters;
-    /// <see cref="PrefixCriterion.DistanceRatio"/> has fewer and others. What was chosen is the fitted classifier's
-    /// <see cref="ZeroShotClassificationTransformer.Prefix"/>, and is saved with it.
+    /// The nearer the images lie to the training images of a dataset type, the larger the share of its prefix. <see cref="None"/> is
+    /// never chosen, because the model was not trained without a prefix. The fitted classifier's
+    /// <see cref="ZeroShotClassificationTransformer.Prefix"/> says what was chosen, and is saved with it.
     /// </remarks>
-    /// <exception cref="ArgumentException">The criterion is no member of the enumeration.</exception>
-    public static PrefixSelection AutoBy(PrefixCriterion criterion) => Enum.IsDefined(criterion)
-        ? new PrefixSelection([], criterion)
-        : throw new ArgumentException($"The criterion is {(int)criterion}; use a member of {nameof(PrefixCriterion)}.", nameof(criterion));
+    public static PrefixSelection Auto { get; } = new([], isAuto: true);
 
-    /// <summary>The prefix of one dataset type, and its text projection, where each type has its own.</summary>
+    /// <summary>The prefix of one dataset type.</summary>
     /// <param name="datasetType">Name of a dataset type that the model was trained on, such as "caption".</param>
     /// <exception cref="ArgumentException">The name is empty.</exception>
     public static PrefixSelection For(string datasetType) => Blend((datasetType, 1.0));
@@ -77,26 +67,23 @@ public sealed class PrefixSelection : IEquatable<PrefixSelection>
     /// <summary>The selected types with weights that add up to 1; empty for <see cref="None"/>, and where <c>Fit</c> chooses.</summary>
     public IReadOnlyList<PrefixWeight> Weights { get; }
 
-    /// <summary>By what <c>Fit</c> chooses; null for a selection that is made already.</summary>
-    public PrefixCriterion? Criterion { get; }
+    /// <summary>Whether <c>Fit</c> chooses.</summary>
+    internal bool IsAuto { get; }
 
-    /// <summary>Equal when both select the same types with the same weights in the same order, or both leave it to <c>Fit</c> in the same
-    /// way.</summary>
-    public bool Equals(PrefixSelection? other) =>
-        other is not null && Criterion == other.Criterion && Weights.SequenceEqual(other.Weights);
+    /// <summary>Equal when both select the same types with the same weights in the same order, or both leave it to <c>Fit</c>.</summary>
+    public bool Equals(PrefixSelection? other) => other is not null && IsAuto == other.IsAuto && Weights.SequenceEqual(other.Weights);
 
     /// <inheritdoc/>
     public override bool Equals(object? obj) => Equals(obj as PrefixSelection);
 
     /// <inheritdoc/>
-    public override int GetHashCode() =>
-        Criterion is { } criterion ? (int)criterion + 1 : Weights.Count == 0 ? 0 : Weights[0].GetHashCode();
+    public override int GetHashCode() => Weights.Count == 0 ? IsAuto.GetHashCode() : Weights[0].GetHashCode();
 
     /// <summary>A short name for reports: "caption", "none", "0.75 caption + 0.25 classification", "1.25 caption - 0.25 classification",
-    /// or "auto (DistanceRatio)".</summary>
+    /// or "auto".</summary>
     public override string ToString() => Weights.Count switch
     {
-        0 when Criterion is { } criterion => $"auto ({criterion})",
+        0 when IsAuto => "auto",
         0 => "none",
         1 => Weights[0].DatasetType,
         _ => string.Concat(Weights.Select((w, i) => FormattableString.Invariant(

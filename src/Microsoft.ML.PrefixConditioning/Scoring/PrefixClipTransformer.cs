@@ -114,7 +114,7 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
         foreach (var pass in images.Chunk(encoder.ImagesPerPass))
         {
             var prepared = encoder.Prepare(pass, i => string.Create(CultureInfo.InvariantCulture, $"The image at index {all.Count + i}"));
-            for (var i = 0; i < pass.Length; i++) all.Add(prepared.Embedding(i, encoder).ToArray());
+            for (var i = 0; i < pass.Length; i++) all.Add(prepared.Embedding(i).ToArray());
         }
         return [.. all];
     }

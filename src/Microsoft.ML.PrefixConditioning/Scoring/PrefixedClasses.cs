@@ -33,11 +33,6 @@ internal sealed class PrefixedClasses(TrainedModel model, ZeroShotClassification
         ScoreColumnName = options.ScoreColumnName, PredictedLabelColumnName = options.PredictedLabelColumnName,
     };
 
-    /// <summary>Which prefix the images get with a selection: of a blend the type with the largest weight; none where the vision tower has
-    /// no prefixes.</summary>
-    public PrefixSelection ImagePrefix(PrefixSelection prefix) => model.Settings.ImagePrefixLength == 0 || prefix.Weights.Count == 0
-        ? PrefixSelection.None : PrefixSelection.For(prefix.Weights.MaxBy(w => w.Weight).DatasetType);
-
     private float[] Single(PrefixSelection prefix)
     {
         if (!_single.TryGetValue(prefix, out var embeddings))

@@ -3,10 +3,11 @@ using System.Buffers;
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Images of several rows that are ready for the network.</summary>
+/// <param name="encoder">What prepared them.</param>
 /// <param name="pixels">[R, 3, S, S] for the R readable ones.</param>
 /// <param name="readable">Their places among all, ascending.</param>
 /// <param name="faults">For every image, why it cannot be read; null where it can, or where it counts as missing.</param>
-internal sealed class PreparedImages(float[] pixels, int[] readable, InvalidDataException?[] faults)
+internal sealed class PreparedImages(EmbeddingEncoder encoder, float[] pixels, int[] readable, InvalidDataException?[] faults)
 {
     private float[] _pixels = pixels;
     private float[]? _embeddings;
@@ -16,17 +17,16 @@ internal sealed class PreparedImages(float[] pixels, int[] readable, InvalidData
 
     /// <summary>An image's embedding, [D]. The first call runs the network for all of them.</summary>
     /// <param name="index">Which of the images.</param>
-    /// <param name="encoder">The encoder that prepared them.</param>
     /// <returns>Unit length; NaN for a missing image.</returns>
     /// <exception cref="InvalidDataException">The image cannot be read and the model's policy is to fail.</exception>
-    public ReadOnlySpan<float> Embedding(int index, EmbeddingEncoder encoder)
+    public ReadOnlySpan<float> Embedding(int index)
     {
         if (faults[index] is { } fault) throw new InvalidDataException(fault.Message, fault);
-        _embeddings ??= Encode(encoder);
+        _embeddings ??= Encode();
         return _embeddings.AsSpan(index * encoder.EmbeddingSize, encoder.EmbeddingSize);
     }
 
-    private float[] Encode(EmbeddingEncoder encoder)
+    private float[] Encode()
     {
         var all = new float[faults.Length * encoder.EmbeddingSize];
         Array.Fill(all, float.NaN);

@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
@@ -102,21 +103,21 @@ internal static class ZeroShotColumns
 
         public override Delegate CreateGetter(int added, DataViewRow row, EncodedRow encoded, LabelCount? labels)
         {
-            var scores = new float[_classifier.ClassNames.Length];
             switch (added)
             {
                 case Score:
                     return (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) =>
                     {
+                        var scores = encoded.Scores(_classifier, row.Position);
                         var editor = VBufferEditor.Create(ref value, scores.Length);
-                        _classifier.Score(encoded.ImageEmbedding, editor.Values);
+                        scores.CopyTo(editor.Values);
                         value = editor.Commit();
                     });
                 case PredictedLabel:
                     return (ValueGetter<uint>)((ref uint value) =>
                     {
-                        _classifier.Score(encoded.ImageEmbedding, scores);
-                        value = float.IsNaN(scores[0]) ? 0 : (uint)scores.AsSpan().IndexOf(scores.Max()) + 1;   // 0 is a missing key
+                        var scores = encoded.Scores(_classifier, row.Position);
+                        value = float.IsNaN(scores[0]) ? 0 : (uint)TensorPrimitives.IndexOfMax(scores) + 1;   // 0 is a missing key
                     });
                 default:
                     var textGetter = ColumnReader.TextGetter(row, _label!.Value);

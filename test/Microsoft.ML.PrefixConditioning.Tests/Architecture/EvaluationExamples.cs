@@ -40,20 +40,9 @@ internal static class EvaluationExamples
         return chosen;
     }
 
-    public static IReadOnlyList<PrefixScore> Rank(
-        MLContext mlContext, PrefixClipTransformer model, IDataView unlabeled, string[] classNames)
-    {
-        // <evaluation 4>
-        var options = new ZeroShotClassificationOptions { ClassNames = classNames, MaxAutoImages = 500 };
-        IReadOnlyList<PrefixScore> ranking = mlContext.MulticlassClassification.RankPrefixes(
-            unlabeled, model, options, PrefixCriterion.Consistency);
-        // </evaluation>
-        return ranking;
-    }
-
     public static double LinearProbe(MLContext mlContext, PrefixClipTransformer model, IDataView train, IDataView test)
     {
-        // <evaluation 5>
+        // <evaluation 4>
         // The trainer makes many passes; the cache keeps it from encoding the images in each.
         IDataView embedded = mlContext.Data.Cache(model.Transform(train), "ImageEmbedding", "Label");
         var probe = mlContext.Transforms.Conversion.MapValueToKey("Label")
@@ -67,7 +56,7 @@ internal static class EvaluationExamples
 
     public static List<double> FewShots(MLContext mlContext, PrefixClipTransformer model, IDataView train, IDataView test)
     {
-        // <evaluation 6>
+        // <evaluation 5>
         IDataView all = mlContext.Data.Cache(model.Transform(train), "ImageEmbedding", "Label");
         IDataView tested = mlContext.Data.Cache(model.Transform(test), "ImageEmbedding", "Label");
         var accuracies = new List<double>();

@@ -34,16 +34,15 @@ public sealed class PrefixEvaluationTests
     }
 
     [TestMethod]
-    public void RankPrefixes_ImagePrefixes_ScoresEachTypeOnItsOwnEmbeddings()
+    public void Auto_ImagePrefixes_ComparesEachTypeByItsOwnEmbeddings()
     {
         using var data = new DrawnData();
         using var model = data.Fit(DrawnData.Options with { Epochs = 1, ImagePrefixLength = 2 });
         var captioned = data.Context.Data.LoadFromEnumerable(data.Rows.Where(r => r.DatasetType == "caption"));
-        var options = new ZeroShotClassificationOptions { ClassNames = ["red square", "blue disc"] };
 
-        var ranking = data.Context.MulticlassClassification.RankPrefixes(captioned, model, options, PrefixCriterion.TrainingSimilarity);
+        var chosen = data.Context.Transforms.ZeroShotClassification(model, ["red square", "blue disc"], PrefixSelection.Auto).Fit(captioned);
 
-        Assert.AreEqual(PrefixSelection.Caption, ranking[0].Prefix);
-        Assert.AreEqual(0, ranking[0].Score, 1e-6, "The images that the summary was taken from, with the prefix that they had then.");
+        // Distance 0 from the images that the summary was taken from, with the prefix that they had then: as far as a share goes.
+        Assert.AreEqual("1.25 caption - 0.25 classification", chosen.Prefix.ToString());
     }
 }

@@ -15,16 +15,6 @@ public sealed class EmbeddingSummaryTests
     }
 
     [TestMethod]
-    public void Mix_HalfOfEach_IsTheSummaryOfBothSets()
-    {
-        float[][] some = [[1, 2], [3, 2]], others = [[5, 5], [0, 1]];
-        var mixed = EmbeddingSummary.Mix([(EmbeddingSummary.Of(some), 0.5), (EmbeddingSummary.Of(others), 0.5)]);
-        var both = EmbeddingSummary.Of([.. some, .. others]);
-        Near(both.Mean, mixed.Mean);
-        Near(both.Variance, mixed.Variance);
-    }
-
-    [TestMethod]
     public void SquaredDistance_OfMeansAndDeviations_IsByHand()
     {
         Assert.AreEqual(4 + 16 + 1 + 9, EmbeddingSummary.SquaredDistance(First, Second), 1e-12);

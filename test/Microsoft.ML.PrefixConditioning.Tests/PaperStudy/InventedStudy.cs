@@ -64,7 +64,7 @@ internal static class InventedStudy
                 }).ToArray();
                 scores.AddRange(ofSet);
                 if (model != Prefixes) continue;
-                foreach (var criterion in new[] { "Confidence", "Consistency" })
+                foreach (var criterion in new[] { "DistanceRatio", "Consistency" })
                 {
                     var chosen = ofSet[noise.Next(ofSet.Length)];
                     choices.Add(new PrefixChoice(set.Name, split.Split, criterion, chosen.Prefix, chosen.Top1, chosen.Top5));

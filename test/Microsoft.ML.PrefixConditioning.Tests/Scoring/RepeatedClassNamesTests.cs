@@ -109,18 +109,6 @@ public sealed class RepeatedClassNamesTests : ScoringTests
         Assert.AreEqual(4, comparison.Prefixes[0].Metrics.ConfusionMatrix.NumberOfClasses);
     }
 
-    [TestMethod]
-    public void RankPrefixes_ClassTexts_AreWhatIsEncoded()
-    {
-        var byName = Rank(new() { ClassNames = ["a", "b"], ClassTexts = ["missile", "sunglasses"] });
-
-        Assert.AreSequenceEqual(Rank(new() { ClassNames = ["missile", "sunglasses"] }), byName);
-        Assert.AreNotEqual(string.Join(' ', Rank(new() { ClassNames = ["a", "b"] })), string.Join(' ', byName));
-    }
-
-    private IReadOnlyList<PrefixScore> Rank(ZeroShotClassificationOptions options) => _mlContext.MulticlassClassification.RankPrefixes(
-        Rows("", "", ""), _model, options with { LogitScale = 100 }, PrefixCriterion.MutualInformation);
-
     private ZeroShotClassificationTransformer Fit(ZeroShotClassificationOptions options) =>
         _mlContext.Transforms.ZeroShotClassification(_model, options).Fit(Rows());
 

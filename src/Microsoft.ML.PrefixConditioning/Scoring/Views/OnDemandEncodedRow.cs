@@ -55,7 +55,7 @@ internal sealed class OnDemandEncodedRow : EncodedRow
     {
         ImageReference image = default;
         _imageGetter!(ref image);
-        return _encoder!.Prepare(new[] { image }, _ => RowBatchReader.RowName(_input.Position + 1)).Embedding(0, _encoder).ToArray();
+        return _encoder!.Prepare(new[] { image }, _ => RowBatchReader.RowName(_input.Position + 1)).Embedding(0).ToArray();
     }
 
     private float[] ReadEmbedding(ValueGetter<VBuffer<float>> getter)

@@ -140,7 +140,7 @@ internal sealed class ReadAheadCursor : DataViewRowCursor
 
     private sealed class BatchRow(ReadAheadCursor cursor) : EncodedRow
     {
-        public override ReadOnlySpan<float> ImageEmbedding => cursor.Current().Images!.Embedding(cursor._row, cursor._encoder);
+        public override ReadOnlySpan<float> ImageEmbedding => cursor.Current().Images!.Embedding(cursor._row);
 
         public override ReadOnlySpan<float> TextEmbedding => cursor.Current().TextEmbedding(cursor._row, cursor._encoder);
     }
