@@ -12,7 +12,7 @@ internal static class OnnxCheck
     public static (int Equal, int Images) Run(
         MLContext mlContext, ZeroShotClassificationTransformer classifier, string path, IDataView images)
     {
-        var pipeline = mlContext.Transforms.ClipPixels(classifier.Model, PixelValues.Rgb255)
+        var pipeline = mlContext.Transforms.ClipPixels(classifier.Model)
             .Append(mlContext.Transforms.ApplyOnnxModel(["Score", "PredictedLabel"], ["Pixels"], path));
         var scored = pipeline.Fit(images).Transform(images);
         var onnx = scored.GetColumn<ReadOnlyMemory<char>[]>("PredictedLabel").Select(name => name[0].ToString());

@@ -16,7 +16,7 @@ return FineTuneArguments.Run(args, arguments =>
     if (arguments.Clip is null) arguments = DrawnClip.Make(mlContext, arguments);
 
     // The published model, as it is.
-    using var published = mlContext.Transforms.LoadClip(arguments.Clip!);
+    using var published = mlContext.Model.LoadClip(arguments.Clip!);
     var (train, tests) = LoadData(mlContext, arguments);
     var before = tests.Select(test => test.Accuracies(mlContext, published, [PrefixSelection.None])[0]).ToArray();
     Console.WriteLine("Before: " + string.Join(", ", tests.Zip(before, (test, accuracy) => $"{test.Name} {Percent(accuracy)}")));

@@ -3,7 +3,7 @@ using Microsoft.ML.PrefixConditioning;
 
 namespace Microsoft.ML;
 
-/// <summary>Training and zero-shot scoring in <c>mlContext.Transforms</c>.</summary>
+/// <summary>Training and zero-shot scoring in <c>mlContext.Transforms</c>, and pretrained models in <c>mlContext.Model</c>.</summary>
 public static class PrefixClipCatalog
 {
     /// <summary>Trains a CLIP-style image-text model on captions and labels together, with a learned prefix per dataset type.</summary>
@@ -25,7 +25,7 @@ public static class PrefixClipCatalog
 
     /// <summary>Loads a pretrained CLIP model: open_clip's, OpenAI's or Hugging Face's files, or what <c>SaveSafetensors</c>
     /// wrote.</summary>
-    /// <param name="catalog">The catalog, <c>mlContext.Transforms</c>.</param>
+    /// <param name="catalog">The catalog, <c>mlContext.Model</c>.</param>
     /// <param name="path">A folder with weights, configuration and vocabulary, or the file with the weights in such a folder.</param>
     /// <param name="options">What the files do not say; null where they say all.</param>
     /// <returns>The model, without prefixes unless this package wrote it. Dispose it when it is no longer used.</returns>
@@ -40,11 +40,11 @@ public static class PrefixClipCatalog
     /// <exception cref="InvalidOperationException">There is no GPU where one is asked for.</exception>
     /// <example>
     /// <code>
-    /// using PrefixClipTransformer clip = mlContext.Transforms.LoadClip("clip-vit-base-patch32/");
+    /// using PrefixClipTransformer clip = mlContext.Model.LoadClip("clip-vit-base-patch32/");
     /// var zeroShot = mlContext.Transforms.ZeroShotClassification(clip, ["red apple", "grinning face"]);
     /// </code>
     /// </example>
-    public static PrefixClipTransformer LoadClip(this TransformsCatalog catalog, string path, ClipLoadOptions? options = null)
+    public static PrefixClipTransformer LoadClip(this ModelOperationsCatalog catalog, string path, ClipLoadOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(catalog);
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
@@ -90,28 +90,28 @@ public static class PrefixClipCatalog
     /// <param name="catalog">The catalog, <c>mlContext.Transforms</c>.</param>
     /// <param name="model">The trained model, whose image size, normalization and image policy are taken. It is not needed
     /// afterwards.</param>
-    /// <param name="pixels">What the numbers mean; the same as in the exported model.</param>
     /// <param name="outputColumnName">The added column; null for the exported model's input, "Pixels" or "NormalizedPixels".</param>
-    /// <param name="imageColumnName">Column with the image; null for the model's image column.</param>
+    /// <param name="inputColumnName">Column with the image; null for the model's image column.</param>
+    /// <param name="pixels">What the numbers mean; the same as in the exported model.</param>
     /// <returns>An estimator; its <c>Fit</c> needs no data. What it makes runs without TorchSharp's native library.</returns>
     /// <exception cref="ArgumentException">The pixels are no member of the enumeration, or a column's name is empty.</exception>
     /// <example>
     /// <code>
     /// classifier.SaveAsOnnx("classifier.onnx");
-    /// var pipeline = mlContext.Transforms.ClipPixels(model, PixelValues.Rgb255)
+    /// var pipeline = mlContext.Transforms.ClipPixels(model)
     ///     .Append(mlContext.Transforms.ApplyOnnxModel(["Score", "PredictedLabel"], ["Pixels"], "classifier.onnx"));
     /// </code>
     /// </example>
-    public static ClipPixelsEstimator ClipPixels(this TransformsCatalog catalog, PrefixClipTransformer model, PixelValues pixels,
-        string? outputColumnName = null, string? imageColumnName = null)
+    public static ClipPixelsEstimator ClipPixels(this TransformsCatalog catalog, PrefixClipTransformer model,
+        string? outputColumnName = null, string? inputColumnName = null, PixelValues pixels = PixelValues.Rgb255)
     {
         ArgumentNullException.ThrowIfNull(catalog);
         ArgumentNullException.ThrowIfNull(model);
         var settings = ClipPixelsSettings.Of(model.Model.Settings, pixels);
         if (outputColumnName is not null) settings = settings with { OutputColumnName = outputColumnName };
-        if (imageColumnName is not null) settings = settings with { ImageColumnName = imageColumnName };
+        if (inputColumnName is not null) settings = settings with { ImageColumnName = inputColumnName };
         ArgumentException.ThrowIfNullOrWhiteSpace(settings.OutputColumnName, nameof(outputColumnName));
-        ArgumentException.ThrowIfNullOrWhiteSpace(settings.ImageColumnName, nameof(imageColumnName));
+        ArgumentException.ThrowIfNullOrWhiteSpace(settings.ImageColumnName, nameof(inputColumnName));
         return new ClipPixelsEstimator(CatalogUtils.GetEnvironment(catalog), settings);
     }
 }

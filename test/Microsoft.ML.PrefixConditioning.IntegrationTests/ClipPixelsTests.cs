@@ -12,8 +12,8 @@ public sealed class ClipPixelsTests
     public void Transform_BothKinds_DifferByTheNormalization()
     {
         var test = Tiny.Data.Test(_mlContext);
-        var added = _mlContext.Transforms.ClipPixels(Tiny.Model, PixelValues.Rgb255)
-            .Append(_mlContext.Transforms.ClipPixels(Tiny.Model, PixelValues.Normalized)).Fit(test).Transform(test);
+        var added = _mlContext.Transforms.ClipPixels(Tiny.Model, pixels: PixelValues.Rgb255)
+            .Append(_mlContext.Transforms.ClipPixels(Tiny.Model, pixels: PixelValues.Normalized)).Fit(test).Transform(test);
         float[] mean = [0.48145466f, 0.4578275f, 0.40821073f], deviation = [0.26862954f, 0.26130258f, 0.27577711f];
 
         var (bytes, normalized) = (added.GetColumn<float[]>("Pixels").ToArray(), added.GetColumn<float[]>("NormalizedPixels").ToArray());
@@ -35,7 +35,7 @@ public sealed class ClipPixelsTests
     {
         var path = Tiny.Data.Image(0);
         using var image = MLImage.CreateFromFile(path);
-        var estimator = _mlContext.Transforms.ClipPixels(Tiny.Model, PixelValues.Rgb255, "Seen", "Image");
+        var estimator = _mlContext.Transforms.ClipPixels(Tiny.Model, "Seen", "Image", pixels: PixelValues.Rgb255);
         IDataView[] views =
         [
             Paths(path),
@@ -54,7 +54,7 @@ public sealed class ClipPixelsTests
     {
         var test = Tiny.Data.Test(_mlContext);
         var zip = Path.Combine(Tiny.Data.Folder, "pixels.zip");
-        var transformer = _mlContext.Transforms.ClipPixels(Tiny.Model, PixelValues.Normalized, "Seen").Fit(test);
+        var transformer = _mlContext.Transforms.ClipPixels(Tiny.Model, "Seen", pixels: PixelValues.Normalized).Fit(test);
         _mlContext.Model.Save(transformer, test.Schema, zip);
 
         var loaded = (ClipPixelsTransformer)new MLContext().Model.Load(zip, out _);
@@ -70,7 +70,7 @@ public sealed class ClipPixelsTests
     public void Transform_UnreadableImage_NamesIt()
     {
         var view = Paths(Tiny.Data.Image(0), Tiny.Data.Captions);
-        var added = _mlContext.Transforms.ClipPixels(Tiny.Model, PixelValues.Rgb255).Fit(view).Transform(view);
+        var added = _mlContext.Transforms.ClipPixels(Tiny.Model, pixels: PixelValues.Rgb255).Fit(view).Transform(view);
 
         var error = Assert.Throws<Exception>(() => added.GetColumn<float[]>("Pixels").ToArray());
 
@@ -84,7 +84,7 @@ public sealed class ClipPixelsTests
     {
         var view = Paths(Tiny.Data.Captions);
 
-        var added = _mlContext.Transforms.ClipPixels(Tiny.SkippingModel, PixelValues.Rgb255).Fit(view).Transform(view);
+        var added = _mlContext.Transforms.ClipPixels(Tiny.SkippingModel, pixels: PixelValues.Rgb255).Fit(view).Transform(view);
 
         Assert.IsTrue(added.GetColumn<float[]>("Pixels").Single().All(float.IsNaN));
     }
@@ -93,7 +93,7 @@ public sealed class ClipPixelsTests
     public void Predict_OneImage_GivesPixels()
     {
         var view = Paths(Tiny.Data.Image(0));
-        var transformer = _mlContext.Transforms.ClipPixels(Tiny.Model, PixelValues.Rgb255).Fit(view);
+        var transformer = _mlContext.Transforms.ClipPixels(Tiny.Model, pixels: PixelValues.Rgb255).Fit(view);
 
         using var engine = _mlContext.Model.CreatePredictionEngine<PathRow, SeenPixels>(transformer);
 
@@ -105,12 +105,12 @@ public sealed class ClipPixelsTests
     public void ClipPixels_WrongColumns_AreErrors()
     {
         var view = Paths(Tiny.Data.Image(0));
-        var missing = _mlContext.Transforms.ClipPixels(Tiny.Model, PixelValues.Rgb255, imageColumnName: "Imgae");
+        var missing = _mlContext.Transforms.ClipPixels(Tiny.Model, inputColumnName: "Imgae", pixels: PixelValues.Rgb255);
 
         Assert.Contains("There is no column 'Imgae'", Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => missing.Fit(view)).Message);
-        Assert.ThrowsExactly<ArgumentException>(() => _mlContext.Transforms.ClipPixels(Tiny.Model, PixelValues.Rgb255, " "));
-        Assert.ThrowsExactly<ArgumentException>(() => _mlContext.Transforms.ClipPixels(Tiny.Model, PixelValues.Rgb255, null, ""));
-        Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => _mlContext.Transforms.ClipPixels(Tiny.Model, (PixelValues)5));
+        Assert.ThrowsExactly<ArgumentException>(() => _mlContext.Transforms.ClipPixels(Tiny.Model, " ", pixels: PixelValues.Rgb255));
+        Assert.ThrowsExactly<ArgumentException>(() => _mlContext.Transforms.ClipPixels(Tiny.Model, null, "", pixels: PixelValues.Rgb255));
+        Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => _mlContext.Transforms.ClipPixels(Tiny.Model, pixels: (PixelValues)5));
     }
 
     private IDataView Paths(params string[] paths) => _mlContext.Data.LoadFromEnumerable(paths.Select(p => new PathRow { Image = p }));

@@ -37,8 +37,8 @@ public sealed class EmbeddingTests
     {
         var rows = _mlContext.Data.LoadFromEnumerable([new CaptionedRow { Image = Tiny.Data.Image(0), Text = "something red" }]);
         var added = Tiny.Model.Transform(rows).GetColumn<float[]>("TextEmbedding").Single();
-        AssertClose(Tiny.Model.EncodeText(["something red"], PrefixSelection.For("caption"))[0], added);
-        CollectionAssert.AreNotEqual(Tiny.Model.EncodeText(["something red"], PrefixSelection.None)[0], added);
+        AssertClose(Tiny.Model.EncodeTexts(["something red"], PrefixSelection.For("caption"))[0], added);
+        CollectionAssert.AreNotEqual(Tiny.Model.EncodeTexts(["something red"], PrefixSelection.None)[0], added);
     }
 
     [TestMethod]
@@ -87,17 +87,17 @@ public sealed class EmbeddingTests
     [TestMethod]
     public void EncodeText_NullText_NamesItsIndex()
     {
-        var error = Assert.ThrowsExactly<ArgumentException>(() => Tiny.Model.EncodeText(["red", null!]));
+        var error = Assert.ThrowsExactly<ArgumentException>(() => Tiny.Model.EncodeTexts(["red", null!]));
         Assert.Contains("The text at index 1 is null; pass an empty text for no words.", error.Message);
     }
 
     [TestMethod]
-    public void EncodeText_NoTexts_GivesNoVectors() => Assert.IsEmpty(Tiny.Model.EncodeText([]));
+    public void EncodeText_NoTexts_GivesNoVectors() => Assert.IsEmpty(Tiny.Model.EncodeTexts([]));
 
     [TestMethod]
     public void EncodeText_UnknownPrefix_NamesTheKnownOnes()
     {
-        var error = Assert.ThrowsExactly<ArgumentException>(() => Tiny.Model.EncodeText(["red"], PrefixSelection.For("sketch")));
+        var error = Assert.ThrowsExactly<ArgumentException>(() => Tiny.Model.EncodeTexts(["red"], PrefixSelection.For("sketch")));
         Assert.Contains("The model was not trained on the dataset type 'sketch'. It knows 'caption', 'classification'", error.Message);
     }
 

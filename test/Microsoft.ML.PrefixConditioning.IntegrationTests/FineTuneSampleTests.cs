@@ -24,10 +24,10 @@ public sealed class FineTuneSampleTests
         Assert.Contains("the same label for 24 of 24 images", report);
         Assert.Contains("<svg", report);
         var mlContext = new MLContext();
-        using var tuned = mlContext.Transforms.LoadClip(Path.Combine(output, "clip"));
+        using var tuned = mlContext.Model.LoadClip(Path.Combine(output, "clip"));
         CollectionAssert.AreEqual(
-            Tiny.Model.EncodeText(["something red"], PrefixSelection.None)[0], tuned.EncodeText(["something red"], PrefixSelection.None)[0]);
-        CollectionAssert.AreNotEqual(Tiny.Model.EncodeText(["something red"])[0], tuned.EncodeText(["something red"])[0]);
+            Tiny.Model.EncodeTexts(["something red"], PrefixSelection.None)[0], tuned.EncodeTexts(["something red"], PrefixSelection.None)[0]);
+        CollectionAssert.AreNotEqual(Tiny.Model.EncodeTexts(["something red"])[0], tuned.EncodeTexts(["something red"])[0]);
     }
 
     [TestMethod]

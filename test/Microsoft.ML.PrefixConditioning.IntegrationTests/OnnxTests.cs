@@ -21,7 +21,7 @@ public sealed class OnnxTests
         using var file = new OnnxPath();
         classifier.SaveAsOnnx(file.Path, pixels);
 
-        var pipeline = _mlContext.Transforms.ClipPixels(Tiny.Model, pixels)
+        var pipeline = _mlContext.Transforms.ClipPixels(Tiny.Model, pixels: pixels)
             .Append(_mlContext.Transforms.ApplyOnnxModel(["Score", "PredictedLabel"], [input], file.Path));
         var scored = pipeline.Fit(test).Transform(test);
 
@@ -59,7 +59,7 @@ public sealed class OnnxTests
         using (var file = new OnnxPath())
         {
             _mlContext.Transforms.ZeroShotClassification(Tiny.Model, TinyData.ClassNames).Fit(test).SaveAsOnnx(file.Path);
-            var pipeline = _mlContext.Transforms.ClipPixels(Tiny.Model, PixelValues.Rgb255)
+            var pipeline = _mlContext.Transforms.ClipPixels(Tiny.Model, pixels: PixelValues.Rgb255)
                 .Append(_mlContext.Transforms.ApplyOnnxModel(["Score", "PredictedLabel"], ["Pixels"], file.Path)).Fit(test);
             expected = Labels(pipeline.Transform(test));
             _mlContext.Model.Save(pipeline, test.Schema, zip);
@@ -75,8 +75,8 @@ public sealed class OnnxTests
     {
         var test = Tiny.Data.Test(_mlContext);
         using var file = new OnnxPath();
-        Tiny.Model.SaveImageEncoderAsOnnx(file.Path);
-        var pixels = _mlContext.Transforms.ClipPixels(Tiny.Model, PixelValues.Normalized).Fit(test).Transform(test)
+        Tiny.Model.SaveImageEncoderAsOnnx(file.Path, pixels: PixelValues.Normalized);
+        var pixels = _mlContext.Transforms.ClipPixels(Tiny.Model, pixels: PixelValues.Normalized).Fit(test).Transform(test)
             .GetColumn<float[]>("NormalizedPixels").Take(5).SelectMany(p => p).ToArray();
 
         using var session = new InferenceSession(file.Path);
@@ -103,7 +103,7 @@ public sealed class OnnxTests
             using var results = session.Run(
                 [NamedOnnxValue.CreateFromTensor("TokenIds", tokens)]);
 
-            AssertClose(Tiny.Model.EncodeText(texts, prefix), results[0].AsEnumerable<float>().Chunk(24));
+            AssertClose(Tiny.Model.EncodeTexts(texts, prefix), results[0].AsEnumerable<float>().Chunk(24));
         }
     }
 

@@ -53,7 +53,7 @@ public sealed class PredictionEngineTests
         var expected = paths.Predict(new CaptionedRow { Image = path, Text = "red" });
         CollectionAssert.AreEqual(expected.ImageEmbedding, bytes.Predict(new BytesRow { Image = File.ReadAllBytes(path) }).ImageEmbedding);
         CollectionAssert.AreEqual(expected.ImageEmbedding, pixels.Predict(new PixelsRow { Image = image }).ImageEmbedding);
-        CollectionAssert.AreEqual(Tiny.Model.EncodeText(["red"])[0], expected.TextEmbedding);
+        CollectionAssert.AreEqual(Tiny.Model.EncodeTexts(["red"])[0], expected.TextEmbedding);
         Assert.AreEqual(20, image.Width, "The user's image was disposed.");
     }
 
@@ -124,7 +124,7 @@ public sealed class PredictionEngineTests
 
         foreach (var use in new Func<object?>[]
         {
-            () => model.Transform(Tiny.Data.Test(_mlContext)), () => model.EncodeText(["red"]),
+            () => model.Transform(Tiny.Data.Test(_mlContext)), () => model.EncodeTexts(["red"]),
             () => view.GetColumn<float[]>("ImageEmbedding").ToArray(), () => Save(model),
         })
         {

@@ -143,7 +143,7 @@ public sealed class SaveLoadTests
     {
         Assert.ThrowsExactly<DirectoryNotFoundException>(() =>
             _mlContext.Model.Save(Tiny.Model, null, Path.Combine(_folder, "no", "such", "model.zip")));
-        Assert.HasCount(1, Tiny.Model.EncodeText(["red"]));
+        Assert.HasCount(1, Tiny.Model.EncodeTexts(["red"]));
     }
 
     [TestMethod]
@@ -199,7 +199,7 @@ public sealed class SaveLoadTests
     public void Load_AnyByteOfTheHeaderChanged_IsRefusedOrHarmless()
     {
         var bytes = Save(Tiny.Model);
-        var expected = Tiny.Model.EncodeText(["red"])[0];
+        var expected = Tiny.Model.EncodeTexts(["red"])[0];
         var length = Entries(bytes).Single(IsHeader).Value.Length;
         for (var at = 0; at < length; at += 11)
         {
@@ -218,7 +218,7 @@ public sealed class SaveLoadTests
                 continue;
             }
             using var model = (PrefixClipTransformer)loaded;
-            CollectionAssert.AreEqual(expected, model.EncodeText(["red"])[0], $"Byte {at}.");
+            CollectionAssert.AreEqual(expected, model.EncodeTexts(["red"])[0], $"Byte {at}.");
         }
 
         static bool IsHeader(KeyValuePair<string, byte[]> entry) => entry.Key.EndsWith("Model.key", StringComparison.Ordinal);

@@ -23,7 +23,7 @@ internal static class DocumentExamples
     public static IDataView ApplyOnnx(MLContext mlContext, PrefixClipTransformer model, IDataView test)
     {
         // <docs/onnx.md 2>
-        var pipeline = mlContext.Transforms.ClipPixels(model, PixelValues.Rgb255)
+        var pipeline = mlContext.Transforms.ClipPixels(model)
             .Append(mlContext.Transforms.ApplyOnnxModel(["Score", "PredictedLabel"], ["Pixels"], "classifier.onnx"));
         var onnx = pipeline.Fit(test);
         IDataView scored = onnx.Transform(test);

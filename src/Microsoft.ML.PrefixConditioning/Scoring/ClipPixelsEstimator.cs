@@ -29,7 +29,7 @@ public sealed class ClipPixelsEstimator : IEstimator<ClipPixelsTransformer>
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
-        EmbeddingColumns.RequireImage(inputSchema, _settings.ImageColumnName, "imageColumnName", embeddingsFit: false);
+        EmbeddingColumns.RequireImage(inputSchema, _settings.ImageColumnName, "inputColumnName", embeddingsFit: false);
         var columns = inputSchema.ToDictionary(c => c.Name, StringComparer.Ordinal);
         columns[_settings.OutputColumnName] =
             new(_settings.OutputColumnName, SchemaShape.Column.VectorKind.Vector, NumberDataViewType.Single, isKey: false);

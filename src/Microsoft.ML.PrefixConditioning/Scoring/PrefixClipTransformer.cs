@@ -73,7 +73,7 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
     /// <param name="prefix">The prefix that all texts get; null for the caption prefix.</param>
     /// <returns>U vectors of unit length.</returns>
     /// <exception cref="ArgumentException">A text is null, or the prefix names a type that the model was not trained on.</exception>
-    public float[][] EncodeText(IReadOnlyList<string> texts, PrefixSelection? prefix = null)
+    public float[][] EncodeTexts(IReadOnlyList<string> texts, PrefixSelection? prefix = null)
     {
         RequireTexts(texts);
         return Rows(Model.EncodeTexts(texts, prefix));
@@ -177,7 +177,7 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
     /// </remarks>
     /// <exception cref="ArgumentException">The path is empty, or the prefix names a type that the model was not trained on.</exception>
     /// <exception cref="IOException">The file cannot be written; an older one is still whole.</exception>
-    public void SaveImageEncoderAsOnnx(string path, PrefixSelection? prefix = null, PixelValues pixels = PixelValues.Normalized) =>
+    public void SaveImageEncoderAsOnnx(string path, PrefixSelection? prefix = null, PixelValues pixels = PixelValues.Rgb255) =>
         Model.Lend(network => OnnxExport.ImageEncoder(_model, network, prefix, pixels).Write(path));
 
     /// <summary>Writes the text tower as an ONNX model: token ids to embeddings of length 1, with a prefix folded in.</summary>

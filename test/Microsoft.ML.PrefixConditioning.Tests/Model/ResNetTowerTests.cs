@@ -120,7 +120,7 @@ public sealed class ResNetTowerTests
             Optimizer = new() { WarmupSteps = 0 },
             FineTuning = new() { FrozenVisionLayers = 2 }
         };
-        using var before = new MLContext(1).Transforms.LoadClip(whole.Path);
+        using var before = new MLContext(1).Model.LoadClip(whole.Path);
         using var trained = data.Fit(options);
         var (first, last) = (DrawnData.Weights(before), DrawnData.Weights(trained));
         foreach (var (name, bytes) in first)

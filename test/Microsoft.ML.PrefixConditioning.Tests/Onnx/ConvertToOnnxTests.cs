@@ -20,7 +20,7 @@ public sealed class ConvertToOnnxTests : ScoringTests
     {
         using var folder = new ModelFolder();
         _model.SaveSafetensors(folder.Path);
-        using var loaded = _mlContext.Transforms.LoadClip(folder.Path);
+        using var loaded = _mlContext.Model.LoadClip(folder.Path);
 
         Assert.AreEqual(Refusal(_model), Refusal(loaded));
     }
@@ -37,7 +37,7 @@ public sealed class ConvertToOnnxTests : ScoringTests
     [TestMethod]
     public void ConvertToOnnx_Pixels_SayWhereTheyStay()
     {
-        var pixels = _mlContext.Transforms.ClipPixels(_model, PixelValues.Rgb255).Fit(Rows);
+        var pixels = _mlContext.Transforms.ClipPixels(_model).Fit(Rows);
 
         Assert.AreEqual("mlContext.Model.ConvertToOnnx cannot write a ClipPixelsTransformer, which decodes image files. Keep ClipPixels " +
             "in the pipeline, write the model behind it with SaveAsOnnx or SaveImageEncoderAsOnnx, and run that file with ApplyOnnxModel.",

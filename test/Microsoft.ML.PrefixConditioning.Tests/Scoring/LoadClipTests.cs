@@ -45,7 +45,7 @@ public sealed class LoadClipTests
         using var folder = new ModelFolder();
         using var model = Model(prefixLength, imagePrefixLength, mlpRatio: mlpRatio);
         model.SaveSafetensors(folder.Path, layout);
-        using var loaded = Context.Transforms.LoadClip(folder.Path);
+        using var loaded = Context.Model.LoadClip(folder.Path);
 
         DrawnData.AreBitEqual(DrawnData.Weights(model), DrawnData.Weights(loaded));
         Assert.AreEqual(model.Architecture, loaded.Architecture);
@@ -55,7 +55,7 @@ public sealed class LoadClipTests
         Assert.AreEqual(OwnNormalization, loaded.Model.Settings.Normalization);
         Assert.IsEmpty(loaded.History.Steps);
         foreach (var prefix in new[] { null, PrefixSelection.None, PrefixSelection.For("größer") })
-            foreach (var (expected, actual) in model.EncodeText(Texts, prefix).Zip(loaded.EncodeText(Texts,
+            foreach (var (expected, actual) in model.EncodeTexts(Texts, prefix).Zip(loaded.EncodeTexts(Texts,
                 prefix))) CollectionAssert.AreEqual(expected, actual);
         using var image = ScoringModel.Image(3);
         CollectionAssert.AreEqual(model.EncodeImages([image])[0], loaded.EncodeImages([image])[0]);
@@ -68,7 +68,7 @@ public sealed class LoadClipTests
         using var folder = new ModelFolder();
         using var model = Model();
         model.SaveSafetensors(folder.Path);
-        using var loaded = Context.Transforms.LoadClip(folder.Path, new ClipLoadOptions
+        using var loaded = Context.Model.LoadClip(folder.Path, new ClipLoadOptions
         {
             ImageSize = 32, Columns = new() { Image = "Photo", Text = "Words", Label = "Class", ImageEmbedding = "I", TextEmbedding = "T" },
             BadRows = BadRowPolicy.Skip, ImageDecoding = ImageDecoding.Upright, PromptTemplates = PromptTemplates.NameOnly,
@@ -85,7 +85,7 @@ public sealed class LoadClipTests
     [TestMethod]
     public void LoadClip_FaultyOptions_NamesThem()
     {
-        var error = Assert.ThrowsExactly<ArgumentException>(() => Context.Transforms.LoadClip("x", new ClipLoadOptions
+        var error = Assert.ThrowsExactly<ArgumentException>(() => Context.Model.LoadClip("x", new ClipLoadOptions
         {
             Columns = new() { Image = "", TextEmbedding = "ImageEmbedding" }, VocabularyPath = " ", ImageSize = 0, VisionHeads = -1,
             Activation = (ClipActivation)9, Device = (ComputeDevice)9,
@@ -108,10 +108,10 @@ public sealed class LoadClipTests
             var plain = Safetensors.Load(folder["open_clip_model.safetensors"]);   // as another program writes it
             folder.Add("open_clip_model.safetensors", ModelFolder.Bytes(plain));
         }
-        using var loaded = Context.Transforms.LoadClip(folder.Path);
+        using var loaded = Context.Model.LoadClip(folder.Path);
         CollectionAssert.AreEqual(new[] { DatasetType.Caption }, loaded.DatasetTypes.ToArray());
         Assert.AreEqual((0, 0), (loaded.Model.Settings.PrefixLength, loaded.Model.Settings.ImagePrefixLength));
-        CollectionAssert.AreEqual(loaded.EncodeText(Texts, PrefixSelection.None)[1], loaded.EncodeText(Texts)[1]);
+        CollectionAssert.AreEqual(loaded.EncodeTexts(Texts, PrefixSelection.None)[1], loaded.EncodeTexts(Texts)[1]);
         CollectionAssert.AreEqual(PromptTemplates.Default.ToArray(), loaded.Model.Settings.Templates.ToArray());
     }
 
@@ -121,7 +121,7 @@ public sealed class LoadClipTests
         using var folder = new ModelFolder();
         using var model = Model();
         model.SaveSafetensors(folder.Path, ClipLayout.HuggingFace);
-        using var loaded = Context.Transforms.LoadClip(folder.Path);
+        using var loaded = Context.Model.LoadClip(folder.Path);
         using var again = (PrefixClipTransformer)new SavedModel(loaded).Load(out _);
         using var image = ScoringModel.Image(5);
         CollectionAssert.AreEqual(model.EncodeImages([image])[0], again.EncodeImages([image])[0]);
@@ -143,7 +143,7 @@ public sealed class LoadClipTests
             var context = new MLContext(seed: 1);
             var lines = new List<string>();
             context.Log += (_, e) => { if (e.Kind == ChannelMessageKind.Warning) lines.Add(e.RawMessage); };
-            context.Transforms.LoadClip(folder.Path).Dispose();
+            context.Model.LoadClip(folder.Path).Dispose();
             return lines;
         }
         Assert.IsEmpty(Load(), "what this package writes is known");
@@ -174,7 +174,7 @@ public sealed class LoadClipTests
         var settings = System.Text.Json.Nodes.JsonNode.Parse(File.ReadAllText(folder["tokenizer_config.json"]))!;
         settings[name] = System.Text.Json.Nodes.JsonNode.Parse(value);
         folder.Add("tokenizer_config.json", settings.ToJsonString());
-        var message = Assert.ThrowsExactly<InvalidDataException>(() => Context.Transforms.LoadClip(folder.Path)).Message;
+        var message = Assert.ThrowsExactly<InvalidDataException>(() => Context.Model.LoadClip(folder.Path)).Message;
         StringAssert.Contains(message, $"tokenizer_config.json' cannot be used: \"{name}\" is ");
         StringAssert.Contains(message, expected);
     }
@@ -186,13 +186,13 @@ public sealed class LoadClipTests
         using var model = Model();
         model.SaveSafetensors(folder.Path);
         foreach (var file in new[] { "vocab.json", "merges.txt" }) File.Move(folder[file], vocabulary[file]);
-        var error = Assert.ThrowsExactly<FileNotFoundException>(() => Context.Transforms.LoadClip(folder.Path));
+        var error = Assert.ThrowsExactly<FileNotFoundException>(() => Context.Model.LoadClip(folder.Path));
         StringAssert.Contains(error.Message, $"The model's vocabulary is not in '{folder.Path}'. Put vocab.json and merges.txt, " +
             "tokenizer.json, or CLIP's bpe_simple_vocab_16e6.txt.gz there, or set VocabularyPath");
-        using var loaded = Context.Transforms.LoadClip(folder.Path, new ClipLoadOptions { VocabularyPath = vocabulary.Path });
-        CollectionAssert.AreEqual(model.EncodeText(Texts)[0], loaded.EncodeText(Texts)[0]);
+        using var loaded = Context.Model.LoadClip(folder.Path, new ClipLoadOptions { VocabularyPath = vocabulary.Path });
+        CollectionAssert.AreEqual(model.EncodeTexts(Texts)[0], loaded.EncodeTexts(Texts)[0]);
         var wrong = Assert.ThrowsExactly<InvalidDataException>(
-            () => Context.Transforms.LoadClip(folder.Path, new ClipLoadOptions
+            () => Context.Model.LoadClip(folder.Path, new ClipLoadOptions
             {
                 VocabularyPath = Golden.Path("tokenizer",
                 "bpe_simple_vocab_16e6.txt.gz")
@@ -220,8 +220,8 @@ public sealed class LoadClipTests
                     end_of_word_suffix = "</w>", vocab = vocabulary.RootElement, merges = pairs
                 }
             }));
-            using var loaded = Context.Transforms.LoadClip(folder.Path);
-            CollectionAssert.AreEqual(model.EncodeText(Texts)[2], loaded.EncodeText(Texts)[2]);
+            using var loaded = Context.Model.LoadClip(folder.Path);
+            CollectionAssert.AreEqual(model.EncodeTexts(Texts)[2], loaded.EncodeTexts(Texts)[2]);
         }
         const string Lowercase = "its normalizer does not make texts lower-case, as CLIP's does.";
         foreach (var (setting, fault) in new[] { ("\"normalizer\": null", Lowercase), ("\"normalizer\": {\"type\": \"NFC\"}", Lowercase),
@@ -230,10 +230,10 @@ public sealed class LoadClipTests
             folder.Add("tokenizer.json", "{" + setting + """
                 , "model": {"type": "BPE", "end_of_word_suffix": "</w>", "ignore_merges": true, "vocab": {}, "merges": []}}
                 """);
-            StringAssert.EndsWith(Assert.ThrowsExactly<InvalidDataException>(() => Context.Transforms.LoadClip(folder.Path)).Message, fault);
+            StringAssert.EndsWith(Assert.ThrowsExactly<InvalidDataException>(() => Context.Model.LoadClip(folder.Path)).Message, fault);
         }
         folder.Add("tokenizer.json", """{"model": {"type": "WordPiece"}}""");
-        StringAssert.EndsWith(Assert.ThrowsExactly<InvalidDataException>(() => Context.Transforms.LoadClip(folder.Path)).Message,
+        StringAssert.EndsWith(Assert.ThrowsExactly<InvalidDataException>(() => Context.Model.LoadClip(folder.Path)).Message,
             "tokenizer.json' is no tokenizer of CLIP: its model is not byte-pair encoding with words that end in '</w>'.");
     }
 
@@ -256,7 +256,7 @@ public sealed class LoadClipTests
             Safetensors.Write(stream, all, metadata is null ? null : new Dictionary<string, string> { ["prefix_conditioning"] = metadata });
             folder.Add("open_clip_model.safetensors", stream.ToArray());
         }
-        StringAssert.Contains(Assert.ThrowsExactly<InvalidDataException>(() => Context.Transforms.LoadClip(folder.Path)).Message, expected);
+        StringAssert.Contains(Assert.ThrowsExactly<InvalidDataException>(() => Context.Model.LoadClip(folder.Path)).Message, expected);
     }
 
     [TestMethod]

@@ -73,7 +73,7 @@ public sealed class OutputSchemaTests : ScoringTests
         foreach (var input in Inputs())
             foreach (var pixels in Enum.GetValues<PixelValues>())
             {
-                var estimator = _mlContext.Transforms.ClipPixels(_model, pixels);
+                var estimator = _mlContext.Transforms.ClipPixels(_model, pixels: pixels);
                 AssertAgree(estimator.GetOutputSchema(Shape(input.Schema)), estimator.Fit(input).GetOutputSchema(input.Schema));
             }
     }
@@ -81,7 +81,7 @@ public sealed class OutputSchemaTests : ScoringTests
     [TestMethod]
     public void ClipPixels_NoImageColumn_SaysSo()
     {
-        var estimator = _mlContext.Transforms.ClipPixels(_model, PixelValues.Rgb255, imageColumnName: "Imgae");
+        var estimator = _mlContext.Transforms.ClipPixels(_model, inputColumnName: "Imgae", pixels: PixelValues.Rgb255);
 
         var error = Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => estimator.GetOutputSchema(Shape(Inputs()[0].Schema)));
 

@@ -28,7 +28,7 @@ public sealed class FitFromPretrainedTests
         return folder;
     }
 
-    private static PrefixClipTransformer Load(ModelFolder folder) => new MLContext(1).Transforms.LoadClip(folder.Path);
+    private static PrefixClipTransformer Load(ModelFolder folder) => new MLContext(1).Model.LoadClip(folder.Path);
 
     private static T Fails<T>(PrefixClipOptions options) where T : Exception
     {
@@ -54,9 +54,9 @@ public sealed class FitFromPretrainedTests
         foreach (var (name, bytes) in before) CollectionAssert.AreEqual(bytes, after[name], name);
         for (var i = 0; i < Texts.Length; i++)
         {
-            CollectionAssert.AreEqual(loaded.EncodeText(Texts, PrefixSelection.None)[i], trained.EncodeText(Texts,
+            CollectionAssert.AreEqual(loaded.EncodeTexts(Texts, PrefixSelection.None)[i], trained.EncodeTexts(Texts,
                 PrefixSelection.None)[i]);
-            CollectionAssert.AreNotEqual(loaded.EncodeText(Texts)[i], trained.EncodeText(Texts)[i]);
+            CollectionAssert.AreNotEqual(loaded.EncodeTexts(Texts)[i], trained.EncodeTexts(Texts)[i]);
         }
         CollectionAssert.AreEqual(loaded.EncodeImages([data.Rows[0].Image])[0], trained.EncodeImages([data.Rows[0].Image])[0]);
     }
@@ -77,7 +77,7 @@ public sealed class FitFromPretrainedTests
             Epochs = 1
         });
         var images = stack(loaded.EncodeImages([.. data.Rows.Select(r => r.Image)]).Select(e => tensor(e)));
-        var texts = stack(loaded.EncodeText([.. data.Rows.Select(r => r.Text)], PrefixSelection.None).Select(e => tensor(e)));
+        var texts = stack(loaded.EncodeTexts([.. data.Rows.Select(r => r.Text)], PrefixSelection.None).Select(e => tensor(e)));
         var expected = ContrastiveLoss.Clip(images, texts, tensor((float)loaded.LogitScale)).data<float>()[0];
         Assert.AreEqual(expected, trained.History.Steps[0].Loss, 1e-5);
         Assert.HasCount(1, trained.History.Steps);

@@ -24,7 +24,7 @@ public sealed class ModelFileTests
     public void Read_WhatWasWritten_HasSettingsVocabularyWeightsAndHistory()
     {
         using var loaded = (PrefixClipTransformer)_saved.Load(out _);
-        CollectionAssert.AreEqual(_model.EncodeText(["a red thing"])[0], loaded.EncodeText(["a red thing"])[0]);
+        CollectionAssert.AreEqual(_model.EncodeTexts(["a red thing"])[0], loaded.EncodeTexts(["a red thing"])[0]);
         Assert.AreEqual(_model.Model.Settings.Architecture, loaded.Architecture);
         Assert.AreSequenceEqual(_model.Model.Settings.Templates, loaded.Model.Settings.Templates);
         Assert.AreEqual(_model.Model.Settings.ImageDecoding, loaded.Model.Settings.ImageDecoding);
@@ -49,7 +49,7 @@ public sealed class ModelFileTests
         Assert.IsTrue(json.Remove("Normalisation"));   // new in version 2; all else is as it was
         using var loaded = (PrefixClipTransformer)_saved.WithPart("settings.json", Encoding.UTF8.GetBytes(json.ToJsonString())).WithVersion(1).Load(out _);
         Assert.AreEqual(ImageNormalization.Clip, loaded.Model.Settings.Normalization);
-        CollectionAssert.AreEqual(_model.EncodeText(["a red thing"])[0], loaded.EncodeText(["a red thing"])[0]);
+        CollectionAssert.AreEqual(_model.EncodeTexts(["a red thing"])[0], loaded.EncodeTexts(["a red thing"])[0]);
     }
 
     [TestMethod]
@@ -57,7 +57,7 @@ public sealed class ModelFileTests
     {
         using var loaded = (PrefixClipTransformer)_saved.WithVersion(2).Load(out _);
         Assert.IsNull(loaded.Model.Summaries);
-        CollectionAssert.AreEqual(_model.EncodeText(["a red thing"])[0], loaded.EncodeText(["a red thing"])[0]);
+        CollectionAssert.AreEqual(_model.EncodeTexts(["a red thing"])[0], loaded.EncodeTexts(["a red thing"])[0]);
     }
 
     [TestMethod]

@@ -71,7 +71,7 @@ public sealed class OldModelFileTests
             ("default", null), ("none", PrefixSelection.None),
             ("classification", PrefixSelection.For("classification")), ("sketch", PrefixSelection.For("sketch")),
         })
-            AreClose(expected, $"text.{name}", model.EncodeText(texts, prefix).SelectMany(row => row));
+            AreClose(expected, $"text.{name}", model.EncodeTexts(texts, prefix).SelectMany(row => row));
         using MLImage image = ScoringModel.Image(3), other = ScoringModel.Image(8);
         AreClose(expected, "images", model.EncodeImages([image, other]).SelectMany(row => row));
         var pixels = Enumerable.Range(0, 2 * 3 * 16 * 16).Select(i => i * 37 % 251 / 64f - 2).ToArray();

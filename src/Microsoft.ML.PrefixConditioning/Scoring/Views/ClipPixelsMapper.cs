@@ -15,7 +15,7 @@ internal sealed class ClipPixelsMapper : IRowMapper, ICanSaveOnnx
     public ClipPixelsMapper(ClipPixelsSettings settings, ITransformer transformer, DataViewSchema input)
     {
         (_settings, _transformer) = (settings, transformer);
-        _image = ColumnReader.RequireImage(input, settings.ImageColumnName, "imageColumnName");
+        _image = ColumnReader.RequireImage(input, settings.ImageColumnName, "inputColumnName");
         _preprocessor = ImagePreprocessor.For(settings.ImageSize, settings.Normalization);
     }
 
