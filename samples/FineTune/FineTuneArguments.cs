@@ -109,8 +109,16 @@ internal sealed record FineTuneArguments
         {
             Description = "Peak learning rate. Default: 1e-5 for all, 1e-4 for projections, 1e-3 for prefixes.",
         };
-        var prefix = new Option<string>("--prefix") { Description = "Prefix of the exported classifier.", DefaultValueFactory = _ => "caption" };
-        var seed = new Option<int>("--seed") { Description = "Random seed of the drawn data and of training.", DefaultValueFactory = _ => 1 };
+        var prefix = new Option<string>("--prefix")
+        {
+            Description = "Prefix of the exported classifier.", DefaultValueFactory = _ =>
+            "caption"
+        };
+        var seed = new Option<int>("--seed")
+        {
+            Description = "Random seed of the drawn data and of training.", DefaultValueFactory = _ =>
+            1
+        };
         train.AcceptOnlyFromAmong("all", "prefixes", "projections");
         prefix.AcceptOnlyFromAmong([.. Prefixes.Keys]);
         var command = new RootCommand(

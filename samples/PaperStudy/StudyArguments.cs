@@ -26,8 +26,16 @@ internal sealed record StudyArguments
     public static int Run(string[] args, Action<StudyArguments> run)
     {
         var config = new Option<string>("--config") { Description = "JSON file that names data, models and seeds.", Required = true };
-        var output = new Option<string>("--out") { Description = "Folder for the report; an unfinished study resumes from its contents.", Required = true };
-        var data = new Option<string?>("--data") { Description = "Base folder of the configuration's paths. Default: its \"data\" setting." };
+        var output = new Option<string>("--out")
+        {
+            Description = "Folder for the report; an unfinished study resumes from its contents.",
+            Required = true
+        };
+        var data = new Option<string?>("--data")
+        {
+            Description = "Base folder of the configuration's paths. Default: its \"data\" " +
+            "setting."
+        };
         var minutes = new Option<double?>("--minutes") { Description = "Stop after that many minutes. The same command resumes." };
         var models = new Option<bool>("--keep-models") { Description = "Keep every trained model as a file in DIR/models." };
         var command = new RootCommand("Trains a grid of models with and without prefix conditioning, and reports their zero-shot accuracy.")
@@ -40,7 +48,8 @@ internal sealed record StudyArguments
         });
         command.SetAction(parsed => UserErrors.Report(() => run(new StudyArguments
         {
-            Config = parsed.GetValue(config)!, Output = parsed.GetValue(output)!, Data = parsed.GetValue(data), Minutes = parsed.GetValue(minutes),
+            Config = parsed.GetValue(config)!, Output = parsed.GetValue(output)!, Data = parsed.GetValue(data),
+            Minutes = parsed.GetValue(minutes),
             KeepsModels = parsed.GetValue(models),
         })));
         return command.Parse(args).Invoke();

@@ -34,7 +34,8 @@ return QuickstartArguments.Run(args, arguments =>
     var before = tests[0].Accuracy(mlContext, conditioned, prefixes[0]);
     var after = tests[0].Accuracy(mlContext, loaded, prefixes[0]);
     Console.WriteLine();
-    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Saved, loaded and scored again: \"{tests[0].Name}\" {before:0.0%} before, {after:0.0%} after."));
+    Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+        $"Saved, loaded and scored again: \"{tests[0].Name}\" {before:0.0%} before, {after:0.0%} after."));
 
     var reportPath = Path.Combine(arguments.Output, "report.html");
     Report.Write(Describe(mlContext, arguments, tests, plain, conditioned, table, modelPath), reportPath);
@@ -62,7 +63,8 @@ static (IDataView Train, IReadOnlyList<TestSet> Tests) LoadData(MLContext mlCont
         captioned = mlContext.Data.LoadImageCaptions(arguments.Captions!, arguments.Images);
         tests = [.. arguments.Tests.Select(folder => TestSet.Load(mlContext, folder, $"Images of {folder}."))];
     }
-    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{labeled.GetRowCount()} labeled images, {captioned.GetRowCount()} captions, {tests.Length} test sets."));
+    Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+        $"{labeled.GetRowCount()} labeled images, {captioned.GetRowCount()} captions, {tests.Length} test sets."));
     return (mlContext.Data.UnifyDatasets(labeled, captioned), tests);
 }
 
@@ -71,7 +73,8 @@ static PrefixClipTransformer Train(MLContext mlContext, IDataView train, Quickst
     var bar = new ProgressBar(name);
     var clip = mlContext.Transforms.PrefixClip(new PrefixClipOptions
     {
-        // Fewer pixels and layers than Tiny's: the drawings stay readable, a step takes a third of the time, and few images teach shallow towers faster.
+        // Fewer pixels and layers than Tiny's: the drawings stay readable, a step takes a third of the time,
+        // and few images teach shallow towers faster.
         Architecture = ClipArchitecture.Tiny with { ImageSize = 32, VisionLayers = 3, TextLayers = 2 },
         PrefixLength = prefixLength,
         BatchSize = arguments.BatchSize,
@@ -86,7 +89,8 @@ static PrefixClipTransformer Train(MLContext mlContext, IDataView train, Quickst
 }
 
 static AccuracyTable Compare(
-    MLContext mlContext, IReadOnlyList<TestSet> tests, PrefixClipTransformer plain, PrefixClipTransformer conditioned, PrefixSelection[] prefixes)
+    MLContext mlContext, IReadOnlyList<TestSet> tests, PrefixClipTransformer plain, PrefixClipTransformer conditioned,
+        PrefixSelection[] prefixes)
 {
     var withoutPrefixes = tests.Select(test => test.Accuracies(mlContext, plain, [PrefixSelection.None])).ToArray();
     var withPrefixes = tests.Select(test => test.Accuracies(mlContext, conditioned, prefixes)).ToArray();
@@ -94,7 +98,8 @@ static AccuracyTable Compare(
         [.. tests.Select(test => new AccuracyColumn(test.Name, test.Description, 1.0 / test.ClassNames.Count))],
         [
             new AccuracyRow("without prefixes", "none", [.. withoutPrefixes.Select(a => (double?)a[0])]),
-            .. prefixes.Select((prefix, i) => new AccuracyRow("with prefixes", prefix.ToString(), [.. withPrefixes.Select(a => (double?)a[i])])),
+            .. prefixes.Select((prefix, i) =>
+                new AccuracyRow("with prefixes", prefix.ToString(), [.. withPrefixes.Select(a => (double?)a[i])])),
         ]);
 }
 
@@ -106,10 +111,14 @@ static ReportData Describe(
         new(name, [.. model.History.Steps.Select((step, i) => (i + 1, (double)step.Loss))]);
     return new ReportData(
         "Quickstart: prefix conditioning",
-        "Two small image-text models were trained on labels and captions together, one without prefixes and one with a learned prefix for each dataset type. Both classify images from class names alone.",
+        "Two small image-text models were trained on labels and captions together, one without prefixes and one with a learned prefix " +
+            "for each dataset type. Both classify images from class names alone.",
         [
-            ("Towers", $"{conditioned.Architecture.ImageSize} x {conditioned.Architecture.ImageSize} pixels, {conditioned.ParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters"),
-            ("Training", string.Create(CultureInfo.InvariantCulture, $"{conditioned.History.Steps.Count} steps{(arguments.BatchSize is { } rows ? $" of {rows} rows" : "")}, seed {arguments.Seed}")),
+            ("Towers", $"{conditioned.Architecture.ImageSize} x {conditioned.Architecture.ImageSize} pixels, " +
+                $"{conditioned.ParameterCount.ToString("N0", CultureInfo.InvariantCulture)} parameters"),
+            ("Training", string.Create(CultureInfo.InvariantCulture,
+                $"{conditioned.History.Steps.Count} steps{(arguments.BatchSize is { } rows ? $" of {rows} rows" : "")}, seed " +
+                $"{arguments.Seed}")),
             ("Vocabulary", string.Create(CultureInfo.InvariantCulture, $"{conditioned.VocabularySize} tokens, learned from the texts")),
             ("Dataset types", string.Join(", ", conditioned.DatasetTypes.Select(t => t.Name))),
         ],

@@ -37,19 +37,38 @@ internal sealed record QuickstartArguments
         var classification = new Option<string?>("--classification") { Description = "Folder with one folder of images per class." };
         var captions = new Option<string?>("--captions") { Description = "TSV or CSV file with an image and a caption per row." };
         var images = new Option<string?>("--images") { Description = "Folder that the caption file's image names are relative to." };
-        var tests = new Option<string[]>("--test") { Description = "Test sets: folders with one folder of images per class.", AllowMultipleArgumentsPerToken = true };
-        var output = new Option<string>("--out") { Description = "Folder for the model and the report.", DefaultValueFactory = _ => "quickstart-out" };
+        var tests = new Option<string[]>("--test")
+        {
+            Description = "Test sets: folders with one folder of images per class.",
+            AllowMultipleArgumentsPerToken = true
+        };
+        var output = new Option<string>("--out")
+        {
+            Description = "Folder for the model and the report.", DefaultValueFactory = _ =>
+            "quickstart-out"
+        };
         var epochs = new Option<int>("--epochs") { Description = "Epochs to train each model.", DefaultValueFactory = _ => 6 };
-        var batch = new Option<int?>("--batch-size") { Description = "Rows per step. Default: 64 for drawn data, adapted to your own data." };
-        var seed = new Option<int>("--seed") { Description = "Random seed of the drawn data and of training.", DefaultValueFactory = _ => 1 };
-        var command = new RootCommand("Trains a small image-text model on labels and captions, with and without prefix conditioning, and compares their zero-shot accuracy. Without data, the sample draws its own.")
+        var batch = new Option<int?>("--batch-size")
+        {
+            Description = "Rows per step. Default: 64 for drawn data, adapted to your own " +
+            "data."
+        };
+        var seed = new Option<int>("--seed")
+        {
+            Description = "Random seed of the drawn data and of training.", DefaultValueFactory = _ =>
+            1
+        };
+        var command = new RootCommand("Trains a small image-text model on labels and captions, with and without prefix conditioning, and " +
+            "compares their zero-shot accuracy. Without data, the sample draws its own.")
         {
             classification, captions, images, tests, output, epochs, batch, seed,
         };
         command.Validators.Add(result =>
         {
-            var given = new[] { result.GetValue(classification), result.GetValue(captions) }.Count(v => v is not null) + (result.GetValue(tests) is { Length: > 0 } ? 1 : 0);
-            if (given is 1 or 2) result.AddError("Give all of --classification, --captions and --test. Without any of them, the sample draws its own data.");
+            var given = new[] { result.GetValue(classification), result.GetValue(captions) }.Count(v => v is not null)
+                + (result.GetValue(tests) is { Length: > 0 } ? 1 : 0);
+            if (given is 1 or 2) result.AddError("Give all of --classification, --captions and --test. Without any of them, the sample " +
+                "draws its own data.");
         });
         command.SetAction(parsed => UserErrors.Report(() => run(new QuickstartArguments
         {

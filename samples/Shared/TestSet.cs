@@ -33,7 +33,8 @@ internal sealed record TestSet(string Name, string Description, IDataView Images
         var embedded = mlContext.Data.Cache(model.Transform(Images), "ImageEmbedding", "Label");
         return [.. prefixes.Select(prefix =>
         {
-            var options = new ZeroShotClassificationOptions { ClassNames = ClassNames, Prefix = prefix, ImageColumnName = "ImageEmbedding" };
+            var options = new ZeroShotClassificationOptions { ClassNames = ClassNames, Prefix = prefix,
+                ImageColumnName = "ImageEmbedding" };
             var scored = mlContext.Transforms.ZeroShotClassification(model, options).Fit(embedded).Transform(embedded);
             return mlContext.MulticlassClassification.Evaluate(scored, labelColumnName: "Label").MicroAccuracy;
         })];

@@ -34,8 +34,8 @@ public static class DatasetCatalog
     /// <returns>A view of four text columns, one row per image.</returns>
     /// <exception cref="DirectoryNotFoundException">There is no such folder; the message says which part of the path is
     /// missing.</exception>
-    /// <exception cref="InvalidDataException">There are no images in class-name folders, or none in one of them; a name is not UTF-8; or the
-    /// archive is damaged.</exception>
+    /// <exception cref="InvalidDataException">There are no images in class-name folders, or none in one of them; a name is not UTF-8; or
+    /// the archive is damaged.</exception>
     /// <exception cref="ArgumentException">A name is empty, or two columns have the same name.</exception>
     /// <example>
     /// <code>
@@ -64,20 +64,20 @@ public static class DatasetCatalog
     /// <summary>Reads a table of images and captions, such as <c>captions.tsv</c>. An image may have several captions: one row
     /// each.</summary>
     /// <remarks>
-    /// <para>The table is UTF-8, or UTF-16 with a byte order mark. Lines end with LF, CR or CRLF. The first line names the fields. Known names for the image are image,
-    /// image_path, filepath, image_file, image_filename, image_name, filename, file, path, img and img_path; for the caption caption,
-    /// title, text, description, sentence, alt_text, alt, captions and comment. Case, spaces, '_' and '-' do not count, and the first that
-    /// is found in this
+    /// <para>The table is UTF-8, or UTF-16 with a byte order mark. Lines end with LF, CR or CRLF. The first line names the fields. Known
+    /// names for the image are image, image_path, filepath, image_file, image_filename, image_name, filename, file, path, img and img_path;
+    /// for the caption caption, title, text, description, sentence, alt_text, alt, captions and comment. Case, spaces, '_' and '-' do not
+    /// count, and the first that is found in this
     /// order is taken. For a table without a header line set <paramref name="imageIndex"/> and <paramref name="captionIndex"/>.</para>
-    /// <para>A field that begins and ends with a quote is unquoted, as RFC 4180 says, in CSV and in TSV: it may hold separators, line breaks
-    /// and doubled quotes. A quote anywhere else is text. In TSV so is a quote that begins a field but does not end it
-    /// (<c>"hello" she said</c>), and two stray quotes do not join the rows between them; in CSV it is an error. Every line must have as many
-    /// fields as the first, not counting separators at its end; empty lines are skipped.</para>
+    /// <para>A field that begins and ends with a quote is unquoted, as RFC 4180 says, in CSV and in TSV: it may hold separators, line
+    /// breaks and doubled quotes. A quote anywhere else is text. In TSV so is a quote that begins a field but does not end it
+    /// (<c>"hello" she said</c>), and two stray quotes do not join the rows between them; in CSV it is an error. Every line must have as
+    /// many fields as the first, not counting separators at its end; empty lines are skipped.</para>
     /// <para>Images are paths with either slash, relative to the image root unless they are absolute, or file URIs
     /// (<c>file:///images/1.png</c>). The root may be an archive (<c>images.zip</c>, <c>images.tar</c>) or a folder inside
     /// (<c>images.zip!/train</c>).</para>
-    /// <para>Only the form of the table is checked here. Images are opened when they are needed; rows with a missing image or an empty caption
-    /// are reported, or left out, by <c>Fit</c> (<see cref="PrefixClipOptions.BadRows"/>).</para>
+    /// <para>Only the form of the table is checked here. Images are opened when they are needed; rows with a missing image or an empty
+    /// caption are reported, or left out, by <c>Fit</c> (<see cref="PrefixClipOptions.BadRows"/>).</para>
     /// <para>The table is read once, here. The view can be read many times, knows its row count and can be shuffled.</para>
     /// </remarks>
     /// <param name="catalog">The data catalog.</param>

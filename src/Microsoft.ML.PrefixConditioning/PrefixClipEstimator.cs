@@ -30,10 +30,13 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
     /// <summary>Trains a model on the view's rows.</summary>
     /// <param name="input">Rows with an image, a text and a dataset type; the label is optional.</param>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or has the wrong type.</exception>
-    /// <exception cref="ArgumentException">An option does not fit the rows: a batch size above a dataset type's rows, a missing weight, an unknown validation prefix. Or one contradicts the initial weights.</exception>
-    /// <exception cref="InvalidDataException">The rows cannot be trained on: empty texts, unknown dataset types, one class only, unreadable images. Or a checkpoint or the initial weights are damaged, or a checkpoint is another run's.</exception>
+    /// <exception cref="ArgumentException">An option does not fit the rows: a batch size above a dataset type's rows, a missing weight, an
+    /// unknown validation prefix. Or one contradicts the initial weights.</exception>
+    /// <exception cref="InvalidDataException">The rows cannot be trained on: empty texts, unknown dataset types, one class only, unreadable
+    /// images. Or a checkpoint or the initial weights are damaged, or a checkpoint is another run's.</exception>
     /// <exception cref="IOException">The checkpoint folder cannot be written to, or the vocabulary cannot be read.</exception>
-    /// <exception cref="InvalidOperationException">The loss or a weight is no longer a number, or there is no GPU where one is asked for.</exception>
+    /// <exception cref="InvalidOperationException">The loss or a weight is no longer a number, or there is no GPU where one is asked
+    /// for.</exception>
     /// <exception cref="OperationCanceledException">The options' token was cancelled.</exception>
     /// <returns>The trained model; dispose it when it is no longer used.</returns>
     public PrefixClipTransformer Fit(IDataView input)
@@ -71,7 +74,8 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
         var size = rows.BatchSize(_options);
         if (_options.BatchSize is not null || size == PrefixClipOptions.DefaultBatchSize) return size;
         using var channel = _host.Start(nameof(Fit));
-        channel.Info(MessageSensitivity.None, "{0}", $"{nameof(PrefixClipOptions.BatchSize)} is not set. A batch has {size} rows instead of " +
+        channel.Info(MessageSensitivity.None, "{0}",
+            $"{nameof(PrefixClipOptions.BatchSize)} is not set. A batch has {size} rows instead of " +
             $"{PrefixClipOptions.DefaultBatchSize}, because the dataset types have these numbers of rows: {rows.DescribeTypes()}.");
         return size;
     }

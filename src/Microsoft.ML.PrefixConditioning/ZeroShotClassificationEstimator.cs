@@ -66,7 +66,8 @@ public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassif
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
-        EmbeddingColumns.RequireImage(inputSchema, ImageColumnName, nameof(ZeroShotClassificationOptions.ImageColumnName), embeddingsFit: true);
+        EmbeddingColumns.RequireImage(inputSchema, ImageColumnName, nameof(ZeroShotClassificationOptions.ImageColumnName),
+            embeddingsFit: true);
         return ZeroShotColumns.AddTo(inputSchema, _options.LabelColumnName, _options.ScoreColumnName, _options.PredictedLabelColumnName);
     }
 }

@@ -8,7 +8,8 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning.CompatibilityTests
 {
-    /// <summary>A process that uses this package and Microsoft.ML.TorchSharp; the first to use TorchSharp decides how it is loaded.</summary>
+    /// <summary>A process that uses this package and Microsoft.ML.TorchSharp; the first to use TorchSharp decides how it is
+    /// loaded.</summary>
     internal static class SharedProcess
     {
         private const string StepsVariable = "SHARED_PROCESS_STEPS";

@@ -22,7 +22,8 @@ public sealed class AutoPrefixTests
     public void Fit_TrainingImagesOfOneType_LeadsToThatType()
     {
         var captioned = _mlContext.Data.LoadImageCaptions(Tiny.Data.Captions, imageRoot: Tiny.Data.Captioned);
-        Assert.AreEqual("1.25 caption - 0.25 classification", Auto().Fit(captioned).Prefix.ToString(), "Distance 0 from their own summary.");
+        Assert.AreEqual("1.25 caption - 0.25 classification", Auto().Fit(captioned).Prefix.ToString(),
+            "Distance 0 from their own summary.");
     }
 
     [TestMethod]
@@ -76,7 +77,8 @@ public sealed class AutoPrefixTests
         var error = Assert.ThrowsExactly<InvalidDataException>(() => Auto().Fit(rows));
         Assert.StartsWith("Row 4: The image 'gone.png' cannot be read", error.Message);
         PrefixSelection Chosen(IDataView images) =>
-            _mlContext.Transforms.ZeroShotClassification(Tiny.SkippingModel, Options with { Prefix = PrefixSelection.Auto }).Fit(images).Prefix;
+            _mlContext.Transforms.ZeroShotClassification(Tiny.SkippingModel,
+                Options with { Prefix = PrefixSelection.Auto }).Fit(images).Prefix;
         Assert.AreEqual(Chosen(_mlContext.Data.TakeRows(rows, 3)), Chosen(rows));
     }
 

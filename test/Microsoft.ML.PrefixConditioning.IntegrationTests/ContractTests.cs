@@ -47,6 +47,7 @@ public sealed class ContractTests
         var test = Tiny.Data.Test(mlContext);
         var scored = mlContext.Transforms.ZeroShotClassification(model, TinyData.ClassNames).Fit(test).Transform(test);
         Assert.HasCount(40, model.History.Steps);   // 48 rows in batches of 24, 20 epochs
-        Assert.IsGreaterThan(0.8, mlContext.MulticlassClassification.Evaluate(scored).MicroAccuracy, "The model did not learn three colours.");
+        Assert.IsGreaterThan(0.8, mlContext.MulticlassClassification.Evaluate(scored).MicroAccuracy,
+            "The model did not learn three colours.");
     }
 }

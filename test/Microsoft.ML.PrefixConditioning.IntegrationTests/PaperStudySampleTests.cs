@@ -9,7 +9,8 @@ public sealed class PaperStudySampleTests
 {
     private static readonly string Smoke = Path.Combine(AppContext.BaseDirectory, "configs", "smoke.json");
 
-    private static string Folder([System.Runtime.CompilerServices.CallerMemberName] string name = "") => Path.Combine(Tiny.Data.Folder, "study", name);
+    private static string Folder([System.Runtime.CompilerServices.CallerMemberName] string name = "") =>
+        Path.Combine(Tiny.Data.Folder, "study", name);
 
     [TestMethod]
     public void Main_SmokeConfiguration_WritesEveryFileAndKeepsFinishedCells()
@@ -92,7 +93,8 @@ public sealed class PaperStudySampleTests
             json.Remove("drawn");
         });
         var message = Failure("--config", config, "--out", Folder());
-        foreach (var part in new[] { "4 fault(s)", "'SigLIP'", "gives 2 of folder", "'nobody'", "\"drawn\": {}" }) Assert.Contains(part, message);
+        foreach (var part in new[] { "4 fault(s)", "'SigLIP'", "gives 2 of folder", "'nobody'", "\"drawn\": {}" }) Assert.Contains(part,
+            message);
     }
 
     [TestMethod]
@@ -105,12 +107,17 @@ public sealed class PaperStudySampleTests
                 new JsonObject { ["name"] = "a", ["prefix"] = "Caption" },
                 new JsonObject { ["name"] = "b", ["prefix"] = "auto", ["seeds"] = new JsonArray(2, 3), ["losses"] = new JsonArray("CLIP") },
                 new JsonObject { ["name"] = "c", ["data"] = "labels", ["prefix"] = "caption" });
-            json["comparisons"] = new JsonArray(new JsonObject { ["model"] = "b", ["prefix"] = "auto (DistanceRato)", ["against"] = new JsonArray("a") });
+            json["comparisons"] = new JsonArray(new JsonObject
+            {
+                ["model"] = "b", ["prefix"] = "auto (DistanceRato)",
+                ["against"] = new JsonArray("a")
+            });
             json["losses"] = new JsonArray("UniCL");
             json["sources"]![1]!["type"] = "none";
         });
         var message = Failure("--config", config, "--out", Folder());
-        foreach (var part in new[] { "6 fault(s)", "'Caption'", "'caption'", "seeds 3", "loss CLIP", "'auto (DistanceRato)'", "type 'none'" })
+        foreach (var part in new[] { "6 fault(s)", "'Caption'", "'caption'", "seeds 3", "loss CLIP", "'auto (DistanceRato)'",
+            "type 'none'" })
             Assert.Contains(part, message);
     }
 
@@ -151,7 +158,8 @@ public sealed class PaperStudySampleTests
         var data = Directory.CreateDirectory(Path.Combine(Folder(), "mine")).FullName;
         foreach (var (i, image) in Tiny.Data.Images.Index()) File.Copy(image.Path, Path.Combine(data, $"{i}-{image.ClassName}.png"));
         File.WriteAllLines(Path.Combine(data, "captions.tsv"),
-            [.. Directory.GetFiles(data, "*.png").Select(image => $"{Path.GetFileName(image)}\ta picture of {Path.GetFileNameWithoutExtension(image)}").Prepend("image\tcaption")]);
+            [.. Directory.GetFiles(data, "*.png").Select(image =>
+                $"{Path.GetFileName(image)}\ta picture of {Path.GetFileNameWithoutExtension(image)}").Prepend("image\tcaption")]);
         var config = Changed(json =>
         {
             json["data"] = data;
@@ -200,7 +208,8 @@ public sealed class PaperStudySampleTests
             json["data"] = folder;
             json["sources"]![1] = new JsonObject
             {
-                ["type"] = "classification", ["idxImages"] = "images", ["idxLabels"] = "labels", ["classNames"] = new JsonArray("shoe", "bag"),
+                ["type"] = "classification", ["idxImages"] = "images", ["idxLabels"] = "labels",
+                ["classNames"] = new JsonArray("shoe", "bag"),
             };
         });
         Assert.Contains(expected, Failure("--config", config, "--out", Folder()));
@@ -217,7 +226,8 @@ public sealed class PaperStudySampleTests
     {
         var json = JsonNode.Parse(File.ReadAllText(Smoke))!.AsObject();
         change(json);
-        var path = Path.Combine(Directory.CreateDirectory(Path.Combine(Tiny.Data.Folder, "study", "configs")).FullName, Guid.NewGuid() + ".json");
+        var path = Path.Combine(Directory.CreateDirectory(Path.Combine(Tiny.Data.Folder, "study", "configs")).FullName,
+            Guid.NewGuid() + ".json");
         File.WriteAllText(path, json.ToJsonString());
         return path;
     }

@@ -22,7 +22,8 @@ public static class TorchSetup
         Vector512.IsHardwareAccelerated ? 512 : Vector256.IsHardwareAccelerated ? 256 : Vector128.IsHardwareAccelerated ? 128 : 0;
 }
 
-/// <summary>Marks the tests of numbers that depend on the processor: CI runs them again with some of its instructions switched off.</summary>
+/// <summary>Marks the tests of numbers that depend on the processor: CI runs them again with some of its instructions switched
+/// off.</summary>
 internal static class Numeric
 {
     public const string Category = "Numeric";

@@ -6,7 +6,8 @@ using Microsoft.ML.Transforms.Image;
 
 namespace PackageConsumer.Documents;
 
-/// <summary>The examples of docs/*.md, compiled against the package. A test compares the lines between the marks with the documents'.</summary>
+/// <summary>The examples of docs/*.md, compiled against the package. A test compares the lines between the marks with the
+/// documents'.</summary>
 internal static class DocumentExamples
 {
     public static void Export(MLContext mlContext, IDataView test)

@@ -9,7 +9,8 @@ using PackageConsumer;
 if (args is [var packed])
 {
     using var package = ZipFile.OpenRead(packed);
-    string[] ours = [.. package.Entries.Select(e => e.FullName).Where(n => !n.StartsWith('_') && !n.StartsWith('[') && !n.StartsWith("package/", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+    string[] ours = [.. package.Entries.Select(e => e.FullName).Where(n =>
+        !n.StartsWith('_') && !n.StartsWith('[') && !n.StartsWith("package/", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
     string[] expected = ["LICENSE", "Microsoft.ML.PrefixConditioning.nuspec", "NOTICE", "README.md",
         "lib/net10.0/Microsoft.ML.PrefixConditioning.TextRepair.dll", "lib/net10.0/Microsoft.ML.PrefixConditioning.TextRepair.xml",
         "lib/net10.0/Microsoft.ML.PrefixConditioning.dll", "lib/net10.0/Microsoft.ML.PrefixConditioning.xml"];
@@ -28,7 +29,8 @@ try
 
     var clip = mlContext.Transforms.PrefixClip(new PrefixClipOptions
     {
-        Architecture = ClipArchitecture.Tiny with { ImageSize = 16, VisionWidth = 16, VisionLayers = 1, TextWidth = 16, TextLayers = 1, EmbeddingSize = 8 },
+        Architecture = ClipArchitecture.Tiny with { ImageSize = 16, VisionWidth = 16, VisionLayers = 1, TextWidth = 16, TextLayers = 1,
+            EmbeddingSize = 8 },
         BatchSize = 4,
         Epochs = 1,
         Device = ComputeDevice.Cpu,
@@ -43,7 +45,8 @@ try
     var file = Path.Combine(folder, "classifier.zip");
     mlContext.Model.Save(classifier, labeled.Schema, file);
     var loaded = new MLContext().Model.Load(file, out _);
-    var photo = new Photo { Image = Directory.EnumerateFiles(folder, "*.bmp", SearchOption.AllDirectories).Order(StringComparer.Ordinal).First() };
+    var photo = new Photo { Image = Directory.EnumerateFiles(folder, "*.bmp",
+        SearchOption.AllDirectories).Order(StringComparer.Ordinal).First() };
     var before = mlContext.Model.CreatePredictionEngine<Photo, Prediction>(classifier).Predict(photo).Score;
     var after = mlContext.Model.CreatePredictionEngine<Photo, Prediction>(loaded).Predict(photo).Score;
     Check(before.Length == 2 && before.SequenceEqual(after), "the same probabilities after saving and loading");
@@ -53,10 +56,13 @@ try
     Check(TextRepair.Repair("schÃ¶n &amp; gut") == "schön & gut", "repaired text");
 
     // The copies that the library was compiled against have public members; what runs must be the ordinary ones.
-    Check(typeof(IHostEnvironment).Assembly.GetType("Microsoft.ML.Runtime.Contracts", throwOnError: true)!.IsNotPublic, "the ordinary Microsoft.ML.Core");
-    Check(typeof(MLContext).Assembly.GetType("Microsoft.ML.Data.IRowMapper", throwOnError: true)!.IsNotPublic, "the ordinary Microsoft.ML.Data");
+    Check(typeof(IHostEnvironment).Assembly.GetType("Microsoft.ML.Runtime.Contracts", throwOnError: true)!.IsNotPublic,
+        "the ordinary Microsoft.ML.Core");
+    Check(typeof(MLContext).Assembly.GetType("Microsoft.ML.Data.IRowMapper", throwOnError: true)!.IsNotPublic,
+        "the ordinary Microsoft.ML.Data");
     var version = typeof(PrefixClipOptions).Assembly.GetName().Version;
-    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Package {version}: trained, evaluated, saved, loaded and scored; probabilities {before[0]:0.000}, {before[1]:0.000}."));
+    Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+        $"Package {version}: trained, evaluated, saved, loaded and scored; probabilities {before[0]:0.000}, {before[1]:0.000}."));
 }
 finally
 {

@@ -86,7 +86,8 @@ internal static class ReadmeExamples
     public static IEstimator<ITransformer> NearPrefix(MLContext mlContext, PrefixClipTransformer model)
     {
         // <readme 6>
-        var near = mlContext.Transforms.ZeroShotClassification(model, ["red apple", "grinning face"], PrefixSelection.For("classification"));
+        var near = mlContext.Transforms.ZeroShotClassification(model, ["red apple", "grinning face"],
+            PrefixSelection.For("classification"));
         // </readme>
         return near;
     }

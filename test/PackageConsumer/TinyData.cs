@@ -26,7 +26,8 @@ internal static class TinyData
         const int HeaderSize = 54, Side = 8, PixelSize = 3;
         var bytes = new byte[HeaderSize + Side * Side * PixelSize];
         "BM"u8.CopyTo(bytes);
-        foreach (var (offset, value) in new[] { (2, bytes.Length), (10, HeaderSize), (14, 40), (18, Side), (22, Side), (26, 1), (28, 8 * PixelSize) })
+        foreach (var (offset, value) in new[] { (2, bytes.Length), (10, HeaderSize), (14, 40), (18, Side), (22, Side), (26, 1),
+            (28, 8 * PixelSize) })
             BitConverter.TryWriteBytes(bytes.AsSpan(offset), value);
         for (var at = HeaderSize; at < bytes.Length; at += PixelSize) bytes[at + (isRed ? 2 : 0)] = 255;
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);

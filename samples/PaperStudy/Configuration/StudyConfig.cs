@@ -2,7 +2,8 @@ using System.Text.Json.Nodes;
 
 namespace PaperStudy;
 
-/// <summary>What a study compares, on what data: the JSON file of <c>--config</c>. Every property is documented in samples/PaperStudy/README.md.</summary>
+/// <summary>What a study compares, on what data: the JSON file of <c>--config</c>. Every property is documented in
+/// samples/PaperStudy/README.md.</summary>
 internal sealed record StudyConfig
 {
     /// <summary>Heading of the report.</summary>

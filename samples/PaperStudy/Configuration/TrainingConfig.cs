@@ -108,9 +108,11 @@ internal sealed record TrainingConfig
 
     private ClipArchitecture Towers()
     {
-        var known = typeof(ClipArchitecture).GetProperties().Where(p => p.PropertyType == typeof(ClipArchitecture) && p.GetMethod!.IsStatic).ToArray();
+        var known = typeof(ClipArchitecture).GetProperties().Where(p =>
+            p.PropertyType == typeof(ClipArchitecture) && p.GetMethod!.IsStatic).ToArray();
         var towers = (ClipArchitecture?)known.FirstOrDefault(p => p.Name == Architecture)?.GetValue(null)
-            ?? throw new InvalidDataException($"The architecture '{Architecture}' is unknown; use one of {string.Join(", ", known.Select(p => p.Name))}.");
+            ?? throw new InvalidDataException($"The architecture '{Architecture}' is unknown; use one of " +
+                $"{string.Join(", ", known.Select(p => p.Name))}.");
         return towers with
         {
             ImageSize = ImageSize ?? towers.ImageSize,

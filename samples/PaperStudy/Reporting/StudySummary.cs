@@ -11,7 +11,8 @@ internal static class StudySummary
         var text = new StringBuilder().Append($"# {Markdown.Escape(results.Name)}\n\n");
         if (results.Description.Length > 0) text.Append($"{Markdown.Escape(results.Description)}\n\n");
         text.Append($"{Markdown.Escape(StudyProgress.Of(results))}\n\n");
-        foreach (var claim in (string[])[.. Claims.OfComparisons(scores), .. Claims.OfPrefixes(scores), .. Claims.OfChoices(scores)]) text.Append($"- {Markdown.Escape(claim)}\n");
+        foreach (var claim in (string[])[.. Claims.OfComparisons(scores), .. Claims.OfPrefixes(scores),
+            .. Claims.OfChoices(scores)]) text.Append($"- {Markdown.Escape(claim)}\n");
         const string What = "Top-1 accuracy in percent.";
         foreach (var loss in results.Losses)
         {

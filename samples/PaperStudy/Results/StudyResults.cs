@@ -42,7 +42,8 @@ internal enum TestRole
 /// <param name="Splits">Images and classes of each split that it has.</param>
 internal sealed record TestSetInfo(string Name, string Description, TestRole Role, int Distance, IReadOnlyList<SplitInfo> Splits);
 
-/// <summary>One split of a test set. Classes, or images, are divided between the splits, so that nothing is chosen on what is tested.</summary>
+/// <summary>One split of a test set. Classes, or images, are divided between the splits, so that nothing is chosen on what is
+/// tested.</summary>
 /// <param name="Split">"validation", on which choices are made, or "test".</param>
 /// <param name="Images">Number of images.</param>
 /// <param name="Classes">Number of classes to choose from; guessing gives 1 / classes.</param>

@@ -17,7 +17,9 @@ internal sealed class CellRun(MLContext mlContext, StudyData data, CellStore sto
     private const string Embedding = "ImageEmbedding";
 
     // Without the commit that a build adds after a plus sign.
-    private static readonly string? Version = typeof(PrefixClipTransformer).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0];
+    private static readonly string? Version =
+        typeof(PrefixClipTransformer).Assembly
+            .GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0];
 
     /// <summary>Runs a cell. A model that was kept is not trained again.</summary>
     /// <param name="cell">What to train.</param>
@@ -83,7 +85,8 @@ internal sealed class CellRun(MLContext mlContext, StudyData data, CellStore sto
         }
         if (chosen is null) return;
         var best = comparison[chosen];
-        choices.Add(new PrefixChoice(test.Test.Name, test.Split, StudyScores.AutoCriterion, chosen.ToString(), best.MicroAccuracy, best.TopKAccuracy));
+        choices.Add(new PrefixChoice(test.Test.Name, test.Split, StudyScores.AutoCriterion, chosen.ToString(), best.MicroAccuracy,
+            best.TopKAccuracy));
     }
 
     /// <summary>Blends of the caption type with each other type by quarters; beyond 1, away from the other type.</summary>

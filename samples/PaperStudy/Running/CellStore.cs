@@ -28,7 +28,8 @@ internal sealed class CellStore(string folder)
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException($"The finished cell '{path}' is damaged: {e.Message} Delete the file, and the cell runs again.", e);
+            throw new InvalidDataException($"The finished cell '{path}' is damaged: {e.Message} Delete the file, and the cell runs again.",
+                e);
         }
     }
 

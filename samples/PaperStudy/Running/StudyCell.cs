@@ -31,7 +31,8 @@ internal sealed record StudyCell(ModelConfig Model, TrainingConfig Training, str
                     var hasLabels = config.Sources.Any(s => !s.HasCaptions && s.IsPartOf(model.Data));
                     var trained = hasLabels ? loss : OfCaptions;
                     var settings = string.Join('\n', data, StudyConfigFile.Write(config.Sources), StudyConfigFile.Write(config.Tests),
-                        StudyConfigFile.Write(config.ValidationShare), model.Data, TrainingConfig.Merged(config, model).ToJsonString(), trained, seed);
+                        StudyConfigFile.Write(config.ValidationShare), model.Data, TrainingConfig.Merged(config, model).ToJsonString(),
+                            trained, seed);
                     var key = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(settings)));
                     cells.Add(new StudyCell(model, TrainingConfig.Of(config, model), loss, trained, seed, key));
                 }
@@ -54,5 +55,6 @@ internal sealed record StudyCell(ModelConfig Model, TrainingConfig Training, str
     public static string PrefixNamed(string prefix) => prefix == "auto" ? StudyScores.AutoPrefix : prefix;
 
     private static string Slug(string name) =>
-        string.Join('-', new string([.. name.ToLowerInvariant().Select(c => char.IsAsciiLetterOrDigit(c) ? c : ' ')]).Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        string.Join('-', new string([.. name.ToLowerInvariant().Select(c => char.IsAsciiLetterOrDigit(c) ? c : ' ')]).Split(' ',
+            StringSplitOptions.RemoveEmptyEntries));
 }

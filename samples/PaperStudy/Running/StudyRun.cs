@@ -39,7 +39,8 @@ internal sealed class StudyRun
         var elsewhere = new List<StudyCell>();
         using var time = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         if (_arguments.Minutes is { } minutes) time.CancelAfter(TimeSpan.FromMinutes(minutes));
-        Console.WriteLine($"{Trained.Count()} models to train, {Trained.Count(c => _store.Find(c) is not null)} of them done before; {_config.Tests.Count} test sets.");
+        Console.WriteLine($"{Trained.Count()} models to train, {Trained.Count(c => _store.Find(c) is not null)} of them done before; " +
+            $"{_config.Tests.Count} test sets.");
         Write();
         try
         {
@@ -77,7 +78,8 @@ internal sealed class StudyRun
         var unfinished = elsewhere.Count(c => _store.Find(c) is null);
         if (unfinished > 0) Console.WriteLine($"Another process was training {unfinished} model(s) when this process reached them.");
         return failed.Count == 0 ? complete : throw new InvalidDataException(
-            $"{failed.Count} model(s) could not be trained; correct their settings and run the same command again:{string.Concat(failed.Select(f => $"{Environment.NewLine}- {f}"))}");
+            $"{failed.Count} model(s) could not be trained; correct their settings and run the same command " +
+                $"again:{string.Concat(failed.Select(f => $"{Environment.NewLine}- {f}"))}");
     }
 
     /// <summary>Builds every model's settings, so that a wrong one is seen now and not after hours.</summary>
@@ -111,7 +113,8 @@ internal sealed class StudyRun
         _store.Keep(cell, result);
         var finished = Finished();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"[{finished.DistinctBy(r => (r.Model, r.Key)).Count()}/{Trained.Count()}] {name}: {Headline(cell, result)}{(int)watch.Elapsed.TotalMinutes}:{watch.Elapsed.Seconds:00} minutes{TimeLeft(finished)}"));
+            $"[{finished.DistinctBy(r => (r.Model, r.Key)).Count()}/{Trained.Count()}] {name}: " +
+                $"{Headline(cell, result)}{(int)watch.Elapsed.TotalMinutes}:{watch.Elapsed.Seconds:00} minutes{TimeLeft(finished)}"));
     }
 
     private string Headline(StudyCell cell, CellResult result)
@@ -119,7 +122,8 @@ internal sealed class StudyRun
         var prefix = StudyCell.ReportedPrefix(_config, cell.Model);
         var roles = _config.Tests.ToDictionary(t => t.Name, t => t.Role);
         var scores = result.Scores.Where(s => s.Split == "test" && s.Prefix == prefix && roles[s.TestSet] != TestRole.Near).ToArray();
-        return scores.Length == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"{100 * scores.Average(s => s.Top1):0.0} % on shifted and unseen sets, ");
+        return scores.Length == 0 ? ""
+            : string.Create(CultureInfo.InvariantCulture, $"{100 * scores.Average(s => s.Top1):0.0} % on shifted and unseen sets, ");
     }
 
     private string TimeLeft(IReadOnlyList<CellResult> finished)
@@ -129,7 +133,8 @@ internal sealed class StudyRun
         var mean = timed.Average(r => r.Seconds!.Value);
         var byModel = timed.GroupBy(r => (r.Model, r.Loss)).ToDictionary(g => g.Key, g => g.Average(r => r.Seconds!.Value));
         var done = finished.Select(r => r.Key).ToHashSet();
-        var left = TimeSpan.FromSeconds(Trained.Where(c => !done.Contains(c.Key)).Sum(c => byModel.GetValueOrDefault((c.Model.Name, c.Loss), mean)));
+        var left = TimeSpan.FromSeconds(Trained.Where(c => !done.Contains(c.Key)).Sum(c =>
+            byModel.GetValueOrDefault((c.Model.Name, c.Loss), mean)));
         return string.Create(CultureInfo.InvariantCulture, $"; about {(int)left.TotalHours}:{left.Minutes:00} hours left");
     }
 
@@ -148,8 +153,10 @@ internal sealed class StudyRun
     {
         var tests = _config.Tests.Select(test => new TestSetInfo(test.Name, test.Description, test.Role, test.Distance,
             [.. _data.Tests.Where(t => t.Test == test).Select(t => new SplitInfo(t.Split, t.Count, t.ClassNames.Count))]));
-        var models = _config.Models.Select(m => new ModelInfo(m.Name, m.Description, StudyCell.ReportedPrefix(_config, m), StudyCell.CaptionPrefix(_config, m)));
-        return new StudyResults(_config.Name, _config.Description, Facts(finished), [.. tests], [.. models], _config.Losses, _config.Seeds, Comparisons(), finished);
+        var models = _config.Models.Select(m =>
+            new ModelInfo(m.Name, m.Description, StudyCell.ReportedPrefix(_config, m), StudyCell.CaptionPrefix(_config, m)));
+        return new StudyResults(_config.Name, _config.Description, Facts(finished), [.. tests], [.. models], _config.Losses, _config.Seeds,
+            Comparisons(), finished);
     }
 
     private List<(string Key, string Value)> Facts(IReadOnlyList<CellResult> finished)
@@ -160,9 +167,11 @@ internal sealed class StudyRun
             ("Training data", string.Join("; ", _config.Models.Select(m => m.Data).Distinct().Select(d =>
                 $"{d}: {_data.Training(new ModelConfig { Name = d, Data = d }).Count.ToString("N0", CultureInfo.InvariantCulture)} rows"))),
             ("Seeds", string.Join(", ", _config.Seeds)),
-            ("Validation", string.Create(CultureInfo.InvariantCulture, $"{_config.ValidationShare:0.##} of the test sets' {Split()}, on which choices are made")),
+            ("Validation", string.Create(CultureInfo.InvariantCulture,
+                $"{_config.ValidationShare:0.##} of the test sets' {Split()}, on which choices are made")),
             ("Package", string.Join(", ", finished.Select(r => r.Version ?? "not known").Distinct().Order(StringComparer.Ordinal))
-                + (finished.Select(r => r.Version).Distinct().Count() > 1 ? ": models of several versions; delete the older ones in cells/ to train them again" : "")),
+                + (finished.Select(r => r.Version).Distinct().Count() > 1
+                    ? ": models of several versions; delete the older ones in cells/ to train them again" : "")),
         };
         facts.AddRange(_config.Training.Select(t => (t.Key, t.Value?.ToJsonString() ?? "null")));
         return facts;
@@ -181,6 +190,8 @@ internal sealed class StudyRun
                 new ComparisonConfig { Model = paper[4], Against = [paper[2], paper[3]] },
                 new ComparisonConfig { Model = paper[4], Prefix = StudyScores.AutoPrefix, Against = [paper[2], paper[3]] },
             ];
-        return [.. comparisons.Select(c => new Comparison(c.Model, c.Prefix is { } prefix ? StudyCell.PrefixNamed(prefix) : Reported(c.Model).Prefix, [.. c.Against.Select(Reported)]))];
+        return [.. comparisons.Select(c =>
+            new Comparison(c.Model, c.Prefix is { } prefix ? StudyCell.PrefixNamed(prefix) : Reported(c.Model).Prefix,
+            [.. c.Against.Select(Reported)]))];
     }
 }

@@ -43,10 +43,12 @@ internal static class IdxImages
         using var labels = Open(labelsPath);
         var (count, labelCount) = (Header(images, imagesPath, ImagesMagic), Header(labels, labelsPath, LabelsMagic));
         if (count != labelCount)
-            throw new InvalidDataException($"'{imagesPath}' has {count} images and '{labelsPath}' {labelCount} labels; name two files that belong together.");
+            throw new InvalidDataException($"'{imagesPath}' has {count} images and '{labelsPath}' {labelCount} labels; name two files " +
+                $"that belong together.");
         var (height, width) = (Number(images, imagesPath), Number(images, imagesPath));
         if (height < 1 || width < 1 || (long)height * width > MostPixels)
-            throw new InvalidDataException($"'{imagesPath}' says its images have {width} x {height} pixels; expected 1 to {MostPixels} in all.");
+            throw new InvalidDataException($"'{imagesPath}' says its images have {width} x {height} pixels; expected 1 to {MostPixels} " +
+                $"in all.");
         foreach (var name in classNames) Directory.CreateDirectory(Path.Combine(folder, name));
         var counts = new int[classNames.Count];
         var pixels = new byte[width * height];
@@ -56,7 +58,8 @@ internal static class IdxImages
             var label = labels.ReadByte();
             if (label < 0) throw Truncated(labelsPath);
             if (label >= classNames.Count)
-                throw new InvalidDataException($"Label {label} of image {i} in '{labelsPath}' has no name; classNames has {classNames.Count}.");
+                throw new InvalidDataException($"Label {label} of image {i} in '{labelsPath}' has no name; classNames has " +
+                    $"{classNames.Count}.");
             if (++counts[label] > perClass) continue;
             File.WriteAllBytes(Path.Combine(folder, classNames[label], $"{i:D5}.png"), Png(pixels, width, height));
         }
@@ -74,14 +77,16 @@ internal static class IdxImages
     private static Stream Open(string path)
     {
         var file = File.OpenRead(path);
-        return path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? new BufferedStream(new GZipStream(file, CompressionMode.Decompress)) : file;
+        return path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase)
+            ? new BufferedStream(new GZipStream(file, CompressionMode.Decompress)) : file;
     }
 
     private static int Header(Stream stream, string path, int magic)
     {
         var found = Number(stream, path);
         if (found != magic)
-            throw new InvalidDataException($"'{path}' begins with 0x{found:X8}; an IDX file of {(magic == ImagesMagic ? "images" : "labels")} begins with 0x{magic:X8}.");
+            throw new InvalidDataException($"'{path}' begins with 0x{found:X8}; an IDX file of " +
+                $"{(magic == ImagesMagic ? "images" : "labels")} begins with 0x{magic:X8}.");
         var count = Number(stream, path);
         return count >= 1 ? count : throw new InvalidDataException($"'{path}' says it has {count} entries; expected at least one.");
     }

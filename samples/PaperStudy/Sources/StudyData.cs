@@ -42,14 +42,16 @@ internal sealed class StudyData
     {
         var usesFolder = config.Sources.Any(s => s.Drawn is null) || config.Tests.Any(t => t.Drawn is null);
         if (usesFolder && !Directory.Exists(folder))
-            throw new DirectoryNotFoundException($"The data folder '{folder}' does not exist. {config.DataHint ?? "Pass its path with --data, or correct \"data\" in the configuration."}");
+            throw new DirectoryNotFoundException($"The data folder '{folder}' does not exist. " +
+                $"{config.DataHint ?? "Pass its path with --data, or correct \"data\" in the configuration."}");
         DrawnDatasetPaths? drawn = null;
         if (config.Drawn is { } sizes)
         {
             var bar = new ProgressBar("Drawing pictures");
             // A folder for each set of numbers: another study in the same place may still read its own.
             drawn = DrawnDataset.Write(Path.Combine(made, "drawn-" + Short(sizes.ToString())), sizes.Seed,
-                new DrawnDatasetSizes(sizes.LabeledPerClass, sizes.Captioned, sizes.TestPerClass, sizes.UnseenPerClass), share => bar.Show(share));
+                new DrawnDatasetSizes(sizes.LabeledPerClass, sizes.Captioned, sizes.TestPerClass, sizes.UnseenPerClass), share =>
+                    bar.Show(share));
         }
         return new StudyData(mlContext, config, folder, made, drawn);
     }
@@ -60,17 +62,21 @@ internal sealed class StudyData
     {
         var sources = _config.Sources.Where(s => s.IsPartOf(model.Data)).ToArray();
         if (sources.Length == 0)
-            throw new InvalidDataException($"Model '{model.Name}' trains on '{model.Data}', but no source is of that kind. Add one, or change its data.");
-        var types = sources.DistinctBy(s => s.Type).Select(s => new DatasetType(s.Type, s.HasCaptions ? TextKind.Caption : TextKind.ClassName));
+            throw new InvalidDataException($"Model '{model.Name}' trains on '{model.Data}', but no source is of that kind. Add one, or " +
+                $"change its data.");
+        var types = sources.DistinctBy(s => s.Type).Select(s =>
+            new DatasetType(s.Type, s.HasCaptions ? TextKind.Caption : TextKind.ClassName));
         return (_mlContext.Data.UnifyDatasets([.. sources.Select(s => _sources[s].Rows)]), sources.Sum(s => _sources[s].Count), [.. types]);
     }
 
-    /// <summary>A hash over the tables and IDX files, the names and sizes of all other files that are read, and the drawn pictures' numbers and version.</summary>
+    /// <summary>A hash over the tables and IDX files, the names and sizes of all other files that are read, and the drawn pictures' numbers
+    /// and version.</summary>
     /// <param name="output">Where the study writes: what lies there is no data.</param>
     public string Fingerprint(string output)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var paths = _config.Sources.SelectMany(s => new[] { s.Folder, s.Table, s.Table is null ? null : Images(s), s.IdxImages, s.IdxLabels })
+        var paths = _config.Sources.SelectMany(s =>
+            new[] { s.Folder, s.Table, s.Table is null ? null : Images(s), s.IdxImages, s.IdxLabels })
             .Concat(_config.Tests.SelectMany(t => new[] { t.Folder, t.IdxImages, t.IdxLabels }));
         var written = Path.GetFullPath(output) + Path.DirectorySeparatorChar;
         foreach (var path in paths.OfType<string>().Distinct())
@@ -109,7 +115,8 @@ internal sealed class StudyData
         var labeled = _mlContext.Data.LoadImageFolder(
             source.IdxImages is { } idx ? Unpacked(idx, source.IdxLabels!, source.ClassNames!, source.PerClass)
             : source.Drawn is null ? Place(source.Folder!) : _drawn!.Classification, source.Type);
-        if (source.PerClass is { } perClass && source.IdxImages is null) labeled = _mlContext.Data.TakeRowsPerClass(labeled, perClass, seed: SampleSeed);
+        if (source.PerClass is { } perClass && source.IdxImages is null) labeled = _mlContext.Data.TakeRowsPerClass(labeled, perClass,
+            seed: SampleSeed);
         return (labeled, labeled.GetColumn<string>("Label").LongCount());
     }
 
@@ -127,7 +134,8 @@ internal sealed class StudyData
         var folder = test.IdxImages is { } idx ? Unpacked(idx, test.IdxLabels!, test.ClassNames!, test.PerClass)
             : test.Drawn is not { } drawn ? Place(test.Folder!)
             : _drawn!.Tests.FirstOrDefault(t => t.Name == drawn)?.Folder
-                ?? throw new InvalidDataException($"Test set '{test.Name}' is drawn '{drawn}'; there are {string.Join(", ", _drawn.Tests.Select(t => t.Name))}.");
+                ?? throw new InvalidDataException($"Test set '{test.Name}' is drawn '{drawn}'; there are " +
+                    $"{string.Join(", ", _drawn.Tests.Select(t => t.Name))}.");
         var view = _mlContext.Data.LoadImageFolder(folder);
         var (paths, labels) = (view.GetColumn<string>("Image").ToArray(), view.GetColumn<string>("Label").ToArray());
         LabeledPath[] images = [.. paths.Zip(labels, (path, label) => new LabeledPath { Image = path, Text = label, Label = label })];
@@ -137,9 +145,11 @@ internal sealed class StudyData
             LabeledPath[] part = [.. images.Where(i => IsValidation(
                 test.SplitBy == "classes" ? i.Label : $"{i.Label}/{Path.GetFileName(i.Image)}") == (split == "validation"))];
             string[] classNames = [.. part.Select(i => i.Label).Distinct().Order(StringComparer.Ordinal)];
-            if (classNames.Length >= 2) yield return new StudyTest(test, split, _mlContext.Data.LoadFromEnumerable(part), classNames, part.Length);
+            if (classNames.Length >= 2) yield return new StudyTest(test, split, _mlContext.Data.LoadFromEnumerable(part), classNames,
+                part.Length);
             else if (split == "test")
-                throw new InvalidDataException($"Test set '{test.Name}' has {classNames.Length} class(es) left for testing; at least two are needed. Make validationShare smaller.");
+                throw new InvalidDataException($"Test set '{test.Name}' has {classNames.Length} class(es) left for testing; at least two " +
+                    $"are needed. Make validationShare smaller.");
         }
     }
 

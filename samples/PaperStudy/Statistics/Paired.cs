@@ -11,7 +11,8 @@ internal static class Paired
         Estimate.Of(a.Keys.Where(b.ContainsKey).Order().Select(seed => a[seed] - b[seed]));
 
     /// <summary>The difference against the one of several others that has the highest mean, over the seeds that all have.</summary>
-    /// <remarks>The other is chosen by the same values, so that luck helps it and not <paramref name="a"/>: conservative for "better" only.</remarks>
+    /// <remarks>The other is chosen by the same values, so that luck helps it and not <paramref name="a"/>: conservative for "better"
+    /// only.</remarks>
     /// <param name="a">Values by seed.</param>
     /// <param name="others">Values by seed of each other.</param>
     /// <returns>The place of the better one among the others, and the difference; null if no seed has all.</returns>

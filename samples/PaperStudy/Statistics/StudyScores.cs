@@ -11,7 +11,8 @@ internal sealed class StudyScores
     /// <summary>Name of what <see cref="PrefixSelection.Auto"/> chose for each test set without labels.</summary>
     public static readonly string AutoPrefix = PrefixSelection.Auto.ToString();
 
-    /// <summary>Name in result files of how <see cref="PrefixSelection.Auto"/> chooses. Older files have further criteria, which lost.</summary>
+    /// <summary>Name in result files of how <see cref="PrefixSelection.Auto"/> chooses. Older files have further criteria, which
+    /// lost.</summary>
     public const string AutoCriterion = "DistanceRatio";
 
     private readonly Dictionary<ScoreKey, SortedDictionary<int, PrefixScores>> _scores = [];

@@ -29,7 +29,8 @@ internal sealed record AccuracyRows(IReadOnlyList<ScoreColumn> Columns, IReadOnl
 
     /// <summary>Whether a row has the highest mean of a column, or one as high.</summary>
     public bool IsBest(AccuracyEstimates row, int column) =>
-        row.Estimates[column] is { } own && Rows.Count > 1 && Rows.All(other => !(other.Estimates[column]?.Mean > own.Mean + Estimate.Rounding));
+        row.Estimates[column] is { } own && Rows.Count > 1
+            && Rows.All(other => !(other.Estimates[column]?.Mean > own.Mean + Estimate.Rounding));
 
     /// <summary>The most seeds that a figure has.</summary>
     public int MostSeeds => Rows.Select(row => row.Seeds).DefaultIfEmpty().Max();

@@ -10,7 +10,8 @@ internal static class Claims
             from loss in scores.Results.Losses
             from rows in DifferenceRows.All(scores, loss)
             from row in rows.Rows
-            select Sentence($"{loss}: {DifferenceRows.Name(rows.Comparison.Model, rows.Comparison.Prefix)} against {row.Name}", rows.Columns, row)];
+            select Sentence($"{loss}: {DifferenceRows.Name(rows.Comparison.Model, rows.Comparison.Prefix)} against {row.Name}",
+                rows.Columns, row)];
 
     /// <summary>Sentences on the same means, per loss and model: the caption prefix against each other type's.</summary>
     public static IReadOnlyList<string> OfPrefixes(StudyScores scores) =>
@@ -29,14 +30,17 @@ internal static class Claims
             from policy in policies.Where(policy => !policy.IsFixed && policy.Choice == StudyScores.AutoCriterion)
             let caption = scores.CaptionPrefix(loss, model)
             let always = policies.FirstOrDefault(other => other.IsFixed && other.Choice == caption)
-            select Sentence($"{loss}: \"{model.Name}\", prefix chosen without labels by {policy.Name}", Regret.Of(policy), caption, always is null ? null : Regret.Of(always))];
+            select Sentence($"{loss}: \"{model.Name}\", prefix chosen without labels by {policy.Name}", Regret.Of(policy), caption,
+                always is null ? null : Regret.Of(always))];
 
     private static string Sentence(string what, Regret regret, string? captionPrefix, Regret? always)
     {
         string Mean(Regret r) => $"{Figures.Number(100 * r.Mean.Mean)} {Figures.PlusMinus(r.Mean)}".Trim();
         var beats = regret.BeatsShifted is { } shifted
             ? $"; above the best single prefix on the mean of {shifted.Sets} of {Figures.Counted(shifted.OfSets, "shifted test set")}" : "";
-        var worst = regret.Worst is { } loss ? $"; at most {Figures.Number(100 * Math.Max(0, loss.Set))} points worse than the {captionPrefix} prefix on the mean of any test set" : "";
+        var worst = regret.Worst is { } loss
+            ? $"; at most {Figures.Number(100 * Math.Max(0, loss.Set))} points worse than the {captionPrefix} prefix on the mean of any " +
+            $"test set" : "";
         var caption = always is null ? "" : $" (always the {captionPrefix} prefix: {Mean(always)})";
         return $"{what}: mean regret against the best single prefix, chosen with labels, {Mean(regret)} points{caption}{worst}{beats}; "
             + $"{Figures.Counted(regret.Sets, "test set")}, {Figures.Counted(regret.Seeds, "seed")}"
@@ -45,7 +49,8 @@ internal static class Claims
 
     /// <summary>What a difference shows, such as "better by 1.2 points (0.3 to 2.1), 5 seeds".</summary>
     /// <param name="difference">Mean difference in accuracy, 0 to 1; null if no seed has both.</param>
-    /// <param name="isAgainstBetter">Whether the other is the best of several by the same figures, which favors it: then nothing is worse.</param>
+    /// <param name="isAgainstBetter">Whether the other is the best of several by the same figures, which favors it: then nothing is
+    /// worse.</param>
     public static string Of(Estimate? difference, bool isAgainstBetter = false)
     {
         if (difference is null) return "not known yet: no seed has all of them";

@@ -26,7 +26,9 @@ internal sealed record DifferenceRows(
             "Top-1 accuracy, percentage points, differences by seed. "
             + $"{Figures.SeedNote(most, "in brackets the interval of the mean difference")} "
             + Figures.MarkNote
-            + (Comparison.Against.Count > 1 ? " The last row is against the one with the highest mean in each column; chance favors that one, so that the row has no ▼." : ""),
+            + (Comparison.Against.Count > 1
+                ? " The last row is against the one with the highest mean in each column; chance favors that one, so that the row has no " +
+                "▼." : ""),
             [new("minus", IsNumber: false), new("seeds"), .. Columns.Select(column => new TableColumn(column.Name, column.Description))],
             [.. Rows.Select(row => (IReadOnlyList<TableCell>)
             [
@@ -55,7 +57,8 @@ internal sealed record DifferenceRows(
         if (rows.Count > 1)
         {
             var better = own.Select((values, column) => Paired.AgainstBetter(values, [.. others.Select(o => o[column])])?.Difference);
-            rows.Add(new DifferenceRow(rows.Count == 2 ? "the better of the two" : $"the best of the {rows.Count}", [.. better], IsAgainstBetter: true));
+            rows.Add(new DifferenceRow(rows.Count == 2 ? "the better of the two" : $"the best of the {rows.Count}", [.. better],
+                IsAgainstBetter: true));
         }
         return new DifferenceRows(loss, comparison, columns, rows);
     }

@@ -25,7 +25,8 @@ internal static class Figures
     public static TableCell Points(Estimate? difference, int seeds, bool isAgainstBetter = false)
     {
         if (difference is null) return TableCell.Empty;
-        var mark = !difference.ExcludesZero ? CellMark.None : difference.Mean > 0 ? CellMark.Better : isAgainstBetter ? CellMark.None : CellMark.Worse;
+        var mark = !difference.ExcludesZero ? CellMark.None : difference.Mean > 0 ? CellMark.Better : isAgainstBetter ? CellMark.None
+            : CellMark.Worse;
         return new TableCell(Signed(difference.Mean), Detail(Interval(difference), difference.Count, seeds), mark);
     }
 
@@ -56,7 +57,8 @@ internal static class Figures
     {
         0 => "Nothing is measured yet.",
         1 => "One seed only: there is no interval, and differences may be chance.",
-        _ => $"Means over seeds; {interval} (95 %, Student's t, degrees of freedom: seeds - 1), which is the chance of training and not that of the test images.",
+        _ => $"Means over seeds; {interval} (95 %, Student's t, degrees of freedom: seeds - 1), which is the chance of training and not " +
+            $"that of the test images.",
     };
 
     private static string Detail(string interval, int own, int ofRow) =>

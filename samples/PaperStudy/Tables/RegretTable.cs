@@ -15,7 +15,8 @@ internal static class RegretTable
         return new StudyTable(
             $"{loss}, {model.Name}: prefixes chosen without labels",
             $"{Figures.Counted(sets, "test set")} x {Figures.Counted(seeds, "seed")}. "
-            + "Regret: top-1 accuracy of the best single type's prefix, chosen with the labels of that test set and seed, minus that of the choice, in points; negative where a blend wins. "
+            + "Regret: top-1 accuracy of the best single type's prefix, chosen with the labels of that test set and seed, minus that of " +
+                "the choice, in points; negative where a blend wins. "
             + $"{Figures.SeedNote(seeds, "± is half the interval")} "
             + "Counts and losses are over test sets and seeds, and in brackets over test sets with the mean over their seeds.",
             [

@@ -31,7 +31,8 @@ internal static class SettingTables
 
     /// <summary>What training took, per model and loss; means over seeds.</summary>
     public static StudyTable Cost(StudyScores scores) => new(
-        "Cost", "Means over seeds. Seconds are for training and scoring of models that were done in one go, on a machine that may have had other work.",
+        "Cost", "Means over seeds. Seconds are for training and scoring of models that were done in one go, on a machine that may have " +
+            "had other work.",
         [
             new("model", IsNumber: false), new("loss", IsNumber: false),
             new("seeds"), new("steps"), new("training rows"), new("parameters"), new("seconds"),
@@ -46,7 +47,8 @@ internal static class SettingTables
     [
         new(model), new(loss), new(cells.Count.ToString(CultureInfo.InvariantCulture)),
         new(Figures.Whole(cells.Average(cell => cell.Steps))), new(Figures.Whole(cells.Average(cell => cell.Rows))),
-        new(Figures.Whole(cells.Average(cell => cell.Parameters))), cells.Average(cell => cell.Seconds) is { } seconds ? new(Figures.Whole(seconds)) : TableCell.Empty,
+        new(Figures.Whole(cells.Average(cell => cell.Parameters))), cells.Average(cell => cell.Seconds) is { } seconds
+            ? new(Figures.Whole(seconds)) : TableCell.Empty,
     ];
 
     private static IEnumerable<TableCell> Split(TestSetInfo set, string name) =>

@@ -41,7 +41,8 @@ internal sealed record ShiftRows(
     {
         if (column.IsMean) return column.Name;
         var set = column.TestSets[0];
-        return string.Create(CultureInfo.InvariantCulture, $"{column.Name} ({set.Role.ToString().ToLowerInvariant()}, distance {set.Distance})");
+        return string.Create(CultureInfo.InvariantCulture,
+            $"{column.Name} ({set.Role.ToString().ToLowerInvariant()}, distance {set.Distance})");
     }
 
     private static ShiftRows? Of(StudyScores scores, string loss, ModelInfo model)

@@ -53,7 +53,8 @@ internal static class DrawnDataset
             [
                 Test("near", DrawnObject.Labeled, "New pictures of the same kind as the labeled ones."),
                 Test("far-colours", DrawnObject.Labeled, "The same things in any colour, on strong plain colours."),
-                Test("far-styles", DrawnObject.Labeled, "Crayon, watercolour, stickers and paper cuts; captioned pictures have these styles too."),
+                Test("far-styles", DrawnObject.Labeled,
+                    "Crayon, watercolour, stickers and paper cuts; captioned pictures have these styles too."),
                 Test("far-scenes", DrawnObject.Labeled, "Small and turned things in any colour, in places full of other shapes."),
                 Test("unseen", DrawnObject.CaptionOnly, "Things that have no labeled picture, in every style of the captioned ones."),
             ]);

@@ -37,7 +37,8 @@ internal static class OutputFile
         catch (IOException e)
         {
             throw new IOException(
-                $"'{path}' cannot be written: {e.Message.TrimEnd('.')}. Give a place that you may write to, and check that the disk is not full.", e);
+                $"'{path}' cannot be written: {e.Message.TrimEnd('.')}. Give a place that you may write to, and check that the disk is " +
+                    $"not full.", e);
         }
         finally
         {

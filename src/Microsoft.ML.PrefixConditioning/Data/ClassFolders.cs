@@ -55,8 +55,8 @@ internal sealed class ClassFolders(string root)
     public void CheckName(string path)
     {
         if (path.Contains(DamagedCharacter, StringComparison.Ordinal))
-            throw new InvalidDataException($"The name '{NearName.Visible(path)}' in '{root}' is not UTF-8 (\\ufffd stands for what cannot " +
-                "be decoded). Rename it, or unpack or pack the archive that it comes from with the right encoding.");
+            throw new InvalidDataException($"The name '{NearName.Visible(path)}' in '{root}' is not UTF-8 (\\ufffd stands for what " +
+                "cannot be decoded). Rename it, or unpack or pack the archive that it comes from with the right encoding.");
     }
 
     /// <summary>The images in the order of their classes and names; what else there was goes to the log.</summary>

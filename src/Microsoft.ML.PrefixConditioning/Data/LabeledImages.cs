@@ -24,7 +24,8 @@ internal sealed record LabeledImages(IReadOnlyList<ImageReference> Images, IRead
             imageGetter(ref reference);
             labelGetter(ref text);
             if (text.Span.IsWhiteSpace())
-                throw new InvalidDataException($"Row {labels.Count + 1}: the label in column '{columns.Label}' is empty; every image of a labeled set needs its class name.");
+                throw new InvalidDataException($"Row {labels.Count + 1}: the label in column '{columns.Label}' is empty; every image of " +
+                    $"a labeled set needs its class name.");
             images.Add(reference);
             labels.Add(text.ToString());
         }

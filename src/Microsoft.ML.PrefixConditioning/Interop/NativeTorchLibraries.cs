@@ -27,7 +27,8 @@ internal sealed record NativeTorchLibraries(IReadOnlyList<string> Directories)
             assembly.Length > 0 ? Path.GetDirectoryName(assembly)! : AppContext.BaseDirectory,
             AppContext.BaseDirectory,
             Path.Combine(AppContext.BaseDirectory, "runtimes", RuntimeFolder, "native"),
-            .. (Environment.GetEnvironmentVariable("LD_LIBRARY_PATH") ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries),
+            .. (Environment.GetEnvironmentVariable("LD_LIBRARY_PATH") ?? "").Split(Path.PathSeparator,
+                StringSplitOptions.RemoveEmptyEntries),
         ];
         return new([.. directories.Select(d => Path.TrimEndingDirectorySeparator(Path.GetFullPath(d))).Distinct(StringComparer.Ordinal)]);
     }

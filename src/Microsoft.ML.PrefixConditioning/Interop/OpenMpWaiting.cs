@@ -6,8 +6,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <remarks>
 /// libtorch's CPU builds for Linux compute with GNU OpenMP, whose threads spin for about a millisecond when they wait for each other.
 /// A training step has hundreds of such waits: where another process competes for the cores, the spinning thread holds back the one it
-/// waits for, and training slows down tenfold and more (docs/decisions/0008). A shorter spin keeps nearly all of the speed of an idle machine.
-/// The library reads its environment once, when it is loaded; a user's own setting always wins.
+/// waits for, and training slows down tenfold and more (docs/decisions/0008). A shorter spin keeps nearly all of the speed of an idle
+/// machine. The library reads its environment once, when it is loaded; a user's own setting always wins.
 /// </remarks>
 internal static unsafe class OpenMpWaiting
 {

@@ -129,7 +129,8 @@ public static class TorchLibrary
     }
 
     /// <summary>Loads libtorch by its full path, so that a copy that lies elsewhere finds it.</summary>
-    /// <param name="libraries">Where to look. The system's own folders are left out: a distribution's libtorch is of another version.</param>
+    /// <param name="libraries">Where to look. The system's own folders are left out: a distribution's libtorch is of another
+    /// version.</param>
     /// <exception cref="DllNotFoundException">libtorch is missing or cannot be loaded.</exception>
     internal static void LoadLibtorch(NativeTorchLibraries libraries)
     {

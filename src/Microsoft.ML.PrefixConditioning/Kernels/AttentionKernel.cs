@@ -17,18 +17,22 @@ internal static unsafe class AttentionKernel
     /// <param name="layout">Which rows belong together.</param>
     /// <param name="operands">Queries, keys and values.</param>
     /// <param name="output">[rows of queries, H * d].</param>
-    /// <param name="probabilities">[<see cref="AttentionLayout.ProbabilityCount"/>], written for <see cref="Backward"/>; null where there is none.</param>
+    /// <param name="probabilities">[<see cref="AttentionLayout.ProbabilityCount"/>], written for <see cref="Backward"/>; null where there
+    /// is none.</param>
     public static void Forward(AttentionLayout layout, AttentionOperands operands, float* output, float* probabilities)
     {
-        int size = layout.HeadSize, padded = SmallMatrix.Padded(size), most = SmallMatrix.Padded(layout.LongestSequence), queries = layout.Pooled ? 1 : most;
+        int size = layout.HeadSize, padded = SmallMatrix.Padded(size), most = SmallMatrix.Padded(layout.LongestSequence),
+            queries = layout.Pooled ? 1 : most;
         Run(layout, most * (size + padded) + queries * (2 * padded + most), (sequence, head, scratch) =>
         {
             int length = layout.Length(sequence), columns = SmallMatrix.Padded(length), m = layout.Queries(sequence);
             float* keys = scratch, values = keys + most * size, query = values + most * padded, mixed = query + queries * padded;
             var weights = probabilities is null ? mixed + queries * padded : probabilities + layout.ProbabilityStart(sequence, head);
             var row = layout.FirstRow(sequence);
-            CopyTransposed(length, columns, size, operands.Key + row * operands.KeyStride + head * size, operands.KeyStride, operands.KeyBias + head * size, keys);
-            CopyIn(length, size, operands.Value + row * operands.KeyStride + head * size, operands.KeyStride, operands.ValueBias + head * size, 1, values, padded);
+            CopyTransposed(length, columns, size, operands.Key + row * operands.KeyStride + head * size, operands.KeyStride,
+                operands.KeyBias + head * size, keys);
+            CopyIn(length, size, operands.Value + row * operands.KeyStride + head * size, operands.KeyStride,
+                operands.ValueBias + head * size, 1, values, padded);
             CopyIn(m, size, operands.Query + layout.QueryRow(sequence) * operands.QueryStride + head * size, operands.QueryStride,
                 operands.QueryBias + head * size, 1 / MathF.Sqrt(size), query, padded);
             SmallMatrix.Multiply(m, columns, size, query, padded, 1, keys, columns, weights, columns);       // [Q, L] = [Q, d] [d, L]
@@ -36,7 +40,8 @@ internal static unsafe class AttentionKernel
             var target = output + layout.QueryRow(sequence) * layout.Width + head * size;
             if (padded == size)
             {
-                SmallMatrix.Multiply(m, padded, length, weights, columns, 1, values, padded, target, layout.Width); // [Q, d] = [Q, L] [L, d]
+                // [Q, d] = [Q, L] [L, d]
+                SmallMatrix.Multiply(m, padded, length, weights, columns, 1, values, padded, target, layout.Width);
                 return;
             }
             SmallMatrix.Multiply(m, padded, length, weights, columns, 1, values, padded, mixed, padded);
@@ -55,7 +60,8 @@ internal static unsafe class AttentionKernel
     public static void Backward(AttentionLayout layout, AttentionOperands operands, float* probabilities, float* gradient,
         float* queryGradient, float* keyGradient, float* valueGradient)
     {
-        int size = layout.HeadSize, padded = SmallMatrix.Padded(size), most = SmallMatrix.Padded(layout.LongestSequence), queries = layout.Pooled ? 1 : most;
+        int size = layout.HeadSize, padded = SmallMatrix.Padded(size), most = SmallMatrix.Padded(layout.LongestSequence),
+            queries = layout.Pooled ? 1 : most;
         Run(layout, most * (size + 2 * padded) + queries * (3 * padded + most), (sequence, head, scratch) =>
         {
             int length = layout.Length(sequence), columns = SmallMatrix.Padded(length), m = layout.Queries(sequence);
@@ -64,9 +70,12 @@ internal static unsafe class AttentionKernel
             var weights = probabilities + layout.ProbabilityStart(sequence, head);
             long row = layout.FirstRow(sequence), queryRow = layout.QueryRow(sequence), column = head * size;
             var scale = 1 / MathF.Sqrt(size);
-            CopyTransposed(length, columns, size, operands.Value + row * operands.KeyStride + column, operands.KeyStride, operands.ValueBias + column, values);
-            CopyIn(length, size, operands.Key + row * operands.KeyStride + column, operands.KeyStride, operands.KeyBias + column, scale, keys, padded);
-            CopyIn(m, size, operands.Query + queryRow * operands.QueryStride + column, operands.QueryStride, operands.QueryBias + column, scale, query, padded);
+            CopyTransposed(length, columns, size, operands.Value + row * operands.KeyStride + column, operands.KeyStride,
+                operands.ValueBias + column, values);
+            CopyIn(length, size, operands.Key + row * operands.KeyStride + column, operands.KeyStride, operands.KeyBias + column, scale,
+                keys, padded);
+            CopyIn(m, size, operands.Query + queryRow * operands.QueryStride + column, operands.QueryStride, operands.QueryBias + column,
+                scale, query, padded);
             CopyIn(m, size, gradient + queryRow * layout.Width + column, layout.Width, null, 1, outer, padded);
             SmallMatrix.Multiply(length, padded, m, weights, 1, columns, outer, padded, result, padded);      // dV = P' dO
             CopyOut(length, size, result, padded, valueGradient + row * operands.KeyStride + column, operands.KeyStride);
@@ -123,7 +132,8 @@ internal static unsafe class AttentionKernel
             for (var i = 0; i < size; i++)
             {
                 var from = source + row * stride + i;
-                (Vector128.Create(from[0], from[stride], from[2 * stride], from[3 * stride]) + Vector128.Create(bias[i])).Store(target + (long)i * columns + row);
+                (Vector128.Create(from[0], from[stride], from[2 * stride], from[3 * stride]) + Vector128.Create(bias[i])).Store(target
+                    + (long)i * columns + row);
             }
         for (; row < columns; row++)
             for (var i = 0; i < size; i++) target[(long)i * columns + row] = row < rows ? source[row * stride + i] + bias[i] : 0;

@@ -18,7 +18,8 @@ internal sealed class BlockMemory : IDisposable
     public MatrixBuffer Activated { get; } = new();
     public MatrixBuffer Result { get; } = new();
 
-    private MatrixBuffer[] All => [InputStatistics, Packed, Queries, QueryNormed, Probabilities, Attended, Middle, MiddleStatistics, Hidden, Activated, Result];
+    private MatrixBuffer[] All =>
+        [InputStatistics, Packed, Queries, QueryNormed, Probabilities, Attended, Middle, MiddleStatistics, Hidden, Activated, Result];
 
     /// <summary>Number of values that it holds.</summary>
     public long Capacity => All.Sum(b => b.Capacity);

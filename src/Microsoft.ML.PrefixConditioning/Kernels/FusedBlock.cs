@@ -48,21 +48,25 @@ internal sealed unsafe class FusedBlock : IDisposable
     /// <param name="scratch">Intermediate results that nobody needs later.</param>
     /// <param name="keep">Whether <see cref="Backward"/> follows; without it the result may take the input's place.</param>
     /// <returns>[R, W], in the block's memory or in x.</returns>
-    public MatrixBuffer Forward(MatrixBuffer x, AttentionLayout layout, long[] queryRows, BlockMemory memory, BlockScratch scratch, bool keep)
+    public MatrixBuffer Forward(MatrixBuffer x, AttentionLayout layout, long[] queryRows, BlockMemory memory, BlockScratch scratch,
+        bool keep)
     {
         long tokens = layout.Rows, rows = layout.Pooled ? layout.Sequences : tokens;
         memory.Input = x;
         var normed = scratch.Normed.Resize(tokens, _width);
-        RowKernels.AddAndNormalize(tokens, _width, x.Data, null, null, null, _attentionNorm.Weights, normed.Data, memory.InputStatistics.Resize(tokens, 2).Data);
+        RowKernels.AddAndNormalize(tokens, _width, x.Data, null, null, null, _attentionNorm.Weights, normed.Data,
+            memory.InputStatistics.Resize(tokens, 2).Data);
         if (layout.Pooled)
         {
-            WeightProduct.Run(Gathered(normed, queryRows, memory.QueryNormed), _in.Data, _queryTransposed, memory.Queries.Resize(rows, _width));
+            WeightProduct.Run(Gathered(normed, queryRows, memory.QueryNormed), _in.Data, _queryTransposed,
+                memory.Queries.Resize(rows, _width));
             WeightProduct.Run(normed, _in.Data + (long)_width * _width, _keyValueTransposed, memory.Packed.Resize(tokens, 2 * _width));
         }
         else WeightProduct.Run(normed, _in.Data, _in.Transposed, memory.Packed.Resize(tokens, 3 * _width));
 
         var attended = memory.Attended.Resize(rows, _width);
-        AttentionKernel.Forward(layout, Operands(layout, memory), attended.Data, keep ? memory.Probabilities.Resize(1, layout.ProbabilityCount).Data : null);
+        AttentionKernel.Forward(layout, Operands(layout, memory), attended.Data,
+            keep ? memory.Probabilities.Resize(1, layout.ProbabilityCount).Data : null);
         var projected = scratch.Projected.Resize(rows, _width);
         WeightProduct.Run(attended, _out.Data, _out.Transposed, projected);
 
@@ -70,7 +74,8 @@ internal sealed unsafe class FusedBlock : IDisposable
         var residual = layout.Pooled ? Gathered(x, queryRows, memory.Middle) : x;
         var middle = keep || layout.Pooled ? memory.Middle.Resize(rows, _width) : x;
         normed = scratch.Normed.Resize(rows, _width);
-        RowKernels.AddAndNormalize(rows, _width, residual.Data, projected.Data, _outBias.Data, middle.Data, _mlpNorm.Weights, normed.Data, memory.MiddleStatistics.Resize(rows, 2).Data);
+        RowKernels.AddAndNormalize(rows, _width, residual.Data, projected.Data, _outBias.Data, middle.Data, _mlpNorm.Weights, normed.Data,
+            memory.MiddleStatistics.Resize(rows, 2).Data);
         var hidden = memory.Hidden.Resize(rows, _hidden);
         WeightProduct.Run(normed, _expand.Data, _expand.Transposed, hidden);
         var activated = keep ? memory.Activated.Resize(rows, _hidden) : hidden;
@@ -88,7 +93,8 @@ internal sealed unsafe class FusedBlock : IDisposable
     /// <param name="scratch">Intermediate results that nobody needs later.</param>
     /// <param name="gradient">[R, W], of the result; overwritten.</param>
     /// <param name="inputGradient">[T, W], written; for a layout that is not pooled the same as <paramref name="gradient"/>.</param>
-    public void Backward(AttentionLayout layout, long[] queryRows, BlockMemory memory, BlockScratch scratch, MatrixBuffer gradient, MatrixBuffer inputGradient)
+    public void Backward(AttentionLayout layout, long[] queryRows, BlockMemory memory, BlockScratch scratch, MatrixBuffer gradient,
+        MatrixBuffer inputGradient)
     {
         long tokens = layout.Rows, rows = layout.Pooled ? layout.Sequences : tokens;
         foreach (var weight in Weights) weight.BeginBackward();
@@ -104,7 +110,8 @@ internal sealed unsafe class FusedBlock : IDisposable
         _expand.AddProduct(wide.Tensor, normed.Tensor);
         var narrow = scratch.Projected.Resize(rows, _width);
         narrow.Tensor.addmm_(wide.Tensor, _expand.Matrix, beta: 0);
-        RowKernels.NormalizeBack(rows, _width, memory.Middle.Data, memory.MiddleStatistics.Data, _mlpNorm.BeginBackward(), narrow.Data, gradient.Data, overwrite: false);
+        RowKernels.NormalizeBack(rows, _width, memory.Middle.Data, memory.MiddleStatistics.Data, _mlpNorm.BeginBackward(), narrow.Data,
+            gradient.Data, overwrite: false);
 
         // x + out(attention(in(norm(x))))
         RowKernels.MultiplyAndSum(rows, _width, gradient.Data, null, _outBias.Gradient);
@@ -114,12 +121,14 @@ internal sealed unsafe class FusedBlock : IDisposable
     }
 
     private void BackThroughAttention(
-        AttentionLayout layout, long[] queryRows, BlockMemory memory, BlockScratch scratch, MatrixBuffer gradient, MatrixBuffer inputGradient, MatrixBuffer attendedGradient, long tokens)
+        AttentionLayout layout, long[] queryRows, BlockMemory memory, BlockScratch scratch, MatrixBuffer gradient,
+            MatrixBuffer inputGradient, MatrixBuffer attendedGradient, long tokens)
     {
         var packed = scratch.Packed.Resize(tokens, layout.Pooled ? 2 * _width : 3 * _width);
         var queries = layout.Pooled ? scratch.Queries.Resize(layout.Sequences, _width).Data : packed.Data;
         var keys = layout.Pooled ? packed.Data : packed.Data + _width;
-        AttentionKernel.Backward(layout, Operands(layout, memory), memory.Probabilities.Data, attendedGradient.Data, queries, keys, keys + _width);
+        AttentionKernel.Backward(layout, Operands(layout, memory), memory.Probabilities.Data, attendedGradient.Data, queries, keys,
+            keys + _width);
         var normed = scratch.Normed.Resize(tokens, _width);
         RowKernels.Normalize(tokens, _width, memory.Input!.Data, memory.InputStatistics.Data, _attentionNorm.Weights, normed.Data);
         var normedGradient = scratch.Projected.Resize(tokens, _width);
@@ -128,7 +137,8 @@ internal sealed unsafe class FusedBlock : IDisposable
             RowKernels.MultiplyAndSum(tokens, 3 * _width, packed.Data, null, _inBias.Gradient);
             _in.AddProduct(packed.Tensor, normed.Tensor);
             normedGradient.Tensor.addmm_(packed.Tensor, _in.Matrix, beta: 0);
-            RowKernels.NormalizeBack(tokens, _width, memory.Input.Data, memory.InputStatistics.Data, _attentionNorm.BeginBackward(), normedGradient.Data, inputGradient.Data, overwrite: false);
+            RowKernels.NormalizeBack(tokens, _width, memory.Input.Data, memory.InputStatistics.Data, _attentionNorm.BeginBackward(),
+                normedGradient.Data, inputGradient.Data, overwrite: false);
             return;
         }
         RowKernels.MultiplyAndSum(layout.Sequences, _width, queries, null, _inBias.Gradient);
@@ -139,7 +149,8 @@ internal sealed unsafe class FusedBlock : IDisposable
         var queryGradient = memory.QueryNormed;           // not needed any more
         queryGradient.Tensor.addmm_(scratch.Queries.Tensor, _query, beta: 0);
         AddRows(queryGradient, queryRows, normedGradient);
-        RowKernels.NormalizeBack(tokens, _width, memory.Input.Data, memory.InputStatistics.Data, _attentionNorm.BeginBackward(), normedGradient.Data, inputGradient.Data, overwrite: true);
+        RowKernels.NormalizeBack(tokens, _width, memory.Input.Data, memory.InputStatistics.Data, _attentionNorm.BeginBackward(),
+            normedGradient.Data, inputGradient.Data, overwrite: true);
         AddRows(gradient, queryRows, inputGradient);
     }
 
@@ -165,7 +176,10 @@ internal sealed unsafe class FusedBlock : IDisposable
     private void AddRows(MatrixBuffer source, long[] rows, MatrixBuffer target)
     {
         for (var i = 0; i < rows.Length; i++)
-            for (var column = 0; column < _width; column++) target.Data[rows[i] * _width + column] += source.Data[(long)i * _width + column];
+        {
+            float* from = source.Data + (long)i * _width, to = target.Data + rows[i] * _width;
+            for (var column = 0; column < _width; column++) to[column] += from[column];
+        }
     }
 
     /// <summary>One of the block's weights that is trained now; null where all are frozen.</summary>

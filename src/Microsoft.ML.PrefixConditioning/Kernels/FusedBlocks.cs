@@ -42,10 +42,12 @@ internal sealed unsafe class FusedBlocks : IDisposable
     }
 
     /// <summary>Keeps memory for a later pass.</summary>
-    /// <param name="memory">What <see cref="Rent"/> gave. That of a training pass is kept whatever its size: the next step needs it again.</param>
+    /// <param name="memory">What <see cref="Rent"/> gave. That of a training pass is kept whatever its size: the next step needs it
+    /// again.</param>
     public void Return(TowerMemory memory)
     {
-        if (_disposed || (!memory.IsForTraining && (memory.Capacity > MostKeptValues || _unused.Count >= Environment.ProcessorCount))) memory.Dispose();
+        var isTooMuch = memory.Capacity > MostKeptValues || _unused.Count >= Environment.ProcessorCount;
+        if (_disposed || (isTooMuch && !memory.IsForTraining)) memory.Dispose();
         else _unused.Add(memory);
     }
 
@@ -63,7 +65,8 @@ internal sealed unsafe class FusedBlocks : IDisposable
         memory.Whole = new AttentionLayout(lengths, _heads, _width, IsCausal, pooled: false);
         memory.Last = new AttentionLayout(lengths, _heads, _width, IsCausal, pooled: true);
         for (var i = 0; i < _blocks.Length; i++)
-            x = _blocks[i].Forward(x, i == _blocks.Length - 1 ? memory.Last : memory.Whole, queryRows, memory.Blocks[keep ? i : 0], memory.Scratch, keep);
+            x = _blocks[i].Forward(x, i == _blocks.Length - 1 ? memory.Last : memory.Whole, queryRows, memory.Blocks[keep ? i : 0],
+                memory.Scratch, keep);
         return x;
     }
 
@@ -80,7 +83,8 @@ internal sealed unsafe class FusedBlocks : IDisposable
         pooled.Tensor.copy_(gradient);
         var tokens = memory.Gradient.Resize(memory.Whole!.Rows, _width);
         for (var i = _blocks.Length - 1; i >= first; i--)
-            if (i == _blocks.Length - 1) _blocks[i].Backward(memory.Last!, memory.QueryRows, memory.Blocks[i], memory.Scratch, pooled, tokens);
+            if (i == _blocks.Length - 1)
+                _blocks[i].Backward(memory.Last!, memory.QueryRows, memory.Blocks[i], memory.Scratch, pooled, tokens);
             else _blocks[i].Backward(memory.Whole, memory.QueryRows, memory.Blocks[i], memory.Scratch, tokens, tokens);
         return inputIsTrained ? tokens : null;
     }

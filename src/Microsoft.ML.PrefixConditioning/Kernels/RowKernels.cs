@@ -18,7 +18,8 @@ internal static unsafe class RowKernels
     /// <param name="norm">Gain and shift of the layer norm.</param>
     /// <param name="normed">[T, W], or null where only the sum is wanted.</param>
     /// <param name="statistics">[T, 2], mean and reciprocal deviation of each row; null where nobody asks later.</param>
-    public static void AddAndNormalize(long rows, int width, float* x, float* y, float* bias, float* sum, NormWeights norm, float* normed, float* statistics) =>
+    public static void AddAndNormalize(long rows, int width, float* x, float* y, float* bias, float* sum, NormWeights norm, float* normed,
+        float* statistics) =>
         RowChunks.Run(rows, (begin, end) =>
         {
             for (var row = begin; row < end; row++)
@@ -56,7 +57,8 @@ internal static unsafe class RowKernels
     /// <param name="gradient">[T, W], of the output.</param>
     /// <param name="inputGradient">[T, W]; added to, or set where <paramref name="overwrite"/> is true.</param>
     /// <param name="overwrite">Whether the input has no gradient yet.</param>
-    public static void NormalizeBack(long rows, int width, float* x, float* statistics, NormWeights norm, float* gradient, float* inputGradient, bool overwrite)
+    public static void NormalizeBack(long rows, int width, float* x, float* statistics, NormWeights norm, float* gradient,
+        float* inputGradient, bool overwrite)
     {
         var sums = new float[2 * width]; // gain, shift
         fixed (float* total = sums)
@@ -64,7 +66,8 @@ internal static unsafe class RowKernels
             RowChunks.Sum(rows, 2 * width, total, (begin, end, parts) =>
             {
                 for (var row = begin; row < end; row++)
-                    NormalizeBack(width, x + row * width, statistics[2 * row], statistics[2 * row + 1], norm.Gain, gradient + row * width, inputGradient + row * width, overwrite, parts);
+                    NormalizeBack(width, x + row * width, statistics[2 * row], statistics[2 * row + 1], norm.Gain, gradient + row * width,
+                        inputGradient + row * width, overwrite, parts);
             });
             for (var i = 0; i < width; i++)
             {
@@ -82,7 +85,8 @@ internal static unsafe class RowKernels
     /// <param name="activation">Which form.</param>
     /// <param name="result">[T, M]; may be <paramref name="hidden"/> where no derivative is kept.</param>
     /// <param name="keepDerivative">Whether the gradient will be asked for.</param>
-    public static void Activate(long rows, int width, float* hidden, float* bias, ClipActivation activation, float* result, bool keepDerivative) =>
+    public static void Activate(long rows, int width, float* hidden, float* bias, ClipActivation activation, float* result,
+        bool keepDerivative) =>
         RowChunks.Run(rows, (begin, end) =>
         {
             for (var row = begin; row < end; row++)
@@ -92,14 +96,16 @@ internal static unsafe class RowKernels
                 for (; i <= width - Lanes; i += Lanes)
                 {
                     var x = Vector256.Load(h + i) + Vector256.Load(bias + i);
-                    var value = activation == ClipActivation.Gelu ? VectorMath.Gelu(x, out var derivative) : VectorMath.QuickGelu(x, out derivative);
+                    var value = activation == ClipActivation.Gelu ? VectorMath.Gelu(x, out var derivative)
+                        : VectorMath.QuickGelu(x, out derivative);
                     value.Store(r + i);
                     if (keepDerivative) derivative.Store(h + i);
                 }
                 for (; i < width; i++)
                 {
                     var x = Vector256.CreateScalar(h[i] + bias[i]);
-                    var value = activation == ClipActivation.Gelu ? VectorMath.Gelu(x, out var derivative) : VectorMath.QuickGelu(x, out derivative);
+                    var value = activation == ClipActivation.Gelu ? VectorMath.Gelu(x, out var derivative)
+                        : VectorMath.QuickGelu(x, out derivative);
                     r[i] = value.ToScalar();
                     if (keepDerivative) h[i] = derivative.ToScalar();
                 }
@@ -168,11 +174,13 @@ internal static unsafe class RowKernels
     {
         var i = 0;
         for (; i <= width - Lanes; i += Lanes)
-            Vector256.FusedMultiplyAdd((Vector256.Load(x + i) - Vector256.Create(mean)) * scale, Vector256.Load(norm.Gain + i), Vector256.Load(norm.Shift + i)).Store(normed + i);
+            Vector256.FusedMultiplyAdd((Vector256.Load(x + i) - Vector256.Create(mean)) * scale, Vector256.Load(norm.Gain + i),
+                Vector256.Load(norm.Shift + i)).Store(normed + i);
         for (; i < width; i++) normed[i] = (x[i] - mean) * scale * norm.Gain[i] + norm.Shift[i];
     }
 
-    private static void NormalizeBack(int width, float* x, float mean, float scale, float* gain, float* gradient, float* inputGradient, bool overwrite, float* sums)
+    private static void NormalizeBack(int width, float* x, float mean, float scale, float* gain, float* gradient, float* inputGradient,
+        bool overwrite, float* sums)
     {
         Vector256<float> sum = default, product = default;
         float tailSum = 0, tailProduct = 0;
@@ -200,7 +208,8 @@ internal static unsafe class RowKernels
         for (i = 0; i <= width - Lanes; i += Lanes)
         {
             var unit = (Vector256.Load(x + i) - Vector256.Create(mean)) * scale;
-            var value = (Vector256.Load(gradient + i) * Vector256.Load(gain + i) - Vector256.Create(meanGradient) - unit * meanProduct) * scale;
+            var value = (Vector256.Load(gradient + i) * Vector256.Load(gain + i) -
+                Vector256.Create(meanGradient) - unit * meanProduct) * scale;
             (overwrite ? value : value + Vector256.Load(inputGradient + i)).Store(inputGradient + i);
         }
         for (; i < width; i++)

@@ -41,7 +41,8 @@ internal static unsafe class SmallMatrix
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void FourBySixteen(int k, float* a, long aRow, long aColumn, float* b, long bRow, float* c, long cRow)
     {
-        Vector256<float> c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default, c30 = default, c31 = default;
+        Vector256<float> c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default, c30 = default,
+            c31 = default;
         for (var i = 0; i < k; i++)
         {
             var b0 = Vector256.Load(b);

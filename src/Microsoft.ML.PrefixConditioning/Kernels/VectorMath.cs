@@ -9,7 +9,8 @@ internal static class VectorMath
 {
     private const float SmallestExponent = -87.3f;         // below it exp leaves the normal numbers
     private const float Log2E = 1.44269504f;
-    private const float Ln2High = 0.693359375f, Ln2Low = -2.12194440e-4f; // add up to ln 2; the first has few digits, so that a multiple of it is exact
+    // add up to ln 2; the first has few digits, so that a multiple of it is exact
+    private const float Ln2High = 0.693359375f, Ln2Low = -2.12194440e-4f;
     private const float ErfcScale = 0.3f;                  // t = 1 / (1 + 0.3 z) in the fit of erfc
 
     /// <summary>exp(x) for x of 0 or less; at least exp(-87.3). Relative error below 2e-7.</summary>
@@ -37,7 +38,8 @@ internal static class VectorMath
     {
         const float RootHalf = 0.707106781f, DensityAtZero = 0.39894228f;
         var density = ExpOfNegative(x * x * -0.5f);                                          // exp(-z²) for z = |x| / √2
-        var t = Vector256<float>.One / Vector256.FusedMultiplyAdd(Vector256.Abs(x), Vector256.Create(RootHalf * ErfcScale), Vector256<float>.One);
+        var t = Vector256<float>.One / Vector256.FusedMultiplyAdd(Vector256.Abs(x), Vector256.Create(RootHalf * ErfcScale),
+            Vector256<float>.One);
         var p = Vector256.Create(-0.129434288f);
         p = Vector256.FusedMultiplyAdd(p, t, Vector256.Create(0.485097468f));
         p = Vector256.FusedMultiplyAdd(p, t, Vector256.Create(-0.511228502f));

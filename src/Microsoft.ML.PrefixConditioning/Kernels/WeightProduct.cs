@@ -34,7 +34,8 @@ internal static unsafe class WeightProduct
         else result.Tensor.addmm_(x.Tensor, transposed, beta: 0);
     }
 
-    /// <summary>Whether this processor has the instructions. Where vectors have 512 bits, libtorch uses them; this was not tried there.</summary>
+    /// <summary>Whether this processor has the instructions. Where vectors have 512 bits, libtorch uses them; this was not tried
+    /// there.</summary>
     public static bool IsSupported => Avx.IsSupported && Fma.IsSupported && !Vector512.IsHardwareAccelerated;
 
     /// <summary>y = x W'.</summary>

@@ -11,7 +11,8 @@ internal sealed class ClassEmbeddingCache
     private readonly LinkedList<(string Key, float[] Values)> _recent = []; // the last used first
 
     /// <summary>A copy of the kept values, or of those that are computed now.</summary>
-    public float[] GetOrAdd(IReadOnlyList<string> classNames, PromptTemplates templates, IReadOnlyList<(int Type, double Weight)> prefixes, Func<float[]> compute)
+    public float[] GetOrAdd(IReadOnlyList<string> classNames, PromptTemplates templates, IReadOnlyList<(int Type, double Weight)> prefixes,
+        Func<float[]> compute)
     {
         var key = Key(classNames, templates, prefixes);
         if (Find(key) is { } kept) return [.. kept];
@@ -39,7 +40,8 @@ internal sealed class ClassEmbeddingCache
         }
     }
 
-    private static string Key(IReadOnlyList<string> classNames, PromptTemplates templates, IReadOnlyList<(int Type, double Weight)> prefixes)
+    private static string Key(IReadOnlyList<string> classNames, PromptTemplates templates,
+        IReadOnlyList<(int Type, double Weight)> prefixes)
     {
         using var memory = new MemoryStream();
         using var writer = new BinaryWriter(memory); // writes lengths, so that no two lists look the same

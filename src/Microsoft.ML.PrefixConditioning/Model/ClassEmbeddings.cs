@@ -17,7 +17,8 @@ internal static class ClassEmbeddings
     /// <returns>[C, D], rows of length 1; the caller disposes it.</returns>
     /// <remarks>Source: CLIP paper, section 3.1.4; open_clip v3.3.0, <c>build_zero_shot_classifier</c>.</remarks>
     public static Tensor Compute(
-        ClipModel model, ClipTokenizer tokenizer, IReadOnlyList<string> classNames, PromptTemplates templates, IReadOnlyList<(int Type, double Weight)> prefixes)
+        ClipModel model, ClipTokenizer tokenizer, IReadOnlyList<string> classNames, PromptTemplates templates,
+            IReadOnlyList<(int Type, double Weight)> prefixes)
     {
         var texts = classNames.SelectMany(name => Enumerable.Range(0, templates.Count).Select(t => templates.Fill(t, name)));
         var tokens = texts.Select(text => tokenizer.Encode(text, model.Shape.Architecture.ContextLength)).ToArray();
@@ -30,15 +31,18 @@ internal static class ClassEmbeddings
     /// <param name="templates">T.</param>
     /// <param name="prefixes">Dataset types by index with weights that add up to 1; empty for no prefix.</param>
     /// <returns>[C, D], rows of length 1; the caller disposes it.</returns>
-    internal static Tensor FromTokens(ClipModel model, IReadOnlyList<int[]> tokens, int templates, IReadOnlyList<(int Type, double Weight)> prefixes)
+    internal static Tensor FromTokens(ClipModel model, IReadOnlyList<int[]> tokens, int templates,
+        IReadOnlyList<(int Type, double Weight)> prefixes)
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();   // not inference mode: its tensors end the process in any later computation with gradients
-        var single = prefixes.Count == 0 ? [(Type: (int?)null, Weight: 1.0)] : prefixes.Select(p => (Type: (int?)p.Type, p.Weight)).ToArray();
+        var single = prefixes.Count == 0 ? [(Type: (int?)null, Weight: 1.0)]
+            : prefixes.Select(p => (Type: (int?)p.Type, p.Weight)).ToArray();
         Tensor? sum = null;
         foreach (var (type, weight) in single)
         {
-            var perTemplate = Encode(model, tokens, type).view(-1, templates, model.Shape.Architecture.EmbeddingSize); // [C, T, D], unit length
+            // [C, T, D], unit length
+            var perTemplate = Encode(model, tokens, type).view(-1, templates, model.Shape.Architecture.EmbeddingSize);
             using var factor = weight.ToScalar();   // TorchSharp does not keep a scalar alive during a call
             var perClass = nn.functional.normalize(perTemplate.mean([1]), p: 2, dim: 1) * factor;        // [C, D]
             sum = sum is null ? perClass : sum + perClass;

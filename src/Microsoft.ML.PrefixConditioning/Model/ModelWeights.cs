@@ -5,8 +5,9 @@ namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>The named weights of one model. Towers declare each weight here once, with its name, shape and initial values.</summary>
 /// <remarks>
-/// Names are open_clip's, so that loading a file is a look-up. Every weight but statistics is a leaf with a gradient; it lives on one device and is
-/// owned by this object. Declaring draws from one generator in order of declaration: a seed gives the same weights everywhere.
+/// Names are open_clip's, so that loading a file is a look-up. Every weight but statistics is a leaf with a gradient; it lives on one
+/// device and is owned by this object. Declaring draws from one generator in order of declaration: a seed gives the same weights
+/// everywhere.
 /// </remarks>
 internal sealed class ModelWeights : IDisposable
 {

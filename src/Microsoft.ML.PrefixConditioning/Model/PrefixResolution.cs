@@ -15,9 +15,11 @@ internal static class PrefixResolution
         return [.. selection.Weights.Select(w => (IndexOf(w.DatasetType, types), w.Weight))];
     }
 
-    /// <summary>The selection that is used when none is given: "caption", else the first type whose texts are captions, else the first.</summary>
+    /// <summary>The selection that is used when none is given: "caption", else the first type whose texts are captions, else the
+    /// first.</summary>
     public static PrefixSelection Default(IReadOnlyList<DatasetType> types) => PrefixSelection.For(
-        (types.FirstOrDefault(t => t.Name == DatasetType.Caption.Name) ?? types.FirstOrDefault(t => t.Texts == TextKind.Caption) ?? types[0]).Name);
+        (types.FirstOrDefault(t => t.Name == DatasetType.Caption.Name) ?? types.FirstOrDefault(t => t.Texts == TextKind.Caption)
+            ?? types[0]).Name);
 
     /// <summary>The image prefix that goes with a selection: of a blend the type with the largest weight; none where the vision tower
     /// has no prefixes.</summary>
@@ -41,6 +43,7 @@ internal static class PrefixResolution
             if (types[i].Name == name) return i;
         var names = types.Select(t => t.Name).ToArray();
         throw new ArgumentException(
-            $"The model was not trained on the dataset type '{name}'. It knows {NearName.List(names)}: select one of these, or PrefixSelection.None.{NearName.Question(name, names)}");
+            $"The model was not trained on the dataset type '{name}'. It knows {NearName.List(names)}: select one of these, or " +
+                $"PrefixSelection.None.{NearName.Question(name, names)}");
     }
 }

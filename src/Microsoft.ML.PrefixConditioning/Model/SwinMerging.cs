@@ -26,6 +26,7 @@ internal sealed class SwinMerging(ModelWeights weights, string name, long width)
         using var scope = NewDisposeScope();
         long n = x.shape[0], side = x.shape[1], channels = x.shape[3], half = (side + 1) / 2;
         if (side % 2 != 0) x = F.pad(x, [0, 0, 0, 1, 0, 1]);
-        return x.view(n, half, 2, half, 2, channels).permute(0, 1, 3, 4, 2, 5).reshape(n, half, half, 4 * channels).MoveToOuterDisposeScope();
+        return x.view(n, half, 2, half, 2, channels).permute(0, 1, 3, 4, 2, 5).reshape(n, half, half,
+            4 * channels).MoveToOuterDisposeScope();
     }
 }

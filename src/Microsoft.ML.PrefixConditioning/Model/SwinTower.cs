@@ -21,7 +21,8 @@ internal sealed class SwinTower : IVisionTower
     public SwinTower(ModelWeights weights, ClipArchitecture architecture)
     {
         var swin = architecture.Swin!;
-        (_patchSize, _window, _relativePositions) = (architecture.PatchSize, swin.WindowSize, SwinWindows.RelativePositions(swin.WindowSize));
+        (_patchSize, _window, _relativePositions) = (architecture.PatchSize, swin.WindowSize,
+            SwinWindows.RelativePositions(swin.WindowSize));
         long width = architecture.VisionWidth, heads = architecture.VisionHeads;
         var bound = 1 / Math.Sqrt(3.0 * _patchSize * _patchSize);   // torch's default for a convolution
         _patches = (weights.Uniform("visual.features.0.0.weight", bound, width, 3, _patchSize, _patchSize),

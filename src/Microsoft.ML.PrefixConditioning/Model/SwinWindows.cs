@@ -57,7 +57,8 @@ internal sealed class SwinWindows(long side, long window)
     {
         using var scope = NewDisposeScope();
         var position = arange(Padded, ScalarType.Int64, device);
-        var region = position.ge(Padded - window).to_type(ScalarType.Int64) + position.ge(Padded - Shift).to_type(ScalarType.Int64);   // [P]
+        // [P]
+        var region = position.ge(Padded - window).to_type(ScalarType.Int64) + position.ge(Padded - Shift).to_type(ScalarType.Int64);
         var regions = (region.unsqueeze(1) * 3 + region.unsqueeze(0))                                     // [P, P]
             .view(_across, window, _across, window).permute(0, 2, 1, 3).reshape(Count, window * window);  // [G, L]
         var apart = regions.unsqueeze(1).ne(regions.unsqueeze(2));                                        // [G, L, L]

@@ -20,7 +20,9 @@ internal static class TorchDevice
         if (wanted < found) return new Device(DeviceType.CUDA, wanted);
         if (settings.FallbackToCpu || (choice == ComputeDevice.Auto && settings.DeviceId is null)) return CPU;
         throw new InvalidOperationException(
-            $"CUDA GPU {wanted} is asked for, but TorchSharp finds {found} GPU(s). Reference TorchSharp-cuda-linux or TorchSharp-cuda-windows and check the driver, set MLContext.FallbackToCpu, or set Device to {nameof(ComputeDevice.Cpu)}.");
+            $"CUDA GPU {wanted} is asked for, but TorchSharp finds {found} GPU(s). Reference TorchSharp-cuda-linux or " +
+                $"TorchSharp-cuda-windows and check the driver, set MLContext.FallbackToCpu, or set Device to " +
+                $"{nameof(ComputeDevice.Cpu)}.");
     }
 }
 

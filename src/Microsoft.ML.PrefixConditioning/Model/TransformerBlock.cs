@@ -23,7 +23,8 @@ internal sealed class TransformerBlock
     /// <param name="mlpRatio">Width of the hidden layer over W.</param>
     /// <param name="activation">The form of GELU.</param>
     /// <param name="textLayers">Layers of the text tower, whose initial values depend on them; null in the vision tower.</param>
-    public TransformerBlock(ModelWeights weights, string name, long width, long heads, double mlpRatio, ClipActivation activation, int? textLayers)
+    public TransformerBlock(ModelWeights weights, string name, long width, long heads, double mlpRatio, ClipActivation activation,
+        int? textLayers)
     {
         _heads = heads;
         _activation = activation;
@@ -71,7 +72,8 @@ internal sealed class TransformerBlock
     /// <param name="x">[N, L, W].</param>
     /// <param name="positions">[N] int64, each row's position.</param>
     /// <param name="mask">With <see cref="AttentionMask.Causal"/> a row looks at no position after its own.</param>
-    /// <returns>[N, W]. Exact: only keys and values depend on the other positions, so queries, projection and MLP are left out there.</returns>
+    /// <returns>[N, W]. Exact: only keys and values depend on the other positions, so queries, projection and MLP are left out
+    /// there.</returns>
     public Tensor ForwardAt(Tensor x, Tensor positions, AttentionMask mask)
     {
         using var scope = NewDisposeScope();

@@ -85,7 +85,8 @@ internal sealed class OnnxTowers
         visible = _graph.Add("Unsqueeze", "/mask/end", [visible, _graph.Integers(1)]);                           // [K N, 1, 1, T]
         var pooled = blocks.RunLast(all, (x, place) => _graph.Add("GatherND", place, [x, end], OnnxAttribute.Of("batch_dims", 1)), visible);
         pooled = _weights.LayerNorm(pooled, "/ln_final", "ln_final");
-        var features = _graph.Add("MatMul", "/text_projection", [pooled, _weights.Get("text_projection")]);        // [N, D], or of several prefixes [K N, D]
+        // [N, D], or of several prefixes [K N, D]
+        var features = _graph.Add("MatMul", "/text_projection", [pooled, _weights.Get("text_projection")]);
         return prefixes.Count <= 1 ? UnitLength(features, "/normalize", output) : Blend(features, prefixes, output);
     }
 

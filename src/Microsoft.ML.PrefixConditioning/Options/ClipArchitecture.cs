@@ -3,7 +3,8 @@ using System.Text.Json.Serialization;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Sizes of the two towers. Start from a preset and change what you need: <c>ClipArchitecture.Tiny with { ImageSize = 64 }</c>.</summary>
+/// <summary>Sizes of the two towers. Start from a preset and change what you need: <c>ClipArchitecture.Tiny with { ImageSize = 64
+/// }</c>.</summary>
 /// <remarks>
 /// Both towers are pre-norm transformers as open_clip v3.3.0 builds them, unless <see cref="ResNet"/> or <see cref="Swin"/> is set. The
 /// presets ViT-B/32, ViT-B/16 and ViT-L/14 are the CLIP paper's (arXiv 2103.00020, table 20), ViT-H/14 is open_clip's; Tiny, Small and
@@ -75,17 +76,17 @@ public sealed record ClipArchitecture : IValidatableObject
 
     /// <summary>Blocks of the stages of a ResNet as the vision tower; then the other sizes have their meaning there.</summary>
     /// <value>
-    /// Null for a vision transformer. With a ResNet, <see cref="VisionWidth"/> is the stem's width (even), <see cref="VisionLayers"/> is 4 (the stages),
-    /// <see cref="VisionHeads"/> are those of the attention pooling, and <see cref="PatchSize"/> is 32. It can only start from
-    /// <see cref="PrefixClipOptions.InitialWeights"/>, because its batch normalization keeps its statistics. Default null.
+    /// Null for a vision transformer. With a ResNet, <see cref="VisionWidth"/> is the stem's width (even), <see cref="VisionLayers"/> is 4
+    /// (the stages), <see cref="VisionHeads"/> are those of the attention pooling, and <see cref="PatchSize"/> is 32. It can only start
+    /// from <see cref="PrefixClipOptions.InitialWeights"/>, because its batch normalization keeps its statistics. Default null.
     /// </value>
     public ResNetStages? ResNet { get; init; }
 
     /// <summary>Blocks of the stages of a Swin transformer as the vision tower; then the other sizes have their meaning there.</summary>
     /// <value>
-    /// Null for a vision transformer. With a Swin, <see cref="VisionWidth"/> and <see cref="VisionHeads"/> are those of the first stage, which
-    /// double from stage to stage, and <see cref="VisionLayers"/> is the number of blocks of all stages. Its blocks always use the exact GELU;
-    /// <see cref="Activation"/> is the text tower's. Default null. A saved model with one has format version 3,
+    /// Null for a vision transformer. With a Swin, <see cref="VisionWidth"/> and <see cref="VisionHeads"/> are those of the first stage,
+    /// which double from stage to stage, and <see cref="VisionLayers"/> is the number of blocks of all stages. Its blocks always use the
+    /// exact GELU; <see cref="Activation"/> is the text tower's. Default null. A saved model with one has format version 3,
     /// or 4 with stochastic depth.
     /// </value>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -128,7 +129,8 @@ public sealed record ClipArchitecture : IValidatableObject
     /// <summary>OpenAI's RN50: 102 M parameters, 224 x 224 pixels; from initial weights only.</summary>
     public static ClipArchitecture RN50 { get; } = new()
     {
-        ResNet = new ResNetStages(3, 4, 6, 3), VisionWidth = 64, VisionLayers = 4, VisionHeads = 32, EmbeddingSize = 1024, Activation = ClipActivation.QuickGelu,
+        ResNet = new ResNetStages(3, 4, 6, 3), VisionWidth = 64, VisionLayers = 4, VisionHeads = 32, EmbeddingSize = 1024,
+        Activation = ClipActivation.QuickGelu,
     };
 
     /// <summary>

@@ -6,7 +6,8 @@ namespace Microsoft.ML.PrefixConditioning;
 public sealed record ClipColumns : IValidatableObject
 {
     /// <summary>Input column with the image.</summary>
-    /// <value>Text (a path, or a locator inside an archive), a vector of bytes (an encoded file) or an ML.NET image. Default "Image".</value>
+    /// <value>Text (a path, or a locator inside an archive), a vector of bytes (an encoded file) or an ML.NET image. Default
+    /// "Image".</value>
     public string Image { get; init; } = "Image";
 
     /// <summary>Input column with the caption, or with the class name of a labeled image. A trained model also works without it.</summary>

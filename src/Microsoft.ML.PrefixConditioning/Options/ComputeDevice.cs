@@ -9,6 +9,7 @@ public enum ComputeDevice
     /// <summary>The processor.</summary>
     Cpu,
 
-    /// <summary>A CUDA GPU: <c>MLContext.GpuDeviceId</c>, or the first. An error if there is none and <c>MLContext.FallbackToCpu</c> is not set.</summary>
+    /// <summary>A CUDA GPU: <c>MLContext.GpuDeviceId</c>, or the first. An error if there is none and <c>MLContext.FallbackToCpu</c> is not
+    /// set.</summary>
     Cuda,
 }

@@ -6,7 +6,9 @@ public enum LossFunction
     /// <summary>Symmetric cross-entropy over the batch: a row's own text is its only positive (CLIP paper, figure 3).</summary>
     Clip,
 
-    /// <summary>Rows with the same label are positives of each other; every caption is a class of its own (UniCL, CVPR 2022, section 3.2).</summary>
-    /// <remarks>It equals <see cref="Clip"/> where all rows of a class have the same sentence: it needs several prompt templates to differ.</remarks>
+    /// <summary>Rows with the same label are positives of each other; every caption is a class of its own (UniCL, CVPR 2022, section
+    /// 3.2).</summary>
+    /// <remarks>It equals <see cref="Clip"/> where all rows of a class have the same sentence: it needs several prompt templates to
+    /// differ.</remarks>
     UniCl,
 }

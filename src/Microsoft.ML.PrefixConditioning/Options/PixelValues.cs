@@ -1,6 +1,7 @@
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>What the numbers of a preprocessed image mean: [3, S, S] planes of red, green and blue, with S the model's image size.</summary>
+/// <summary>What the numbers of a preprocessed image mean: [3, S, S] planes of red, green and blue, with S the model's image
+/// size.</summary>
 public enum PixelValues
 {
     /// <summary>0 to 255, as ML.NET's <c>ExtractPixels</c> gives them.</summary>
@@ -19,6 +20,7 @@ internal static class PixelColumn
     {
         PixelValues.Rgb255 => "Pixels",
         PixelValues.Normalized => "NormalizedPixels",
-        _ => throw new ArgumentOutOfRangeException(nameof(values), $"The pixel values are {(int)values}; use a member of {nameof(PixelValues)}."),
+        _ => throw new ArgumentOutOfRangeException(nameof(values),
+            $"The pixel values are {(int)values}; use a member of {nameof(PixelValues)}."),
     };
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Which prefix the class names get at test time.</summary>
@@ -31,8 +32,8 @@ public sealed class PrefixSelection : IEquatable<PrefixSelection>
     public static PrefixSelection For(string datasetType) => Blend((datasetType, 1.0));
 
     /// <summary>Several prefixes: the class embeddings of each are averaged by weight and made unit length again.</summary>
-    /// <param name="weights">Dataset types with their weights; only their ratio matters. A weight below 0 leads away from a type: 1.25 of the
-    /// caption type and -0.25 of the classification type go past the caption prefix, on the line from the classification prefix to
+    /// <param name="weights">Dataset types with their weights; only their ratio matters. A weight below 0 leads away from a type: 1.25 of
+    /// the caption type and -0.25 of the classification type go past the caption prefix, on the line from the classification prefix to
     /// it.</param>
     /// <exception cref="ArgumentException">There is no type, one is named twice or empty, a weight is 0 or no number, or the weights do not
     /// add up to more than 0.</exception>
@@ -40,27 +41,35 @@ public sealed class PrefixSelection : IEquatable<PrefixSelection>
     {
         ArgumentNullException.ThrowIfNull(weights);
         if (weights.Length == 0)
-            throw new ArgumentException("A blend of prefixes needs at least one dataset type. Pass PrefixSelection.None to use no prefix.", nameof(weights));
+            throw new ArgumentException("A blend of prefixes needs at least one dataset type. Pass PrefixSelection.None to use no prefix.",
+                nameof(weights));
         var names = new HashSet<string>(StringComparer.Ordinal);
         foreach (var (name, weight) in weights)
         {
             if (string.IsNullOrEmpty(name))
-                throw new ArgumentException("A dataset type's name is empty; pass the name of a type that the model was trained on, such as \"caption\".", nameof(weights));
+                throw new ArgumentException("A dataset type's name is empty; pass the name of a type that the model was trained on, such " +
+                    "as \"caption\".", nameof(weights));
             if (!names.Add(name))
-                throw new ArgumentException($"The blend names the dataset type '{name}' twice; give each type one weight.", nameof(weights));
+                throw new ArgumentException($"The blend names the dataset type '{name}' twice; give each type one weight.",
+                    nameof(weights));
             if (weight == 0 || !double.IsFinite(weight))
-                throw new ArgumentException(FormattableString.Invariant($"The weight of dataset type '{name}' is {weight}; a weight is a number other than 0. Leave a type out that is to have no share."), nameof(weights));
+                throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+                    $"The weight of dataset type '{name}' is {weight}; a weight is a " +
+                    $"number other than 0. Leave a type out that is to have no share."), nameof(weights));
         }
         // Over the largest first: the sum of large weights could be infinite.
         var largest = weights.Max(w => Math.Abs(w.Weight));
         var sum = weights.Sum(w => w.Weight / largest);
         if (!(sum > SmallestSum))
-            throw new ArgumentException(FormattableString.Invariant($"The weights of the blend add up to {sum * largest}, which is too little: a negative weight needs a larger positive one beside it, such as -0.25 and 1.25."), nameof(weights));
+            throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+                $"The weights of the blend add up to {sum * largest}, which is too " +
+                $"little: a negative weight needs a larger positive one beside it, such as -0.25 and 1.25."), nameof(weights));
         // Shares that already add up to 1 stay as they are, so that a saved selection equals the one it is read into.
         var shares = Math.Abs(largest * sum - 1) < 1e-12 ? weights : [.. weights.Select(w => (w.DatasetType, w.Weight / largest / sum))];
         foreach (var (name, share) in shares)
             if (share == 0)
-                throw new ArgumentException($"The weight of dataset type '{name}' vanishes beside the largest; leave the type out, or make its weight larger.", nameof(weights));
+                throw new ArgumentException($"The weight of dataset type '{name}' vanishes beside the largest; leave the type out, or " +
+                    $"make its weight larger.", nameof(weights));
         return new PrefixSelection([.. shares.Select(s => new PrefixWeight(s.DatasetType, s.Weight))]);
     }
 
@@ -86,7 +95,7 @@ public sealed class PrefixSelection : IEquatable<PrefixSelection>
         0 when IsAuto => "auto",
         0 => "none",
         1 => Weights[0].DatasetType,
-        _ => string.Concat(Weights.Select((w, i) => FormattableString.Invariant(
+        _ => string.Concat(Weights.Select((w, i) => string.Create(CultureInfo.InvariantCulture,
             $"{(i == 0 ? (w.Weight < 0 ? "-" : "") : w.Weight < 0 ? " - " : " + ")}{Math.Abs(w.Weight):0.##} {w.DatasetType}"))),
     };
 }

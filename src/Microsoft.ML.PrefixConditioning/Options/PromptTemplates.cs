@@ -33,12 +33,14 @@ public sealed class PromptTemplates : IReadOnlyList<string>, IEquatable<PromptTe
     {
         ArgumentNullException.ThrowIfNull(templates);
         if (templates.Length == 0)
-            throw new ArgumentException("Found no prompt template, expected at least one. Pass PromptTemplates.NameOnly to use class names as they are.", nameof(templates));
+            throw new ArgumentException("Found no prompt template, expected at least one. Pass PromptTemplates.NameOnly to use class " +
+                "names as they are.", nameof(templates));
         foreach (var template in templates)
         {
             var at = template?.IndexOf(Placeholder, StringComparison.Ordinal) ?? -1;
             if (at < 0 || template!.IndexOf(Placeholder, at + 1, StringComparison.Ordinal) >= 0)
-                throw new ArgumentException($"The prompt template \"{template}\" must hold {Placeholder}, the place of the class name, exactly once.", nameof(templates));
+                throw new ArgumentException($"The prompt template \"{template}\" must hold {Placeholder}, the place of the class name, " +
+                    $"exactly once.", nameof(templates));
         }
         return new PromptTemplates([.. templates]);
     }

@@ -24,8 +24,9 @@ public sealed record SwinStages(int First, int Second = 0, int Third = 0, int Fo
     /// <summary>How often, in training, a residual branch of the last block is left out for an image; the first block's never are, and in
     /// between the rate rises linearly.</summary>
     /// <value>
-    /// 0 to below 1. A branch that is kept is divided by 1 - its rate, so that its mean stays. Scoring leaves nothing out. A saved model with a
-    /// rate above 0 has format version 4. Default 0; Swin-T's is 0.2. Source: "Deep Networks with Stochastic Depth" (arXiv 1603.09382).
+    /// 0 to below 1. A branch that is kept is divided by 1 - its rate, so that its mean stays. Scoring leaves nothing out. A saved model
+    /// with a rate above 0 has format version 4. Default 0; Swin-T's is 0.2. Source: "Deep Networks with Stochastic Depth" (arXiv
+    /// 1603.09382).
     /// </value>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public double StochasticDepth { get; init; }
@@ -45,7 +46,8 @@ public sealed record SwinStages(int First, int Second = 0, int Third = 0, int Fo
     {
         int[] blocks = [First, Second, Third, Fourth];
         if (architecture.ResNet is not null)
-            yield return $"{nameof(ClipArchitecture.ResNet)} and {nameof(ClipArchitecture.Swin)} are both set; a vision tower is one of them.";
+            yield return $"{nameof(ClipArchitecture.ResNet)} and {nameof(ClipArchitecture.Swin)} are both set; a vision tower is one of " +
+                $"them.";
         if (WindowSize is < 1 or > MaxWindow)
             yield return $"{nameof(ClipArchitecture.Swin)}.{nameof(WindowSize)} is {WindowSize}; 1 to {MaxWindow} are allowed.";
         if (!(StochasticDepth is >= 0 and < 1))

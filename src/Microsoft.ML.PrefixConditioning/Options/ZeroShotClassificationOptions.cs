@@ -44,7 +44,9 @@ public sealed record ZeroShotClassificationOptions : IValidatableObject
     public double? LogitScale { get; init; }
 
     /// <summary>Column with the image, or with image embeddings that the model gave before.</summary>
-    /// <value>Text (a path or a locator), a vector of bytes, an ML.NET image, or a vector of float of the embedding size; null for the model's image column. Embeddings have the default image prefix: with <see cref="PrefixClipOptions.ImagePrefixLength"/>, other prefixes need the images. Default null.</value>
+    /// <value>Text (a path or a locator), a vector of bytes, an ML.NET image, or a vector of float of the embedding size; null for the
+    /// model's image column. Embeddings have the default image prefix: with <see cref="PrefixClipOptions.ImagePrefixLength"/>, other
+    /// prefixes need the images. Default null.</value>
     public string? ImageColumnName { get; init; }
 
     /// <summary>Column with the true class name; where the input has it, it is mapped to the key of the class. Names are compared in
@@ -85,6 +87,7 @@ public sealed record ZeroShotClassificationOptions : IValidatableObject
         for (var i = 0; i < (ClassTexts?.Count ?? 0); i++)
             if (string.IsNullOrWhiteSpace(ClassTexts![i])) yield return $"{nameof(ClassTexts)}: the text at index {i} is empty.";
         if (new[] { LabelColumnName, ScoreColumnName, PredictedLabelColumnName }.Distinct(StringComparer.Ordinal).Count() < 3)
-            yield return $"{nameof(LabelColumnName)}, {nameof(ScoreColumnName)} and {nameof(PredictedLabelColumnName)} must differ; found '{LabelColumnName}', '{ScoreColumnName}' and '{PredictedLabelColumnName}'.";
+            yield return $"{nameof(LabelColumnName)}, {nameof(ScoreColumnName)} and {nameof(PredictedLabelColumnName)} must differ; " +
+                $"found '{LabelColumnName}', '{ScoreColumnName}' and '{PredictedLabelColumnName}'.";
     }
 }

@@ -129,13 +129,15 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
 
     private float[][] Rows(float[] values) => [.. values.Chunk(Architecture.EmbeddingSize)];
 
-    /// <summary>Writes the model as files that open_clip or Hugging Face's transformers read: weights, configuration and vocabulary.</summary>
+    /// <summary>Writes the model as files that open_clip or Hugging Face's transformers read: weights, configuration and
+    /// vocabulary.</summary>
     /// <param name="folder">Created if it does not exist. Files of the same names are replaced, each at once.</param>
     /// <param name="layout">Whose names weights and files get.</param>
     /// <remarks>
-    /// Prefixes are written as further tensors, <c>prefix_embedding</c> and <c>visual.prefix_embedding</c>, and the dataset types as metadata;
-    /// <c>LoadClip</c> reads all of it back, bit for bit. Programs that know no prefixes see the model without them
-    /// (<see cref="PrefixSelection.None"/>): give them class embeddings instead (<see cref="ZeroShotClassificationTransformer.SaveClassEmbeddings"/>).
+    /// Prefixes are written as further tensors, <c>prefix_embedding</c> and <c>visual.prefix_embedding</c>, and the dataset types as
+    /// metadata; <c>LoadClip</c> reads all of it back, bit for bit. Programs that know no prefixes see the model without them
+    /// (<see cref="PrefixSelection.None"/>): give them class embeddings instead
+    /// (<see cref="ZeroShotClassificationTransformer.SaveClassEmbeddings"/>).
     /// </remarks>
     /// <exception cref="ArgumentException">The folder's name is empty, or the layout is none.</exception>
     /// <exception cref="IOException">A file cannot be written.</exception>
@@ -144,12 +146,15 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
     public void SaveSafetensors(string folder, ClipLayout layout = ClipLayout.OpenClip)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
-        if (!Enum.IsDefined(layout)) throw new ArgumentException($"The layout is {(int)layout}; use a member of {nameof(ClipLayout)}.", nameof(layout));
+        if (!Enum.IsDefined(layout)) throw new ArgumentException($"The layout is {(int)layout}; use a member of {nameof(ClipLayout)}.",
+            nameof(layout));
         if (layout == ClipLayout.HuggingFace && Architecture.ResNet is not null)
-            throw new ArgumentException("Hugging Face's CLIPModel has no ResNet tower; save this model in open_clip's layout.", nameof(layout));
+            throw new ArgumentException("Hugging Face's CLIPModel has no ResNet tower; save this model in open_clip's layout.",
+                nameof(layout));
         if (Architecture.Swin is not null)
             throw new NotSupportedException(
-                "Models with a Swin vision tower have no place in open_clip's or Hugging Face's layout; save this one with mlContext.Model.Save.");
+                "Models with a Swin vision tower have no place in open_clip's or Hugging Face's layout; save this one with " +
+                    "mlContext.Model.Save.");
         Model.Export(folder, layout);
     }
 
@@ -185,8 +190,8 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
     /// <param name="prefix">The prefix that all texts get; null for the caption prefix.</param>
     /// <remarks>
     /// Input: <c>TokenIds</c>, [N, L] int64, as <see cref="Tokenize"/> gives them, L at most the context length. Output:
-    /// <c>TextEmbedding</c>, [N, D] float. Opset 17. A blend of K prefixes runs the tower on K N rows, so that it takes K times as long; the
-    /// file is not larger but for the prefixes themselves.
+    /// <c>TextEmbedding</c>, [N, D] float. Opset 17. A blend of K prefixes runs the tower on K N rows, so that it takes K times as long;
+    /// the file is not larger but for the prefixes themselves.
     /// </remarks>
     /// <exception cref="ArgumentException">The path is empty, or the prefix names a type that the model was not trained on.</exception>
     /// <exception cref="IOException">The file cannot be written; an older one is still whole.</exception>

@@ -55,8 +55,9 @@ public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposabl
 
     /// <summary>Writes the class embeddings, with the prefix already in them, for programs that know no prefixes.</summary>
     /// <param name="path">
-    /// With the extension .npy: NumPy's format, [classes, embedding size] of fp32 in the order of <see cref="ClassNames"/>, rows of length 1. With
-    /// .safetensors: the same as "class_embeddings", the factor between cosine and logit as "logit_scale_exp", and class names and prefix as metadata.
+    /// With the extension .npy: NumPy's format, [classes, embedding size] of fp32 in the order of <see cref="ClassNames"/>, rows of length
+    /// 1. With .safetensors: the same as "class_embeddings", the factor between cosine and logit as "logit_scale_exp", and class names and
+    /// prefix as metadata.
     /// </param>
     /// <exception cref="ArgumentException">The path has another extension.</exception>
     /// <exception cref="IOException">The file cannot be written; an older one is still whole.</exception>
@@ -72,8 +73,8 @@ public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposabl
     /// name.</param>
     /// <param name="pixels">What the input holds. It is called <c>Pixels</c> or, if normalized, <c>NormalizedPixels</c>.</param>
     /// <remarks>
-    /// <para>Input: [N, 3, S, S] float, with S the architecture's image size. Outputs: <c>Score</c>, [N, C] float, and <c>PredictedLabel</c>,
-    /// [N] text. Opset 17. The class names stand in the metadata, as JSON under <c>class_names</c>.</para>
+    /// <para>Input: [N, 3, S, S] float, with S the architecture's image size. Outputs: <c>Score</c>, [N, C] float, and
+    /// <c>PredictedLabel</c>, [N] text. Opset 17. The class names stand in the metadata, as JSON under <c>class_names</c>.</para>
     /// <para>It runs in ML.NET's <c>ApplyOnnxModel</c>. Images that <see cref="PrefixClipCatalog.ClipPixels"/> prepared get the labels of
     /// this transformer; ML.NET's own <c>ResizeImages</c> shrinks differently, so that near decisions may fall otherwise. See
     /// docs/onnx.md.</para>

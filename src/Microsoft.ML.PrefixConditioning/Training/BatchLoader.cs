@@ -17,7 +17,8 @@ internal sealed class BatchLoader : IDisposable
     private readonly Channel<float[]> _buffers = Channel.CreateUnbounded<float[]>();
     private readonly Task _producer;
 
-    public BatchLoader(BatchSampler sampler, TrainingImages images, TrainingTexts texts, TaggedRows rows, int firstStep, int lastStep, CancellationToken cancellation)
+    public BatchLoader(BatchSampler sampler, TrainingImages images, TrainingTexts texts, TaggedRows rows, int firstStep, int lastStep,
+        CancellationToken cancellation)
     {
         (_sampler, _images, _texts, _rows, _lastStep) = (sampler, images, texts, rows, lastStep);
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
@@ -45,7 +46,8 @@ internal sealed class BatchLoader : IDisposable
                 if (step >= _lastStep) break;
                 if (!_buffers.Reader.TryRead(out var pixels)) pixels = new float[rows.Length * _images.Length];
                 _images.Load(rows, step, pixels, _stop.Token);
-                var batch = new TrainingBatch(rows, pixels, _texts.Compose(rows, step), Labels(rows), Array.ConvertAll(rows, r => (long)_rows.DatasetTypes[r]));
+                var batch = new TrainingBatch(rows, pixels, _texts.Compose(rows, step), Labels(rows),
+                    Array.ConvertAll(rows, r => (long)_rows.DatasetTypes[r]));
                 await _channel.Writer.WriteAsync(batch, _stop.Token).ConfigureAwait(false);
                 step++;
             }

@@ -20,10 +20,12 @@ internal sealed class BatchSampler
     /// <param name="datasetTypes">Dataset type of every row, from 0.</param>
     /// <param name="imageOfRow">A number for every row's image; rows of one image have the same.</param>
     /// <param name="composition">Batches of one dataset type, or of the union.</param>
-    /// <param name="weights">How often each type's batches, or in mixed batches its rows, are drawn; or null for the types' row counts.</param>
+    /// <param name="weights">How often each type's batches, or in mixed batches its rows, are drawn; or null for the types' row
+    /// counts.</param>
     /// <param name="batchSize">Rows in a batch; every stream has at least as many.</param>
     /// <param name="seed">Seed of the run.</param>
-    public BatchSampler(int[] datasetTypes, int[] imageOfRow, BatchComposition composition, IReadOnlyList<double>? weights, int batchSize, ulong seed)
+    public BatchSampler(int[] datasetTypes, int[] imageOfRow, BatchComposition composition, IReadOnlyList<double>? weights, int batchSize,
+        ulong seed)
     {
         (_imageOfRow, _batchSize, _seed) = (imageOfRow, batchSize, seed);
         var rows = Enumerable.Range(0, datasetTypes.Length);
@@ -73,7 +75,8 @@ internal sealed class BatchSampler
 
     private int[] Order(int stream, long pass)
     {
-        var rows = Shuffled(_parts is null ? _streams[stream] : [.. _parts.SelectMany((part, i) => Part(part.Rows, part.Count, pass, i + 1))], stream, pass);
+        var rows = Shuffled(_parts is null ? _streams[stream]
+            : [.. _parts.SelectMany((part, i) => Part(part.Rows, part.Count, pass, i + 1))], stream, pass);
         SeparateRepeatedImages(rows);
         return rows;
     }
@@ -105,12 +108,14 @@ internal sealed class BatchSampler
         {
             inBatch.Clear();
             for (var i = begin; i < begin + _batchSize; i++)
-                if (!inBatch.Add(_imageOfRow[rows[i]]) && (SwapWithLater(rows, i, begin + _batchSize, inBatch) || SwapWithEarlier(rows, i, begin)))
+                if (!inBatch.Add(_imageOfRow[rows[i]])
+                    && (SwapWithLater(rows, i, begin + _batchSize, inBatch) || SwapWithEarlier(rows, i, begin)))
                     inBatch.Add(_imageOfRow[rows[i]]);
         }
     }
 
-    /// <summary>Changes a repeated image's place with the first row behind its batch that fits; near the end of a pass there may be none.</summary>
+    /// <summary>Changes a repeated image's place with the first row behind its batch that fits; near the end of a pass there may be
+    /// none.</summary>
     private bool SwapWithLater(int[] rows, int place, int end, HashSet<int> inBatch)
     {
         for (var later = end; later < rows.Length; later++)
@@ -126,7 +131,8 @@ internal sealed class BatchSampler
     private bool SwapWithEarlier(int[] rows, int place, int begin)
     {
         var image = _imageOfRow[rows[place]];
-        var own = rows.AsSpan(begin, _batchSize).ToArray().Select(r => _imageOfRow[r]).ToHashSet();   // the rows that are still to come, too
+        // the rows that are still to come, too
+        var own = rows.AsSpan(begin, _batchSize).ToArray().Select(r => _imageOfRow[r]).ToHashSet();
         for (var other = 0; other < begin; other += _batchSize)
         {
             var fits = -1;

@@ -37,7 +37,8 @@ internal sealed class Checkpoint
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
         {
-            throw new IOException($"The checkpoint folder '{folder}' cannot be written to: {e.Message} Set Checkpoints.Folder to a folder that can.", e);
+            throw new IOException($"The checkpoint folder '{folder}' cannot be written to: {e.Message} Set Checkpoints.Folder to a " +
+                $"folder that can.", e);
         }
     }
 
@@ -51,10 +52,13 @@ internal sealed class Checkpoint
         if (!metadata.TryGetValue(FingerprintKey, out var fingerprint)) throw Damaged("it names no run.");
         if (fingerprint != _fingerprint)
             throw new InvalidDataException(
-                $"The checkpoint '{_path}' belongs to a run with other options or other data. Set Checkpoints.Folder to an empty folder, or delete the file to start anew.");
+                $"The checkpoint '{_path}' belongs to a run with other options or other data. Set Checkpoints.Folder to an empty folder, " +
+                    $"or delete the file to start anew.");
         if (!ulong.TryParse(metadata.GetValueOrDefault(SeedKey), CultureInfo.InvariantCulture, out var seed)
-            || !int.TryParse(metadata.GetValueOrDefault(StepKey), CultureInfo.InvariantCulture, out var step) || step < 0 || step > totalSteps)
-            throw Damaged($"its seed is '{metadata.GetValueOrDefault(SeedKey)}' and its step '{metadata.GetValueOrDefault(StepKey)}' of {totalSteps}.");
+            || !int.TryParse(metadata.GetValueOrDefault(StepKey), CultureInfo.InvariantCulture, out var step) || step < 0
+                || step > totalSteps)
+            throw Damaged($"its seed is '{metadata.GetValueOrDefault(SeedKey)}' and its step '{metadata.GetValueOrDefault(StepKey)}' of " +
+                $"{totalSteps}.");
         return (seed, step);
     }
 
@@ -75,7 +79,8 @@ internal sealed class Checkpoint
         using (no_grad())
             foreach (var (name, tensor) in model.Weights.Concat(optimizer.State))
             {
-                if (!saved.TryGetValue(name, out var value) || value.dtype != tensor.dtype || !value.shape.AsSpan().SequenceEqual(tensor.shape))
+                if (!saved.TryGetValue(name, out var value) || value.dtype != tensor.dtype
+                    || !value.shape.AsSpan().SequenceEqual(tensor.shape))
                     throw Damaged($"it has no fitting tensor '{name}'.");
                 tensor.copy_(value);
             }
@@ -112,7 +117,8 @@ internal sealed class Checkpoint
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new IOException($"The checkpoint '{_path}' cannot be written: {e.Message} Free space there, or set Checkpoints.Folder to another folder.", e);
+            throw new IOException($"The checkpoint '{_path}' cannot be written: {e.Message} Free space there, or set Checkpoints.Folder " +
+                $"to another folder.", e);
         }
     }
 

@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>A pass through a tower in chunks: one chunk's input and intermediate results are in memory at a time.</summary>
-/// <remarks>A batch of one chunk is encoded once. A larger one is encoded twice: its gradients are known only when all embeddings are.</remarks>
+/// <remarks>A batch of one chunk is encoded once. A larger one is encoded twice: its gradients are known only when all embeddings
+/// are.</remarks>
 internal sealed class ChunkedPass : IDisposable
 {
     private readonly ClipModel _model;

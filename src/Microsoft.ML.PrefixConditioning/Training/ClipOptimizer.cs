@@ -56,13 +56,15 @@ internal sealed class ClipOptimizer : IDisposable
     /// <summary>What the names of second moments begin with in <see cref="State"/>.</summary>
     public const string SecondMomentPrefix = "adamw.second.";
 
-    /// <summary>Whether weight decay applies: matrices and embeddings of the towers, but no gains, biases, prefixes or logit scale.</summary>
+    /// <summary>Whether weight decay applies: matrices and embeddings of the towers, but no gains, biases, prefixes or logit
+    /// scale.</summary>
     public static bool IsDecayed(string name, Tensor weight) =>
         weight.dim() >= 2 && !name.Contains("prefix_embedding", StringComparison.Ordinal)
         && !name.Contains("bn", StringComparison.Ordinal) && !name.Contains("ln", StringComparison.Ordinal)
         && !name.Contains("bias", StringComparison.Ordinal) && !name.Contains("logit_scale", StringComparison.Ordinal);
 
-    /// <summary>One step with the gradients that the weights hold. Afterwards these are 0, or released where tensor operations did the step.</summary>
+    /// <summary>One step with the gradients that the weights hold. Afterwards these are 0, or released where tensor operations did the
+    /// step.</summary>
     /// <returns>Length of the gradient over all weights before clipping, or null when clipping is off.</returns>
     public double? Step(double learningRate)
     {
@@ -118,7 +120,8 @@ internal sealed class ClipOptimizer : IDisposable
     }
 
     private Update CreateUpdate(double learningRate, double? norm) => new(learningRate, _options.Beta1, _options.Beta2, _options.Epsilon,
-        norm is { } length ? Math.Min(1, _options.GradientClipNorm!.Value / (length + 1e-6)) : 1, StepCount); // 1e-6 as in torch's clip_grad_norm_
+        // 1e-6 as in torch's clip_grad_norm_
+        norm is { } length ? Math.Min(1, _options.GradientClipNorm!.Value / (length + 1e-6)) : 1, StepCount);
 
     private void StepByTensors(Group group, Tensor gradient, Update update)
     {
@@ -158,7 +161,8 @@ internal sealed class ClipOptimizer : IDisposable
         public double SecondCorrectionRoot { get; } = Math.Sqrt(1 - Math.Pow(Beta2, StepCount));
     }
 
-    private readonly unsafe record struct Chunk(nint Weight, nint Gradient, nint First, nint Second, int Length, float Decay, double RateFactor)
+    private readonly unsafe record struct Chunk(nint Weight, nint Gradient, nint First, nint Second, int Length, float Decay,
+        double RateFactor)
     {
         public double GradientSquares() => TensorPrimitives.SumOfSquares(new ReadOnlySpan<float>((float*)Gradient, Length));
 
@@ -179,7 +183,8 @@ internal sealed class ClipOptimizer : IDisposable
                 m.Store(first + i);
                 v.Store(second + i);
                 Vector<float>.Zero.Store(gradient + i);
-                (Vector.Load(weight + i) * Decay + step * m / (Vector.SquareRoot(v) / new Vector<float>(root) + new Vector<float>(epsilon))).Store(weight + i);
+                (Vector.Load(weight + i) * Decay
+                    + step * m / (Vector.SquareRoot(v) / new Vector<float>(root) + new Vector<float>(epsilon))).Store(weight + i);
             }
             for (; i < Length; i++)
             {

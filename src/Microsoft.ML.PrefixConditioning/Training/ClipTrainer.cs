@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -22,7 +23,8 @@ internal sealed class ClipTrainer
 
     /// <summary>Trains the model in place.</summary>
     /// <returns>What happened, step by step.</returns>
-    /// <exception cref="InvalidDataException">An image cannot be read and the policy does not allow it, or a checkpoint does not fit.</exception>
+    /// <exception cref="InvalidDataException">An image cannot be read and the policy does not allow it, or a checkpoint does not
+    /// fit.</exception>
     /// <exception cref="InvalidOperationException">The loss is no longer a number.</exception>
     /// <exception cref="OperationCanceledException">The options' token was cancelled.</exception>
     public static TrainingHistory Run(IHost host, ClipModel model, ClipTokenizer tokenizer, TaggedRows rows, TrainingRun run, ulong seed) =>
@@ -33,7 +35,8 @@ internal sealed class ClipTrainer
         var validationPrefix = PrefixResolution.Resolve(Options.ValidationPrefix, _rows.Types);
         var sampler = CreateSampler(seed);
         var totalSteps = TotalSteps(sampler.StepsPerEpoch);
-        var checkpoint = Options.Checkpoints.Folder is { } folder ? new Checkpoint(folder, RunFingerprint.Of(_rows, _tokenizer, _run)) : null;
+        var checkpoint = Options.Checkpoints.Folder is { } folder ? new Checkpoint(folder, RunFingerprint.Of(_rows, _tokenizer, _run))
+            : null;
         var found = checkpoint?.Find(totalSteps);
         if (found is { } earlier) (seed, sampler) = (earlier.Seed, CreateSampler(earlier.Seed));
         var validation = Options.ValidationSet is { } view ? ValidationSet.Read(view, _run) : null;
@@ -51,8 +54,9 @@ internal sealed class ClipTrainer
             checkpoint!.Restore(_model, optimizer, log, images, start.Step);
             log.Info($"Going on from step {start.Step} of {totalSteps}, saved in '{Options.Checkpoints.Folder}'.");
         }
-        log.Info(FormattableString.Invariant(
-            $"Training {_model.ParameterCount:N0} parameters on {_rows.Count:N0} rows ({_rows.DescribeTypes()}), {totalSteps:N0} steps of {_run.BatchSize} rows, seed {seed}, on {_model.Device}."));
+        log.Info(string.Create(CultureInfo.InvariantCulture,
+            $"Training {_model.ParameterCount:N0} parameters on {_rows.Count:N0} rows ({_rows.DescribeTypes()}), {totalSteps:N0} steps " +
+                $"of {_run.BatchSize} rows, seed {seed}, on {_model.Device}."));
 
         if (_rows.BadCount > 0)
             log.Warning($"{_rows.BadCount} of {_rows.TotalCount} rows were left out, the first for this reason: {_rows.FirstFault}");
@@ -85,7 +89,8 @@ internal sealed class ClipTrainer
         _model.EndTraining();
         CheckWeights();
         if (images.BadCount > 0)
-            log.Warning($"{images.BadCount} of {_rows.TotalCount} rows were left out because their images cannot be read. {images.FirstFault()}");
+            log.Warning($"{images.BadCount} of {_rows.TotalCount} rows were left out because their images cannot be read. " +
+                $"{images.FirstFault()}");
         return log.ToHistory(_rows.BadCount + images.BadCount);
     }
 
@@ -115,10 +120,13 @@ internal sealed class ClipTrainer
     private int TotalSteps(int stepsPerEpoch)
     {
         var steps = (long)stepsPerEpoch * Options.Epochs;
-        return steps <= int.MaxValue ? (int)steps : throw new ArgumentException(FormattableString.Invariant(
-            $"{nameof(PrefixClipOptions.Epochs)} is {Options.Epochs}, which makes {steps} steps; at most {int.MaxValue} are possible. Lower it, or raise {nameof(PrefixClipOptions.BatchSize)}."));
+        return steps <= int.MaxValue ? (int)steps : throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+            $"{nameof(PrefixClipOptions.Epochs)} is {Options.Epochs}, which makes {steps} steps; at most {int.MaxValue} are possible. " +
+                $"Lower it, or raise {nameof(PrefixClipOptions.BatchSize)}."));
     }
 
-    private static double Weight(IReadOnlyDictionary<string, double> weights, string type) => weights.TryGetValue(type, out var weight) ? weight
-        : throw new ArgumentException($"{nameof(PrefixClipOptions.DatasetTypeWeights)} has no weight for the dataset type '{type}', which has rows. Give every type with rows a weight, or none.");
+    private static double Weight(IReadOnlyDictionary<string, double> weights, string type) =>
+        weights.TryGetValue(type, out var weight) ? weight
+        : throw new ArgumentException($"{nameof(PrefixClipOptions.DatasetTypeWeights)} has no weight for the dataset type '{type}', " +
+            $"which has rows. Give every type with rows a weight, or none.");
 }

@@ -42,7 +42,8 @@ internal sealed class ContrastiveStep(ClipModel model, ClipOptimizer optimizer, 
     {
         using var scope = NewDisposeScope();
         using var images = new ChunkedPass(model, batch.Rows.Length, options.ChunkSize, (first, count) => model.EncodeImages(
-            Pixels(batch, first, count), batch.DatasetTypes[first..(first + count)], _dropped.Factors(optimizer.StepCount, first, count, model.Device)));
+            Pixels(batch, first, count), batch.DatasetTypes[first..(first + count)],
+                _dropped.Factors(optimizer.StepCount, first, count, model.Device)));
         using var texts = new ChunkedPass(model, batch.Texts.Tokens.Count, options.ChunkSize, (first, count) => model.EncodeTexts(
             batch.Texts.Tokens.Part(first, count), batch.Texts.DatasetTypes[first..(first + count)]));
 

@@ -4,9 +4,9 @@ namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Which residual branches of a Swin tower are left out, image by image.</summary>
 /// <remarks>
-/// Draws depend on the seed, the step and the image's place in the batch only: a batch in chunks has those of the whole one, both passes of a
-/// chunk have the same, and so has a run that goes on from a checkpoint. Source: "Deep Networks with Stochastic Depth" (arXiv 1603.09382),
-/// in the form of torchvision 0.14 (<c>StochasticDepth</c> by rows). L blocks.
+/// Draws depend on the seed, the step and the image's place in the batch only: a batch in chunks has those of the whole one, both passes of
+/// a chunk have the same, and so has a run that goes on from a checkpoint. Source: "Deep Networks with Stochastic Depth" (arXiv
+/// 1603.09382), in the form of torchvision 0.14 (<c>StochasticDepth</c> by rows). L blocks.
 /// </remarks>
 /// <param name="swin">The tower's stages; null for another tower, which leaves nothing out.</param>
 /// <param name="seed">The run's seed.</param>

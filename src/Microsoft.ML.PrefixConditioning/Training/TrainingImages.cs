@@ -95,7 +95,8 @@ internal sealed class TrainingImages
             repeated = (next, image);
         }
         return repeated ?? throw new InvalidDataException(
-            $"None of the images of dataset type '{_rows.Types[_rows.DatasetTypes[row]].Name}' can be read. The first fault: {FirstFault()}");
+            $"None of the images of dataset type '{_rows.Types[_rows.DatasetTypes[row]].Name}' can be read. The first fault: " +
+                $"{FirstFault()}");
     }
 
     private int NextOfType(int row)

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -56,11 +57,14 @@ internal sealed class TrainingLog : IDisposable
         _run.Options.Progress?.Report(progress);
         var endOfEpoch = step % _stepsPerEpoch == 0;
         if (endOfEpoch)
-            _progressChannel.Checkpoint(loss, learningRate, progress.ImagesPerSecond, progress.TimeLeft.TotalSeconds, accuracy, step, epoch);
+            _progressChannel.Checkpoint(loss, learningRate, progress.ImagesPerSecond, progress.TimeLeft.TotalSeconds, accuracy, step,
+                epoch);
         if (!endOfEpoch && _sinceLog.Elapsed < LogInterval) return;
         _sinceLog.Restart();
-        Info(FormattableString.Invariant(
-            $"Step {step}/{_totalSteps}, epoch {epoch}/{_run.Options.Epochs}: loss {loss:0.0000}, learning rate {learningRate:0.00e+00}, {progress.ImagesPerSecond:0} images/s, {(int)progress.TimeLeft.TotalHours}:{progress.TimeLeft:mm\\:ss} left{(accuracy is null ? "" : FormattableString.Invariant($", validation accuracy {accuracy:0.0%}"))}"));
+        Info(string.Create(CultureInfo.InvariantCulture,
+            $"Step {step}/{_totalSteps}, epoch {epoch}/{_run.Options.Epochs}: loss {loss:0.0000}, learning rate {learningRate:0.00e+00}, " +
+                $"{progress.ImagesPerSecond:0} images/s, {(int)progress.TimeLeft.TotalHours}:{progress.TimeLeft:mm\\:ss} " +
+                $"left{(accuracy is null ? "" : FormattableString.Invariant($", validation accuracy {accuracy:0.0%}"))}"));
     }
 
     /// <summary>The record that stays with the model.</summary>

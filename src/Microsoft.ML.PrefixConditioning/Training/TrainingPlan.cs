@@ -71,7 +71,8 @@ internal static class TrainingPlan
     private static int VisionLayerOf(string name, ClipArchitecture architecture)
     {
         const string Features = "visual.features.";   // 0 the patches; then by turns a stage, and what merges patches after it
-        if (architecture.Swin is null || !name.StartsWith(Features, StringComparison.Ordinal)) return LayerOf(name, architecture.VisionLayers);
+        if (architecture.Swin is null || !name.StartsWith(Features, StringComparison.Ordinal)) return LayerOf(name,
+            architecture.VisionLayers);
         var parts = name[Features.Length..].Split('.');
         var feature = int.Parse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture);
         var earlier = architecture.Swin.ToArray().Take(feature / 2).Sum();

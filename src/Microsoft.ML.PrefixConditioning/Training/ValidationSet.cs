@@ -32,7 +32,8 @@ internal sealed class ValidationSet
         labels = [.. labels.Select(CanonicalComposition.Compose)];   // one class, however a file system composes its name
         var classNames = labels.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray();
         if (classNames.Length < 2)
-            throw new InvalidDataException($"The validation set has {classNames.Length} class(es) in {labels.Count} row(s); accuracy needs at least two. Pass a set with more classes, or none.");
+            throw new InvalidDataException($"The validation set has {classNames.Length} class(es) in {labels.Count} row(s); accuracy " +
+                $"needs at least two. Pass a set with more classes, or none.");
         var set = new ValidationSet(
             images, [.. labels.Select(l => Array.BinarySearch(classNames, l, StringComparer.Ordinal))], classNames, run);
         set.CheckImages(run.Options.CancellationToken);

@@ -18,7 +18,8 @@ internal sealed record Measure(string Name, double Ours, double Other, double Ra
     public override string ToString() => string.Join('\t', Name, Number(Ours), Number(Other), Number(Ratio),
         (Direction == Bound.AtLeast ? ">= " : "<= ") + Number(Bar), IsReached ? "ok" : "short");
 
-    private static string Number(double value) => value.ToString(Math.Abs(value) is >= 0.001 and < 100_000 or 0 ? "0.####" : "0.##e0", CultureInfo.InvariantCulture);
+    private static string Number(double value) =>
+        value.ToString(Math.Abs(value) is >= 0.001 and < 100_000 or 0 ? "0.####" : "0.##e0", CultureInfo.InvariantCulture);
 }
 
 /// <summary>On which side of its bar a ratio must be.</summary>

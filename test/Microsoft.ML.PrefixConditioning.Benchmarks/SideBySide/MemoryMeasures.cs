@@ -10,11 +10,13 @@ internal sealed class MemoryMeasures(SideBySideSettings settings)
     private const double Mega = 1e6;
 
     /// <summary>Peak memory of three steps over what the model had before them.</summary>
-    public static Measure Peak() => Ratio("peak memory of a small step, MB over the model's", Child(128, reference: false, null), Child(128, reference: true, null), 1);
+    public static Measure Peak() =>
+        Ratio("peak memory of a small step, MB over the model's", Child(128, reference: false, null), Child(128, reference: true, null), 1);
 
     /// <summary>The same for a large model, whose gradients stay in memory.</summary>
     public static Measure PeakLarge() =>
-        Ratio("peak memory of a ViT-B/32 step of 8, MB over the model's", Child(8, reference: false, null, "large"), Child(8, reference: true, null, "large"), 1);
+        Ratio("peak memory of a ViT-B/32 step of 8, MB over the model's", Child(8, reference: false, null, "large"),
+            Child(8, reference: true, null, "large"), 1);
 
     /// <summary>A batch of 1,024 in chunks of 128 against a batch of 128, without the images themselves.</summary>
     public static Measure CachedPeak()
@@ -36,7 +38,8 @@ internal sealed class MemoryMeasures(SideBySideSettings settings)
         foreach (var (name, gradient) in whole)
             worst = Math.Max(worst, (gradient - chunked[name]).abs().max().ToDouble() / gradient.abs().max().ToDouble());
         foreach (var gradient in whole.Values.Concat(chunked.Values)) gradient.Dispose();
-        return new Measure("batch 1024 in chunks of 128, largest relative difference of loss and gradients", worst, loss, worst, 1e-4, Bound.AtMost);
+        return new Measure("batch 1024 in chunks of 128, largest relative difference of loss and gradients", worst, loss, worst, 1e-4,
+            Bound.AtMost);
     }
 
     /// <summary>What the child process prints: megabytes.</summary>
@@ -44,20 +47,26 @@ internal sealed class MemoryMeasures(SideBySideSettings settings)
     {
         TorchLibrary.EnsureLoaded();
         var settings = new SideBySideSettings(1, null, ClipTokenizer.Learn(Captions.Photographs, 4096), Captions.Photographs);
-        var options = Options(batch, reference, chunk) with { Architecture = size == "large" ? ClipArchitecture.ViTB32 : ClipArchitecture.Small };
+        var options = Options(batch, reference, chunk) with
+        {
+            Architecture = size == "large" ? ClipArchitecture.ViTB32
+            : ClipArchitecture.Small
+        };
         using var training = new TrainingCase(options, settings.CaptionTexts(options));
         var before = ChildProcess.PeakBytes();
         for (var step = 0; step < 3; step++) training.Step();
         return (ChildProcess.PeakBytes() - before) / Mega;
     }
 
-    private static Measure Ratio(string name, double ours, double other, double bar) => new(name, ours, other, ours / other, bar, Bound.AtMost);
+    private static Measure Ratio(string name, double ours, double other, double bar) =>
+        new(name, ours, other, ours / other, bar, Bound.AtMost);
 
     private static PrefixClipOptions Options(int batch, bool reference, int? chunk) =>
         new() { Architecture = ClipArchitecture.Small, BatchSize = batch, PrefixLength = 0, Reference = reference, ChunkSize = chunk };
 
     private static double Child(int batch, bool reference, int? chunk, string size = "small") => ChildProcess.Number(
-        "measure-memory", size, batch.ToString(CultureInfo.InvariantCulture), reference ? "1" : "0", (chunk ?? 0).ToString(CultureInfo.InvariantCulture));
+        "measure-memory", size, batch.ToString(CultureInfo.InvariantCulture), reference ? "1" : "0",
+            (chunk ?? 0).ToString(CultureInfo.InvariantCulture));
 
     private static (Dictionary<string, Tensor> Gradients, double Loss) Gradients(PrefixClipOptions options, IReadOnlyList<int[]> texts)
     {

@@ -73,7 +73,8 @@ internal sealed class OnnxMeasures(SideBySideSettings settings)
         if (!(difference < 1e-4)) throw new InvalidOperationException($"The two differ by {difference}.");
         var (ours, theirs, speedup) = Pairs.Run(settings.Pairs, () => Average(Ours), () => Average(Theirs));
         Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"  {name}, batch {batch}: {ours * 1e3:0.00} ms, ONNX Runtime {theirs * 1e3:0.00} ms; embeddings differ by {difference:0.0e0}"));
+            $"  {name}, batch {batch}: {ours * 1e3:0.00} ms, ONNX Runtime {theirs * 1e3:0.00} ms; embeddings differ by " +
+                $"{difference:0.0e0}"));
         return new Measure($"image embeddings of {name} at batch {batch}, images/s, against ONNX Runtime",
             batch / ours, batch / theirs, speedup, 0.6);
     }

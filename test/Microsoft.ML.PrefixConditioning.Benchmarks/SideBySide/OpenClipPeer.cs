@@ -13,7 +13,8 @@ internal sealed class OpenClipPeer : IDisposable
     public OpenClipPeer(string python, string checkout)
     {
         var start = new ProcessStartInfo(python) { RedirectStandardInput = true, RedirectStandardOutput = true };
-        foreach (var argument in new[] { Path.Combine(AppContext.BaseDirectory, "open_clip_peer.py"), checkout, $"{TorchSharp.torch.get_num_threads()}" })
+        foreach (var argument in new[] { Path.Combine(AppContext.BaseDirectory, "open_clip_peer.py"), checkout,
+            $"{TorchSharp.torch.get_num_threads()}" })
             start.ArgumentList.Add(argument);
         // These two settings force one processor's kernels on any other.
         start.Environment.Remove("OPENBLAS_CORETYPE");
@@ -36,14 +37,17 @@ internal sealed class OpenClipPeer : IDisposable
             ["vision_cfg"] = new JsonObject
             {
                 ["image_size"] = architecture.ImageSize, ["patch_size"] = architecture.PatchSize, ["width"] = architecture.VisionWidth,
-                ["layers"] = architecture.VisionLayers, ["head_width"] = architecture.VisionWidth / architecture.VisionHeads, ["mlp_ratio"] = architecture.MlpRatio,
+                ["layers"] = architecture.VisionLayers, ["head_width"] = architecture.VisionWidth / architecture.VisionHeads,
+                ["mlp_ratio"] = architecture.MlpRatio,
             },
             ["text_cfg"] = new JsonObject
             {
                 ["context_length"] = architecture.ContextLength, ["vocab_size"] = vocabularySize, ["width"] = architecture.TextWidth,
                 ["heads"] = architecture.TextHeads, ["layers"] = architecture.TextLayers,
             },
-            ["tokens"] = new JsonArray([.. texts.Select(text => new JsonArray([.. text.Concat(Enumerable.Repeat(0, architecture.ContextLength - text.Length)).Select(id => (JsonNode)id)]))]),
+            ["tokens"] = new JsonArray([.. texts.Select(text =>
+                new JsonArray([.. text.Concat(Enumerable.Repeat(0, architecture.ContextLength - text.Length)).Select(id =>
+                (JsonNode)id)]))]),
         });
         return (long)answer["parameters"]!;
     }
@@ -58,7 +62,8 @@ internal sealed class OpenClipPeer : IDisposable
     }
 
     private JsonNode Read() => JsonNode.Parse(_process.StandardOutput.ReadLine() ?? throw new InvalidOperationException(
-        $"The Python process ended with {(_process.WaitForExit(5000) ? _process.ExitCode : -1)}; its message stands above. It needs torch, and open_clip's sources in the given folder."))!;
+        $"The Python process ended with {(_process.WaitForExit(5000) ? _process.ExitCode : -1)}; its message stands above. It needs " +
+            $"torch, and open_clip's sources in the given folder."))!;
 
     /// <inheritdoc/>
     public void Dispose()

@@ -14,27 +14,33 @@ internal sealed class ScoringMeasures(SideBySideSettings settings) : IDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("prefix-conditioning-benchmarks-").FullName;
     private readonly MLContext _context = new(seed: 1);
 
-    public Measure SmallFromFiles() => FromFiles("score JPEG files with small, images/s, against the slower part alone", ClipArchitecture.Small, 512, 0.9);
+    public Measure SmallFromFiles() =>
+        FromFiles("score JPEG files with small, images/s, against the slower part alone", ClipArchitecture.Small, 512, 0.9);
 
-    public Measure LargeFromFiles() => FromFiles("score JPEG files with ViT-B/32, images/s, against the slower part alone", ClipArchitecture.ViTB32, 64, 0.9);
+    public Measure LargeFromFiles() =>
+        FromFiles("score JPEG files with ViT-B/32, images/s, against the slower part alone", ClipArchitecture.ViTB32, 64, 0.9);
 
     /// <summary>Transform over rows with images in memory, against the tower on ready batches.</summary>
     public Measure PipelineOverhead()
     {
         const int Rows = 10_000;
         using var transformer = CreateModel(ClipArchitecture.Tiny);
-        using var image = MLImage.CreateFromPixels(48, 48, MLPixelFormat.Rgba32, [.. Enumerable.Range(0, 48 * 48 * 4).Select(i => (byte)(i * 7))]);
+        using var image = MLImage.CreateFromPixels(48, 48, MLPixelFormat.Rgba32,
+            [.. Enumerable.Range(0, 48 * 48 * 4).Select(i => (byte)(i * 7))]);
         var view = _context.Data.LoadFromEnumerable(Enumerable.Repeat(new ImageRow { Image = image }, Rows));
         var pixels = new float[PassSize * 3 * 48 * 48];
-        var (ours, other, speedup) = Pairs.Run(settings.Pairs, () => Pairs.Time(() => Read(transformer.Transform(view))), () => Pairs.Time(() => Forward(transformer, pixels, Rows)));
+        var (ours, other, speedup) = Pairs.Run(settings.Pairs, () => Pairs.Time(() => Read(transformer.Transform(view))), () =>
+            Pairs.Time(() => Forward(transformer, pixels, Rows)));
         var encoder = new EmbeddingEncoder(transformer.Model, prefix: null);
         var images = Enumerable.Repeat(ImageReference.FromImage(image), PassSize).ToArray();
         var preparing = Pairs.Time(() =>
         {
             for (var first = 0; first < Rows; first += PassSize) encoder.Prepare(images, i => $"image {i}");
         });
-        Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  preparing the images alone: {Rows / preparing:0} images/s"));
-        return new Measure("Transform over 10,000 rows, images/s, overhead over the tower on ready batches", Rows / ours, Rows / other, 1 / speedup - 1, 0.05, Bound.AtMost);
+        Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"  preparing the images alone: {Rows / preparing:0} images/s"));
+        return new Measure("Transform over 10,000 rows, images/s, overhead over the tower on ready batches", Rows / ours, Rows / other,
+            1 / speedup - 1, 0.05, Bound.AtMost);
     }
 
     /// <summary>1,000 classes in 7 templates, against the text tower in training's forward pass.</summary>
@@ -43,7 +49,8 @@ internal sealed class ScoringMeasures(SideBySideSettings settings) : IDisposable
         const int Classes = 1000, Templates = 7, Batch = 128;
         var names = Enumerable.Range(0, Classes).Select(i => $"{Captions.ClassNames[i % 64]} and {Captions.ClassNames[i / 64]}").ToArray();
         var templates = PromptTemplates.Of([.. Enumerable.Range(0, Templates).Select(i => $"a photo number {i} of a {{}}.")]);
-        var tokens = names.SelectMany(n => Enumerable.Range(0, Templates).Select(t => settings.Tokenizer.Encode(templates.Fill(t, n), 77))).ToArray();
+        var tokens = names.SelectMany(n =>
+            Enumerable.Range(0, Templates).Select(t => settings.Tokenizer.Encode(templates.Fill(t, n), 77))).ToArray();
         using var model = ClipModel.Create(new ClipModelShape(ClipArchitecture.Small, TrainingCase.VocabularySize, 2, 1, 0), CPU, 1);
         var (ours, other, speedup) = Pairs.Run(settings.Pairs,
             () => Pairs.Time(() => ClassEmbeddings.FromTokens(model, tokens, Templates, [(0, 1.0)]).Dispose()),
@@ -56,7 +63,8 @@ internal sealed class ScoringMeasures(SideBySideSettings settings) : IDisposable
                     model.EncodeTexts(TokenBatch.Pad(batch), new long[batch.Length]);
                 }
             }));
-        return new Measure("class embeddings, texts/s, against forward passes of training batches", tokens.Length / ours, tokens.Length / other, speedup, 1);
+        return new Measure("class embeddings, texts/s, against forward passes of training batches", tokens.Length / ours,
+            tokens.Length / other, speedup, 1);
     }
 
     /// <summary>The same classes asked for again.</summary>
@@ -80,9 +88,11 @@ internal sealed class ScoringMeasures(SideBySideSettings settings) : IDisposable
             using var zeroShot = _context.Transforms.ZeroShotClassification(transformer, Captions.ClassNames).Fit(view);
             _context.Model.Save(zeroShot, view.Schema, model);
         }
-        var seconds = Enumerable.Range(0, settings.Pairs).Select(_ => Pairs.Time(() => ChildProcess.Number("measure-start", model, image))).ToArray();
+        var seconds = Enumerable.Range(0, settings.Pairs).Select(_ =>
+            Pairs.Time(() => ChildProcess.Number("measure-start", model, image))).ToArray();
         var runtime = Enumerable.Range(0, settings.Pairs).Select(_ => Pairs.Time(() => ChildProcess.Number("measure-nothing"))).ToArray();
-        return new Measure("a new process loads Tiny and scores one image, seconds, beside one that does nothing", Pairs.Median(seconds), Pairs.Median(runtime), Pairs.Median(seconds), 2.5, Bound.AtMost);
+        return new Measure("a new process loads Tiny and scores one image, seconds, beside one that does nothing", Pairs.Median(seconds),
+            Pairs.Median(runtime), Pairs.Median(seconds), 2.5, Bound.AtMost);
     }
 
     /// <summary>What the child process does: the probability of the best class.</summary>
@@ -112,7 +122,8 @@ internal sealed class ScoringMeasures(SideBySideSettings settings) : IDisposable
             return Math.Max(decode, forward);
         });
         Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"  alone: decoding {count / decode:0} images/s, forward {count / forward:0} images/s; on shared cores both together at most {count / (decode + forward):0} images/s"));
+            $"  alone: decoding {count / decode:0} images/s, forward {count / forward:0} images/s; on shared cores both together at most " +
+                $"{count / (decode + forward):0} images/s"));
         return new Measure(name, count / ours, count / slower, speedup, bar);
     }
 
@@ -140,7 +151,8 @@ internal sealed class ScoringMeasures(SideBySideSettings settings) : IDisposable
         var options = new PrefixClipOptions { Architecture = architecture };
         var tokenizer = ClipTokenizer.Learn([.. Captions.Photographs, .. Captions.ClassNames], options.VocabularySize);
         var model = ModelSettings.From(options, options.DatasetTypes, tokenizer.VocabularySize);
-        return new PrefixClipTransformer(_context, new TrainedModel(ClipModel.Create(model.Shape, CPU, 1), tokenizer, model, new TrainingHistory([], [], 0)));
+        return new PrefixClipTransformer(_context,
+            new TrainedModel(ClipModel.Create(model.Shape, CPU, 1), tokenizer, model, new TrainingHistory([], [], 0)));
     }
 
     /// <summary>Pictures of 640 x 480 with edges and gradients, as photographs have them.</summary>
@@ -157,7 +169,8 @@ internal sealed class ScoringMeasures(SideBySideSettings settings) : IDisposable
             for (var shape = 0; shape < 60; shape++)
             {
                 paint.Shader = SKShader.CreateLinearGradient(new SKPoint(0, 0), new SKPoint(640, 480),
-                    [new SKColor((uint)random.Next() | 0xFF000000), new SKColor((uint)random.Next() | 0xFF000000)], SKShaderTileMode.Mirror);
+                    [new SKColor((uint)random.Next() | 0xFF000000), new SKColor((uint)random.Next() | 0xFF000000)],
+                        SKShaderTileMode.Mirror);
                 canvas.DrawOval(random.Next(640), random.Next(480), random.Next(20, 200), random.Next(20, 200), paint);
             }
             using var data = bitmap.Encode(SKEncodedImageFormat.Jpeg, 90);

@@ -10,7 +10,8 @@ internal static class SideBySideRunner
         using var peer = openClip is null ? null : new OpenClipPeer(python, openClip);
         var texts = captions is null ? Captions.Photographs : [.. File.ReadLines(captions).Where(l => l.Length > 0)];
         var vocabulary = openClip is null ? null : Path.Combine(openClip, "src", "open_clip", "bpe_simple_vocab_16e6.txt.gz");
-        var tokenizer = vocabulary is null ? ClipTokenizer.Learn([.. texts, .. Captions.ClassNames], 4096) : ClipTokenizer.FromFile(vocabulary);
+        var tokenizer = vocabulary is null ? ClipTokenizer.Learn([.. texts, .. Captions.ClassNames], 4096)
+            : ClipTokenizer.FromFile(vocabulary);
         var settings = new SideBySideSettings(pairs, peer, tokenizer, texts);
         Console.Error.WriteLine($"Compared with {peer?.Description ?? "the plain way"}; medians of {pairs} pairs.");
         var training = new TrainingMeasures(settings);
@@ -36,7 +37,8 @@ internal static class SideBySideRunner
             .. Onnx(new OnnxMeasures(settings)),
         ];
         var chosen = measures.Where(m => only is null || m.Name.Contains(only, StringComparison.OrdinalIgnoreCase)).ToArray();
-        if (chosen.Length == 0) throw new ArgumentException($"No measure has '{only}' in its name. There are: {string.Join(", ", measures.Select(m => m.Name))}.");
+        if (chosen.Length == 0) throw new ArgumentException($"No measure has '{only}' in its name. There are: " +
+            $"{string.Join(", ", measures.Select(m => m.Name))}.");
         var reached = true;
         foreach (var (_, take) in chosen)
         {
@@ -50,10 +52,12 @@ internal static class SideBySideRunner
     private static IEnumerable<(string Name, Func<Measure> Take)> Onnx(OnnxMeasures measures)
     {
         (string Name, ClipArchitecture Architecture, int[] Batches)[] models =
-            [("Tiny", ClipArchitecture.Tiny, [1, 64]), ("Small", ClipArchitecture.Small, [1, 64]), ("ViT-B/32", ClipArchitecture.ViTB32, [1, 16])];
+            [("Tiny", ClipArchitecture.Tiny, [1, 64]), ("Small", ClipArchitecture.Small, [1, 64]),
+                ("ViT-B/32", ClipArchitecture.ViTB32, [1, 16])];
         foreach (var (name, architecture, batches) in models)
             foreach (var batch in batches)
                 yield return ($"onnx-{name}-{batch}", () => measures.Images(name, architecture, batch));
-        foreach (var (name, architecture, _) in models) yield return ($"onnx-size-{name}", () => OnnxMeasures.ClassifierSize(name, architecture));
+        foreach (var (name, architecture, _) in models) yield return ($"onnx-size-{name}", () =>
+            OnnxMeasures.ClassifierSize(name, architecture));
     }
 }

@@ -61,7 +61,8 @@ internal sealed class TrainingCase : IDisposable
             textOfRow[row] = place;
         }
         var tokens = TokenBatch.Pad(distinct);
-        return new TrainingBatch([.. Enumerable.Range(0, options.BatchSize!.Value)], pixels, new BatchTexts(tokens, new long[distinct.Count], textOfRow),
+        return new TrainingBatch([.. Enumerable.Range(0, options.BatchSize!.Value)], pixels,
+            new BatchTexts(tokens, new long[distinct.Count], textOfRow),
             new long[options.BatchSize!.Value], new long[options.BatchSize!.Value]);
     }
 

@@ -22,14 +22,16 @@ internal sealed class TrainingMeasures(SideBySideSettings settings)
         {
             var parameters = peer.Build(options.Architecture!, TrainingCase.VocabularySize, TrainingCase.LearningRate, texts);
             if (parameters != ours.Model.ParameterCount)
-                throw new InvalidOperationException($"open_clip's model has {parameters} parameters, ours {ours.Model.ParameterCount}: they are not the same.");
+                throw new InvalidOperationException($"open_clip's model has {parameters} parameters, ours {ours.Model.ParameterCount}: " +
+                    $"they are not the same.");
             return FromTimes(name, options, Pairs.Run(settings.Pairs, ours.Step, peer.Step), bar);
         }
         using var plain = new TrainingCase(options with { Reference = true }, texts);
         return FromTimes($"{name} (against the plain way)", options, Pairs.Run(settings.Pairs, ours.Step, plain.Step), bar);
     }
 
-    private static Measure FromTimes(string name, PrefixClipOptions options, (double Ours, double Other, double Speedup) times, double bar) =>
+    private static Measure FromTimes(string name, PrefixClipOptions options, (double Ours, double Other, double Speedup) times,
+        double bar) =>
         new(name, options.BatchSize!.Value / times.Ours, options.BatchSize!.Value / times.Other, times.Speedup, bar);
 
     /// <summary>Largest relative difference of the loss over 50 steps on changing batches, with prefixes.</summary>
@@ -49,7 +51,8 @@ internal sealed class TrainingMeasures(SideBySideSettings settings)
         return new Measure("loss over 50 steps, largest relative difference", worst, last, worst, 1e-4, Bound.AtMost);
     }
 
-    /// <summary>Arithmetic of the matrix products that a step does, over what libtorch's largest square product reaches beside it.</summary>
+    /// <summary>Arithmetic of the matrix products that a step does, over what libtorch's largest square product reaches beside
+    /// it.</summary>
     public Measure Arithmetic()
     {
         using var training = new TrainingCase(Small, settings.CaptionTexts(Small));
@@ -57,7 +60,8 @@ internal sealed class TrainingMeasures(SideBySideSettings settings)
         using var left = randn(Size, Size);
         using var right = randn(Size, Size);
         using var product = zeros(Size, Size);
-        var (step, peak, _) = Pairs.Run(2 * settings.Pairs + 1, training.Step, () => Pairs.Time(() => product.addmm_(left, right, beta: 0)));
+        var (step, peak, _) = Pairs.Run(2 * settings.Pairs + 1, training.Step, () =>
+            Pairs.Time(() => product.addmm_(left, right, beta: 0)));
         var reached = StepFlops(training) / step / 1e9;
         var most = 2.0 * Size * Size * Size / peak / 1e9;
         return new Measure("arithmetic of a small step, GFLOP/s over the matrix peak", reached, most, reached / most, 0.65);
@@ -76,7 +80,8 @@ internal sealed class TrainingMeasures(SideBySideSettings settings)
         double grid = a.ImageSize / a.PatchSize, patches = training.Options.BatchSize!.Value * grid * grid;
         var images = Enumerable.Repeat(grid * grid + 1, training.Options.BatchSize!.Value).ToArray();
         var embedding = 2 * 2 * patches * 3 * a.PatchSize * a.PatchSize * a.VisionWidth; // forwards, and back to the weights only
-        return embedding + Blocks(images, a.VisionWidth, a.VisionLayers, a.MlpRatio) + Blocks(lengths, a.TextWidth, a.TextLayers, a.MlpRatio);
+        return embedding + Blocks(images, a.VisionWidth, a.VisionLayers, a.MlpRatio)
+            + Blocks(lengths, a.TextWidth, a.TextLayers, a.MlpRatio);
     }
 
     private static double Blocks(double[] lengths, double width, int layers, double ratio)

@@ -1,6 +1,7 @@
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
-/// <summary>Folders of the library, of which TextRepair is a project of its own, depend on each other in one direction: docs/architecture.md.</summary>
+/// <summary>Folders of the library, of which TextRepair is a project of its own, depend on each other in one direction:
+/// docs/architecture.md.</summary>
 [TestClass]
 public sealed class LayerTests
 {
@@ -40,7 +41,8 @@ public sealed class LayerTests
     {
         var sources = Sources().ToArray();
         // A name that a public property has too (an option) cannot be told from the type of that name without a compiler.
-        var properties = typeof(PrefixClipOptions).Assembly.GetExportedTypes().SelectMany(t => t.GetProperties()).Select(p => p.Name).ToHashSet(StringComparer.Ordinal);
+        var properties = typeof(PrefixClipOptions).Assembly.GetExportedTypes().SelectMany(t => t.GetProperties()).Select(p =>
+            p.Name).ToHashSet(StringComparer.Ordinal);
         var declared = sources.SelectMany(s => SourceText.TopLevelTypes(s.Code).Select(t => (s.Folder, t.Name)))
             .Where(t => t.Folder == "Options" || !properties.Contains(t.Name)).Distinct().ToLookup(t => t.Name, t => t.Folder);
 
@@ -68,7 +70,8 @@ public sealed class LayerTests
     public void Library_EveryType_HasAUniqueName()
     {
         var twice = Sources().SelectMany(s => SourceText.TopLevelTypes(s.Code).Select(t => (t.Name, s.File)))
-            .Distinct().GroupBy(t => t.Name).Where(g => g.Count() > 1).Select(g => $"{g.Key}: {string.Join(", ", g.Select(t => t.File))}").ToArray();
+            .Distinct().GroupBy(t => t.Name).Where(g => g.Count() > 1).Select(g =>
+                $"{g.Key}: {string.Join(", ", g.Select(t => t.File))}").ToArray();
 
         Assert.IsEmpty(twice, string.Join(Environment.NewLine, twice));
     }
@@ -90,7 +93,8 @@ public sealed class LayerTests
     public void Violations_NameInDocumentationOrText_DoesNotCount()
     {
         var declared = new[] { (Folder: "Imaging", Name: "Pixels") }.ToLookup(t => t.Name, t => t.Folder);
-        const string Code = "/// <summary>See <see cref=\"Pixels\"/>.</summary>\ninternal sealed class Found { string A => \"Pixels\"; /* Pixels */ } // Pixels";
+        const string Code = "/// <summary>See <see cref=\"Pixels\"/>.</summary>\ninternal sealed class Found { string A => \"Pixels\"; " +
+            "/* Pixels */ } // Pixels";
 
         Assert.IsEmpty(Violations(new Source("Text", "Text/Found.cs", Code), declared));
     }
@@ -100,13 +104,16 @@ public sealed class LayerTests
         foreach (var name in SourceText.Identifiers(source.Code).Order(StringComparer.Ordinal))
             foreach (var folder in declared[name])
                 if (folder != source.Folder && !Allowed[source.Folder].Contains(folder))
-                    yield return $"{source.File} names {name} of {(folder.Length == 0 ? "the project root" : folder)}. Move one of them, or pass what is needed as a value.";
+                    yield return $"{source.File} names {name} of {(folder.Length == 0 ? "the project root" : folder)}. Move one of them, " +
+                        $"or pass what is needed as a value.";
     }
 
-    private static IEnumerable<Source> Sources() => new[] { Repository.Library, Repository.Path("src/TextRepair") }.SelectMany(Repository.CSharp).Select(file =>
+    private static IEnumerable<Source> Sources() =>
+        new[] { Repository.Library, Repository.Path("src/TextRepair") }.SelectMany(Repository.CSharp).Select(file =>
     {
         var name = Repository.Name(file)["src/".Length..].Replace("Microsoft.ML.PrefixConditioning/", "", StringComparison.Ordinal);
-        return new Source(name.Contains('/', StringComparison.Ordinal) ? name[..name.IndexOf('/', StringComparison.Ordinal)] : "", name, File.ReadAllText(file));
+        return new Source(name.Contains('/', StringComparison.Ordinal) ? name[..name.IndexOf('/', StringComparison.Ordinal)] : "", name,
+            File.ReadAllText(file));
     });
 
     private sealed record Source(string Folder, string File, string Code);

@@ -4,8 +4,8 @@ using Microsoft.ML.Runtime;
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
 /// <summary>
-/// The library is compiled against copies of ML.NET with public members, so the compiler does not notice a hidden type in a public signature.
-/// Here the real assemblies are loaded, and say what is visible.
+/// The library is compiled against copies of ML.NET with public members, so the compiler does not notice a hidden type in a public
+/// signature. Here the real assemblies are loaded, and say what is visible.
 /// </summary>
 [TestClass]
 public sealed class PublicSurfaceTests
@@ -27,11 +27,13 @@ public sealed class PublicSurfaceTests
     [TestMethod]
     public void TextRepair_PublicMethods_ConvertATextIntoAText()
     {
-        var methods = typeof(TextRepair).Assembly.GetExportedTypes().SelectMany(t => t.GetMembers(Declared & ~BindingFlags.NonPublic)).ToArray();
+        var methods = typeof(TextRepair).Assembly.GetExportedTypes().SelectMany(t =>
+            t.GetMembers(Declared & ~BindingFlags.NonPublic)).ToArray();
 
         Assert.HasCount(4, methods);
         foreach (var method in methods.Cast<MethodInfo>())
-            Assert.AreEqual("System.String(System.String)", $"{method.ReturnType}({string.Join(", ", method.GetParameters().Select(p => p.ParameterType))})");
+            Assert.AreEqual("System.String(System.String)",
+                $"{method.ReturnType}({string.Join(", ", method.GetParameters().Select(p => p.ParameterType))})");
     }
 
     [TestMethod]
@@ -39,7 +41,8 @@ public sealed class PublicSurfaceTests
     {
         string[] allowed = ["Microsoft.ML", "Microsoft.ML.PrefixConditioning"];
 
-        var elsewhere = typeof(PrefixClipOptions).Assembly.GetExportedTypes().Where(t => !allowed.Contains(t.Namespace)).Select(t => t.FullName).ToArray();
+        var elsewhere = typeof(PrefixClipOptions).Assembly.GetExportedTypes().Where(t => !allowed.Contains(t.Namespace)).Select(t =>
+            t.FullName).ToArray();
 
         Assert.IsEmpty(elsewhere, string.Join(", ", elsewhere));
     }
@@ -67,20 +70,24 @@ public sealed class PublicSurfaceTests
     {
         foreach (var (place, mentioned) in Mentions(type))
             foreach (var part in Parts(mentioned))
-                if (!part.IsVisible) yield return $"{type.Name}{place} mentions {part.FullName}, which is not visible in {part.Assembly.GetName().Name}.";
+                if (!part.IsVisible) yield return $"{type.Name}{place} mentions {part.FullName}, which is not visible in " +
+                    $"{part.Assembly.GetName().Name}.";
     }
 
     private static IEnumerable<(string Place, Type Mentioned)> Mentions(Type type)
     {
         if (type.BaseType is { } parent) yield return (": base type", parent);
         foreach (var implemented in type.GetInterfaces()) yield return (": interface", implemented);
-        foreach (var constraint in Constraints(type.IsGenericType ? type.GetGenericArguments() : [])) yield return (": constraint", constraint);
-        foreach (var field in type.GetFields(Declared).Where(f => f.IsPublic || f.IsFamily || f.IsFamilyOrAssembly)) yield return ($".{field.Name}", field.FieldType);
+        foreach (var constraint in Constraints(type.IsGenericType ? type.GetGenericArguments() : [])) yield return (": constraint",
+            constraint);
+        foreach (var field in type.GetFields(Declared).Where(f =>
+            f.IsPublic || f.IsFamily || f.IsFamilyOrAssembly)) yield return ($".{field.Name}", field.FieldType);
         foreach (var method in type.GetMembers(Declared).OfType<MethodBase>().Where(m => m.IsPublic || m.IsFamily || m.IsFamilyOrAssembly))
         {
             foreach (var parameter in method.GetParameters()) yield return ($".{method.Name}", parameter.ParameterType);
             if (method is MethodInfo { ReturnType: var result }) yield return ($".{method.Name}", result);
-            foreach (var constraint in Constraints(method.IsGenericMethod ? method.GetGenericArguments() : [])) yield return ($".{method.Name}: constraint", constraint);
+            foreach (var constraint in Constraints(method.IsGenericMethod ? method.GetGenericArguments()
+                : [])) yield return ($".{method.Name}: constraint", constraint);
         }
     }
 

@@ -17,20 +17,23 @@ public sealed class ReadmeTests
 
         Assert.IsGreaterThan(0, blocks.Length);
         Assert.HasCount(blocks.Length, compiled, "test/PackageConsumer/ReadmeExamples.cs must hold as many marked examples as README.");
-        for (var i = 0; i < blocks.Length; i++) Assert.AreEqual(blocks[i], compiled[i], $"README's example {i + 1} differs from the compiled one.");
+        for (var i = 0; i < blocks.Length; i++) Assert.AreEqual(blocks[i], compiled[i],
+            $"README's example {i + 1} differs from the compiled one.");
     }
 
     [TestMethod]
     public void Readme_Versions_AreThoseOfTheBuild()
     {
         var build = File.ReadAllText(Repository.Path("Directory.Packages.props"));
-        string Version(string package) => Regex.Match(build, $@"PackageVersion Include=""{Regex.Escape(package)}"" Version=""([^""]+)""").Groups[1].Value;
+        string Version(string package) =>
+            Regex.Match(build, $@"PackageVersion Include=""{Regex.Escape(package)}"" Version=""([^""]+)""").Groups[1].Value;
         var torchSharp = Regex.Match(build, "<TorchSharpVersion>(.+)</TorchSharpVersion>").Groups[1].Value;
         var libtorch = Regex.Match(build, "<LibtorchVersion>(.+)</LibtorchVersion>").Groups[1].Value;
         var own = Regex.Match(File.ReadAllText(Repository.Path("Directory.Build.props")), "<Version>(.+)</Version>").Groups[1].Value;
         var table = Section("Versions");
 
-        foreach (var package in new[] { "Microsoft.ML", "Microsoft.ML.Tokenizers", "SkiaSharp" }) Assert.Contains($"| {Version(package)} |", table, package);
+        foreach (var package in new[] { "Microsoft.ML", "Microsoft.ML.Tokenizers",
+            "SkiaSharp" }) Assert.Contains($"| {Version(package)} |", table, package);
         Assert.Contains($"| TorchSharp | {torchSharp} | libtorch {libtorch};", table);
         Assert.Contains($"Include=\"Microsoft.ML.PrefixConditioning\" Version=\"{own}\"", Readme);
         Assert.Contains($"Version=\"{torchSharp}\"", Readme);
@@ -69,7 +72,8 @@ public sealed class ReadmeTests
                       from Match quoted in Regex.Matches(File.ReadAllText(document), @"`([\w.][\w./-]*)`")
                       let name = quoted.Groups[1].Value.TrimEnd('/')
                       where Regex.IsMatch(name, @"^(src|test|samples|build|docs|\.ci)/|\.(cs|props|targets|csproj|sln)$")
-                      where !Directory.Exists(Repository.Path(name)) && !sources.Any(s => s == name || s.EndsWith("/" + name, StringComparison.Ordinal))
+                      where !Directory.Exists(Repository.Path(name))
+                          && !sources.Any(s => s == name || s.EndsWith("/" + name, StringComparison.Ordinal))
                       select $"{Repository.Name(document)} names '{name}', which does not exist.";
 
         Assert.IsEmpty(missing.ToArray(), string.Join(Environment.NewLine, missing));
@@ -98,5 +102,6 @@ public sealed class ReadmeTests
     }
 
     private static IEnumerable<string> Documents() =>
-        [Repository.Path("README.md"), Repository.Path("CONTRIBUTING.md"), Repository.Path("CHANGELOG.md"), .. Directory.GetFiles(Repository.Path("docs"), "*.md", SearchOption.AllDirectories)];
+        [Repository.Path("README.md"), Repository.Path("CONTRIBUTING.md"), Repository.Path("CHANGELOG.md"),
+            .. Directory.GetFiles(Repository.Path("docs"), "*.md", SearchOption.AllDirectories)];
 }

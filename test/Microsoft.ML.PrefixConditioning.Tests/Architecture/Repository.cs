@@ -5,7 +5,8 @@ namespace Microsoft.ML.PrefixConditioning.Tests;
 /// <summary>The files of the repository that the tests were built from.</summary>
 internal static class Repository
 {
-    private static readonly string[] NotSources = ["bin", "obj", ".git", ".vs", "TestResults", "BenchmarkDotNet.Artifacts", "quickstart-out", "finetune-out", "artifacts"];
+    private static readonly string[] NotSources = ["bin", "obj", ".git", ".vs", "TestResults", "BenchmarkDotNet.Artifacts",
+        "quickstart-out", "finetune-out", "artifacts"];
     private static readonly string[] TextExtensions =
         [".cs", ".csproj", ".props", ".targets", ".sln", ".md", ".txt", ".json", ".config", ".editorconfig", ".gitignore", ""];
 
@@ -45,8 +46,10 @@ internal static class Repository
     {
         var attributes = typeof(Repository).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>();
         var root = attributes.FirstOrDefault(a => a.Key == "RepositoryRoot")?.Value
-            ?? throw new AssertFailedException("The test assembly does not say where its repository is. Its project file must set the assembly metadata RepositoryRoot.");
+            ?? throw new AssertFailedException("The test assembly does not say where its repository is. Its project file must set the " +
+                "assembly metadata RepositoryRoot.");
         return File.Exists(System.IO.Path.Combine(root, "PrefixConditioning.sln")) ? root
-            : throw new AssertFailedException($"The tests were built in '{root}', where there is no PrefixConditioning.sln now. Build them where they run.");
+            : throw new AssertFailedException($"The tests were built in '{root}', where there is no PrefixConditioning.sln now. Build " +
+                $"them where they run.");
     }
 }

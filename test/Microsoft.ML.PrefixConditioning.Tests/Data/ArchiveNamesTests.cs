@@ -132,7 +132,8 @@ public sealed class ArchiveNamesTests : IDisposable
         var whole = File.ReadAllBytes(archive);
         var two = whole.AsSpan().IndexOf("two"u8);
         File.WriteAllBytes(_folder["inside.tar"], whole[..two]);
-        StringAssert.StartsWith(DataTestRows.Fails<InvalidDataException>(() => _mlContext.Data.LoadImageFolder(_folder["inside.tar"])).Message,
+        StringAssert.StartsWith(DataTestRows.Fails<InvalidDataException>(() =>
+            _mlContext.Data.LoadImageFolder(_folder["inside.tar"])).Message,
             $"'{_folder["inside.tar"]}' is not an uncompressed TAR archive, or it is damaged: ");
         File.WriteAllBytes(_folder["cut.tar"], whole[..(two + 512)]);
         Assert.AreEqual(2, _mlContext.Data.LoadImageFolder(_folder["cut.tar"]).GetRowCount());

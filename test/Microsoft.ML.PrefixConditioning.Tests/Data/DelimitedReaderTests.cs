@@ -72,7 +72,8 @@ public sealed class DelimitedReaderTests
     public void Read_Utf16WithByteOrderMark_IsRead(bool bigEndian)
     {
         var encoding = new UnicodeEncoding(bigEndian, byteOrderMark: true);
-        Assert.AreEqual("Bild|Text;ä.png|ein Tür 😀", Read([.. encoding.Preamble, .. encoding.GetBytes("Bild\tText\r\nä.png\tein Tür 😀\r\n")], '\t'));
+        Assert.AreEqual("Bild|Text;ä.png|ein Tür 😀",
+            Read([.. encoding.Preamble, .. encoding.GetBytes("Bild\tText\r\nä.png\tein Tür 😀\r\n")], '\t'));
     }
 
     [TestMethod]
@@ -141,7 +142,8 @@ public sealed class DelimitedReaderTests
 
     [TestMethod]
     public void Read_Utf16WithoutByteOrderMark_IsAnError() =>
-        Assert.AreEqual("'t', line 1: character 2 of the line is a zero byte, as in UTF-16 text without a byte order mark or in a file that " +
+        Assert.AreEqual("'t', line 1: character 2 of the line is a zero byte, as in UTF-16 text without a byte order mark or in a file " +
+            "that " +
             "is not a table. Save the table as UTF-8.",
             DataTestRows.Fails<InvalidDataException>(() => Read(Encoding.Unicode.GetBytes("a\tb\n"), '\t')).Message);
 

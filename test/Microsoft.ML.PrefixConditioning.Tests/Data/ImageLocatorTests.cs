@@ -162,9 +162,11 @@ public sealed class ImageLocatorTests : IDisposable
         const string composed = "caf\u00E9.png", separate = "cafe\u0301.png";
         _folder.Write("nfd/" + separate);
         _folder.Write("nfc/" + composed);
-        StringAssert.Contains(Missing(_folder["nfd/" + composed]), $"It has '{separate}', which looks the same, but its letters and accents " +
+        StringAssert.Contains(Missing(_folder["nfd/" + composed]),
+            $"It has '{separate}', which looks the same, but its letters and accents " +
             "are separate (Unicode NFD) where the wanted name's are composed (NFC). Write both in one form.");
-        StringAssert.Contains(Missing(_folder["nfc/" + separate]), $"It has '{composed}', which looks the same, but its letters and accents " +
+        StringAssert.Contains(Missing(_folder["nfc/" + separate]),
+            $"It has '{composed}', which looks the same, but its letters and accents " +
             "are composed (Unicode NFC) where the wanted name's are separate (NFD). Write both in one form.");
         StringAssert.Contains(Missing(_folder.Zip("x.zip", (separate, "x")) + "!/" + composed), "are separate (Unicode NFD)");
         Assert.DoesNotContain("Unicode", Missing(_folder["nfc/cafe.png"]));

@@ -42,7 +42,8 @@ public sealed class SeededRandomTests
         var random = SeededRandom.Derive(42, 7, 3, 1);
         var again = SeededRandom.Derive(42, 7, 3, 1);
         Assert.AreEqual(random.NextUInt64(), again.NextUInt64());
-        Assert.AreEqual(15595098006971769352UL, SeededRandom.Derive(42, 7, 3, 1).NextUInt64(), "A trained model must not change with the process or the version.");
+        Assert.AreEqual(15595098006971769352UL, SeededRandom.Derive(42, 7, 3, 1).NextUInt64(),
+            "A trained model must not change with the process or the version.");
     }
 
     [TestMethod]
@@ -75,7 +76,8 @@ public sealed class SeededRandomTests
     [TestMethod]
     [DataRow(0)]
     [DataRow(-5)]
-    public void NextInt32_NoRange_Throws(int max) => Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => new SeededRandom(1).NextInt32(max));
+    public void NextInt32_NoRange_Throws(int max) =>
+        Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => new SeededRandom(1).NextInt32(max));
 
     [TestMethod]
     public void Shuffle_Items_KeepsThemAndReachesEveryOrder()

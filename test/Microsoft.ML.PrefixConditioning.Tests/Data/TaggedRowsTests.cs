@@ -150,7 +150,8 @@ public sealed class TaggedRowsTests
             "TagDatasetType adds one to a whole view. " + Skip, BadRow(("2.png", "x", "", "")));
         Assert.AreEqual("Row 3 ('2.png') has no text in column 'Text'. Give a caption or class name, or remove the row. " + Skip,
             BadRow(good, good, ("2.png", " \t", "caption", "")));
-        Assert.AreEqual("Row 2 has no image in column 'Image'. Give one, or remove the row. " + Skip, BadRow(good, ("", "x", "caption", "")));
+        Assert.AreEqual("Row 2 has no image in column 'Image'. Give one, or remove the row. " + Skip,
+            BadRow(good, ("", "x", "caption", "")));
         Assert.AreEqual("Row 1 ('http://x.org/1.png') has an image that is not on this machine. It is a web address. Download the image " +
             "and name the file. " + Skip, BadRow(("http://x.org/1.png", "x", "caption", "")));
         Assert.AreEqual("Row 1 ('a\\u001b[31m.png') has the dataset type '\\u0007'; the known ones are 'caption', 'classification'. " +
@@ -163,7 +164,8 @@ public sealed class TaggedRowsTests
     {
         var options = _options with { BadRows = BadRowPolicy.Skip, MaxBadRowFraction = 0.75 };
         var rows = TaggedRows.Read(View(("1.png", "", "caption", ""), ("2.png", "b", "caption", ""), ("", "c", "caption", ""),
-            ("4.png", "d", "", ""), ("5.png", "e", "video", ""), ("file://x/6.png", "f", "caption", ""), ("7.png", "g", "caption", "")), options);
+            ("4.png", "d", "", ""), ("5.png", "e", "video", ""), ("file://x/6.png", "f", "caption", ""), ("7.png", "g", "caption", "")),
+                options);
         DataTestRows.Equal(["b", "g"], rows.Texts);
         DataTestRows.Equal([2, 7], rows.Numbers);
         Assert.AreEqual((5, 7), (rows.BadCount, rows.TotalCount));
@@ -175,7 +177,8 @@ public sealed class TaggedRowsTests
     {
         var options = _options with { BadRows = BadRowPolicy.Skip, MaxBadRowFraction = 0.4 };
         var view = View(("1.png", "a", "caption", ""), ("2.png", " ", "caption", ""), ("3.png", "", "caption", ""));
-        Assert.AreEqual("2 of 3 rows cannot be used, more than PrefixClipOptions.MaxBadRowFraction allows (1). The first fault: Row 2 ('2.png') " +
+        Assert.AreEqual("2 of 3 rows cannot be used, more than PrefixClipOptions.MaxBadRowFraction allows (1). The first fault: Row 2 " +
+            "('2.png') " +
             "has no text in column 'Text'. Give a caption or class name, or remove the row. Repair the rows, or raise the fraction.",
             DataTestRows.Fails<InvalidDataException>(() => TaggedRows.Read(view, options)).Message);
         StringAssert.StartsWith(DataTestRows.Fails<InvalidDataException>(
@@ -224,7 +227,8 @@ public sealed class TaggedRowsTests
             "PrefixClipOptions.BatchSize is 3, but a batch holds rows of one dataset type, and their row counts are 'caption' 2, " +
             "'classification' 3. Set BatchSize to at most 2, or leave it unset, give more rows, or set BatchComposition to Mixed.",
             TooLarge(rows, _options with { BatchSize = 3 }));
-        Assert.AreEqual("PrefixClipOptions.BatchSize is 6, but there are only 5 rows. Set BatchSize to at most 5, or leave it unset, give more " +
+        Assert.AreEqual("PrefixClipOptions.BatchSize is 6, but there are only 5 rows. Set BatchSize to at most 5, or leave it unset, " +
+            "give more " +
             "rows.", TooLarge(rows, _options with { BatchSize = 6, BatchComposition = BatchComposition.Mixed }));
         Assert.AreEqual(
             "PrefixClipOptions.BatchSize is 2, but a batch holds rows of one dataset type, and their row counts are 'caption' 1. " +

@@ -27,7 +27,8 @@ public sealed class AutoPrefixTests
     public void Choose_Distances_GivesTheShareOfItsFormula(float fromCaption, float fromClassification, string expected)
     {
         // One image, so that standard deviations are 0 and distances those of the points.
-        float[] At(float axis, float squared) => [axis == 0 ? MathF.Sqrt(squared) : 0, axis == 1 ? MathF.Sqrt(squared) : 0, 0, 0, 0, 0, 0, 0];
+        float[] At(float axis, float squared) =>
+            [axis == 0 ? MathF.Sqrt(squared) : 0, axis == 1 ? MathF.Sqrt(squared) : 0, 0, 0, 0, 0, 0, 0];
         using var model = WithSummaries(EmbeddingSummary.Of([At(0, fromCaption)]), EmbeddingSummary.Of([At(1, fromClassification)]));
         Assert.AreEqual(expected, Choose(model, new float[D]).ToString());
     }
@@ -66,7 +67,8 @@ public sealed class AutoPrefixTests
     {
         using var model = SmallModel.CreateTrained();
         var error = Assert.ThrowsExactly<ArgumentException>(() => Choose(model, [1, 0, 0, 0, 0, 0, 0, 0]));
-        Assert.AreEqual("PrefixSelection.Auto compares images with the training images, and this model has no summaries of them: an older " +
+        Assert.AreEqual("PrefixSelection.Auto compares images with the training images, and this model has no summaries of them: an " +
+            "older " +
             "version of the package saved it, or it is a pretrained model from elsewhere. Name a prefix, or train the model with this " +
             "version.", error.Message);
         using var transformer = new PrefixClipTransformer(_mlContext, model);
@@ -78,7 +80,8 @@ public sealed class AutoPrefixTests
     public void Choose_OtherOrderOfRows_IsTheSame()
     {
         using var model = WithSummaries(EmbeddingSummary.Of([[1, 0, 0, 0, 0, 0, 0, 0]]), EmbeddingSummary.Of([[0, 1, 0, 0, 0, 0, 0, 0]]));
-        float[][] images = [.. Enumerable.Range(1, 9).Select(i => Enumerable.Range(0, D).Select(d => (float)Math.Sin(i * (d + 1))).ToArray())];
+        float[][] images = [.. Enumerable.Range(1, 9).Select(i =>
+            Enumerable.Range(0, D).Select(d => (float)Math.Sin(i * (d + 1))).ToArray())];
         Assert.AreEqual(Choose(model, images), Choose(model, [.. images.Reverse()]));
     }
 

@@ -40,7 +40,8 @@ public sealed class PrefixEvaluationTests
         using var model = data.Fit(DrawnData.Options with { Epochs = 1, ImagePrefixLength = 2 });
         var captioned = data.Context.Data.LoadFromEnumerable(data.Rows.Where(r => r.DatasetType == "caption"));
 
-        var chosen = data.Context.Transforms.ZeroShotClassification(model, ["red square", "blue disc"], PrefixSelection.Auto).Fit(captioned);
+        var chosen = data.Context.Transforms.ZeroShotClassification(model, ["red square", "blue disc"],
+            PrefixSelection.Auto).Fit(captioned);
 
         // Distance 0 from the images that the summary was taken from, with the prefix that they had then: as far as a share goes.
         Assert.AreEqual("1.25 caption - 0.25 classification", chosen.Prefix.ToString());

@@ -106,7 +106,8 @@ public sealed class ImageDecoderTests
             var corners = Corners(48, 32);
             AssertCorners(JpegWithExif(Encode(SKEncodedImageFormat.Jpeg, 48, 32, corners), exif), orientation, 48, 32);
             AssertCorners(WebpWithExif(Encode(SKEncodedImageFormat.Webp, 48, 32, corners), 48, 32, exif), orientation, 48, 32);
-            AssertCorners(WebpWithExif(Encode(SKEncodedImageFormat.Webp, 48, 32, corners), 48, 32, [.. "Exif\0\0"u8, .. exif]), orientation, 48, 32);
+            AssertCorners(WebpWithExif(Encode(SKEncodedImageFormat.Webp, 48, 32, corners), 48, 32, [.. "Exif\0\0"u8, .. exif]),
+                orientation, 48, 32);
             var png = Png(48, 32, 8, 2, (x, y) => [corners(x, y).Red, corners(x, y).Green, corners(x, y).Blue], chunks: ("eXIf", exif));
             AssertCorners(png, orientation, 48, 32);
         }

@@ -120,7 +120,8 @@ public sealed class ImagePreprocessorTests
         for (var i = 0; i < result.Length; i++) Assert.AreEqual((byte)(50 * (1 + (i % 3))), result[i], $"byte {i}");
         var trained = new float[3 * 224 * 224];
         var random = new SeededRandom(5);
-        ImagePreprocessor.ForClip(224).ApplyTrain(image, trained, new() { MinCropScale = 0.5, HorizontalFlipProbability = 0.5 }, ref random);
+        ImagePreprocessor.ForClip(224).ApplyTrain(image, trained, new() { MinCropScale = 0.5, HorizontalFlipProbability = 0.5 },
+            ref random);
         Assert.AreEqual(trained[0], trained[(224 * 224) - 1]);
     }
 
@@ -183,7 +184,8 @@ public sealed class ImagePreprocessorTests
         {
             var random = new SeededRandom(seed);
             var result = new float[3 * 32 * 32];
-            ImagePreprocessor.ForClip(32).ApplyTrain(image, result, new() { MinCropScale = 0.5, HorizontalFlipProbability = 0.5 }, ref random);
+            ImagePreprocessor.ForClip(32).ApplyTrain(image, result, new() { MinCropScale = 0.5, HorizontalFlipProbability = 0.5 },
+                ref random);
             return result;
         }
         CollectionAssert.AreEqual(Train(7), Train(7));

@@ -11,7 +11,8 @@ public sealed unsafe class OpenMpWaitingTests
     {
         TorchLibrary.EnsureLoaded();
         var chosen = Environment.GetEnvironmentVariable(OpenMpWaiting.SpinVariable);
-        var expected = chosen ?? (Environment.GetEnvironmentVariable(OpenMpWaiting.PolicyVariable) is null ? OpenMpWaiting.SpinCount : null);
+        var expected = chosen ?? (Environment.GetEnvironmentVariable(OpenMpWaiting.PolicyVariable) is null ? OpenMpWaiting.SpinCount
+            : null);
         Assert.AreEqual(expected, Native());
         OpenMpWaiting.Limit();
         Assert.AreEqual(expected, Native());

@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
-/// <summary>The fused towers at the edges: smallest and largest sizes, numbers that are none, inputs that do not fit, careless callers.</summary>
+/// <summary>The fused towers at the edges: smallest and largest sizes, numbers that are none, inputs that do not fit, careless
+/// callers.</summary>
 [TestClass, TestCategory(Numeric.Category)]
 public sealed class FusedTowerEdgeTests
 {
@@ -17,7 +18,15 @@ public sealed class FusedTowerEdgeTests
     {
         ["heads of one number"] = Small with { VisionWidth = 3, VisionHeads = 3, TextWidth = 5, TextHeads = 5 },
         ["one patch, one head"] = Small with { ImageSize = 4, VisionHeads = 1, TextHeads = 1, ContextLength = 3 },
-        ["one pixel to a patch"] = Small with { ImageSize = 3, PatchSize = 1, VisionWidth = 9, VisionHeads = 1, TextWidth = 9, TextHeads = 1 },
+        ["one pixel to a patch"] = Small with
+        {
+            ImageSize = 3,
+            PatchSize = 1,
+            VisionWidth = 9,
+            VisionHeads = 1,
+            TextWidth = 9,
+            TextHeads = 1
+        },
     };
 
     public static IEnumerable<string> SizeNames => Sizes.Keys;
@@ -35,7 +44,8 @@ public sealed class FusedTowerEdgeTests
             {
                 var (images, ids, types) = FusedTowerTests.Batch(shape, count, Sizes[size].ContextLength);
                 ids[0, 0] = 19;   // a text that is its end token alone
-                var (expected, actual) = (FusedTowerTests.Gradients(plain, images, ids, types), FusedTowerTests.Gradients(fused, images, ids, types));
+                var (expected, actual) = (FusedTowerTests.Gradients(plain, images, ids, types),
+                    FusedTowerTests.Gradients(fused, images, ids, types));
                 FusedTowerTests.AreClose(expected.Images, actual.Images, "images");
                 FusedTowerTests.AreClose(expected.Texts, actual.Texts, "texts");
                 foreach (var (weight, gradient) in expected.Gradients) FusedTowerTests.AreClose(gradient, actual.Gradients[weight], weight);
@@ -64,7 +74,8 @@ public sealed class FusedTowerEdgeTests
     public void Loss_WeightThatIsNoNumber_IsNoNumber()
     {
         using var scope = NewDisposeScope();
-        foreach (var name in new[] { "visual.transformer.resblocks.0.mlp.c_fc.bias", "transformer.resblocks.0.attn.in_proj_bias", "transformer.resblocks.1.ln_2.weight" })
+        foreach (var name in new[] { "visual.transformer.resblocks.0.mlp.c_fc.bias", "transformer.resblocks.0.attn.in_proj_bias",
+            "transformer.resblocks.1.ln_2.weight" })
         {
             using var model = ClipModel.Create(new ClipModelShape(Small, 20, 2, 1, 1), CPU, 7);
             using (no_grad()) model.Weights.Single(w => w.Key == name).Value[^1] = float.NaN;
@@ -97,13 +108,16 @@ public sealed class FusedTowerEdgeTests
         foreach (var images in new[] { zeros(1, 3, 12, 12), zeros(1, 3, 8, 4), zeros(1, 3, 4, 8), zeros(1, 1, 8, 8) })
             StringAssert.Contains(Assert.ThrowsExactly<ArgumentException>(() => model.EncodeImages(images, types)).Message,
                 $"Images are [{string.Join(", ", images.shape)}]; this model takes [N, 3, 8, 8].");
-        StringAssert.Contains(Assert.ThrowsExactly<ArgumentException>(() => model.EncodeTexts(tensor(new long[,] { { 1, 2, 3, 4, 5, 6, 19 } }), types)).Message,
+        StringAssert.Contains(Assert.ThrowsExactly<ArgumentException>(() =>
+            model.EncodeTexts(tensor(new long[,] { { 1, 2, 3, 4, 5, 6, 19 } }), types)).Message,
             "A text has 7 tokens; this model takes at most 6.");
         foreach (var type in new long[] { -1, 2 })
         {
             var message = $"A dataset type is {type}; this model has 2, counted from 0.";
-            StringAssert.Contains(Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => model.EncodeImages(zeros(1, 3, 8, 8), tensor(new[] { type }))).Message, message);
-            StringAssert.Contains(Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => model.EncodeTexts(tensor(new long[,] { { 1, 19 } }), tensor(new[] { type }))).Message, message);
+            StringAssert.Contains(Assert.ThrowsExactly<ArgumentOutOfRangeException>(() =>
+                model.EncodeImages(zeros(1, 3, 8, 8), tensor(new[] { type }))).Message, message);
+            StringAssert.Contains(Assert.ThrowsExactly<ArgumentOutOfRangeException>(() =>
+                model.EncodeTexts(tensor(new long[,] { { 1, 19 } }), tensor(new[] { type }))).Message, message);
         }
     }
 
@@ -133,7 +147,8 @@ public sealed class FusedTowerEdgeTests
         careless.backward([ones(4, 8)], retain_graph: true);
         weight.grad = null;
         Tensor first = model.EncodeImages(images, null), second = model.EncodeImages(images * 2 + 1, null);
-        StringAssert.Contains(Assert.ThrowsExactly<InvalidOperationException>(() => model.Backward(careless, ones(4, 8))).Message, "Encode the batch again.");
+        StringAssert.Contains(Assert.ThrowsExactly<InvalidOperationException>(() => model.Backward(careless, ones(4, 8))).Message,
+            "Encode the batch again.");
         weight.grad = null;
         model.Backward(first, ones(4, 8));
 
@@ -151,12 +166,14 @@ public sealed class FusedTowerEdgeTests
         foreach (var isTrained in new Func<string, bool>[]
         {
             n => n.Contains("resblocks.1", StringComparison.Ordinal), n => !n.Contains("resblocks", StringComparison.Ordinal),
-            n => n.Contains("prefix", StringComparison.Ordinal), n => n == "logit_scale", n => n.Contains("ln_final", StringComparison.Ordinal),
+            n => n.Contains("prefix", StringComparison.Ordinal), n => n == "logit_scale", n =>
+                n.Contains("ln_final", StringComparison.Ordinal),
         })
         {
             foreach (var model in new[] { plain, fused })
                 foreach (var (name, weight) in model.Weights) weight.requires_grad = isTrained(name) || name == "logit_scale";
-            var (expected, actual) = (FusedTowerTests.Gradients(plain, images, ids, types), FusedTowerTests.Gradients(fused, images, ids, types));
+            var (expected, actual) = (FusedTowerTests.Gradients(plain, images, ids, types),
+                FusedTowerTests.Gradients(fused, images, ids, types));
             CollectionAssert.AreEquivalent(expected.Gradients.Keys, actual.Gradients.Keys);
             foreach (var (weight, gradient) in expected.Gradients) FusedTowerTests.AreClose(gradient, actual.Gradients[weight], weight);
         }

@@ -47,7 +47,8 @@ public sealed class FusedTowerPrecisionTests
                     foreach (var (name, gradient) in gradients)
                     {
                         var error = (gradient - truth[name]).abs().max().ToDouble() / largest;
-                        if (seed <= Seeds) Assert.IsLessThan(Rounding, error, $"seed {seed}, {count} rows, {(isFused ? "fused" : "plain")}: {name}");
+                        if (seed <= Seeds) Assert.IsLessThan(Rounding, error,
+                            $"seed {seed}, {count} rows, {(isFused ? "fused" : "plain")}: {name}");
                         if (isFused) fusedErrors += error * error;
                         else plainErrors += error * error;
                     }
@@ -79,7 +80,8 @@ public sealed class FusedTowerPrecisionTests
                 var gradients = FusedTowerTests.Gradients(fused, images, ids, types, loss: WeightedSum).Gradients;
                 Assert.HasCount(truth.Count, gradients);
                 foreach (var (name, gradient) in gradients)
-                    Assert.IsLessThan(Rounding, (gradient - truth[name]).abs().max().ToDouble() / largest, $"width {width}, {count} rows: {name}");
+                    Assert.IsLessThan(Rounding, (gradient - truth[name]).abs().max().ToDouble() / largest,
+                        $"width {width}, {count} rows: {name}");
             }
         }
     }

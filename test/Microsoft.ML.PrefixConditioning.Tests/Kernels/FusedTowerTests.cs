@@ -41,7 +41,8 @@ public sealed class FusedTowerTests
             var actual = Gradients(fused, images, ids, types);
             AreClose(expected.Images, actual.Images, $"{name}: image embeddings");
             AreClose(expected.Texts, actual.Texts, $"{name}: text embeddings");
-            foreach (var (weight, gradient) in expected.Gradients) AreClose(gradient, actual.Gradients[weight], $"{name}: gradient of {weight}");
+            foreach (var (weight, gradient) in expected.Gradients) AreClose(gradient, actual.Gradients[weight],
+                $"{name}: gradient of {weight}");
         }
     }
 
@@ -110,7 +111,8 @@ public sealed class FusedTowerTests
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         using var model = ClipModel.Create(new ClipModelShape(Even, 50, 2, 1, 1), CPU, 7);
-        StringAssert.Contains(Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => model.EncodeTexts(tensor(new long[,] { { 1, 50 } }), null)).Message, "50");
+        StringAssert.Contains(Assert.ThrowsExactly<ArgumentOutOfRangeException>(() =>
+            model.EncodeTexts(tensor(new long[,] { { 1, 50 } }), null)).Message, "50");
         Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => model.EncodeTexts(tensor(new long[,] { { -1, 49 } }), null));
     }
 
@@ -123,7 +125,8 @@ public sealed class FusedTowerTests
         for (var row = 0; row < count; row++)
         {
             var end = random.Next(1, length);   // start token, words, end token, padding
-            for (var i = 0; i < end; i++) ids[row * length + i] = i == 0 ? shape.VocabularySize - 2 : random.Next(1, shape.VocabularySize - 2);
+            for (var i = 0; i < end; i++) ids[row * length + i] = i == 0 ? shape.VocabularySize - 2
+                : random.Next(1, shape.VocabularySize - 2);
             ids[row * length + end] = shape.VocabularySize - 1;
         }
         var types = Enumerable.Range(0, count).Select(_ => (long)random.Next(shape.DatasetTypes)).ToArray();
@@ -137,7 +140,8 @@ public sealed class FusedTowerTests
             foreach (var (_, weight) in model.Weights) weight.grad = null;
         var (image, text) = (model.EncodeImages(images, types), model.EncodeTexts(ids, types));
         (loss ?? ContrastiveLoss.Clip)(image, text, model.LogitScale.exp()).backward();
-        return (image.detach().clone(), text.detach().clone(), model.Weights.Where(w => w.Value.grad is not null).ToDictionary(w => w.Key, w => w.Value.grad!.clone()));
+        return (image.detach().clone(), text.detach().clone(),
+            model.Weights.Where(w => w.Value.grad is not null).ToDictionary(w => w.Key, w => w.Value.grad!.clone()));
     }
 
     internal static void AreClose(Tensor expected, Tensor actual, string what)

@@ -25,19 +25,22 @@ public sealed class ClassEmbeddingsTests
         var sentences = Sentences(golden["tokens"]);
         Assert.HasCount(30, sentences);
 
-        TinyGolden.AreClose(golden[$"{name}.template_embeddings"], ClassEmbeddings.Encode(model, sentences, null).view(10, 3, 64), 1e-5, "template embeddings");
+        TinyGolden.AreClose(golden[$"{name}.template_embeddings"], ClassEmbeddings.Encode(model, sentences, null).view(10, 3, 64), 1e-5,
+            "template embeddings");
         var classes = ClassEmbeddings.FromTokens(model, sentences, 3, []);
         var classifier = golden[$"{name}.classifier"].transpose(0, 1);
         TinyGolden.AreClose(classifier, classes, 1e-5, "class embeddings");
         TinyGolden.AreClose(ones([10], ScalarType.Float64), classes.to_type(ScalarType.Float64).pow(2).sum(1).sqrt(), 1e-6, "length");
         var wrong = golden[$"{name}.wrong_classifier_mean_of_unnormalised"].transpose(0, 1);
-        Assert.IsGreaterThan(1e-3, (wrong - classes).abs().max().ToDouble(), "the mean of embeddings that are not of unit length is a known mistake");
+        Assert.IsGreaterThan(1e-3, (wrong - classes).abs().max().ToDouble(),
+            "the mean of embeddings that are not of unit length is a known mistake");
 
         var images = model.EncodeImages(TinyGolden.Tensors("clip_vit_tiny", "inputs.safetensors")["images"], null);
         TinyGolden.AreClose(golden[$"{name}.image_features"], images, 1e-5, "images");
         var logits = 100 * images.matmul(classes.transpose(0, 1));
         TinyGolden.AreClose(golden[$"{name}.logits_100x"], logits, 1e-3, "logits at the reference's scale");
-        TinyGolden.AreClose(golden[$"{name}.logits_model_scale"], model.LogitScale.exp() * logits / 100, 1e-3, "logits at the model's scale");
+        TinyGolden.AreClose(golden[$"{name}.logits_model_scale"], model.LogitScale.exp() * logits / 100, 1e-3,
+            "logits at the model's scale");
         var (values, indices) = logits.topk(5, dim: 1);
         TinyGolden.AreClose(golden[$"{name}.top5_values"], values, 1e-3, "top 5");
         CollectionAssert.AreEqual(golden[$"{name}.top5_indices"].data<long>().ToArray(), indices.data<long>().ToArray());
@@ -56,10 +59,13 @@ public sealed class ClassEmbeddingsTests
         var classNames = document.RootElement.GetProperty("class_names").EnumerateArray().Select(n => n.GetString()!).ToArray();
         var classifier = new ZeroShotClassifier
         {
-            ClassNames = classNames, Embeddings = ClassEmbeddings.FromTokens(model, Sentences(golden["tokens"]), 3, []).data<float>().ToArray(), LogitScale = 100,
-            Prefix = PrefixSelection.None, ImageColumnName = "Image", LabelColumnName = "Label", ScoreColumnName = "Score", PredictedLabelColumnName = "PredictedLabel",
+            ClassNames = classNames, Embeddings = ClassEmbeddings.FromTokens(model, Sentences(golden["tokens"]), 3,
+                []).data<float>().ToArray(), LogitScale = 100,
+            Prefix = PrefixSelection.None, ImageColumnName = "Image", LabelColumnName = "Label", ScoreColumnName = "Score",
+            PredictedLabelColumnName = "PredictedLabel",
         };
-        var images = model.EncodeImages(TinyGolden.Tensors("clip_vit_tiny", "inputs.safetensors")["images"], null).data<float>().ToArray().Chunk(64).ToArray();
+        var images = model.EncodeImages(TinyGolden.Tensors("clip_vit_tiny", "inputs.safetensors")["images"],
+            null).data<float>().ToArray().Chunk(64).ToArray();
         var scores = new float[10];
         for (var image = 0; image < 5; image++)
         {
@@ -96,10 +102,13 @@ public sealed class ClassEmbeddingsTests
         using var prefixed = TinyGolden.Load(ClipActivation.Gelu, datasetTypes: 2, prefixLength: 4);
         var golden = TinyGolden.Tensors("zeroshot", "zeroshot.safetensors");
         var sentences = Sentences(golden["tokens"]);
-        TinyGolden.AreClose(golden["gelu.classifier"].transpose(0, 1), ClassEmbeddings.FromTokens(prefixed, sentences, 3, []), 1e-5, "no prefix");
+        TinyGolden.AreClose(golden["gelu.classifier"].transpose(0, 1), ClassEmbeddings.FromTokens(prefixed, sentences, 3, []), 1e-5,
+            "no prefix");
         var tokens = TinyGolden.Tensors("clip_vit_tiny", "inputs.safetensors")["tokens"];
-        TinyGolden.AreClose(TinyGolden.Tensors("clip_vit_tiny", "outputs_gelu.safetensors")["text_features"], prefixed.EncodeTexts(tokens, null), 1e-5, "text features");
-        Assert.IsGreaterThan(1e-4, (plain.EncodeTexts(tokens, null) - prefixed.EncodeTexts(tokens, zeros([5], ScalarType.Int64))).abs().max().ToDouble());
+        TinyGolden.AreClose(TinyGolden.Tensors("clip_vit_tiny", "outputs_gelu.safetensors")["text_features"],
+            prefixed.EncodeTexts(tokens, null), 1e-5, "text features");
+        Assert.IsGreaterThan(1e-4,
+            (plain.EncodeTexts(tokens, null) - prefixed.EncodeTexts(tokens, zeros([5], ScalarType.Int64))).abs().max().ToDouble());
     }
 
     [TestMethod]
@@ -112,6 +121,7 @@ public sealed class ClassEmbeddingsTests
         var all = ClassEmbeddings.Compute(model, SmallModel.Tokenizer, names, templates, [(1, 1)]);
         DataTestRows.Equal<long>([150, 8], all.shape);
         foreach (var i in new[] { 0, 127, 128, 149 })
-            TinyGolden.AreClose(ClassEmbeddings.Compute(model, SmallModel.Tokenizer, [names[i]], templates, [(1, 1)]), all.narrow(0, i, 1), 1e-5, names[i]);
+            TinyGolden.AreClose(ClassEmbeddings.Compute(model, SmallModel.Tokenizer, [names[i]], templates, [(1, 1)]), all.narrow(0, i, 1),
+                1e-5, names[i]);
     }
 }

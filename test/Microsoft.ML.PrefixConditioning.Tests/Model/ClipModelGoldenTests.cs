@@ -21,8 +21,10 @@ public sealed class ClipModelGoldenTests
 
         TinyGolden.AreClose(expected["image_features_raw"], model.Vision.Forward(inputs["images"], null), 1e-5, "image features");
         TinyGolden.AreClose(expected["text_features_raw"], model.Text.Forward(inputs["tokens"], null), 1e-5, "text features");
-        TinyGolden.AreClose(expected["text_features_raw_eot_padded"], model.Text.Forward(inputs["tokens_eot_padded"], null), 1e-5, "padded with the end token");
-        TinyGolden.AreClose(expected["text_features_raw_empty_caption"], model.Text.Forward(inputs["tokens_empty_caption"], null), 1e-5, "empty caption");
+        TinyGolden.AreClose(expected["text_features_raw_eot_padded"], model.Text.Forward(inputs["tokens_eot_padded"], null), 1e-5,
+            "padded with the end token");
+        TinyGolden.AreClose(expected["text_features_raw_empty_caption"], model.Text.Forward(inputs["tokens_empty_caption"], null), 1e-5,
+            "empty caption");
         TinyGolden.AreClose(expected["image_features"], model.EncodeImages(inputs["images"], null), 1e-5, "unit image features");
         TinyGolden.AreClose(expected["text_features"], model.EncodeTexts(inputs["tokens"], null), 1e-5, "unit text features");
     }
@@ -74,12 +76,14 @@ public sealed class ClipModelGoldenTests
         using var document = JsonDocument.Parse(File.ReadAllText(Golden.Path("clip_vit_tiny", "expectations.json")));
         var training = document.RootElement.GetProperty(name).GetProperty("training").GetProperty("open_clip_v3");
         Tensor Loss(int batch) => ContrastiveLoss.Clip(
-            model.EncodeImages(inputs["train.images"][batch], null), model.EncodeTexts(inputs["train.tokens"][batch], null), model.LogitScale.exp());
+            model.EncodeImages(inputs["train.images"][batch], null), model.EncodeTexts(inputs["train.tokens"][batch], null),
+                model.LogitScale.exp());
 
         for (var step = 0; step < 3; step++)
         {
             var loss = Loss(step);
-            Assert.AreEqual(training.GetProperty("loss_at_step")[step].GetDouble(), loss.ToDouble(), 1e-4, string.Create(CultureInfo.InvariantCulture, $"step {step}"));
+            Assert.AreEqual(training.GetProperty("loss_at_step")[step].GetDouble(), loss.ToDouble(), 1e-4,
+                string.Create(CultureInfo.InvariantCulture, $"step {step}"));
             loss.backward();
             var norm = Math.Sqrt(model.Weights.Sum(w => w.Value.grad!.pow(2).sum(ScalarType.Float64).ToDouble()));
             Assert.AreEqual(training.GetProperty("grad_global_norm_at_step")[step].GetDouble(), norm, 1e-4 * norm);
@@ -88,7 +92,8 @@ public sealed class ClipModelGoldenTests
         }
 
         var weights = model.Weights.ToDictionary(w => w.Key, w => w.Value);
-        var final = TinyGolden.Tensors("clip_vit_tiny", $"train_{name}.safetensors").Where(t => t.Key.StartsWith("open_clip_v3.", StringComparison.Ordinal)).ToArray();
+        var final = TinyGolden.Tensors("clip_vit_tiny", $"train_{name}.safetensors").Where(t =>
+            t.Key.StartsWith("open_clip_v3.", StringComparison.Ordinal)).ToArray();
         Assert.HasCount(10, final);
         // 1e-4: AdamW amplifies rounding where a gradient is mathematically zero (test/golden's README).
         foreach (var (key, value) in final) TinyGolden.AreClose(value, weights[key["open_clip_v3.final.".Length..]], 1e-4, key);
@@ -103,7 +108,8 @@ public sealed class ClipModelGoldenTests
         using var document = JsonDocument.Parse(File.ReadAllText(Golden.Path("clip_vit_tiny", "expectations.json")));
         var expected = document.RootElement.GetProperty("gelu").GetProperty("training").GetProperty("open_clip_v3").GetProperty("no_decay_params")
             .EnumerateArray().Select(e => e.GetString()!).Append("prefix_embedding").Order(StringComparer.Ordinal).ToArray();
-        var actual = model.Weights.Where(w => !ClipOptimizer.IsDecayed(w.Key, w.Value)).Select(w => w.Key).Order(StringComparer.Ordinal).ToArray();
+        var actual = model.Weights.Where(w => !ClipOptimizer.IsDecayed(w.Key, w.Value)).Select(w =>
+            w.Key).Order(StringComparer.Ordinal).ToArray();
         CollectionAssert.AreEqual(expected, actual);
     }
 
@@ -121,8 +127,10 @@ public sealed class ClipModelGoldenTests
         for (var type = 0; type < 2; type++)
         {
             var types = full([5], type, ScalarType.Int64);
-            TinyGolden.AreClose(expected[$"P{prefixLength}.type{type}.text_features_raw"], model.Text.Forward(tokens, types), 1e-5, $"type {type}");
-            TinyGolden.AreClose(expected[$"P{prefixLength}.type{type}.text_features"], model.EncodeTexts(tokens, types), 1e-5, $"type {type}, unit length");
+            TinyGolden.AreClose(expected[$"P{prefixLength}.type{type}.text_features_raw"], model.Text.Forward(tokens, types), 1e-5,
+                $"type {type}");
+            TinyGolden.AreClose(expected[$"P{prefixLength}.type{type}.text_features"], model.EncodeTexts(tokens, types), 1e-5,
+                $"type {type}, unit length");
         }
 
         var images = model.EncodeImages(TinyGolden.Tensors("clip_vit_tiny", "inputs.safetensors")["images"], null);

@@ -21,7 +21,8 @@ public sealed class ContrastiveLossGoldenTests
         var textsRaw = golden["text_features_raw"].requires_grad_();
         var logitScale = golden["logit_scale_log"].requires_grad_();
         var loss = ContrastiveLoss.UniCl(
-            F.normalize(imagesRaw, p: 2, dim: 1), F.normalize(textsRaw, p: 2, dim: 1), logitScale.exp(), golden[$"{pattern}.labels_resolved"]);
+            F.normalize(imagesRaw, p: 2, dim: 1), F.normalize(textsRaw, p: 2, dim: 1), logitScale.exp(),
+                golden[$"{pattern}.labels_resolved"]);
         TinyGolden.AreClose(golden[$"{pattern}.loss"], loss, 1e-5, "loss");
         loss.backward();
         TinyGolden.AreClose(golden[$"{pattern}.grad.image_features_raw"], imagesRaw.grad!, 1e-5, "image gradient");

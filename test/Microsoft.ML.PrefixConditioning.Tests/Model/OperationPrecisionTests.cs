@@ -43,13 +43,16 @@ public sealed class OperationPrecisionTests
         ["GELU"] = new(t => F.gelu(t[0]), (n, c) => [[n, 3, c]]),
         ["quick GELU"] = new(t => t[0] * (1.702 * t[0]).sigmoid(), (n, c) => [[n, 3, c]]),
         ["attention"] = new(t => F.scaled_dot_product_attention(t[0], t[1], t[2]), (n, c) => [[n, 2, 5, c], [n, 2, 5, c], [n, 2, 5, c]]),
-        ["attention, one query"] = new(t => F.scaled_dot_product_attention(t[0], t[1], t[2]), (n, c) => [[n, 2, 1, c], [n, 2, 5, c], [n, 2, 5, c]]),
+        ["attention, one query"] = new(t => F.scaled_dot_product_attention(t[0], t[1], t[2]), (n, c) =>
+            [[n, 2, 1, c], [n, 2, 5, c], [n, 2, 5, c]]),
         ["causal attention"] = new(t => F.scaled_dot_product_attention(t[0], t[1], t[2], is_casual: true),
             (n, c) => [[n, 2, 6, c], [n, 2, 6, c], [n, 2, 6, c]]),
         ["attention over some positions"] = new(
-            t => F.scaled_dot_product_attention(t[0], t[1], t[2], arange(7, ScalarType.Int64).le(4).view(1, 1, 1, 7).expand(t[0].shape[0], 1, 1, 7)),
+            t => F.scaled_dot_product_attention(t[0], t[1], t[2],
+                arange(7, ScalarType.Int64).le(4).view(1, 1, 1, 7).expand(t[0].shape[0], 1, 1, 7)),
             (n, c) => [[n, 2, 1, c], [n, 2, 7, c], [n, 2, 7, c]]),
-        ["softmax of windows"] = new(t => (t[0].matmul(t[1].transpose(-2, -1)) + t[2]).softmax(-1), (n, c) => [[n, 2, 9, c], [n, 2, 9, c], [2, 9, 9]]),
+        ["softmax of windows"] = new(t => (t[0].matmul(t[1].transpose(-2, -1)) + t[2]).softmax(-1), (n, c) =>
+            [[n, 2, 9, c], [n, 2, 9, c], [2, 9, 9]]),
         ["rows of a table"] = new(t => t[0].index_select(0, tensor(new long[] { 1, 0, 1, 2 })), (n, c) => [[n + 2, c]]),
         ["neighbors"] = new(t => SwinMerging.Neighbors(t[0]), (n, c) => [[n, 5, 5, c]]),
         ["unit length"] = new(t => F.normalize(t[0], p: 2, dim: 1), (n, c) => [[n, c]]),
@@ -71,17 +74,20 @@ public sealed class OperationPrecisionTests
                 {
                     using var scope = NewDisposeScope();
                     using var generator = new Generator((ulong)(channels * 100 + images * 10 + repetition), CPU);
-                    var inputs = operation.Shapes(images, channels).Select(shape => randn(shape, ScalarType.Float32, generator: generator)).ToArray();
+                    var inputs = operation.Shapes(images, channels).Select(shape =>
+                        randn(shape, ScalarType.Float32, generator: generator)).ToArray();
                     var where = $"{name}, {channels} channels, {images} images";
                     var (value, gradients) = Run(operation.Single, inputs, ScalarType.Float32, operation.FirstIsTrained);
-                    var (exact, exactGradients) = Run(operation.Exact ?? operation.Single, inputs, ScalarType.Float64, operation.FirstIsTrained);
+                    var (exact, exactGradients) = Run(operation.Exact ?? operation.Single, inputs, ScalarType.Float64,
+                        operation.FirstIsTrained);
                     AreClose(exact, value, $"{where}: value");
                     for (var i = 0; i < gradients.Length; i++) AreClose(exactGradients[i], gradients[i], $"{where}: gradient by input {i}");
                 }
     }
 
     /// <summary>The value, and the gradients of a weighted sum of it by the inputs that have one.</summary>
-    private static (Tensor Value, Tensor?[] Gradients) Run(Func<Tensor[], Tensor> operation, Tensor[] inputs, ScalarType type, bool firstIsTrained)
+    private static (Tensor Value, Tensor?[] Gradients) Run(Func<Tensor[], Tensor> operation, Tensor[] inputs, ScalarType type,
+        bool firstIsTrained)
     {
         var leaves = inputs.Select((t, i) => t.to_type(type, copy: true).requires_grad_(i > 0 || firstIsTrained)).ToArray();
         var value = operation(leaves);

@@ -12,7 +12,8 @@ public sealed class PrefixResolutionTests
     {
         Assert.AreEqual(PrefixSelection.Caption, PrefixResolution.Default([DatasetType.Classification, Alt, DatasetType.Caption]));
         Assert.AreEqual(PrefixSelection.For("alt text"), PrefixResolution.Default([DatasetType.Classification, Alt]));
-        Assert.AreEqual(PrefixSelection.For("classification"), PrefixResolution.Default([DatasetType.Classification, new("other", TextKind.ClassName)]));
+        Assert.AreEqual(PrefixSelection.For("classification"),
+            PrefixResolution.Default([DatasetType.Classification, new("other", TextKind.ClassName)]));
     }
 
     [TestMethod]
@@ -21,7 +22,8 @@ public sealed class PrefixResolutionTests
         DatasetType[] types = [DatasetType.Classification, DatasetType.Caption];
         CollectionAssert.AreEqual(new[] { (1, 1.0) }, PrefixResolution.Resolve(null, types).ToArray());
         Assert.IsEmpty(PrefixResolution.Resolve(PrefixSelection.None, types));
-        CollectionAssert.AreEqual(new[] { (1, 0.25), (0, 0.75) }, PrefixResolution.Resolve(PrefixSelection.Blend(("caption", 1), ("classification", 3)), types).ToArray());
+        CollectionAssert.AreEqual(new[] { (1, 0.25), (0, 0.75) },
+            PrefixResolution.Resolve(PrefixSelection.Blend(("caption", 1), ("classification", 3)), types).ToArray());
     }
 
     [TestMethod]
@@ -30,7 +32,8 @@ public sealed class PrefixResolutionTests
         var error = Assert.ThrowsExactly<ArgumentException>(
             () => PrefixResolution.Resolve(PrefixSelection.For("captions"), [DatasetType.Classification, DatasetType.Caption]));
         Assert.AreEqual(
-            "The model was not trained on the dataset type 'captions'. It knows 'classification', 'caption': select one of these, or PrefixSelection.None. Did you mean 'caption'?",
+            "The model was not trained on the dataset type 'captions'. It knows 'classification', 'caption': select one of these, or " +
+                "PrefixSelection.None. Did you mean 'caption'?",
             error.Message);
     }
 

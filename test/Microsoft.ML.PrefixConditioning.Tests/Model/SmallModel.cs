@@ -11,7 +11,8 @@ internal static class SmallModel
         ContextLength = 16, TextWidth = 16, TextLayers = 1, TextHeads = 2, EmbeddingSize = 8,
     };
 
-    public static ClipTokenizer Tokenizer { get; } = ClipTokenizer.Learn(["a red square", "a blue disc", "a picture of the red disc."], 520);
+    public static ClipTokenizer Tokenizer { get; } = ClipTokenizer.Learn(["a red square", "a blue disc", "a picture of the red disc."],
+        520);
 
     public static ClipModel Create(int prefixLength = 1, int imagePrefixLength = 0, ulong seed = 1) =>
         ClipModel.Create(new ClipModelShape(Architecture, Tokenizer.VocabularySize, 2, prefixLength, imagePrefixLength), CPU, seed);
@@ -33,8 +34,13 @@ internal static class SmallModel
     /// <summary>A model with all that belongs to it, which owns it then.</summary>
     public static TrainedModel Trained(ClipModel model)
     {
-        var options = new PrefixClipOptions { Architecture = Architecture, PrefixLength = model.Shape.PrefixLength, ImagePrefixLength = model.Shape.ImagePrefixLength };
-        return new TrainedModel(model, Tokenizer, ModelSettings.From(options, options.DatasetTypes, Tokenizer.VocabularySize), TrainingHistory.Empty);
+        var options = new PrefixClipOptions
+        {
+            Architecture = Architecture, PrefixLength = model.Shape.PrefixLength,
+            ImagePrefixLength = model.Shape.ImagePrefixLength
+        };
+        return new TrainedModel(model, Tokenizer, ModelSettings.From(options, options.DatasetTypes, Tokenizer.VocabularySize),
+            TrainingHistory.Empty);
     }
 
     /// <summary>[N, 3, S, S] of any pixels, the same every time.</summary>

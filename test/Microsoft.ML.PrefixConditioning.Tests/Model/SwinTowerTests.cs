@@ -29,7 +29,8 @@ public sealed class SwinTowerTests
         features.backward([SwinModel.Tensor($"{name}.cotangent", 2, 6)]);
         var gradients = expected[$"{run}.gradients"];
         long start = 0;
-        foreach (var (weight, gradient) in Vision(model).Select(w => (w.Key["visual.".Length..], w.Value.grad!)).Append(("images", images.grad!)))
+        foreach (var (weight, gradient) in Vision(model).Select(w =>
+            (w.Key["visual.".Length..], w.Value.grad!)).Append(("images", images.grad!)))
         {
             var digest = tensor(SwinModel.Digest($"{name}.{weight}", gradient));
             TinyGolden.AreRelativelyClose(gradients.narrow(0, start, digest.shape[0]), digest, Tolerance, $"gradient of {weight}");
@@ -64,7 +65,8 @@ public sealed class SwinTowerTests
         var images = SmallModel.Images(5);
         TinyGolden.AreClose(plain.EncodeImages(images, null), fast.EncodeImages(images, null), 0, "images");
         TinyGolden.AreClose(ones(5), fast.EncodeImages(images, null).norm(1), 1e-6, "lengths");
-        TinyGolden.AreClose(fast.EncodeImages(images, null).narrow(0, 3, 1), fast.EncodeImages(images.narrow(0, 3, 1), null), 1e-6, "one of a batch");
+        TinyGolden.AreClose(fast.EncodeImages(images, null).narrow(0, 3, 1), fast.EncodeImages(images.narrow(0, 3, 1), null), 1e-6,
+            "one of a batch");
     }
 
     [TestMethod]
@@ -73,12 +75,15 @@ public sealed class SwinTowerTests
         using var scope = NewDisposeScope();
         using var model = ClipModel.CreateUnset(new ClipModelShape(ClipArchitecture.SwinT, 49408, 2, 0, 0), new Device(DeviceType.META));
         var vision = Vision(model).ToDictionary(w => w.Key, w => w.Value.shape);
-        Assert.AreEqual(27_519_354 + 512 * 768, Vision(model).Sum(w => w.Value.numel()));   // torchvision's swin_t without its 1,000 classes
+        // torchvision's swin_t without its 1,000 classes
+        Assert.AreEqual(27_519_354 + 512 * 768, Vision(model).Sum(w => w.Value.numel()));
         Assert.HasCount(2 + 2 + 12 * 13 + 3 * 3 + 2 + 1, vision);
         foreach (var (name, shape) in new (string, long[])[]
         {
-            ("features.0.0.weight", [96, 3, 4, 4]), ("features.0.2.bias", [96]), ("features.1.1.attn.relative_position_bias_table", [169, 3]),
-            ("features.2.reduction.weight", [192, 384]), ("features.5.5.attn.qkv.weight", [1152, 384]), ("features.7.1.mlp.3.weight", [768, 3072]),
+            ("features.0.0.weight", [96, 3, 4, 4]), ("features.0.2.bias", [96]),
+                ("features.1.1.attn.relative_position_bias_table", [169, 3]),
+            ("features.2.reduction.weight", [192, 384]), ("features.5.5.attn.qkv.weight", [1152, 384]),
+                ("features.7.1.mlp.3.weight", [768, 3072]),
             ("norm.weight", [768]), ("head.weight", [512, 768]),
         })
             CollectionAssert.AreEqual(shape, vision[$"visual.{name}"], name);
@@ -112,7 +117,8 @@ public sealed class SwinTowerTests
                 Assert.AreEqual(name.EndsWith("weight", StringComparison.Ordinal) ? 1 : 0, mean, name);
                 Assert.AreEqual(0, std, name);
             }
-            Assert.AreEqual(weight.dim() >= 2 && !name.Contains("bias_table", StringComparison.Ordinal), ClipOptimizer.IsDecayed(name, weight), name);
+            Assert.AreEqual(weight.dim() >= 2 && !name.Contains("bias_table", StringComparison.Ordinal),
+                ClipOptimizer.IsDecayed(name, weight), name);
         }
     }
 
@@ -128,7 +134,8 @@ public sealed class SwinTowerTests
         Assert.AreEqual(new SwinStages(2, 2) { WindowSize = 4, StochasticDepth = stochasticDepth }, loaded.Architecture.Swin);
         DrawnData.AreBitEqual(DrawnData.Weights(model), DrawnData.Weights(loaded));
         Assert.AreEqual(version, Version(saved));
-        Assert.AreEqual(version == 4, Encoding.UTF8.GetString(saved.Part("settings.json")).Contains("StochasticDepth", StringComparison.Ordinal));
+        Assert.AreEqual(version == 4,
+            Encoding.UTF8.GetString(saved.Part("settings.json")).Contains("StochasticDepth", StringComparison.Ordinal));
     }
 
     [TestMethod]
@@ -144,7 +151,8 @@ public sealed class SwinTowerTests
         }
         StringAssert.Contains(Fault("\"WindowSize\": 4", "\"WindowSize\": 4000"), "Swin.WindowSize is 4000; 1 to 32 are allowed.");
         StringAssert.Contains(Fault("\"Second\": 2", "\"Second\": -2"), "Swin has stages of 2, -2, 0, 0 blocks");
-        StringAssert.Contains(Fault("\"StochasticDepth\": 0.25", "\"StochasticDepth\": 1.25"), "Swin.StochasticDepth is 1.25; it must be 0 or more and below 1.");
+        StringAssert.Contains(Fault("\"StochasticDepth\": 0.25", "\"StochasticDepth\": 1.25"),
+            "Swin.StochasticDepth is 1.25; it must be 0 or more and below 1.");
     }
 
     [TestMethod]
@@ -153,7 +161,8 @@ public sealed class SwinTowerTests
         using var model = new PrefixClipTransformer(new MLContext(1), Trained());
         using var folder = new ModelFolder();
         foreach (var layout in Enum.GetValues<ClipLayout>())
-            Assert.AreEqual("Models with a Swin vision tower have no place in open_clip's or Hugging Face's layout; save this one with mlContext.Model.Save.",
+            Assert.AreEqual("Models with a Swin vision tower have no place in open_clip's or Hugging Face's layout; save this one with " +
+                "mlContext.Model.Save.",
                 Assert.ThrowsExactly<NotSupportedException>(() => model.SaveSafetensors(folder["x"], layout)).Message);
         Assert.IsFalse(Directory.Exists(folder["x"]));
         model.SaveTextEncoderAsOnnx(folder["text.onnx"]);

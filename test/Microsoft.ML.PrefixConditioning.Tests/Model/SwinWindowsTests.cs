@@ -29,7 +29,8 @@ public sealed class SwinWindowsTests
                     for (var i = 0; i < window * window; i++)
                     {
                         var (row, column) = Source(g, i, window, padded, (int)shift);
-                        for (var c = 0; c < 3; c++) expected.Add(row < side && column < side ? ((image * side + row) * side + column) * 3 + c + 1 : 0);
+                        for (var c = 0; c < 3; c++) expected.Add(row < side && column < side
+                            ? ((image * side + row) * side + column) * 3 + c + 1 : 0);
                     }
             CollectionAssert.AreEqual(expected, cut.data<float>().ToArray());
             TinyGolden.AreClose(x, windows.Join(cut, shift), 0, "joined again");
@@ -74,7 +75,8 @@ public sealed class SwinWindowsTests
                 var difference = (i / window - j / window, i % window - j % window);
                 if (!seen.TryAdd(difference, rows[i * length + j])) Assert.AreEqual(seen[difference], rows[i * length + j]);
             }
-        DataTestRows.Equal<long>([.. Enumerable.Range(0, (2 * window - 1) * (2 * window - 1))], seen.OrderBy(s => s.Key).Select(s => s.Value));
+        DataTestRows.Equal<long>([.. Enumerable.Range(0, (2 * window - 1) * (2 * window - 1))],
+            seen.OrderBy(s => s.Key).Select(s => s.Value));
     }
 
     /// <summary>Where position i of window g comes from.</summary>

@@ -35,7 +35,8 @@ public sealed class UseCountTests
         count.Dispose();
         var error = Assert.ThrowsExactly<ObjectDisposedException>(() => count.Begin());
         Assert.AreEqual("thing", error.ObjectName);
-        Assert.Contains("The thing was disposed. Dispose it only when nothing uses it any more; a prediction engine disposes its transformer " +
+        Assert.Contains("The thing was disposed. Dispose it only when nothing uses it any more; a prediction engine disposes its " +
+            "transformer " +
             "with itself unless PredictionEngineOptions.OwnsTransformer is false.", error.Message);
     }
 }

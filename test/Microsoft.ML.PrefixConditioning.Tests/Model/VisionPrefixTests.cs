@@ -27,7 +27,8 @@ public sealed class VisionPrefixTests
         using var prefixed = SmallModel.Create(prefixLength: 0, imagePrefixLength: 2);
         using (no_grad())
             foreach (var (name, weight) in plain.Weights) prefixed.Weights.Single(w => w.Key == name).Value.copy_(weight);
-        TinyGolden.AreClose(plain.Vision.Forward(SmallModel.Images(2), null), prefixed.Vision.Forward(SmallModel.Images(2), null), 1e-7, "no prefix");
+        TinyGolden.AreClose(plain.Vision.Forward(SmallModel.Images(2), null), prefixed.Vision.Forward(SmallModel.Images(2), null), 1e-7,
+            "no prefix");
     }
 
     [TestMethod]
@@ -38,9 +39,11 @@ public sealed class VisionPrefixTests
         var weights = model.Weights.ToDictionary(w => w.Key, w => w.Value);
         using (no_grad())
             // Without attention a position depends on itself alone: the result shows which one is pooled.
-            foreach (var name in new[] { "attn.out_proj.weight", "attn.out_proj.bias" }) weights[$"visual.transformer.resblocks.0.{name}"].zero_();
+            foreach (var name in new[] { "attn.out_proj.weight",
+                "attn.out_proj.bias" }) weights[$"visual.transformer.resblocks.0.{name}"].zero_();
         var images = SmallModel.Images(2);
-        TinyGolden.AreClose(model.Vision.Forward(images, null), model.Vision.Forward(images, tensor(new long[] { 0, 1 })), 1e-6, "pooled position");
+        TinyGolden.AreClose(model.Vision.Forward(images, null), model.Vision.Forward(images, tensor(new long[] { 0, 1 })), 1e-6,
+            "pooled position");
     }
 
     [TestMethod]
@@ -49,8 +52,10 @@ public sealed class VisionPrefixTests
         using var scope = NewDisposeScope();
         using var model = SmallModel.Create(prefixLength: 2, imagePrefixLength: 2);
         var types = ones([3], ScalarType.Int64);
-        var ids = TokenBatch.Pad([SmallModel.Tokenizer.Encode("red", 16), SmallModel.Tokenizer.Encode("a blue disc", 16), SmallModel.Tokenizer.Encode("disc", 16)]).ToTensor(CPU);
-        ContrastiveLoss.Clip(model.EncodeImages(SmallModel.Images(3), types), model.EncodeTexts(ids, types), model.LogitScale.exp()).backward();
+        var ids = TokenBatch.Pad([SmallModel.Tokenizer.Encode("red", 16), SmallModel.Tokenizer.Encode("a blue disc", 16),
+            SmallModel.Tokenizer.Encode("disc", 16)]).ToTensor(CPU);
+        ContrastiveLoss.Clip(model.EncodeImages(SmallModel.Images(3), types), model.EncodeTexts(ids, types),
+            model.LogitScale.exp()).backward();
         foreach (var name in new[] { "visual.prefix_embedding", "prefix_embedding" })
         {
             var gradient = model.Weights.Single(w => w.Key == name).Value.grad!;

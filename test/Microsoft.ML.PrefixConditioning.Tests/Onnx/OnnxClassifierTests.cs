@@ -52,7 +52,8 @@ public sealed class OnnxClassifierTests
         Assert.AreEqual("20", metadata["logit_scale"]);
         Assert.AreEqual("16", metadata["image_size"]);
         CollectionAssert.AreEqual(ImageNormalization.Clip.Mean.ToArray(), JsonSerializer.Deserialize<float[]>(metadata["mean"]));
-        CollectionAssert.AreEqual(ImageNormalization.Clip.StandardDeviation.ToArray(), JsonSerializer.Deserialize<float[]>(metadata["std"]));
+        CollectionAssert.AreEqual(ImageNormalization.Clip.StandardDeviation.ToArray(),
+            JsonSerializer.Deserialize<float[]>(metadata["std"]));
         Assert.Contains("bicubic", metadata["preprocessing"]);
         Assert.Contains("EXIF", metadata["image_decoding"]);
         Assert.AreEqual("Microsoft.ML.PrefixConditioning", run.Session.ModelMetadata.ProducerName);

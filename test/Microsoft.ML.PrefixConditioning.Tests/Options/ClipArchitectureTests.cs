@@ -5,15 +5,18 @@ public sealed class ClipArchitectureTests
 {
     private static readonly Dictionary<string, (ClipArchitecture Architecture, string Fault)> Faulty = new()
     {
-        ["patch does not divide"] = (new() { ImageSize = 225 }, "ImageSize is 225 and PatchSize 32; the image size must be a multiple of the patch size."),
+        ["patch does not divide"] = (new() { ImageSize = 225 },
+            "ImageSize is 225 and PatchSize 32; the image size must be a multiple of the patch size."),
         ["patch 0"] = (new() { PatchSize = 0 }, "PatchSize is 0; it must be 1 to 4096."),
         ["image 0"] = (new() { ImageSize = 0 }, "ImageSize is 0; it must be 1 to 4096."),
         ["image too large"] = (new() { ImageSize = 4128 }, "ImageSize is 4128; it must be 1 to 4096."),
-        ["vision heads do not divide"] = (new() { VisionHeads = 7 }, "VisionWidth is 768 and VisionHeads 7; the width must be a multiple of the heads."),
+        ["vision heads do not divide"] = (new() { VisionHeads = 7 },
+            "VisionWidth is 768 and VisionHeads 7; the width must be a multiple of the heads."),
         ["vision heads 0"] = (new() { VisionHeads = 0 }, "VisionHeads is 0; it must be 1 to 16384."),
         ["vision width negative"] = (new() { VisionWidth = -12 }, "VisionWidth is -12; it must be 1 to 16384."),
         ["vision width too large"] = (new() { VisionWidth = 16392 }, "VisionWidth is 16392; it must be 1 to 16384."),
-        ["text heads do not divide"] = (new() { TextHeads = 3 }, "TextWidth is 512 and TextHeads 3; the width must be a multiple of the heads."),
+        ["text heads do not divide"] = (new() { TextHeads = 3 },
+            "TextWidth is 512 and TextHeads 3; the width must be a multiple of the heads."),
         ["text width too large"] = (new() { TextWidth = 16392 }, "TextWidth is 16392; it must be 1 to 16384."),
         ["vision layers"] = (new() { VisionLayers = 0 }, "VisionLayers is 0; it must be 1 to 256."),
         ["vision layers too many"] = (new() { VisionLayers = 257 }, "VisionLayers is 257; it must be 1 to 256."),
@@ -26,9 +29,11 @@ public sealed class ClipArchitectureTests
         ["ratio 0"] = (new() { MlpRatio = 0 }, "MlpRatio is 0; it must be greater than 0 and at most 64."),
         ["ratio NaN"] = (new() { MlpRatio = double.NaN }, "MlpRatio is NaN; it must be greater than 0 and at most 64."),
         ["ratio too large"] = (new() { MlpRatio = 64.5 }, "MlpRatio is 64.5; it must be greater than 0 and at most 64."),
-        ["ratio without a unit"] = (new() { MlpRatio = 0.001 }, "MlpRatio is 0.001, which gives a tower of width 512 no hidden unit; make it larger."),
+        ["ratio without a unit"] = (new() { MlpRatio = 0.001 },
+            "MlpRatio is 0.001, which gives a tower of width 512 no hidden unit; make it larger."),
         ["ResNet"] = (new() { ResNet = new(1, 2, 0, 3) },
-            "ResNet is ResNetStages { First = 1, Second = 2, Third = 0, Fourth = 3 } with VisionLayers 12, PatchSize 32 and VisionWidth 768; a stage has 1 to 256 blocks, there are 4 layers, the patch size is 32 and the width even."),
+            "ResNet is ResNetStages { First = 1, Second = 2, Third = 0, Fourth = 3 } with VisionLayers 12, PatchSize 32 and VisionWidth " +
+                "768; a stage has 1 to 256 blocks, there are 4 layers, the patch size is 32 and the width even."),
         ["activation"] = (new() { Activation = (ClipActivation)5 }, "Activation is 5; use a member of ClipActivation."),
     };
 
@@ -42,7 +47,8 @@ public sealed class ClipArchitectureTests
     [TestMethod]
     public void Faults_Presets_None()
     {
-        foreach (var preset in new[] { ClipArchitecture.Tiny, ClipArchitecture.Small, ClipArchitecture.ViTB32, ClipArchitecture.ViTB16, ClipArchitecture.ViTL14, ClipArchitecture.ViTH14 })
+        foreach (var preset in new[] { ClipArchitecture.Tiny, ClipArchitecture.Small, ClipArchitecture.ViTB32, ClipArchitecture.ViTB16,
+            ClipArchitecture.ViTL14, ClipArchitecture.ViTH14 })
             Assert.IsEmpty(OptionFaults.Of(preset));
     }
 
@@ -51,11 +57,13 @@ public sealed class ClipArchitectureTests
     {
         // CLIP paper, table 20: input, patch, vision width, layers, heads, text width, layers, heads, embedding.
         static int[] Sizes(ClipArchitecture a) =>
-            [a.ImageSize, a.PatchSize, a.VisionWidth, a.VisionLayers, a.VisionHeads, a.TextWidth, a.TextLayers, a.TextHeads, a.EmbeddingSize, a.ContextLength];
+            [a.ImageSize, a.PatchSize, a.VisionWidth, a.VisionLayers, a.VisionHeads, a.TextWidth, a.TextLayers, a.TextHeads,
+                a.EmbeddingSize, a.ContextLength];
         DataTestRows.Equal<int>([224, 32, 768, 12, 12, 512, 12, 8, 512, 77], Sizes(ClipArchitecture.ViTB32));
         DataTestRows.Equal<int>([224, 16, 768, 12, 12, 512, 12, 8, 512, 77], Sizes(ClipArchitecture.ViTB16));
         DataTestRows.Equal<int>([224, 14, 1024, 24, 16, 768, 12, 12, 768, 77], Sizes(ClipArchitecture.ViTL14));
-        DataTestRows.Equal<int>([224, 14, 1280, 32, 16, 1024, 24, 16, 1024, 77], Sizes(ClipArchitecture.ViTH14));   // open_clip's ViT-H-14.json
+        // open_clip's ViT-H-14.json
+        DataTestRows.Equal<int>([224, 14, 1280, 32, 16, 1024, 24, 16, 1024, 77], Sizes(ClipArchitecture.ViTH14));
         foreach (var preset in new[] { ClipArchitecture.ViTB32, ClipArchitecture.ViTB16, ClipArchitecture.ViTL14, ClipArchitecture.ViTH14 })
             Assert.AreEqual((4.0, ClipActivation.Gelu), (preset.MlpRatio, preset.Activation));
     }
@@ -86,7 +94,8 @@ public sealed class ClipArchitectureTests
     {
         static long Blocks(long width, long layers) => layers * (12 * width * width + 13 * width); // MLP ratio 4
         long v = a.VisionWidth, t = a.TextWidth, grid = a.ImageSize / a.PatchSize;
-        var vision = 3L * a.PatchSize * a.PatchSize * v + v + (grid * grid + 1) * v + 2 * v + Blocks(v, a.VisionLayers) + 2 * v + v * a.EmbeddingSize;
+        var vision = 3L * a.PatchSize * a.PatchSize * v + v + (grid * grid + 1) * v + 2 * v + Blocks(v, a.VisionLayers) + 2 * v
+            + v * a.EmbeddingSize;
         var text = vocabulary * t + a.ContextLength * t + Blocks(t, a.TextLayers) + 2 * t + t * a.EmbeddingSize;
         return vision + text + 1; // the logit scale
     }

@@ -53,7 +53,8 @@ public sealed class OptionsPageTests
     public void Options_EveryNumber_HasARange()
     {
         foreach (var (group, property) in Groups.SelectMany(g => Settings(g).Select(p => (g, p))))
-            if ((Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType) is var type && (type == typeof(int) || type == typeof(double))
+            if ((Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType) is var type
+                && (type == typeof(int) || type == typeof(double))
                 && property.Name != nameof(PrefixClipOptions.Seed))
                 Assert.IsNotNull(property.GetCustomAttribute<RangeAttribute>(), $"{group.Name}.{property.Name}");
     }
@@ -85,7 +86,8 @@ public sealed class OptionsPageTests
         return type.IsPrimitive || type.IsEnum || type == typeof(string);
     }
 
-    private static string Text(PropertyInfo property, string element) => Text($"P:{property.DeclaringType!.FullName}.{property.Name}", element);
+    private static string Text(PropertyInfo property, string element) =>
+        Text($"P:{property.DeclaringType!.FullName}.{property.Name}", element);
 
     private static string Text(string member, string element)
     {

@@ -23,7 +23,8 @@ public sealed class PrefixSelectionTests
     public void Blend_AnyWeights_AddUpToOneInTheirRatio()
     {
         var blend = PrefixSelection.Blend(("caption", 3), ("classification", 1));
-        CollectionAssert.AreEqual(new[] { new PrefixWeight("caption", 0.75), new PrefixWeight("classification", 0.25) }, blend.Weights.ToArray());
+        CollectionAssert.AreEqual(new[] { new PrefixWeight("caption", 0.75), new PrefixWeight("classification", 0.25) },
+            blend.Weights.ToArray());
         Assert.AreEqual("0.75 caption + 0.25 classification", blend.ToString());
     }
 
@@ -40,7 +41,8 @@ public sealed class PrefixSelectionTests
         for (var seed = 0UL; seed < 200; seed++)
         {
             var random = SeededRandom.Derive(seed, 99);
-            var blend = PrefixSelection.Blend(("a", random.NextDouble() + 0.1), ("b", random.NextDouble() + 0.1), ("c", random.NextDouble() + 0.1));
+            var blend = PrefixSelection.Blend(("a", random.NextDouble() + 0.1), ("b", random.NextDouble() + 0.1),
+                ("c", random.NextDouble() + 0.1));
             Assert.AreEqual(1, blend.Weights.Sum(w => w.Weight), 1e-12);
             Assert.AreEqual(blend, PrefixSelection.Blend([.. blend.Weights.Select(w => (w.DatasetType, w.Weight))]), $"seed {seed}");
         }
@@ -88,9 +90,11 @@ public sealed class PrefixSelectionTests
         Fails($"The weights of the blend add up to -1.5, {TooLittle}", ("a", -1.5));
         Fails($"The weights of the blend add up to 0, {TooLittle}", ("a", -1.5), ("b", 1.5));
         Fails($"The weights of the blend add up to -0.5, {TooLittle}", ("a", -1.5), ("b", 1));
-        Fails("The weight of dataset type 'b' vanishes beside the largest; leave the type out, or make its weight larger.", ("a", 1e300), ("b", 1e-300));
+        Fails("The weight of dataset type 'b' vanishes beside the largest; leave the type out, or make its weight larger.", ("a", 1e300),
+            ("b", 1e-300));
         Assert.ThrowsExactly<ArgumentNullException>(() => PrefixSelection.Blend(null!));
-        StringAssert.StartsWith(Assert.ThrowsExactly<ArgumentException>(() => PrefixSelection.For("")).Message, "A dataset type's name is empty");
+        StringAssert.StartsWith(Assert.ThrowsExactly<ArgumentException>(() => PrefixSelection.For("")).Message,
+            "A dataset type's name is empty");
     }
 
     private static void Fails(string message, params (string, double)[] weights)

@@ -53,6 +53,7 @@ public sealed class PromptTemplatesTests
     public void Of_PlaceholderNotOnce_QuotesTheTemplate(string? template)
     {
         var error = Assert.ThrowsExactly<ArgumentException>(() => PromptTemplates.Of("a {}", template!));
-        StringAssert.Contains(error.Message, $"The prompt template \"{template}\" must hold {{}}, the place of the class name, exactly once.");
+        StringAssert.Contains(error.Message,
+            $"The prompt template \"{template}\" must hold {{}}, the place of the class name, exactly once.");
     }
 }

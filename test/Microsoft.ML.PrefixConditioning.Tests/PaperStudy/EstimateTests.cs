@@ -15,7 +15,8 @@ public sealed class EstimateTests
     [DataRow(9, 2.262157163)]
     [DataRow(29, 2.045229642)]
     [DataRow(100, 1.983971519)]
-    public void Quantile_DegreesOfFreedom_IsTheTables(int freedom, double expected) => Assert.AreEqual(expected, Estimate.Quantile(freedom), 1e-8);
+    public void Quantile_DegreesOfFreedom_IsTheTables(int freedom, double expected) =>
+        Assert.AreEqual(expected, Estimate.Quantile(freedom), 1e-8);
 
     [TestMethod]
     public void Of_ValuesByHand_HasTheirInterval()
@@ -90,5 +91,6 @@ public sealed class EstimateTests
     public void AgainstBetter_OneOtherWithoutValues_IsNull() =>
         Assert.IsNull(Paired.AgainstBetter(Values((1, 0.5)), [Values((1, 0.1)), Values()]));
 
-    private static Dictionary<int, double> Values(params IEnumerable<(int Seed, double Value)> values) => values.ToDictionary(v => v.Seed, v => v.Value);
+    private static Dictionary<int, double> Values(params IEnumerable<(int Seed, double Value)> values) =>
+        values.ToDictionary(v => v.Seed, v => v.Value);
 }

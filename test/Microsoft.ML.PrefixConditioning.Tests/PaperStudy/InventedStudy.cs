@@ -24,7 +24,8 @@ internal static class InventedStudy
     /// <summary>A test set with a test split, and a validation split if it has more than 4 classes.</summary>
     public static TestSetInfo Set(string name, TestRole role, int distance, int classes) => new(
         name, $"Images of {name}.", role, distance,
-        classes > 4 ? [new SplitInfo("test", 1000, classes), new SplitInfo("validation", 400, classes / 2)] : [new SplitInfo("test", 1000, classes)]);
+        classes > 4 ? [new SplitInfo("test", 1000, classes), new SplitInfo("validation", 400, classes / 2)]
+            : [new SplitInfo("test", 1000, classes)]);
 
     /// <summary>A study of given cells, one comparison and no facts.</summary>
     public static StudyResults Of(
@@ -36,10 +37,12 @@ internal static class InventedStudy
 
     /// <summary>A cell with given top-1 accuracies on the test split.</summary>
     public static CellResult Cell(string model, int seed, params IEnumerable<(string Set, string Prefix, double Top1)> scores) => new(
-        model, "CLIP", seed, $"{model}, CLIP, {seed}", 10, 100, 1000, 1.5, [.. scores.Select(s => Score(s.Set, "test", s.Prefix, s.Top1))], [], []);
+        model, "CLIP", seed, $"{model}, CLIP, {seed}", 10, 100, 1000, 1.5, [.. scores.Select(s => Score(s.Set, "test", s.Prefix, s.Top1))],
+            [], []);
 
     /// <summary>A choice on the test split.</summary>
-    public static PrefixChoice Choice(string set, string criterion, string prefix, double top1) => new(set, "test", criterion, prefix, top1, top1);
+    public static PrefixChoice Choice(string set, string criterion, string prefix, double top1) =>
+        new(set, "test", criterion, prefix, top1, top1);
 
     /// <summary>A study with three models, two losses and all that a report shows.</summary>
     public static StudyResults Whole(int seeds) => new(

@@ -17,7 +17,8 @@ public sealed class RegretTests
         InventedStudy.Cell("prefixes", 1,
             ("near", "caption", 0.50), ("near", "classification", 0.60), ("near", "none", 0.90), ("near", "half + half", 0.58),
             ("far", "caption", 0.40), ("far", "classification", 0.30), ("far", "none", 0.10), ("far", "half + half", 0.43))
-            with { Choices = [InventedStudy.Choice("near", "A", "classification", 0.60), InventedStudy.Choice("far", "A", "half + half", 0.43)] },
+            with { Choices = [InventedStudy.Choice("near", "A", "classification", 0.60),
+                InventedStudy.Choice("far", "A", "half + half", 0.43)] },
         InventedStudy.Cell("prefixes", 2,
             ("near", "caption", 0.50), ("near", "classification", 0.60), ("near", "none", 0.90), ("near", "half + half", 0.58),
             ("far", "caption", 0.40), ("far", "classification", 0.30), ("far", "none", 0.10), ("far", "half + half", 0.35))
@@ -65,7 +66,8 @@ public sealed class RegretTests
     public void All_ModelWithoutPrefixes_IsEmpty()
     {
         var plain = new ModelInfo("plain", "", "none");
-        var study = InventedStudy.Of(Sets, [plain], new Comparison("plain", "none", []), InventedStudy.Cell("plain", 1, ("near", "none", 0.5)));
+        var study = InventedStudy.Of(Sets, [plain], new Comparison("plain", "none", []),
+            InventedStudy.Cell("plain", 1, ("near", "none", 0.5)));
 
         Assert.IsEmpty(PrefixPolicy.All(new StudyScores(study), "CLIP", plain));
         Assert.IsNull(RegretTable.Of(new StudyScores(study), "CLIP", plain));

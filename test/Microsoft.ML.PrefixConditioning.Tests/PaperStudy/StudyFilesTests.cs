@@ -26,7 +26,8 @@ public sealed class StudyFilesTests : IDisposable
     [TestMethod]
     public void Write_WhileAnotherProcessWrites_DoesNotMeetItsFile()
     {
-        using var other = new FileStream(Path.Combine(_folder, "report.html.unfinished"), FileMode.Create, FileAccess.Write, FileShare.None);
+        using var other = new FileStream(Path.Combine(_folder, "report.html.unfinished"), FileMode.Create, FileAccess.Write,
+            FileShare.None);
 
         StudyFiles.Write(InventedStudy.Whole(seeds: 1), _folder);
 
@@ -64,7 +65,8 @@ public sealed class StudyFilesTests : IDisposable
 
         // Void elements apart, our markup closes what it opens.
         var page = Read("report.html").Replace("<!DOCTYPE html>", "", StringComparison.Ordinal)
-            .Replace("<meta charset=\"utf-8\">", "", StringComparison.Ordinal).Replace("initial-scale=1\">", "initial-scale=1\"/>", StringComparison.Ordinal);
+            .Replace("<meta charset=\"utf-8\">", "", StringComparison.Ordinal).Replace("initial-scale=1\">", "initial-scale=1\"/>",
+                StringComparison.Ordinal);
         Assert.AreEqual("html", XElement.Parse(page).Name.LocalName);
     }
 

@@ -8,7 +8,8 @@ public sealed class StudyTablesTests
 {
     private static readonly TestSetInfo[] Sets =
     [
-        InventedStudy.Set("near", TestRole.Near, 0, 10), InventedStudy.Set("far", TestRole.Shifted, 2, 10), InventedStudy.Set("new", TestRole.Unseen, 1, 5),
+        InventedStudy.Set("near", TestRole.Near, 0, 10), InventedStudy.Set("far", TestRole.Shifted, 2, 10),
+            InventedStudy.Set("new", TestRole.Unseen, 1, 5),
     ];
 
     private static readonly ModelInfo[] Models = [new("a", "", "none"), new("b", "", "none"), new("p", "", "caption")];
@@ -68,12 +69,15 @@ public sealed class StudyTablesTests
     [TestMethod]
     public void ByPrefix_ChoicesOfTheDefaultCriterion_AreTheLastRow()
     {
-        var cell = InventedStudy.Cell("p", 1, ("far", "caption", 0.4), ("far", "classification", 0.3), ("new", "caption", 0.2), ("new", "classification", 0.5)) with
+        var cell = InventedStudy.Cell("p", 1, ("far", "caption", 0.4), ("far", "classification", 0.3), ("new", "caption", 0.2),
+            ("new", "classification", 0.5)) with
         {
             Choices =
             [
-                InventedStudy.Choice("far", "Consistency", "classification", 0.3), InventedStudy.Choice("new", "Consistency", "classification", 0.5),
-                InventedStudy.Choice("far", "DistanceRatio", "caption", 0.4), InventedStudy.Choice("new", "DistanceRatio", "classification", 0.5),
+                InventedStudy.Choice("far", "Consistency", "classification", 0.3),
+                    InventedStudy.Choice("new", "Consistency", "classification", 0.5),
+                InventedStudy.Choice("far", "DistanceRatio", "caption", 0.4),
+                    InventedStudy.Choice("new", "DistanceRatio", "classification", 0.5),
             ],
         };
         var scores = new StudyScores(Results(cell));
@@ -89,7 +93,8 @@ public sealed class StudyTablesTests
     public void Mean_SeedWithoutOneOfTheSets_IsLeftOut()
     {
         var column = ScoreColumn.All(Results(), "test")[^1];
-        var study = Results(InventedStudy.Cell("a", 1, ("far", "none", 0.4), ("new", "none", 0.2)), InventedStudy.Cell("a", 2, ("far", "none", 0.9)));
+        var study = Results(InventedStudy.Cell("a", 1, ("far", "none", 0.4), ("new", "none", 0.2)),
+            InventedStudy.Cell("a", 2, ("far", "none", 0.9)));
 
         var values = new StudyScores(study).BySeed("CLIP", "a", "none", column, score => score.Top1);
 
@@ -192,7 +197,8 @@ public sealed class StudyTablesTests
         Assert.StartsWith("CLIP: \"p\" (caption) against \"b\": on the shifted and unseen mean ", claims[1]);
         Assert.EndsWith("; on the near mean no difference shown: +22.0 (-2.8 to 46.8), 3 seeds.", claims[1]);
         Assert.AreEqual(
-            "CLIP: \"p\" (caption) against the better of the two: on the shifted and unseen mean better by 7.5 points (7.5 to 7.5), 3 seeds; "
+            "CLIP: \"p\" (caption) against the better of the two: on the shifted and unseen mean better by 7.5 points (7.5 to 7.5), 3 " +
+                "seeds; "
             + "on the near mean better by 10.0 points (10.0 to 10.0), 3 seeds.",
             claims[2]);
     }
@@ -201,21 +207,26 @@ public sealed class StudyTablesTests
     public void Claims_OfChoices_SayRegretLossAndGain()
     {
         CellResult Chosen(int seed) => InventedStudy.Cell("p", seed,
-            ("near", "caption", 0.5), ("near", "classification", 0.6), ("far", "caption", 0.4), ("far", "classification", 0.3), ("far", "half + half", 0.45)) with
+            ("near", "caption", 0.5), ("near", "classification", 0.6), ("far", "caption", 0.4), ("far", "classification", 0.3),
+                ("far", "half + half", 0.45)) with
         {
             Choices =
             [
-                InventedStudy.Choice("near", "DistanceRatio", "caption", 0.49), InventedStudy.Choice("far", "DistanceRatio", "half + half", 0.45),
-                InventedStudy.Choice("near", "Consistency", "classification", 0.6), InventedStudy.Choice("far", "Consistency", "classification", 0.3),
+                InventedStudy.Choice("near", "DistanceRatio", "caption", 0.49),
+                    InventedStudy.Choice("far", "DistanceRatio", "half + half", 0.45),
+                InventedStudy.Choice("near", "Consistency", "classification", 0.6),
+                    InventedStudy.Choice("far", "Consistency", "classification", 0.3),
             ],
         };
         // Regret: 0.60 - 0.49 near and 0.40 - 0.45 far.
         Assert.AreEqual(
-            "CLIP: \"p\", prefix chosen without labels by DistanceRatio: mean regret against the best single prefix, chosen with labels, 3.0 ± 0.0 points "
+            "CLIP: \"p\", prefix chosen without labels by DistanceRatio: mean regret against the best single prefix, chosen with labels, " +
+                "3.0 ± 0.0 points "
             + "(always the caption prefix: 5.0 ± 0.0); at most 1.0 points worse than the caption prefix on the mean of any test set; "
             + "above the best single prefix on the mean of 1 of 1 shifted test set; 2 test sets, 3 seeds.",
             Claims.OfChoices(new StudyScores(Results(Chosen(1), Chosen(2), Chosen(3)))).Single());
-        Assert.EndsWith("2 test sets, 2 seeds, no claim (3 seeds are needed).", Claims.OfChoices(new StudyScores(Results(Chosen(1), Chosen(2)))).Single());
+        Assert.EndsWith("2 test sets, 2 seeds, no claim (3 seeds are needed).",
+            Claims.OfChoices(new StudyScores(Results(Chosen(1), Chosen(2)))).Single());
         Assert.IsEmpty(Claims.OfChoices(Scores()));
     }
 
@@ -234,7 +245,8 @@ public sealed class StudyTablesTests
         Assert.IsNull(shift.Rows[0].Differences[4], "a test set of the mean has no classification prefix");
         Assert.Contains("near to far", shift.ToTable().Note);
         Assert.AreEqual(
-            "CLIP: \"p\", caption prefix against classification prefix: on the shifted and unseen mean not known yet: no seed has all of them; "
+            "CLIP: \"p\", caption prefix against classification prefix: on the shifted and unseen mean not known yet: no seed has all of " +
+                "them; "
             + "on the near mean worse by 10.0 points (10.0 to 10.0), 3 seeds.",
             Claims.OfPrefixes(Scores()).Single());
     }
@@ -250,6 +262,7 @@ public sealed class StudyTablesTests
         yield return InventedStudy.Cell("b", seed, ("near", "none", 0.30 - 4 * up), ("far", "none", 0.37 + up), ("new", "none", 0.22 + up));
         yield return InventedStudy.Cell("p", seed,
             ("near", "caption", 0.52 + up), ("far", "caption", 0.42 + up), ("new", "caption", 0.32 + up),
-            ("near", "half + half", 0.55 + up), ("near", "none", 0.3), ("near", "classification", 0.62 + up), ("far", "classification", 0.37 + up));
+            ("near", "half + half", 0.55 + up), ("near", "none", 0.3), ("near", "classification", 0.62 + up),
+                ("far", "classification", 0.37 + up));
     }
 }

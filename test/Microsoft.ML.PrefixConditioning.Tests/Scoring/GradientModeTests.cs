@@ -9,7 +9,8 @@ public sealed class GradientModeTests : ScoringTests
 {
     private static readonly Dictionary<string, Func<IDisposable>> Modes = new()
     {
-        ["none"] = NewDisposeScope, ["no_grad"] = () => no_grad(), ["inference_mode"] = () => inference_mode(), ["enable_grad"] = () => enable_grad(),
+        ["none"] = NewDisposeScope, ["no_grad"] = () => no_grad(), ["inference_mode"] = () => inference_mode(), ["enable_grad"] = () =>
+            enable_grad(),
     };
 
     public static IEnumerable<object[]> Pairs =>

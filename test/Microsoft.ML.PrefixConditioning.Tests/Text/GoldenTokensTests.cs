@@ -113,7 +113,8 @@ public sealed class GoldenTokensTests
     private static IEnumerable<JsonElement> Rows(string file)
     {
         using var stream = File.OpenRead(Golden.Path("tokenizer", file));
-        using var lines = new StreamReader(file.EndsWith(".gz", StringComparison.Ordinal) ? new GZipStream(stream, CompressionMode.Decompress) : stream);
+        using var lines = new StreamReader(file.EndsWith(".gz", StringComparison.Ordinal)
+            ? new GZipStream(stream, CompressionMode.Decompress) : stream);
         while (lines.ReadLine() is { } line) yield return JsonDocument.Parse(line).RootElement;
     }
 

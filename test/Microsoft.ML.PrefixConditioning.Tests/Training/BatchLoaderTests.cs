@@ -7,7 +7,8 @@ public sealed class BatchLoaderTests
     {
         var options = DrawnData.Options;
         var rows = data.Tagged(options);
-        var sampler = new BatchSampler(rows.DatasetTypes, [.. Enumerable.Range(0, rows.Count)], BatchComposition.PerDatasetType, null, 8, 1);
+        var sampler = new BatchSampler(rows.DatasetTypes, [.. Enumerable.Range(0, rows.Count)], BatchComposition.PerDatasetType, null, 8,
+            1);
         var texts = new TrainingTexts(rows, SmallModel.Tokenizer, 16, PromptTemplates.Default, 1);
         return new BatchLoader(sampler, new TrainingImages(rows, TestRun.Of(options), 1), texts, rows, first, last, cancellation);
     }

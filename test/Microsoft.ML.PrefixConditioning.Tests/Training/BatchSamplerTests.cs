@@ -5,8 +5,10 @@ public sealed class BatchSamplerTests
 {
     /// <summary>Rows 0 to first - 1 are of type 0, the others of type 1, all with their own image.</summary>
     private static BatchSampler Create(
-        int first, int second, int batchSize, ulong seed = 1, BatchComposition composition = BatchComposition.PerDatasetType, double[]? weights = null) =>
-        new([.. Enumerable.Range(0, first + second).Select(r => r < first ? 0 : 1)], [.. Enumerable.Range(0, first + second)], composition, weights, batchSize, seed);
+        int first, int second, int batchSize, ulong seed = 1, BatchComposition composition = BatchComposition.PerDatasetType,
+            double[]? weights = null) =>
+        new([.. Enumerable.Range(0, first + second).Select(r => r < first ? 0 : 1)], [.. Enumerable.Range(0, first + second)], composition,
+            weights, batchSize, seed);
 
     private static int[][] Batches(BatchSampler sampler, int count, int from = 0) => [.. sampler.Batches(from).Take(count)];
 
@@ -113,7 +115,8 @@ public sealed class BatchSamplerTests
     {
         for (var seed = 0UL; seed < 50; seed++)
         {
-            var sampler = new BatchSampler(new int[images * captions], [.. Enumerable.Range(0, images * captions).Select(r => r / captions)],
+            var sampler = new BatchSampler(new int[images * captions],
+                [.. Enumerable.Range(0, images * captions).Select(r => r / captions)],
                 BatchComposition.PerDatasetType, null, batchSize, seed);
             foreach (var batch in sampler.Batches(0).Take(3 * sampler.StepsPerEpoch))
                 Assert.HasCount(batchSize, batch.Select(r => r / captions).Distinct().ToArray(), $"seed {seed}");

@@ -5,7 +5,12 @@ namespace Microsoft.ML.PrefixConditioning.Tests;
 [TestClass]
 public sealed class CheckpointTests
 {
-    private static readonly PrefixClipOptions Options = DrawnData.Options with { Epochs = 3, BadRows = BadRowPolicy.Skip, Optimizer = new() { GradientClipNorm = 1 } };
+    private static readonly PrefixClipOptions Options = DrawnData.Options with
+    {
+        Epochs = 3,
+        BadRows = BadRowPolicy.Skip,
+        Optimizer = new() { GradientClipNorm = 1 }
+    };
 
     public TestContext TestContext { get; set; } = null!;
 
@@ -14,7 +19,11 @@ public sealed class CheckpointTests
     {
         using var cancellation = new CancellationTokenSource();
         Assert.ThrowsExactly<OperationCanceledException>(
-            () => data.Fit(options with { Progress = new Reports(r => { if (r.Step == step) cancellation.Cancel(); }), CancellationToken = cancellation.Token }));
+            () => data.Fit(options with
+            {
+                Progress = new Reports(r => { if (r.Step == step) cancellation.Cancel(); }),
+                CancellationToken = cancellation.Token
+            }));
     }
 
     private static string FileOf(PrefixClipOptions options) => Path.Combine(options.Checkpoints.Folder!, Checkpoint.FileName);
@@ -86,7 +95,8 @@ public sealed class CheckpointTests
         var options = Options with { Checkpoints = new() { Folder = data["run"] } };
         Interrupt(data, options, 2);
         void Refused(PrefixClipOptions changed) => Assert.AreEqual(
-            $"The checkpoint '{FileOf(options)}' belongs to a run with other options or other data. Set Checkpoints.Folder to an empty folder, or delete the file to start anew.",
+            $"The checkpoint '{FileOf(options)}' belongs to a run with other options or other data. Set Checkpoints.Folder to an empty " +
+                $"folder, or delete the file to start anew.",
             Assert.ThrowsExactly<InvalidDataException>(() => data.Fit(changed)).Message);
         Refused(options with { LearningRate = 3e-3 });
         Refused(options with { Seed = 8 });
@@ -159,7 +169,8 @@ public sealed class CheckpointTests
         checkpoint.Write(model, optimizer, log, new TrainingImages(rows, TestRun.Of(options), 7), 7);
         Assert.AreEqual((7UL, 2), checkpoint.Find(12));
         using var whole = new ClipOptimizer(model.Weights, new());
-        var error = Assert.ThrowsExactly<InvalidDataException>(() => checkpoint.Restore(model, whole, log, new TrainingImages(rows, TestRun.Of(options), 7), 2));
+        var error = Assert.ThrowsExactly<InvalidDataException>(() =>
+            checkpoint.Restore(model, whole, log, new TrainingImages(rows, TestRun.Of(options), 7), 2));
         StringAssert.Contains(error.Message, "is damaged: it has no fitting tensor 'adamw.first.visual.class_embedding'.");
     }
 
@@ -168,7 +179,8 @@ public sealed class CheckpointTests
     {
         using var data = new DrawnData();
         var folder = Path.Combine(data.Rows[0].Image, "run");   // below a file
-        var error = Assert.ThrowsExactly<IOException>(() => data.Fit(Options with { Checkpoints = new() { Folder = folder }, Progress = new Reports(_ => Assert.Fail("trained")) }));
+        var error = Assert.ThrowsExactly<IOException>(() =>
+            data.Fit(Options with { Checkpoints = new() { Folder = folder }, Progress = new Reports(_ => Assert.Fail("trained")) }));
         StringAssert.StartsWith(error.Message, $"The checkpoint folder '{folder}' cannot be written to: ");
         StringAssert.EndsWith(error.Message, "Set Checkpoints.Folder to a folder that can.");
     }
@@ -177,7 +189,11 @@ public sealed class CheckpointTests
     public void Fit_FolderVanishesWhileTraining_SaysWhatCannotBeWritten()
     {
         using var data = new DrawnData();
-        var options = Options with { Checkpoints = new() { Folder = data["run"] }, Progress = new Reports(r => { if (r.Step == 2) Directory.Delete(data["run"], recursive: true); }) };
+        var options = Options with
+        {
+            Checkpoints = new() { Folder = data["run"] },
+            Progress = new Reports(r => { if (r.Step == 2) Directory.Delete(data["run"], recursive: true); })
+        };
         var error = Assert.ThrowsExactly<IOException>(() => data.Fit(options));
         StringAssert.StartsWith(error.Message, $"The checkpoint '{FileOf(options)}' cannot be written: ");
     }

@@ -42,8 +42,10 @@ public sealed class ClipOptimizerTests
         var references = weights.ToDictionary(w => w.Key, w => new TorchSharp.Modules.Parameter(w.Value.detach().clone()));
         using var optimizer = Create(weights, Enum.Parse<UpdateMethod>(method), clipNorm);
         string[] decayed = ["matrix.weight", "long.weight", "odd.weight"];
-        using var withDecay = optim.AdamW(references.Where(r => decayed.Contains(r.Key)).Select(r => r.Value), Rate, Beta1, Beta2, Epsilon, Decay);
-        using var withoutDecay = optim.AdamW(references.Where(r => !decayed.Contains(r.Key)).Select(r => r.Value), Rate, Beta1, Beta2, Epsilon, 0);
+        using var withDecay = optim.AdamW(references.Where(r => decayed.Contains(r.Key)).Select(r => r.Value), Rate, Beta1, Beta2, Epsilon,
+            Decay);
+        using var withoutDecay = optim.AdamW(references.Where(r => !decayed.Contains(r.Key)).Select(r => r.Value), Rate, Beta1, Beta2,
+            Epsilon, 0);
         for (var step = 0UL; step < 5; step++)
         {
             foreach (var (name, gradient) in Gradients(weights, step))
@@ -123,7 +125,9 @@ public sealed class ClipOptimizerTests
         using var after = Create(second, UpdateMethod.Fused);
         var saved = before.State.ToDictionary(s => s.Key, s => s.Value);
         Assert.HasCount(2 * second.Length, saved);
-        Assert.IsTrue(saved.Keys.All(k => k.StartsWith(ClipOptimizer.FirstMomentPrefix, StringComparison.Ordinal) || k.StartsWith(ClipOptimizer.SecondMomentPrefix, StringComparison.Ordinal)));
+        Assert.IsTrue(saved.Keys.All(k =>
+            k.StartsWith(ClipOptimizer.FirstMomentPrefix, StringComparison.Ordinal)
+            || k.StartsWith(ClipOptimizer.SecondMomentPrefix, StringComparison.Ordinal)));
         foreach (var (name, moment) in after.State) moment.copy_(saved[name]);
         after.StepCount = before.StepCount;
         for (var step = 3UL; step < 6; step++) Step(after, second, step);

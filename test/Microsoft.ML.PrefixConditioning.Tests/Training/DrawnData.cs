@@ -18,7 +18,11 @@ internal sealed class DrawnData : IDisposable
         for (var i = 0; i < labeled; i++)
             Rows.Add(new Row { Image = Draw($"labeled{i}.png", i), Text = Name(i), DatasetType = "classification", Label = Name(i) });
         for (var i = 0; i < captioned; i++)
-            Rows.Add(new Row { Image = Draw($"captioned{i}.png", 3 * i + 1), Text = $"here is a {Name(3 * i + 1)} with number {i}", DatasetType = "caption" });
+            Rows.Add(new Row
+            {
+                Image = Draw($"captioned{i}.png", 3 * i + 1), Text = $"here is a {Name(3 * i + 1)} with number {i}",
+                DatasetType = "caption"
+            });
     }
 
     public MLContext Context { get; } = new(seed: 1);

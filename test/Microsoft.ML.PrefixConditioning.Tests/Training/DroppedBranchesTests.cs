@@ -44,7 +44,8 @@ public sealed class DroppedBranchesTests
     public void Factors_SeedStepAndPlace_DecideAlone()
     {
         using var scope = NewDisposeScope();
-        float[] Of(ulong seed, int step, int first, int count) => new DroppedBranches(Stages, seed).Factors(step, first, count, CPU)!.data<float>().ToArray();
+        float[] Of(ulong seed, int step, int first, int count) =>
+            new DroppedBranches(Stages, seed).Factors(step, first, count, CPU)!.data<float>().ToArray();
         var whole = Of(7, 2, 0, 64);
         CollectionAssert.AreEqual(whole, Of(7, 2, 0, 64));
         CollectionAssert.AreEqual(whole.Chunk(64).SelectMany(branch => branch[10..30]).ToArray(), Of(7, 2, 10, 20), "a chunk");
@@ -73,10 +74,13 @@ public sealed class DroppedBranchesTests
                 // The first stage's blocks have the weight names 1.0 and 1.1, the second's 3.0 and 3.1.
                 var layer = $"visual.features.{branch / 4 * 2 + 1}.{branch / 2 % 2}.{(branch % 2 == 0 ? "attn.proj" : "mlp.3")}";
                 using var scaled = Large();
-                foreach (var (_, weight) in scaled.Weights.Where(w => w.Key.StartsWith($"{layer}.", StringComparison.Ordinal))) weight.mul_(factor);
+                foreach (var (_, weight) in scaled.Weights.Where(w =>
+                    w.Key.StartsWith($"{layer}.", StringComparison.Ordinal))) weight.mul_(factor);
                 var expected = scaled.Vision.Forward(images, null);
-                foreach (var row in new[] { 1, 3 }) TinyGolden.AreRelativelyClose(expected[row], actual[row], 1e-5, $"branch {branch}, row {row}");
-                foreach (var row in new[] { 0, 2 }) TinyGolden.AreRelativelyClose(plain[row], actual[row], 1e-6, $"branch {branch}, row {row}");
+                foreach (var row in new[] { 1, 3 }) TinyGolden.AreRelativelyClose(expected[row], actual[row], 1e-5,
+                    $"branch {branch}, row {row}");
+                foreach (var row in new[] { 0, 2 }) TinyGolden.AreRelativelyClose(plain[row], actual[row], 1e-6,
+                    $"branch {branch}, row {row}");
                 Assert.IsGreaterThan(1e-3, (plain[1] - actual[1]).abs().max().ToDouble(), $"branch {branch} must matter");
             }
     }
@@ -125,7 +129,8 @@ public sealed class DroppedBranchesTests
         var (chunkedLoss, chunked) = Gradients(chunkSize, seed: 7);
         Assert.AreEqual(wholeLoss, chunkedLoss, 1e-5 * wholeLoss);
         CollectionAssert.AreEquivalent(whole.Keys, chunked.Keys);
-        foreach (var (name, gradient) in whole) TinyGolden.AreClose(gradient, chunked[name], 3e-5 * Math.Max(1e-3, gradient.abs().max().ToDouble()), name);
+        foreach (var (name, gradient) in whole) TinyGolden.AreClose(gradient, chunked[name],
+            3e-5 * Math.Max(1e-3, gradient.abs().max().ToDouble()), name);
         Assert.AreNotEqual(wholeLoss, Gradients(null, seed: 8).Loss, 1e-4, "the draws must matter");
     }
 
@@ -135,12 +140,14 @@ public sealed class DroppedBranchesTests
         using var data = new DrawnData();
         var options = DrawnData.Options with { Architecture = SwinModel.WithDepth(0.5), LearningRate = 1e-2 };
         var live = new Dictionary<int, long>();
-        using (data.Fit(options with { Progress = new Reports(r => live[r.Step] = Tensor.TotalCount) })) Assert.AreEqual(live[3], live[8], "nothing leaks");
+        using (data.Fit(options with { Progress = new Reports(r => live[r.Step] = Tensor.TotalCount) })) Assert.AreEqual(live[3], live[8],
+            "nothing leaks");
         using PrefixClipTransformer first = data.Fit(options), second = data.Fit(options with { ChunkSize = 3 }), third = data.Fit(options);
         using var none = data.Fit(options with { Architecture = SwinModel.Architecture });
         DrawnData.AreBitEqual(DrawnData.Weights(first), DrawnData.Weights(third));
         for (var step = 0; step < first.History.Steps.Count; step++)
-            Assert.AreEqual(first.History.Steps[step].Loss, second.History.Steps[step].Loss, 1e-4 * first.History.Steps[step].Loss, $"step {step} in chunks");
+            Assert.AreEqual(first.History.Steps[step].Loss, second.History.Steps[step].Loss, 1e-4 * first.History.Steps[step].Loss,
+                $"step {step} in chunks");
         CollectionAssert.AreNotEqual(none.History.Steps.ToArray(), first.History.Steps.ToArray());
     }
 
@@ -181,9 +188,11 @@ public sealed class DroppedBranchesTests
         var options = DrawnData.Options with { Architecture = SwinModel.WithDepth(0.6), ChunkSize = chunkSize };
         using var model = Large(options.Architecture!);
         using var optimizer = new ClipOptimizer(model.Weights, new());
-        var texts = new BatchTexts(TokenBatch.Pad([.. Enumerable.Range(0, Rows).Select(i => new[] { 518, i + 1, 519 })]), new long[Rows], [.. Enumerable.Range(0, Rows)]);
+        var texts = new BatchTexts(TokenBatch.Pad([.. Enumerable.Range(0, Rows).Select(i => new[] { 518, i + 1, 519 })]), new long[Rows],
+            [.. Enumerable.Range(0, Rows)]);
         using var images = SmallModel.Images(Rows);
-        var batch = new TrainingBatch([.. Enumerable.Range(0, Rows)], images.data<float>().ToArray(), texts, new long[Rows], new long[Rows]);
+        var batch = new TrainingBatch([.. Enumerable.Range(0, Rows)], images.data<float>().ToArray(), texts, new long[Rows],
+            new long[Rows]);
         var loss = new ContrastiveStep(model, optimizer, options, seed).Backward(batch);
         return (loss, model.Weights.Where(w => w.Value.grad is not null).ToDictionary(w => w.Key, w => w.Value.grad!.detach().clone()));
     }

@@ -49,7 +49,8 @@ public sealed class FastPathTests
     [DataRow(0)]
     [DataRow(-3)]
     public void Validate_ChunkSizeBelowOne_IsAnError(int chunkSize) => StringAssert.Contains(
-        Assert.ThrowsExactly<ArgumentException>(() => new PrefixClipOptions { ChunkSize = chunkSize }.Validate()).Message, $"ChunkSize is {chunkSize}");
+        Assert.ThrowsExactly<ArgumentException>(() => new PrefixClipOptions { ChunkSize = chunkSize }.Validate()).Message,
+            $"ChunkSize is {chunkSize}");
 
     /// <param name="expectedReference">Whether libtorch's operations compute what is expected.</param>
     /// <param name="expectedChunk">Rows of a chunk.</param>
@@ -66,14 +67,16 @@ public sealed class FastPathTests
         Assert.AreEqual(expectedLoss, actualLoss, 1e-5 * expectedLoss);
         CollectionAssert.AreEquivalent(expected.Keys, actual.Keys);
         foreach (var (name, gradient) in expected)
-            Assert.IsLessThan(3e-5 * Math.Max(1e-3, gradient.abs().max().ToDouble()), (gradient - actual[name]).abs().max().ToDouble(), name);
+            Assert.IsLessThan(3e-5 * Math.Max(1e-3, gradient.abs().max().ToDouble()), (gradient - actual[name]).abs().max().ToDouble(),
+                name);
     }
 
     private static (double Loss, Dictionary<string, Tensor> Gradients) Gradients(bool reference, int? chunkSize, bool plainTexts)
     {
         var options = new PrefixClipOptions
         {
-            Architecture = Shape.Architecture, PrefixLength = Shape.PrefixLength, ImagePrefixLength = Shape.ImagePrefixLength, Reference = reference,
+            Architecture = Shape.Architecture, PrefixLength = Shape.PrefixLength, ImagePrefixLength = Shape.ImagePrefixLength,
+            Reference = reference,
             ChunkSize = chunkSize,
         };
         using var model = ClipModel.Create(Shape, CPU, 3, reference);
@@ -95,7 +98,8 @@ public sealed class FastPathTests
             var length = Shape.Architecture.ContextLength;
             long[] ids = [.. textOfRow.SelectMany(t => texts[t].Select(id => (long)id).Concat(new long[length - texts[t].Length]))];
             (tokens, types, textOfRow) = (
-                new TokenBatch(ids, Rows, length), [.. textOfRow.Select(t => types[t])], [.. Enumerable.Range(0, Rows).Select(r => (long)r)]);
+                new TokenBatch(ids, Rows, length), [.. textOfRow.Select(t => types[t])],
+                    [.. Enumerable.Range(0, Rows).Select(r => (long)r)]);
         }
         var random = new Random(5);
         var size = Shape.Architecture.ImageSize;

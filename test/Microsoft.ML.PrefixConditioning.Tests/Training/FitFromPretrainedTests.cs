@@ -45,7 +45,12 @@ public sealed class FitFromPretrainedTests
         using var data = new DrawnData();
         using var folder = Published();
         using var loaded = Load(folder);
-        using var trained = data.Fit(Options with { InitialWeights = folder.Path, FineTuning = new() { TrainableParts = TrainableParts.Prefixes }, Epochs = 3 });
+        using var trained = data.Fit(Options with
+        {
+            InitialWeights = folder.Path,
+            FineTuning = new() { TrainableParts = TrainableParts.Prefixes },
+            Epochs = 3
+        });
 
         Assert.AreEqual(loaded.Architecture, trained.Architecture);
         Assert.AreEqual(loaded.Model.Settings.Normalization, trained.Model.Settings.Normalization);
@@ -125,7 +130,8 @@ public sealed class FitFromPretrainedTests
         using var trained = data.Fit(options);
         var (before, after) = (DrawnData.Weights(loaded), DrawnData.Weights(trained));
         foreach (var (name, bytes) in before)
-            Assert.AreEqual(TrainingPlan.IsTrained(name, trained.Architecture, options.FineTuning), !bytes.AsSpan().SequenceEqual(after[name]), name);
+            Assert.AreEqual(TrainingPlan.IsTrained(name, trained.Architecture, options.FineTuning),
+                !bytes.AsSpan().SequenceEqual(after[name]), name);
     }
 
     [TestMethod]
@@ -193,7 +199,8 @@ public sealed class FitFromPretrainedTests
             bytes[8 + header + json.RootElement.GetProperty("prefix_embedding").GetProperty("data_offsets")[0].GetInt32()] ^= 1;
             File.WriteAllBytes(file, bytes);
         }
-        StringAssert.Contains(Assert.ThrowsExactly<InvalidDataException>(() => data.Fit(options)).Message, "belongs to a run with other options");
+        StringAssert.Contains(Assert.ThrowsExactly<InvalidDataException>(() => data.Fit(options)).Message,
+            "belongs to a run with other options");
     }
 
     [TestMethod]

@@ -18,7 +18,8 @@ public sealed class FitSwinTests
         using var model = data.Fit(Options with { Epochs = 40, LearningRate = 1e-2, Loss = LossFunction.UniCl });
         var losses = model.History.Steps.Select(s => (double)s.Loss).ToArray();
         Assert.IsLessThan(losses.Take(8).Average() - 0.5, losses.TakeLast(8).Average());
-        var scored = data.Context.Transforms.ZeroShotClassification(model, [.. data.Rows.Select(r => r.Label).OfType<string>().Distinct()]).Fit(data.Labeled).Transform(data.Labeled);
+        var scored = data.Context.Transforms.ZeroShotClassification(model,
+            [.. data.Rows.Select(r => r.Label).OfType<string>().Distinct()]).Fit(data.Labeled).Transform(data.Labeled);
         Assert.IsGreaterThan(0.3, data.Context.MulticlassClassification.Evaluate(scored).MicroAccuracy, "8 classes");
     }
 
@@ -34,7 +35,12 @@ public sealed class FitSwinTests
     public void Fit_FrozenLayers_StayAsTheyAre()
     {
         using var data = new DrawnData(labeled: 8, captioned: 8);
-        using var trained = data.Fit(Options with { Epochs = 1, Optimizer = new() { WarmupSteps = 0 }, FineTuning = new() { FrozenVisionLayers = 2 } });
+        using var trained = data.Fit(Options with
+        {
+            Epochs = 1,
+            Optimizer = new() { WarmupSteps = 0 },
+            FineTuning = new() { FrozenVisionLayers = 2 }
+        });
         using var initial = ClipModel.Create(trained.Model.Settings.Shape, CPU, SeededRandom.Derive(7, 5).NextUInt64());
         var last = DrawnData.Weights(trained);
         foreach (var (name, weight) in initial.Weights.Where(w => w.Key.StartsWith("visual.", StringComparison.Ordinal)))

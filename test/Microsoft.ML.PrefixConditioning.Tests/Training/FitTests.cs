@@ -31,14 +31,22 @@ public sealed class FitTests
     public void Fit_SameSeed_GivesBitEqualWeights(LossFunction loss, BatchComposition composition)
     {
         using var data = new DrawnData();
-        var options = DrawnData.Options with { Loss = loss, BatchComposition = composition, ImagePrefixLength = 1, Augmentation = new() { HorizontalFlipProbability = 0.5 }, Optimizer = new() { GradientClipNorm = 1 } };
+        var options = DrawnData.Options with
+        {
+            Loss = loss,
+            BatchComposition = composition,
+            ImagePrefixLength = 1,
+            Augmentation = new() { HorizontalFlipProbability = 0.5 },
+            Optimizer = new() { GradientClipNorm = 1 }
+        };
         TestContext.WriteLine($"seed {options.Seed}");
         using var first = data.Fit(options);
         using var second = data.Fit(options);
         using var other = data.Fit(options with { Seed = 8 });
         DrawnData.AreBitEqual(DrawnData.Weights(first), DrawnData.Weights(second));
         CollectionAssert.AreEqual(first.History.Steps.ToArray(), second.History.Steps.ToArray());
-        foreach (var (name, bytes) in DrawnData.Weights(first).Where(w => w.Key.EndsWith("_weight", StringComparison.Ordinal) || w.Key.Contains("prefix", StringComparison.Ordinal)))
+        foreach (var (name, bytes) in DrawnData.Weights(first).Where(w =>
+            w.Key.EndsWith("_weight", StringComparison.Ordinal) || w.Key.Contains("prefix", StringComparison.Ordinal)))
             CollectionAssert.AreNotEqual(bytes, DrawnData.Weights(other)[name], name);
     }
 
@@ -110,7 +118,8 @@ public sealed class FitTests
         using var data = new DrawnData();
         using var model = data.Fit(DrawnData.Options with { Epochs = 3 });
         using var initial = ClipModel.Create(model.Model.Settings.Shape, CPU, SeededRandom.Derive(7, 5).NextUInt64());
-        var before = initial.Weights.Single(w => w.Key == "prefix_embedding").Value.bytes.ToArray().Chunk(64).ToArray();   // 16 floats of each type
+        // 16 floats of each type
+        var before = initial.Weights.Single(w => w.Key == "prefix_embedding").Value.bytes.ToArray().Chunk(64).ToArray();
         var after = DrawnData.Weights(model)["prefix_embedding"].Chunk(64).ToArray();
         for (var type = 0; type < 2; type++) CollectionAssert.AreNotEqual(before[type], after[type], $"type {type}");
     }
@@ -130,7 +139,12 @@ public sealed class FitTests
     {
         using var data = new DrawnData(labeled: 16, captioned: 8);
         var reports = new Reports();
-        using var model = data.Fit(DrawnData.Options with { Epochs = 4, Optimizer = new() { Schedule = schedule, WarmupSteps = warmupSteps }, Progress = reports });
+        using var model = data.Fit(DrawnData.Options with
+        {
+            Epochs = 4,
+            Optimizer = new() { Schedule = schedule, WarmupSteps = warmupSteps },
+            Progress = reports
+        });
         Assert.HasCount(12, reports.All);
         for (var i = 0; i < 12; i++)
         {
@@ -151,7 +165,13 @@ public sealed class FitTests
     {
         using var data = new DrawnData();
         var reports = new Reports();
-        using var model = data.Fit(DrawnData.Options with { Epochs = 3, ValidationSet = data.Labeled, ValidationPrefix = PrefixSelection.For("classification"), Progress = reports });
+        using var model = data.Fit(DrawnData.Options with
+        {
+            Epochs = 3,
+            ValidationSet = data.Labeled,
+            ValidationPrefix = PrefixSelection.For("classification"),
+            Progress = reports
+        });
         DataTestRows.Equal<int>([1, 2, 3], model.History.Validations.Select(v => v.Epoch));
         foreach (var (epoch, accuracy) in model.History.Validations)
         {
@@ -169,8 +189,11 @@ public sealed class FitTests
         var lines = new List<LoggingEventArgs>();
         data.Context.Log += (_, line) => lines.Add(line);
         using var model = data.Fit(DrawnData.Options with { BadRows = BadRowPolicy.Skip, Epochs = 3 });
-        var texts = lines.Where(l => l.Source.Contains(nameof(PrefixClipEstimator), StringComparison.Ordinal)).Select(l => l.Message).ToArray();
-        Assert.ContainsSingle(t => t.Contains("parameters on 32 rows ('caption' 16, 'classification' 16), 12 steps of 8 rows, seed 7, on cpu.", StringComparison.Ordinal), texts);
+        var texts = lines.Where(l => l.Source.Contains(nameof(PrefixClipEstimator), StringComparison.Ordinal)).Select(l =>
+            l.Message).ToArray();
+        Assert.ContainsSingle(t =>
+            t.Contains("parameters on 32 rows ('caption' 16, 'classification' 16), 12 steps of 8 rows, seed 7, on cpu.",
+            StringComparison.Ordinal), texts);
         foreach (var epoch in new[] { 1, 2, 3 })
             Assert.ContainsSingle(t => t.Contains($"Step {4 * epoch}/12, epoch {epoch}/3: loss ", StringComparison.Ordinal), texts);
         Assert.ContainsSingle(l => l.Kind == ChannelMessageKind.Warning && l.Message.Contains(
@@ -203,7 +226,8 @@ public sealed class FitTests
         data.Context.Log += (_, line) => lines.Add(line.RawMessage);
         using var model = data.Fit(DrawnData.Options with { BatchSize = null });
         Assert.HasCount(8, model.History.Steps);   // 21 / 5 steps, 2 epochs
-        Assert.ContainsSingle(l => l == "BatchSize is not set. A batch has 5 rows instead of 128, because the dataset types have these numbers " +
+        Assert.ContainsSingle(l =>
+            l == "BatchSize is not set. A batch has 5 rows instead of 128, because the dataset types have these numbers " +
             "of rows: 'caption' 5, 'classification' 16.", lines);
         using var same = data.Fit(DrawnData.Options with { BatchSize = 5 });
         DrawnData.AreBitEqual(DrawnData.Weights(same), DrawnData.Weights(model));
@@ -234,7 +258,12 @@ public sealed class FitTests
     {
         using var data = new DrawnData();
         data.Break([.. Enumerable.Range(0, 16)]);   // a batch of labeled rows would fail
-        using var model = data.Fit(DrawnData.Options with { DatasetTypeWeights = new Dictionary<string, double> { ["caption"] = 1e9, ["classification"] = 1 } });
+        using var model = data.Fit(DrawnData.Options with
+        {
+            DatasetTypeWeights = new Dictionary<string,
+            double>
+            { ["caption"] = 1e9, ["classification"] = 1 }
+        });
         Assert.HasCount(8, model.History.Steps);
         Assert.ThrowsExactly<InvalidDataException>(() => data.Fit(DrawnData.Options with { Epochs = 10 }));
     }

@@ -11,7 +11,13 @@ public sealed class RunFingerprintTests
     {
         using var data = new DrawnData();
         Assert.AreEqual(Of(data), Of(data, DrawnData.Options with { }));
-        Assert.AreEqual(Of(data), Of(data, DrawnData.Options with { Progress = new Reports(), ImageCacheMegabytes = 1, Checkpoints = new() { Steps = 3, Folder = "x" } }),
+        Assert.AreEqual(Of(data),
+            Of(data, DrawnData.Options with
+            {
+                Progress = new Reports(),
+                ImageCacheMegabytes = 1,
+                Checkpoints = new() { Steps = 3, Folder = "x" }
+            }),
             "what does not change the result does not count");
     }
 
@@ -21,18 +27,30 @@ public sealed class RunFingerprintTests
         using var data = new DrawnData();
         PrefixClipOptions[] others =
         [
-            DrawnData.Options with { Architecture = SwinModel.Architecture }, DrawnData.Options with { Architecture = SwinModel.WithDepth(0.2) },
+            DrawnData.Options with { Architecture = SwinModel.Architecture },
+                DrawnData.Options with { Architecture = SwinModel.WithDepth(0.2) },
             DrawnData.Options with { Architecture = SwinModel.WithDepth(0.3) },
-            DrawnData.Options with { Architecture = SmallModel.Architecture with { EmbeddingSize = 9 } }, DrawnData.Options with { PrefixLength = 2 },
-            DrawnData.Options with { ImagePrefixLength = 1 }, DrawnData.Options with { Loss = LossFunction.UniCl }, DrawnData.Options with { BatchComposition = BatchComposition.Mixed },
+            DrawnData.Options with { Architecture = SmallModel.Architecture with { EmbeddingSize = 9 } },
+                DrawnData.Options with { PrefixLength = 2 },
+            DrawnData.Options with { ImagePrefixLength = 1 }, DrawnData.Options with { Loss = LossFunction.UniCl },
+                DrawnData.Options with { BatchComposition = BatchComposition.Mixed },
             DrawnData.Options with { DatasetTypeWeights = new Dictionary<string, double> { ["caption"] = 1, ["classification"] = 2 } },
-            DrawnData.Options with { PromptTemplates = PromptTemplates.NameOnly }, DrawnData.Options with { BatchSize = 4 }, DrawnData.Options with { Epochs = 3 },
-            DrawnData.Options with { LearningRate = 1e-3 }, DrawnData.Options with { Optimizer = new() { WarmupSteps = 1 } }, DrawnData.Options with { Optimizer = new() { Schedule = LearningRateSchedule.Constant } },
-            DrawnData.Options with { Optimizer = new() { WeightDecay = 0.1 } }, DrawnData.Options with { Optimizer = new() { Beta1 = 0.8 } }, DrawnData.Options with { Optimizer = new() { Beta2 = 0.9 } }, DrawnData.Options with { Optimizer = new() { Epsilon = 1e-8 } },
-            DrawnData.Options with { Optimizer = new() { GradientClipNorm = 1 } }, DrawnData.Options with { Augmentation = new() { MinCropScale = 0.5 } }, DrawnData.Options with { Augmentation = new() { HorizontalFlipProbability = 0.5 } },
+            DrawnData.Options with { PromptTemplates = PromptTemplates.NameOnly }, DrawnData.Options with { BatchSize = 4 },
+                DrawnData.Options with { Epochs = 3 },
+            DrawnData.Options with { LearningRate = 1e-3 }, DrawnData.Options with { Optimizer = new() { WarmupSteps = 1 } },
+                DrawnData.Options with { Optimizer = new() { Schedule = LearningRateSchedule.Constant } },
+            DrawnData.Options with { Optimizer = new() { WeightDecay = 0.1 } },
+                DrawnData.Options with { Optimizer = new() { Beta1 = 0.8 } }, DrawnData.Options with { Optimizer = new() { Beta2 = 0.9 } },
+                DrawnData.Options with { Optimizer = new() { Epsilon = 1e-8 } },
+            DrawnData.Options with { Optimizer = new() { GradientClipNorm = 1 } },
+                DrawnData.Options with { Augmentation = new() { MinCropScale = 0.5 } },
+                DrawnData.Options with { Augmentation = new() { HorizontalFlipProbability = 0.5 } },
             DrawnData.Options with { ImageDecoding = ImageDecoding.OpenClip }, DrawnData.Options with { Seed = 8 },
-            DrawnData.Options with { FineTuning = new() { TrainableParts = TrainableParts.Prefixes } }, DrawnData.Options with { FineTuning = new() { FrozenVisionLayers = 1 } },
-            DrawnData.Options with { FineTuning = new() { FrozenTextLayers = 1 } }, DrawnData.Options with { FineTuning = new() { PrefixLearningRateFactor = 2 } }, DrawnData.Options with { FineTuning = new() { LayerDecay = 0.5 } },
+            DrawnData.Options with { FineTuning = new() { TrainableParts = TrainableParts.Prefixes } },
+                DrawnData.Options with { FineTuning = new() { FrozenVisionLayers = 1 } },
+            DrawnData.Options with { FineTuning = new() { FrozenTextLayers = 1 } },
+                DrawnData.Options with { FineTuning = new() { PrefixLearningRateFactor = 2 } },
+                DrawnData.Options with { FineTuning = new() { LayerDecay = 0.5 } },
             DrawnData.Options with { DatasetTypes = [DatasetType.Classification, DatasetType.Caption] },
         ];
         var run = TestRun.Of(DrawnData.Options);
@@ -80,7 +98,8 @@ public sealed class RunFingerprintTests
     public void Of_ImagesInMemory_CountByTheirBytes()
     {
         static string Of(byte last) => RunFingerprint.Of(TaggedRows.Read(new MLContext().Data.LoadFromEnumerable(
-            new[] { new EncodedRow { Image = [1, 2, last], Text = "a", DatasetType = "caption" } }), DrawnData.Options), SmallModel.Tokenizer,
+            new[] { new EncodedRow { Image = [1, 2, last], Text = "a", DatasetType = "caption" } }), DrawnData.Options),
+                SmallModel.Tokenizer,
             TestRun.Of(DrawnData.Options));
         Assert.AreEqual(Of(3), Of(3));
         Assert.AreNotEqual(Of(3), Of(4));

@@ -19,7 +19,8 @@ public sealed class TrainingImagesTests
         var rows = data.Tagged();
         int[] batch = [0, 5, 9, 17];
         var pixels = Load(new TrainingImages(rows, TestRun.Of(DrawnData.Options), 1), batch, 3);
-        CollectionAssert.AreEqual(pixels, Load(new TrainingImages(rows, TestRun.Of(DrawnData.Options with { ImageCacheMegabytes = 0 }), 1), batch, 3), "cached or not");
+        CollectionAssert.AreEqual(pixels,
+            Load(new TrainingImages(rows, TestRun.Of(DrawnData.Options with { ImageCacheMegabytes = 0 }), 1), batch, 3), "cached or not");
         CollectionAssert.AreNotEqual(pixels, Load(new TrainingImages(rows, TestRun.Of(DrawnData.Options), 1), batch, 4), "another crop");
         CollectionAssert.AreNotEqual(pixels, Load(new TrainingImages(rows, TestRun.Of(DrawnData.Options), 2), batch, 3), "another seed");
     }
@@ -48,7 +49,8 @@ public sealed class TrainingImagesTests
     {
         using var data = new DrawnData();
         File.Delete(data.Rows[3].Image);
-        var error = Assert.ThrowsExactly<InvalidDataException>(() => Load(new TrainingImages(data.Tagged(), TestRun.Of(DrawnData.Options), 1), [3]));
+        var error = Assert.ThrowsExactly<InvalidDataException>(() =>
+            Load(new TrainingImages(data.Tagged(), TestRun.Of(DrawnData.Options), 1), [3]));
         StringAssert.StartsWith(error.Message, $"Row 4: The image '{data.Rows[3].Image}' cannot be read");
     }
 
@@ -67,7 +69,8 @@ public sealed class TrainingImagesTests
         Assert.AreEqual(3, images.BadCount);
         DataTestRows.Equal<int>([2, 5, 31], images.LeftOut());
         int[] replaced = [1, 4, 3, 6];
-        CollectionAssert.AreEqual(Load(new TrainingImages(rows, TestRun.Of(Skip), 1), replaced), pixels, "the pixels are the replacements'");
+        CollectionAssert.AreEqual(Load(new TrainingImages(rows, TestRun.Of(Skip), 1), replaced), pixels,
+            "the pixels are the replacements'");
     }
 
     [TestMethod]
@@ -102,8 +105,10 @@ public sealed class TrainingImagesTests
         using var data = new DrawnData();
         data.Break(0, 1, 2, 3);
         var options = Skip with { MaxBadRowFraction = 0.1 };   // 3 of 32
-        var error = Assert.ThrowsExactly<InvalidDataException>(() => Load(new TrainingImages(data.Tagged(options), TestRun.Of(options), 1), [0, 1, 2, 3]));
-        StringAssert.StartsWith(error.Message, "4 of 32 rows cannot be used, more than PrefixClipOptions.MaxBadRowFraction allows (3). The first fault: Row ");
+        var error = Assert.ThrowsExactly<InvalidDataException>(() =>
+            Load(new TrainingImages(data.Tagged(options), TestRun.Of(options), 1), [0, 1, 2, 3]));
+        StringAssert.StartsWith(error.Message,
+            "4 of 32 rows cannot be used, more than PrefixClipOptions.MaxBadRowFraction allows (3). The first fault: Row ");
         StringAssert.EndsWith(error.Message, "Repair the rows, or raise the fraction.");
     }
 
@@ -113,8 +118,10 @@ public sealed class TrainingImagesTests
         using var data = new DrawnData(labeled: 4, captioned: 4);
         data.Break(4, 5, 6, 7);
         var options = Skip with { MaxBadRowFraction = 1 };
-        var error = Assert.ThrowsExactly<InvalidDataException>(() => Load(new TrainingImages(data.Tagged(options), TestRun.Of(options), 1), [4, 5]));
-        StringAssert.StartsWith(error.Message, "None of the images of dataset type 'caption' can be read. The first fault: Row 5: The image '");
+        var error = Assert.ThrowsExactly<InvalidDataException>(() =>
+            Load(new TrainingImages(data.Tagged(options), TestRun.Of(options), 1), [4, 5]));
+        StringAssert.StartsWith(error.Message,
+            "None of the images of dataset type 'caption' can be read. The first fault: Row 5: The image '");
     }
 
     [TestMethod]
@@ -125,7 +132,8 @@ public sealed class TrainingImagesTests
         data.Rows[7].Text = "";
         data.Break(9);
         var options = Skip with { MaxBadRowFraction = 0.0625 };   // 2 of 32
-        var error = Assert.ThrowsExactly<InvalidDataException>(() => Load(new TrainingImages(data.Tagged(options), TestRun.Of(options), 1), [7]));
+        var error = Assert.ThrowsExactly<InvalidDataException>(() =>
+            Load(new TrainingImages(data.Tagged(options), TestRun.Of(options), 1), [7]));
         StringAssert.StartsWith(error.Message, "3 of 32 rows cannot be used, more than PrefixClipOptions.MaxBadRowFraction allows (2). " +
             $"The first fault: Row 10: The image '{data.Rows[9].Image}'");
     }
@@ -135,6 +143,7 @@ public sealed class TrainingImagesTests
     {
         using var data = new DrawnData();
         var images = new TrainingImages(data.Tagged(), TestRun.Of(DrawnData.Options), 1);
-        Assert.ThrowsExactly<OperationCanceledException>(() => images.Load([0], 0, new float[images.Length], new CancellationToken(canceled: true)));
+        Assert.ThrowsExactly<OperationCanceledException>(() =>
+            images.Load([0], 0, new float[images.Length], new CancellationToken(canceled: true)));
     }
 }

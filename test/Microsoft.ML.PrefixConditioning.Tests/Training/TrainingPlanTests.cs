@@ -58,7 +58,8 @@ public sealed class TrainingPlanTests
     [DataRow("logit_scale", 1.0)]
     [DataRow("prefix_embedding", 10.0)]
     public void RateFactor_HalfPerLayer_FollowsTheFormula(string name, double expected) =>
-        Assert.AreEqual(expected, TrainingPlan.RateFactor(name, Options.Architecture!, new() { LayerDecay = 0.5, PrefixLearningRateFactor = 10 }));
+        Assert.AreEqual(expected,
+            TrainingPlan.RateFactor(name, Options.Architecture!, new() { LayerDecay = 0.5, PrefixLearningRateFactor = 10 }));
 
     [TestMethod]
     public void Apply_NothingLeft_SaysWhatToChange()

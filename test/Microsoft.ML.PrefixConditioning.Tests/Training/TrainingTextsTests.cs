@@ -52,7 +52,8 @@ public sealed class TrainingTextsTests
         using var data = new DrawnData();
         var texts = Create(data.Tagged());
         foreach (var step in new[] { 0, 5 })
-            DataTestRows.Equal<string>(["here is a blue square with number 0", "here is a red disc with number 1"], Sentences(texts.Compose([16, 17], step)));
+            DataTestRows.Equal<string>(["here is a blue square with number 0", "here is a red disc with number 1"],
+                Sentences(texts.Compose([16, 17], step)));
     }
 
     [TestMethod]

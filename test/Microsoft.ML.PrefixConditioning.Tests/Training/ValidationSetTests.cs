@@ -17,7 +17,8 @@ public sealed class ValidationSetTests
 
         // The same by the public parts, one image at a time.
         var names = data.Rows.Where(r => r.Label is not null).Select(r => r.Label!).Distinct().Order(StringComparer.Ordinal).ToArray();
-        var classes = model.EncodeClasses(names, DrawnData.Options.PromptTemplates, PrefixSelection.For("classification")).Chunk(8).ToArray();
+        var classes = model.EncodeClasses(names, DrawnData.Options.PromptTemplates,
+            PrefixSelection.For("classification")).Chunk(8).ToArray();
         var preprocessor = ImagePreprocessor.ForClip(16);
         var correct = 0;
         foreach (var row in data.Rows.Where(r => r.Label is not null))
@@ -47,7 +48,8 @@ public sealed class ValidationSetTests
     public void Read_OneClass_SaysHowManyAreNeeded()
     {
         using var data = new DrawnData(labeled: 1, captioned: 0);
-        Assert.AreEqual("The validation set has 1 class(es) in 1 row(s); accuracy needs at least two. Pass a set with more classes, or none.",
+        Assert.AreEqual("The validation set has 1 class(es) in 1 row(s); accuracy needs at least two. Pass a set with more classes, or " +
+            "none.",
             Assert.ThrowsExactly<InvalidDataException>(() => ValidationSet.Read(data.Labeled, TestRun.Of(DrawnData.Options))).Message);
     }
 
@@ -56,7 +58,8 @@ public sealed class ValidationSetTests
     {
         using var data = new DrawnData();
         data.Break(3);
-        StringAssert.StartsWith(Assert.ThrowsExactly<InvalidDataException>(() => ValidationSet.Read(data.Labeled, TestRun.Of(DrawnData.Options))).Message,
+        StringAssert.StartsWith(Assert.ThrowsExactly<InvalidDataException>(() =>
+            ValidationSet.Read(data.Labeled, TestRun.Of(DrawnData.Options))).Message,
             $"The validation set: The image '{data.Rows[3].Image}' is not an image");
     }
 
@@ -65,6 +68,7 @@ public sealed class ValidationSetTests
     {
         using var data = new DrawnData();
         Assert.ThrowsExactly<OperationCanceledException>(
-            () => ValidationSet.Read(data.Labeled, TestRun.Of(DrawnData.Options with { CancellationToken = new CancellationToken(canceled: true) })));
+            () => ValidationSet.Read(data.Labeled,
+                TestRun.Of(DrawnData.Options with { CancellationToken = new CancellationToken(canceled: true) })));
     }
 }

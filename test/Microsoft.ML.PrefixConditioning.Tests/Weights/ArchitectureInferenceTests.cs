@@ -54,10 +54,12 @@ public sealed class ArchitectureInferenceTests
     [
         ["ViT-B/32", ClipArchitecture.ViTB32], ["ViT-B/16", ClipArchitecture.ViTB16], ["ViT-L/14", ClipArchitecture.ViTL14],
         ["ViT-L/14@336", ClipArchitecture.ViTL14 with { ImageSize = 336 }], ["ViT-H/14", ClipArchitecture.ViTH14],
-        ["RN50", ClipArchitecture.RN50], ["RN101", ClipArchitecture.RN50 with { ResNet = new ResNetStages(3, 4, 23, 3), EmbeddingSize = 512 }],
+        ["RN50", ClipArchitecture.RN50],
+            ["RN101", ClipArchitecture.RN50 with { ResNet = new ResNetStages(3, 4, 23, 3), EmbeddingSize = 512 }],
         ["RN50x4", ClipArchitecture.RN50 with
         {
-            ResNet = new ResNetStages(4, 6, 10, 6), ImageSize = 288, VisionWidth = 80, VisionHeads = 40, TextWidth = 640, TextHeads = 10, EmbeddingSize = 640,
+            ResNet = new ResNetStages(4, 6, 10, 6), ImageSize = 288, VisionWidth = 80, VisionHeads = 40, TextWidth = 640, TextHeads = 10,
+                EmbeddingSize = 640,
         }],
     ];
 
@@ -71,7 +73,8 @@ public sealed class ArchitectureInferenceTests
             header.Add(note, new WeightEntry(note, ScalarType.Int64, []));
         foreach (var norm in header.Keys.Where(n => n.EndsWith(".running_mean", StringComparison.Ordinal)).ToArray())
             Put(header, norm.Replace("running_mean", "num_batches_tracked", StringComparison.Ordinal));
-        var wishes = new PretrainedWishes { VisionHeads = architecture == ClipArchitecture.ViTH14 ? 16 : null };   // not a 64th of its width
+        // not a 64th of its width
+        var wishes = new PretrainedWishes { VisionHeads = architecture == ClipArchitecture.ViTH14 ? 16 : null };
 
         var shape = Infer(header, config: PretrainedConfig.Empty, wishes: wishes);
 

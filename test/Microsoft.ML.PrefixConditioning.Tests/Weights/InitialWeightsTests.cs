@@ -48,7 +48,8 @@ public sealed class InitialWeightsTests
         var architecture = TinyGolden.Architecture(ClipActivation.Gelu);
         var symbols = new Dictionary<string, double>
         {
-            ["W"] = architecture.VisionWidth, ["T"] = architecture.TextWidth, ["Lt"] = architecture.TextLayers, ["patch"] = architecture.PatchSize,
+            ["W"] = architecture.VisionWidth, ["T"] = architecture.TextWidth, ["Lt"] = architecture.TextLayers,
+            ["patch"] = architecture.PatchSize,
         };
         using var document = JsonDocument.Parse(File.ReadAllText(Golden.Path("clip_vit_tiny", "init_reference.json")));
         var rules = document.RootElement.EnumerateObject().Where(p => p.Name != "note")
@@ -93,10 +94,12 @@ public sealed class InitialWeightsTests
         Assert.AreEqual(before, LiveTensors.Count());
     }
 
-    /// <summary>Checks drawn values against "normal(0, s)", "uniform(+-b)" or a constant; five standard errors of N values are allowed.</summary>
+    /// <summary>Checks drawn values against "normal(0, s)", "uniform(+-b)" or a constant; five standard errors of N values are
+    /// allowed.</summary>
     private static void Check(string name, string rule, Tensor values, Dictionary<string, double> symbols)
     {
-        double count = values.numel(), mean = values.mean().ToDouble(), std = values.std(false).ToDouble(), largest = values.abs().max().ToDouble();
+        double count = values.numel(), mean = values.mean().ToDouble(), std = values.std(false).ToDouble(),
+            largest = values.abs().max().ToDouble();
         if (NormalRule.Match(rule) is { Success: true } normal)
         {
             var expected = Value(normal.Groups[1].Value, symbols);
@@ -113,7 +116,8 @@ public sealed class InitialWeightsTests
         }
         else
         {
-            var constant = rule.StartsWith("constant", StringComparison.Ordinal) ? Math.Log(1 / 0.07) : double.Parse(rule, System.Globalization.CultureInfo.InvariantCulture);
+            var constant = rule.StartsWith("constant", StringComparison.Ordinal) ? Math.Log(1 / 0.07)
+                : double.Parse(rule, System.Globalization.CultureInfo.InvariantCulture);
             Assert.AreEqual(constant, mean, 1e-6, $"{name}: {rule}");
             Assert.AreEqual(0, std, 1e-12, $"{name}: {rule}");
         }
@@ -136,7 +140,8 @@ public sealed class InitialWeightsTests
     private static Regex NamePattern(string name)
     {
         // "visual.*.ln_*.weight" also means ln_pre and ln_post, which stand in no block.
-        var pattern = Regex.Escape(name).Replace(@"\.\*\.", @"(\..*)?\.", StringComparison.Ordinal).Replace(@"\*", @"\w*", StringComparison.Ordinal);
+        var pattern = Regex.Escape(name).Replace(@"\.\*\.", @"(\..*)?\.", StringComparison.Ordinal).Replace(@"\*", @"\w*",
+            StringComparison.Ordinal);
         return new Regex($"^{pattern}$");
     }
 }

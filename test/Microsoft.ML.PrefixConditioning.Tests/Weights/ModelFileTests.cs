@@ -39,7 +39,8 @@ public sealed class ModelFileTests
     [DataRow(0)]
     [DataRow(-1)]
     public void Read_OtherFormatVersion_SaysWhichAreRead(int version) => Assert.AreEqual(
-        $"The model has format version {version}; this version of the package reads 1 to 4. Update Microsoft.ML.PrefixConditioning to load it.",
+        $"The model has format version {version}; this version of the package reads 1 to 4. Update Microsoft.ML.PrefixConditioning to " +
+            $"load it.",
         _saved.WithVersion(version).Fault());
 
     [TestMethod]
@@ -47,7 +48,8 @@ public sealed class ModelFileTests
     {
         var json = JsonNode.Parse(_saved.Part("settings.json"))!.AsObject();
         Assert.IsTrue(json.Remove("Normalisation"));   // new in version 2; all else is as it was
-        using var loaded = (PrefixClipTransformer)_saved.WithPart("settings.json", Encoding.UTF8.GetBytes(json.ToJsonString())).WithVersion(1).Load(out _);
+        using var loaded = (PrefixClipTransformer)_saved.WithPart("settings.json",
+            Encoding.UTF8.GetBytes(json.ToJsonString())).WithVersion(1).Load(out _);
         Assert.AreEqual(ImageNormalization.Clip, loaded.Model.Settings.Normalization);
         CollectionAssert.AreEqual(_model.EncodeTexts(["a red thing"])[0], loaded.EncodeTexts(["a red thing"])[0]);
     }

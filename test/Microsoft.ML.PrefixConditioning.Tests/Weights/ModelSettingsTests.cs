@@ -8,7 +8,8 @@ public sealed class ModelSettingsTests
 {
     private static ModelSettings Settings { get; } = ModelSettings.From(new PrefixClipOptions
     {
-        Architecture = ClipArchitecture.Tiny with { MlpRatio = 3.5, Activation = ClipActivation.QuickGelu }, PrefixLength = 2, ImagePrefixLength = 1,
+        Architecture = ClipArchitecture.Tiny with { MlpRatio = 3.5, Activation = ClipActivation.QuickGelu }, PrefixLength = 2,
+        ImagePrefixLength = 1,
         ImageDecoding = ImageDecoding.OpenClip, BadRows = BadRowPolicy.Skip, PromptTemplates = PromptTemplates.Of("ein {}", "„{}“"),
         Columns = new() { Image = "Bild", Text = "Wörter", Label = "L", ImageEmbedding = "IE", TextEmbedding = "TE" },
     }, [DatasetType.Caption, new("größer", TextKind.ClassName)], 700) with
@@ -43,7 +44,8 @@ public sealed class ModelSettingsTests
     [DataRow("ImagePrefixLength", "65")]
     [DataRow("Normalisation", "null")]
     [DataRow("Normalisation", "{\"Mean\": null, \"StandardDeviation\": null}")]
-    [DataRow("Normalisation", "{\"Mean\": {\"Red\": 0, \"Green\": 0, \"Blue\": 0}, \"StandardDeviation\": {\"Red\": 0, \"Green\": 1, \"Blue\": 1}}")]
+    [DataRow("Normalisation",
+        "{\"Mean\": {\"Red\": 0, \"Green\": 0, \"Blue\": 0}, \"StandardDeviation\": {\"Red\": 0, \"Green\": 1, \"Blue\": 1}}")]
     [DataRow("ImageDecoding", "99")]
     [DataRow("ImageDecoding", "\"Sideways\"")]
     [DataRow("BadImages", "7")]
@@ -73,7 +75,8 @@ public sealed class ModelSettingsTests
     [TestMethod]
     public void FromJson_MissingOrUnknownProperty_IsRefused()
     {
-        foreach (var property in JsonNode.Parse(Settings.ToJson())!.AsObject().Select(p => p.Key).Where(p => p != "Normalisation"))   // which version 1 had not
+        // which version 1 had not
+        foreach (var property in JsonNode.Parse(Settings.ToJson())!.AsObject().Select(p => p.Key).Where(p => p != "Normalisation"))
         {
             var json = JsonNode.Parse(Settings.ToJson())!.AsObject();
             json.Remove(property);

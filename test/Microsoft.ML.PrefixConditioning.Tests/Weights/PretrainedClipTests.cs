@@ -150,7 +150,8 @@ public sealed class PretrainedClipTests
         }
         Assert.AreEqual(ImageNormalization.Clip, Read());
         folder.Add("preprocessor_config.json", """
-            {"image_mean": [0.5, 0.25, 0.125], "image_std": [1, 2, 3], "crop_size": {"height": 32, "width": 32}, "size": {"shortest_edge": 32}, "resample": 3}
+            {"image_mean": [0.5, 0.25, 0.125], "image_std": [1, 2, 3], "crop_size": {"height": 32, "width": 32},
+                "size": {"shortest_edge": 32}, "resample": 3}
             """);
         Assert.AreEqual(new ImageNormalization(new(0.5f, 0.25f, 0.125f), new(1, 2, 3)), Read());
         File.Delete(folder["model.safetensors"]);

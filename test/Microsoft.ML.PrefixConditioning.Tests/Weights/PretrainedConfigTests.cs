@@ -44,7 +44,8 @@ public sealed class PretrainedConfigTests
     {
         ["config.json"] = HuggingFace, ["preprocessor_config.json"] = Images, ["open_clip_config.json"] = OpenClip,
         ["tokenizer_config.json"] = """
-            {"tokenizer_class": "CLIPTokenizer", "model_max_length": 16, "do_lower_case": true, "add_prefix_space": false, "errors": "replace",
+            {"tokenizer_class": "CLIPTokenizer", "model_max_length": 16, "do_lower_case": true, "add_prefix_space": false,
+                "errors": "replace",
              "bos_token": "<|startoftext|>", "eos_token": {"content": "<|endoftext|>", "lstrip": false}, "pad_token": "!"}
             """,
         ["processor_config.json"] = $$"""{"image_processor": {{Images}}, "processor_class": "CLIPProcessor"}""",
@@ -206,7 +207,8 @@ public sealed class PretrainedConfigTests
                         // the other side of a comparison; without "model_cfg" its keys may be the file's
                         var other = name == "vocab_size" ? "eos_token_id" : name == "model_cfg" ? "vision_cfg"
                             : name.Contains("_config", StringComparison.Ordinal) ? "hidden_act" : name;
-                        if (!e.Message.Contains(file, StringComparison.Ordinal) || e.Message.Contains("dictionary", StringComparison.Ordinal)
+                        if (!e.Message.Contains(file, StringComparison.Ordinal)
+                            || e.Message.Contains("dictionary", StringComparison.Ordinal)
                             || !e.Message.Contains(name, StringComparison.Ordinal) && !e.Message.Contains(other, StringComparison.Ordinal))
                             vague.Add($"{place}: {value}: {e.Message}");
                         refused++;

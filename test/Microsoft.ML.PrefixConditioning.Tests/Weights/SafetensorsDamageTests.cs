@@ -10,11 +10,16 @@ public sealed class SafetensorsDamageTests
     private static readonly Dictionary<string, (byte[] File, string Fault)> Faulty = new()
     {
         ["empty file"] = ([], "The safetensors data end inside the header's length: 8 bytes expected, 0 found. The file is truncated."),
-        ["four bytes"] = ([1, 2, 3, 4], "The safetensors data end inside the header's length: 8 bytes expected, 4 found. The file is truncated."),
-        ["header of no length"] = (new byte[16], "The safetensors header claims 0 bytes; 2 to 100000000 are allowed. This is not a safetensors file, or it is damaged."),
-        ["header beyond the limit"] = (WithLength(100_000_001, 64), "The safetensors header claims 100000001 bytes; 2 to 100000000 are allowed."),
-        ["header of 2^64 - 1 bytes"] = (WithLength(ulong.MaxValue, 64), "The safetensors header claims 18446744073709551615 bytes; 2 to 100000000 are allowed."),
-        ["header beyond the file"] = (WithLength(65, 64), "The safetensors header claims 65 bytes, but only 64 follow. The file is truncated."),
+        ["four bytes"] = ([1, 2, 3, 4],
+            "The safetensors data end inside the header's length: 8 bytes expected, 4 found. The file is truncated."),
+        ["header of no length"] = (new byte[16],
+            "The safetensors header claims 0 bytes; 2 to 100000000 are allowed. This is not a safetensors file, or it is damaged."),
+        ["header beyond the limit"] = (WithLength(100_000_001, 64),
+            "The safetensors header claims 100000001 bytes; 2 to 100000000 are allowed."),
+        ["header of 2^64 - 1 bytes"] = (WithLength(ulong.MaxValue, 64),
+            "The safetensors header claims 18446744073709551615 bytes; 2 to 100000000 are allowed."),
+        ["header beyond the file"] = (WithLength(65, 64),
+            "The safetensors header claims 65 bytes, but only 64 follow. The file is truncated."),
         ["no JSON"] = (Of("{\"a\":", 0), "The safetensors header is not valid:"),
         ["an array"] = (Of("[1]", 0), "The safetensors header is not valid:"),
         ["deep JSON"] = (Of("{\"a\":" + new string('[', 50) + new string(']', 50) + "}", 0), "The safetensors header is not valid:"),
@@ -24,24 +29,31 @@ public sealed class SafetensorsDamageTests
         ["no offsets"] = (Of("{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4), "The safetensors header is not valid:"),
         ["metadata is no object"] = (Of("{\"__metadata__\":3}", 0), "The safetensors header is not valid:"),
         ["metadata value is no text"] = (Of("{\"__metadata__\":{\"a\":3}}", 0), "The safetensors header is not valid:"),
-        ["broken surrogate"] = (Of("{\"\\ud800\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4), "The safetensors header is not valid:"),
-        ["unknown type"] = (Of(Entry("F8_E4M3", "1", "0,1"), 1), "Tensor 'a' has the type 'F8_E4M3'; F64, F32, F16, BF16, I64, I32, I16, I8, U8 and BOOL are known."),
+        ["broken surrogate"] = (Of("{\"\\ud800\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4),
+            "The safetensors header is not valid:"),
+        ["unknown type"] = (Of(Entry("F8_E4M3", "1", "0,1"), 1),
+            "Tensor 'a' has the type 'F8_E4M3'; F64, F32, F16, BF16, I64, I32, I16, I8, U8 and BOOL are known."),
         ["null type"] = (Of("{\"a\":{\"dtype\":null,\"shape\":[1],\"data_offsets\":[0,4]}}", 4), "Tensor 'a' has the type ''; F64"),
         ["negative dimension"] = (Of(Entry("F32", "-1", "0,4"), 4), "Tensor 'a' has the dimension -1; a dimension is 0 or more."),
         ["two negative dimensions"] = (Of(Entry("F32", "-1,-1", "0,4"), 4), "Tensor 'a' has the dimension -1; a dimension is 0 or more."),
         ["fractional dimension"] = (Of(Entry("F32", "1.5", "0,6"), 6), "The safetensors header is not valid:"),
         ["dimension beyond 64 bits"] = (Of(Entry("F32", "9223372036854775808", "0,4"), 4), "The safetensors header is not valid:"),
         ["overflowing shape"] = (Of(Entry("F32", "4611686018427387904,4", "0,0"), 0), "The safetensors header is not valid:"),
-        ["overflow hidden by 0"] = (Of(Entry("F32", "0,4611686018427387904,4611686018427387904", "0,0"), 0), "The safetensors header is not valid:"),
-        ["17 dimensions"] = (Of(Entry("F32", "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1", "0,4"), 4), "Tensor 'a' has 2 offsets and 17 dimensions; expected 2 offsets and at most 16 dimensions."),
-        ["three offsets"] = (Of(Entry("F32", "1", "0,4,8"), 4), "Tensor 'a' has 3 offsets and 1 dimensions; expected 2 offsets and at most 16 dimensions."),
+        ["overflow hidden by 0"] = (Of(Entry("F32", "0,4611686018427387904,4611686018427387904", "0,0"), 0),
+            "The safetensors header is not valid:"),
+        ["17 dimensions"] = (Of(Entry("F32", "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1", "0,4"), 4),
+            "Tensor 'a' has 2 offsets and 17 dimensions; expected 2 offsets and at most 16 dimensions."),
+        ["three offsets"] = (Of(Entry("F32", "1", "0,4,8"), 4),
+            "Tensor 'a' has 3 offsets and 1 dimensions; expected 2 offsets and at most 16 dimensions."),
         ["offsets backwards"] = (Of(Entry("F32", "1", "4,0"), 4), "Tensor 'a' lies at bytes 4 to 0, but its type and shape need 4 bytes."),
         ["negative offset"] = (Of(Entry("F32", "1", "-4,0"), 4), "Tensor 'a' lies at bytes -4 to 0, but its type and shape need 4 bytes."),
         ["size against shape"] = (Of(Entry("F32", "2", "0,4"), 4), "Tensor 'a' lies at bytes 0 to 4, but its type and shape need 8 bytes."),
-        ["beyond the file"] = (Of(Entry("F32", "1000000000", "0,4000000000"), 4), "The tensors need 4000000000 bytes, but 4 follow the header. The file is truncated or has bytes that belong to no tensor."),
+        ["beyond the file"] = (Of(Entry("F32", "1000000000", "0,4000000000"), 4),
+            "The tensors need 4000000000 bytes, but 4 follow the header. The file is truncated or has bytes that belong to no tensor."),
         ["truncated data"] = (Of(Entry("F32", "2", "0,8"), 7), "The tensors need 8 bytes, but 7 follow the header."),
         ["bytes behind the data"] = (Of(Entry("F32", "2", "0,8"), 9), "The tensors need 8 bytes, but 9 follow the header."),
-        ["hole at the start"] = (Of(Entry("F32", "1", "4,8"), 8), "Tensor 'a' begins at byte 4, expected 0: the data overlap or have a hole."),
+        ["hole at the start"] = (Of(Entry("F32", "1", "4,8"), 8),
+            "Tensor 'a' begins at byte 4, expected 0: the data overlap or have a hole."),
         ["hole between"] = (Of(Two("0,4", "8,12"), 12), "Tensor 'b' begins at byte 8, expected 4: the data overlap or have a hole."),
         ["overlap"] = (Of(Two("0,4", "2,6"), 6), "Tensor 'b' begins at byte 2, expected 4: the data overlap or have a hole."),
         ["same place"] = (Of(Two("0,4", "0,4"), 4), "begins at byte 0, expected 4: the data overlap or have a hole."),
@@ -53,7 +65,8 @@ public sealed class SafetensorsDamageTests
 
     private static byte[] Of(string header, int dataBytes) => SafetensorsTests.FileOf(header, dataBytes);
 
-    private static string Entry(string type, string shape, string offsets) => $"{{\"a\":{{\"dtype\":\"{type}\",\"shape\":[{shape}],\"data_offsets\":[{offsets}]}}}}";
+    private static string Entry(string type, string shape, string offsets) =>
+        $"{{\"a\":{{\"dtype\":\"{type}\",\"shape\":[{shape}],\"data_offsets\":[{offsets}]}}}}";
 
     private static string Two(string first, string second) =>
         $"{{\"a\":{{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[{first}]}},\"b\":{{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[{second}]}}}}";
@@ -97,7 +110,8 @@ public sealed class SafetensorsDamageTests
         using (NewDisposeScope())
         {
             using var stream = new MemoryStream();
-            Safetensors.Write(stream, [new("a", zeros(2, 3)), new("b.c", tensor(new long[] { 1, 2 })), new("e", zeros([0], ScalarType.Float16))],
+            Safetensors.Write(stream,
+                [new("a", zeros(2, 3)), new("b.c", tensor(new long[] { 1, 2 })), new("e", zeros([0], ScalarType.Float16))],
                 new Dictionary<string, string> { ["k"] = "v" });
             valid = stream.ToArray();
         }
@@ -110,7 +124,8 @@ public sealed class SafetensorsDamageTests
             for (var change = random.NextInt32(3); change >= 0; change--)
             {
                 var at = random.NextInt32(file.Count);
-                var value = random.NextInt32(2) == 0 ? (byte)random.NextInt32(256) : (byte)Interesting[random.NextInt32(Interesting.Length)];
+                var value = random.NextInt32(2) == 0 ? (byte)random.NextInt32(256)
+                    : (byte)Interesting[random.NextInt32(Interesting.Length)];
                 switch (random.NextInt32(4))
                 {
                     case 0: file.Insert(at, value); break;

@@ -66,7 +66,8 @@ public sealed class SafetensorsFileTests
     [DataRow("\"a\":\"../x\"", "The index names the file '../x'; only files of its own folder are read.")]
     [DataRow("\"a\":\"C:x\"", "The index names the file 'C:x'; only files of its own folder are read.")]
     [DataRow("\"a\":\"\"", "The index names the file ''")]
-    [DataRow("\"a\":3", "This is neither a file of weights nor an index of such files: an index is a JSON object with \"weight_map\", which gives the file of every tensor.")]
+    [DataRow("\"a\":3", "This is neither a file of weights nor an index of such files: an index is a JSON object with \"weight_map\", " +
+        "which gives the file of every tensor.")]
     [DataRow("", "The index names 0 files; 1 to 1000 are expected.")]
     [DataRow("\"a\":\"x\",\"a\":\"x\"", "The index names the tensor 'a' twice.")]
     [DataRow("\"a\":\"x\",\"q\":\"x\"", "The index says that 'x' holds 'q', but it does not.")]
@@ -75,7 +76,8 @@ public sealed class SafetensorsFileTests
     {
         using var scope = NewDisposeScope();
         var file = Written(new("a", tensor(1f)), new("b", tensor(2f)));
-        var error = Assert.ThrowsExactly<InvalidDataException>(() => new ShardedWeights(Index(map), _ => new SafetensorsFile(new MemoryStream(file))));
+        var error = Assert.ThrowsExactly<InvalidDataException>(() =>
+            new ShardedWeights(Index(map), _ => new SafetensorsFile(new MemoryStream(file))));
         StringAssert.StartsWith(error.Message, fault);
     }
 

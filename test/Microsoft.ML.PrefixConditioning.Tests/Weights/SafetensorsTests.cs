@@ -16,10 +16,12 @@ public sealed class SafetensorsTests
         new("ünïcode \"name\"", tensor(new long[] { long.MinValue, 0, long.MaxValue })),
         new("f64", tensor(new[] { Math.PI })), new("f16", tensor(new float[] { 0.5f, 3 }).to_type(ScalarType.Float16)),
         new("bf16", tensor(new float[] { 0.5f, 3 }).to_type(ScalarType.BFloat16)), new("i32", tensor(new[] { 1, -1 })),
-        new("i16", tensor(new short[] { 1, -1 })), new("i8", tensor(new sbyte[] { 1, -1 })), new("u8", tensor(new byte[] { 1, 255 })), new("bool", tensor((bool[])[true, false])),
+        new("i16", tensor(new short[] { 1, -1 })), new("i8", tensor(new sbyte[] { 1, -1 })), new("u8", tensor(new byte[] { 1, 255 })),
+            new("bool", tensor((bool[])[true, false])),
     ];
 
-    private static byte[] Written(IReadOnlyCollection<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+    private static byte[] Written(IReadOnlyCollection<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string,
+        string>? metadata = null)
     {
         using var stream = new MemoryStream();
         Safetensors.Write(stream, tensors, metadata);
@@ -90,14 +92,16 @@ public sealed class SafetensorsTests
     }
 
     [TestMethod]
-    public void Load_MissingFile_Throws() => Assert.ThrowsExactly<FileNotFoundException>(() => Safetensors.Load("no-such-file.safetensors"));
+    public void Load_MissingFile_Throws() =>
+        Assert.ThrowsExactly<FileNotFoundException>(() => Safetensors.Load("no-such-file.safetensors"));
 
     [TestMethod]
     public void ReadInto_FittingTensors_FillsThemInPlace()
     {
         using var scope = NewDisposeScope();
         var file = Written([new("a", tensor(new float[] { 1, 2 })), new("b", tensor(new float[] { 3, 4, 5, 6 }, [2, 2]))]);
-        Tensor a = zeros(2).requires_grad_(), b = zeros(2, 2).transpose(0, 1);   // a leaf with a gradient, and one that is not contiguous when sliced
+        // a leaf with a gradient, and one that is not contiguous when sliced
+        Tensor a = zeros(2).requires_grad_(), b = zeros(2, 2).transpose(0, 1);
         var sliced = zeros(4, 2)[torch.TensorIndex.Slice(0, 4, 2)];
         Safetensors.ReadInto(new MemoryStream(file), new Dictionary<string, Tensor> { ["a"] = a, ["b"] = sliced });
         DataTestRows.Equal<float>([1, 2], a.data<float>().ToArray());
@@ -130,10 +134,13 @@ public sealed class SafetensorsTests
         using var scope = NewDisposeScope();
         var file = Written([new("a", tensor(new float[] { 1, 2 }))]);
         var a = zeros(2);
-        using (var stream = new HashingStream(new MemoryStream(file))) Safetensors.ReadInto(stream, new Dictionary<string, Tensor> { ["a"] = a });
+        using (var stream = new HashingStream(new MemoryStream(file))) Safetensors.ReadInto(stream, new Dictionary<string,
+            Tensor>
+        { ["a"] = a });
         DataTestRows.Equal<float>([1, 2], a.data<float>().ToArray());
         using var cut = new HashingStream(new MemoryStream(file[..^3]));
-        var error = Assert.ThrowsExactly<InvalidDataException>(() => Safetensors.ReadInto(cut, new Dictionary<string, Tensor> { ["a"] = a }));
+        var error = Assert.ThrowsExactly<InvalidDataException>(() =>
+            Safetensors.ReadInto(cut, new Dictionary<string, Tensor> { ["a"] = a }));
         Assert.AreEqual("The safetensors data end inside tensor 'a': 8 bytes expected, 5 found. The file is truncated.", error.Message);
     }
 

@@ -12,47 +12,85 @@ public sealed class TorchCheckpointTests
     private static readonly Dictionary<string, (Func<byte[]> File, string Fault)> Faulty = new()
     {
         ["nothing"] = (() => [], "This is no checkpoint of PyTorch 1.6 or later"),
-        ["other file"] = (() => "hello world"u8.ToArray(), "This is no checkpoint of PyTorch 1.6 or later, which is a ZIP archive, and no safetensors file. Give the path of a model's weights."),
-        ["legacy format"] = (() => Bytes("legacy.pt"), "This is no checkpoint of PyTorch 1.6 or later, which is a ZIP archive, but probably an older one, a bare pickle. Save it again with a newer PyTorch: torch.save(torch.load(path, 'cpu'), other)."),
-        ["os.system by PyTorch"] = (() => Bytes("hostile_os_system.pt"), "names 'posix.system', which is not among the few names that are read (tensors and OrderedDict). Nothing of it was executed."),
+        ["other file"] = (() => "hello world"u8.ToArray(),
+            "This is no checkpoint of PyTorch 1.6 or later, which is a ZIP archive, and no safetensors file. Give the path of a model's " +
+            "weights."),
+        ["legacy format"] = (() =>
+            Bytes("legacy.pt"), "This is no checkpoint of PyTorch 1.6 or later, which is a ZIP archive, but probably an older one, a " +
+            "bare pickle. Save it again with a newer PyTorch: torch.save(torch.load(path, 'cpu'), other)."),
+        ["os.system by PyTorch"] = (() =>
+            Bytes("hostile_os_system.pt"),
+            "names 'posix.system', which is not among the few names that are read (tensors and OrderedDict). Nothing of it was executed."),
         ["whole module"] = (() => Bytes("whole_module.pt"), "names 'torch.nn.modules.linear.Linear'"),
-        ["TorchScript"] = (() => Bytes("torchscript.pt"), "This is a TorchScript program, as OpenAI published its models, and programs are not run."),
+        ["TorchScript"] = (() => Bytes("torchscript.pt"),
+            "This is a TorchScript program, as OpenAI published its models, and programs are not run."),
         ["os.system"] = (() => new TorchZip().Name("os", "system").Text("true").Raw(0x85).Op("R.").Archive(), "names 'os.system'"),
         ["builtins.eval"] = (() => new TorchZip().Name("builtins", "eval").Text("1").Raw(0x85).Op("R.").Archive(), "names 'builtins.eval'"),
         ["torch.load"] = (() => new TorchZip().Name("torch", "load").Text("1").Raw(0x85).Op("R.").Archive(), "names 'torch.load'"),
-        ["other rebuild function"] = (() => new TorchZip().Name("torch._utils", "_rebuild_device_tensor_from_numpy").Op(".").Archive(), "names 'torch._utils._rebuild_device_tensor_from_numpy'"),
-        ["new object"] = (() => new TorchZip().Name("collections", "OrderedDict").Op(")").Raw(0x81).Op(".").Archive(), "uses the opcode 0x81 (NEWOBJ) at byte 28"),
+        ["other rebuild function"] = (() =>
+            new TorchZip().Name("torch._utils", "_rebuild_device_tensor_from_numpy").Op(".").Archive(),
+            "names 'torch._utils._rebuild_device_tensor_from_numpy'"),
+        ["new object"] = (() => new TorchZip().Name("collections", "OrderedDict").Op(")").Raw(0x81).Op(".").Archive(),
+            "uses the opcode 0x81 (NEWOBJ) at byte 28"),
         ["instance"] = (() => new TorchZip().Op("(ios\nsystem\n.").Archive(), "uses the opcode 0x69 (INST)"),
-        ["global of the stack"] = (() => new TorchZip().Text("os").Text("system").Raw(0x93).Op(".").Archive(), "uses the opcode 0x93 (STACK_GLOBAL)"),
+        ["global of the stack"] = (() =>
+            new TorchZip().Text("os").Text("system").Raw(0x93).Op(".").Archive(), "uses the opcode 0x93 (STACK_GLOBAL)"),
         ["extension"] = (() => new TorchZip().Raw(0x82, 1).Op(".").Archive(), "uses the opcode 0x82 (EXT)"),
-        ["protocol 4"] = (() => TorchZip.Archive([0x80, 4, (byte)'}', (byte)'.'], new Dictionary<string, byte[]>()), "it is of protocol 4; protocol 2 is read"),
+        ["protocol 4"] = (() => TorchZip.Archive([0x80, 4, (byte)'}', (byte)'.'], new Dictionary<string, byte[]>()),
+            "it is of protocol 4; protocol 2 is read"),
         ["no end"] = (() => new TorchZip().Op("}").Archive(), "it ends early."),
-        ["long text"] = (() => new TorchZip().Op("X").Raw(255, 255, 255, 127).Archive(), "a text of 2147483647 bytes is promised, and 0 follow."),
+        ["long text"] = (() => new TorchZip().Op("X").Raw(255, 255, 255, 127).Archive(),
+            "a text of 2147483647 bytes is promised, and 0 follow."),
         ["value that is not there"] = (() => new TorchZip().Op("R.").Archive(), "a value is used that is not there."),
         ["mark that is not there"] = (() => new TorchZip().Op("t.").Archive(), "a list of values has no beginning."),
-        ["value that was never stored"] = (() => new TorchZip().Op("h").Raw(7).Op(".").Archive(), "value 7 is recalled, and was never stored."),
-        ["call of a storage"] = (() => new TorchZip().Name("torch", "FloatStorage").Op(")R.").Archive(), "'torch.FloatStorage' is called with arguments that it never has"),
+        ["value that was never stored"] = (() =>
+            new TorchZip().Op("h").Raw(7).Op(".").Archive(), "value 7 is recalled, and was never stored."),
+        ["call of a storage"] = (() =>
+            new TorchZip().Name("torch", "FloatStorage").Op(")R.").Archive(),
+            "'torch.FloatStorage' is called with arguments that it never has"),
         ["call of a text"] = (() => new TorchZip().Text("a").Op(")R.").Archive(), "something that is no function is called."),
         ["attributes of a list"] = (() => new TorchZip().Op("]}b.").Archive(), "attributes are set on something that is no dictionary."),
-        ["name twice"] = (() => new TorchZip().Op("}(").Text("a").Op("N").Text("a").Op("Nu.").Archive(), "a dictionary has the key 'a' twice."),
-        ["big integer"] = (() => new TorchZip().Raw(0x8A, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9).Op(".").Archive(), "it holds an integer of 9 bytes; at most 8 are read."),
+        ["name twice"] = (() => new TorchZip().Op("}(").Text("a").Op("N").Text("a").Op("Nu.").Archive(),
+            "a dictionary has the key 'a' twice."),
+        ["big integer"] = (() => new TorchZip().Raw(0x8A, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9).Op(".").Archive(),
+            "it holds an integer of 9 bytes; at most 8 are read."),
         ["no dictionary"] = (() => new TorchZip().Op("].").Archive(), "The checkpoint holds no dictionary; expected a state dictionary"),
-        ["no tensor"] = (() => new TorchZip().Op("}").Text("a").Op("K").Raw(1).Op("s.").Archive(), "The checkpoint's 'a' is no tensor; expected a dictionary of tensors, or one that has such a dictionary under \"state_dict\" or \"model_state_dict\" or \"model\" or \"module\". If it is under another name, save it alone: torch.save(torch.load(path, 'cpu')['NAME'], other)."),
-        ["several state dictionaries"] = (() => new TorchZip().Op("}(").Text("model").Op("}(").Tensors([new("a", zeros(1))]).Op("u").Text("state_dict").Op("}(").Tensors([new("a", zeros(1))]).Op("uu.").Archive(), "The checkpoint holds several state dictionaries: \"state_dict\" or \"model\". Save the wanted one alone: torch.save(torch.load(path, 'cpu')['state_dict'], other)."),
-        ["dictionary inside itself"] = (() => new TorchZip().Op("}q").Raw(0).Text("model").Op("h").Raw(0).Op("s.").Archive(), "The checkpoint's 'model' is no tensor"),
-        ["control characters in a name"] = (() => new TorchZip().Op("}").Text("a\r\nb").Op("K").Raw(1).Op("s.").Archive(), "The checkpoint's 'a??b' is no tensor"),
+        ["no tensor"] = (() => new TorchZip().Op("}").Text("a").Op("K").Raw(1).Op("s.").Archive(),
+            "The checkpoint's 'a' is no tensor; expected a dictionary of tensors, or one that has such a dictionary under \"state_dict\" " +
+            "or \"model_state_dict\" or \"model\" or \"module\". If it is under another name, save it alone: torch.save(torch.load(path, " +
+            "'cpu')['NAME'], other)."),
+        ["several state dictionaries"] = (() =>
+            new TorchZip().Op("}(").Text("model").Op("}(").Tensors([new("a",
+            zeros(1))]).Op("u").Text("state_dict").Op("}(").Tensors([new("a", zeros(1))]).Op("uu.").Archive(),
+            "The checkpoint holds several state dictionaries: \"state_dict\" or \"model\". Save the wanted one alone: " +
+            "torch.save(torch.load(path, 'cpu')['state_dict'], other)."),
+        ["dictionary inside itself"] = (() =>
+            new TorchZip().Op("}q").Raw(0).Text("model").Op("h").Raw(0).Op("s.").Archive(), "The checkpoint's 'model' is no tensor"),
+        ["control characters in a name"] = (() =>
+            new TorchZip().Op("}").Text("a\r\nb").Op("K").Raw(1).Op("s.").Archive(), "The checkpoint's 'a??b' is no tensor"),
         ["no values"] = (() => One(4, 0, [4], [1]).Archive(), "The values of tensor 'a' are missing: the archive has no 'data/0'."),
-        ["values of another length"] = (() => One(5, 0, [4], [1]).Storage("0", Four).Archive(), "'data/0' has 16 bytes, 16 in the archive; tensor 'a' needs 5 values of 4 bytes"),
-        ["beyond the storage"] = (() => One(4, 1, [4], [1]).Storage("0", Four).Archive(), "a tensor [4] reaches beyond the 4 values of its storage '0'."),
-        ["stride beyond the storage"] = (() => One(4, 0, [2, 2], [3, 2]).Storage("0", Four).Archive(), "a tensor [2, 2] reaches beyond the 4 values of its storage '0'."),
-        ["one value as many"] = (() => One(4, 0, [1000000, 1000000], [0, 0]).Storage("0", Four).Archive(), "a tensor [1000000, 1000000] reaches beyond"),
-        ["more than can be counted"] = (() => One(4, 0, [long.MaxValue, 4], [1, 1]).Storage("0", Four).Archive(), "has more values than can be counted."),
+        ["values of another length"] = (() =>
+            One(5, 0, [4], [1]).Storage("0", Four).Archive(),
+            "'data/0' has 16 bytes, 16 in the archive; tensor 'a' needs 5 values of 4 bytes"),
+        ["beyond the storage"] = (() =>
+            One(4, 1, [4], [1]).Storage("0", Four).Archive(), "a tensor [4] reaches beyond the 4 values of its storage '0'."),
+        ["stride beyond the storage"] = (() =>
+            One(4, 0, [2, 2], [3, 2]).Storage("0", Four).Archive(), "a tensor [2, 2] reaches beyond the 4 values of its storage '0'."),
+        ["one value as many"] = (() =>
+            One(4, 0, [1000000, 1000000], [0, 0]).Storage("0", Four).Archive(), "a tensor [1000000, 1000000] reaches beyond"),
+        ["more than can be counted"] = (() =>
+            One(4, 0, [long.MaxValue, 4], [1, 1]).Storage("0", Four).Archive(), "has more values than can be counted."),
         ["negative size"] = (() => One(4, 0, [-4], [1]).Storage("0", Four).Archive(), "a tensor has 1 sizes and 1 strides from value 0"),
         ["negative stride"] = (() => One(4, 0, [4], [-1]).Storage("0", Four).Archive(), "sizes and strides are as many, 0 or more"),
-        ["path for a storage"] = (() => new TorchZip().Op("}").Text("a").Tensor("../x", "FloatStorage", 4, 0, [4], [1]).Op("s.").Archive(), "a storage is called '../x'; names of storages are numbers."),
-        ["complex numbers"] = (() => new TorchZip().Op("}").Text("a").Tensor("0", "ComplexFloatStorage", 4, 0, [4], [1]).Op("s.").Archive(), "names 'torch.ComplexFloatStorage'"),
+        ["path for a storage"] = (() =>
+            new TorchZip().Op("}").Text("a").Tensor("../x", "FloatStorage", 4, 0, [4], [1]).Op("s.").Archive(),
+            "a storage is called '../x'; names of storages are numbers."),
+        ["complex numbers"] = (() =>
+            new TorchZip().Op("}").Text("a").Tensor("0", "ComplexFloatStorage", 4, 0, [4], [1]).Op("s.").Archive(),
+            "names 'torch.ComplexFloatStorage'"),
         ["no pickle"] = (() => WithoutPickle(), "The archive holds no 'data.pkl'"),
-        ["ZIP bomb"] = (() => One(4 << 20, 0, [4 << 20], [1]).Storage("0", new byte[16 << 20]).Archive(CompressionLevel.Fastest), "PyTorch compresses nothing."),
+        ["ZIP bomb"] = (() => One(4 << 20, 0, [4 << 20], [1]).Storage("0", new byte[16 << 20]).Archive(CompressionLevel.Fastest),
+            "PyTorch compresses nothing."),
         ["shared memory"] = (() => Shared(), "they share memory, which no CLIP model's do."),
     };
 

@@ -47,7 +47,8 @@ public sealed class TrainedModelTests
         CollectionAssert.AreNotEqual(model.EncodeImages(pixels, 2, PrefixSelection.None), byDefault);
         CollectionAssert.AreEqual(
             model.EncodeImages(pixels, 2, PrefixSelection.For("classification")),
-            model.EncodeImages(pixels, 2, PrefixSelection.Blend(("caption", 1), ("classification", 2))), "a blend takes its largest part for images");
+            model.EncodeImages(pixels, 2, PrefixSelection.Blend(("caption", 1), ("classification", 2))),
+                "a blend takes its largest part for images");
     }
 
     [TestMethod]

@@ -19,8 +19,8 @@ internal abstract class ColumnBuffer : IDisposable
         (Func<int, ColumnBuffer>)TypedFactory.MakeGenericMethod(column.Type.RawType)
             .Invoke(null, BindingFlags.DoNotWrapExceptions, binder: null, [source, column], culture: null)!;
 
-    /// <summary>A getter of copies that, as ML.NET's own columns of images do, disposes the image that it gave before when that comes back for
-    /// the next one. Values of other types have nothing to dispose.</summary>
+    /// <summary>A getter of copies that, as ML.NET's own columns of images do, disposes the image that it gave before when that comes back
+    /// for the next one. Values of other types have nothing to dispose.</summary>
     public static ValueGetter<T> DisposingTheLast<T>(ValueGetter<T> getter)
     {
         if (typeof(T) != typeof(MLImage)) return getter;
