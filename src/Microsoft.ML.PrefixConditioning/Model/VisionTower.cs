@@ -40,7 +40,7 @@ internal sealed class VisionTower : IVisionTower
         using var scope = NewDisposeScope();
         var n = images.shape[0];
         var patches = Convolution.OfPatches(images, _patches);                                         // [N, G, W]
-        var sequence = cat([_classToken.expand(n, 1, -1), patches], 1) + _positions;                   // [N, 1+G, W]
+        var sequence = cat([_classToken.expand(n, 1, -1), patches], 1).add_(_positions);               // [N, 1+G, W]
         var first = 0;
         if (_prefixes is not null && datasetTypes is not null)
         {
