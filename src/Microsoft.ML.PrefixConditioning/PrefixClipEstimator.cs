@@ -49,7 +49,7 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
         using var gradients = enable_grad();                                                   // training needs gradients
         using var start = _options.InitialWeights is { } path ? PretrainedClip.Open(_host, path, _options) : null;
         var tokenizer = start?.Tokenizer ?? CreateTokenizer(rows);                            // texts to ids
-        _options.Validate(start?.Architecture);
+        if (start is not null) _options.Validate(start.Architecture);
         var settings = ModelSettings.From(_options, rows.Types, tokenizer.VocabularySize, start);
         var seed = SeededRandom.Derive(_seed, WeightsPurpose).NextUInt64();
         var model = start?.Create(settings, device, seed, _options.Reference)

@@ -31,7 +31,7 @@ internal static class StudyConfigFile
         catch (JsonException e)
         {
             throw new InvalidDataException($"The configuration '{path}' cannot be read: {e.Message} Correct it there; " +
-                $"samples/PaperStudy/README.md lists all settings.", e);
+                "samples/PaperStudy/README.md lists all settings.", e);
         }
         var faults = Faults(config).ToArray();
         if (faults.Length > 0)
@@ -52,7 +52,7 @@ internal static class StudyConfigFile
         catch (JsonException e)
         {
             throw new InvalidDataException($"Reading {what}: {e.Message} Correct the configuration; samples/PaperStudy/README.md lists " +
-                $"all settings.", e);
+                "all settings.", e);
         }
     }
 
@@ -69,9 +69,8 @@ internal static class StudyConfigFile
         if (config.Sources.Count == 0) yield return "sources is empty; name at least one.";
         if (config.Tests.Count == 0) yield return "tests is empty; name at least one test set.";
         if (config.Models.Count == 0) yield return "models is empty; leave it out for the paper's five.";
-        if (config.ValidationShare is not (>= 0 and <= 0.9)) yield return string.Create(CultureInfo.InvariantCulture,
-            $"validationShare is " +
-            $"{config.ValidationShare}; it must be 0 to 0.9.");
+        if (config.ValidationShare is not (>= 0 and <= 0.9))
+            yield return FormattableString.Invariant($"validationShare is {config.ValidationShare}; it must be 0 to 0.9.");
         foreach (var loss in config.Losses.Concat(config.Models.SelectMany(m => m.Losses ?? [])).Distinct().Where(l =>
             l is not ("CLIP" or "UniCL")))
             yield return $"losses holds '{loss}'; use \"CLIP\", \"UniCL\" or both.";
@@ -81,7 +80,7 @@ internal static class StudyConfigFile
         {
             if (model.Losses?.Except(config.Losses).ToArray() is { Length: > 0 } losses)
                 yield return $"Model '{model.Name}' names the loss {string.Join(", ", losses)}, which the study's losses do not have; " +
-                    $"add it there.";
+                    "add it there.";
             if (model.Seeds?.Except(config.Seeds).ToArray() is { Length: > 0 } seeds)
                 yield return string.Create(CultureInfo.InvariantCulture,
                     $"Model '{model.Name}' names the seeds {string.Join(", ", seeds)}, which the " +
@@ -101,7 +100,7 @@ internal static class StudyConfigFile
             var given = new[] { source.Folder, source.Table, source.IdxImages, source.Drawn }.Count(p => p is not null);
             if (given != 1) yield return $"A source of type '{source.Type}' gives {given} of folder, table, idxImages and drawn; give one.";
             if (source.HasCaptions && source.PerClass is not null) yield return $"A source of type '{source.Type}' has captions, which " +
-                $"have no classes; leave out perClass.";
+                "have no classes; leave out perClass.";
         }
         foreach (var mixed in config.Sources.GroupBy(s => s.Type).Where(g => g.Select(s => s.HasCaptions).Distinct().Count() > 1))
             yield return $"The sources of type '{mixed.Key}' have captions and class names; give them different types.";
@@ -138,7 +137,7 @@ internal static class StudyConfigFile
             // Of blends, which are sums, only the run knows which there are.
             if (!known.Contains(prefix) && !IsBlend(prefix))
                 yield return $"prefix of model '{name}' is '{prefix}'; use one of {string.Join(", ", known)}, or a blend such as \"0.5 " +
-                    $"caption + 0.5 classification\".";
+                    "caption + 0.5 classification\".";
         }
     }
 }

@@ -44,11 +44,11 @@ internal static class IdxImages
         var (count, labelCount) = (Header(images, imagesPath, ImagesMagic), Header(labels, labelsPath, LabelsMagic));
         if (count != labelCount)
             throw new InvalidDataException($"'{imagesPath}' has {count} images and '{labelsPath}' {labelCount} labels; name two files " +
-                $"that belong together.");
+                "that belong together.");
         var (height, width) = (Number(images, imagesPath), Number(images, imagesPath));
         if (height < 1 || width < 1 || (long)height * width > MostPixels)
             throw new InvalidDataException($"'{imagesPath}' says its images have {width} x {height} pixels; expected 1 to {MostPixels} " +
-                $"in all.");
+                "in all.");
         foreach (var name in classNames) Directory.CreateDirectory(Path.Combine(folder, name));
         var counts = new int[classNames.Count];
         var pixels = new byte[width * height];

@@ -63,7 +63,7 @@ internal sealed class StudyData
         var sources = _config.Sources.Where(s => s.IsPartOf(model.Data)).ToArray();
         if (sources.Length == 0)
             throw new InvalidDataException($"Model '{model.Name}' trains on '{model.Data}', but no source is of that kind. Add one, or " +
-                $"change its data.");
+                "change its data.");
         var types = sources.DistinctBy(s => s.Type).Select(s =>
             new DatasetType(s.Type, s.HasCaptions ? TextKind.Caption : TextKind.ClassName));
         return (_mlContext.Data.UnifyDatasets([.. sources.Select(s => _sources[s].Rows)]), sources.Sum(s => _sources[s].Count), [.. types]);
@@ -149,7 +149,7 @@ internal sealed class StudyData
                 part.Length);
             else if (split == "test")
                 throw new InvalidDataException($"Test set '{test.Name}' has {classNames.Length} class(es) left for testing; at least two " +
-                    $"are needed. Make validationShare smaller.");
+                    "are needed. Make validationShare smaller.");
         }
     }
 

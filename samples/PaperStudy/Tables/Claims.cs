@@ -40,7 +40,7 @@ internal static class Claims
             ? $"; above the best single prefix on the mean of {shifted.Sets} of {Figures.Counted(shifted.OfSets, "shifted test set")}" : "";
         var worst = regret.Worst is { } loss
             ? $"; at most {Figures.Number(100 * Math.Max(0, loss.Set))} points worse than the {captionPrefix} prefix on the mean of any " +
-            $"test set" : "";
+            "test set" : "";
         var caption = always is null ? "" : $" (always the {captionPrefix} prefix: {Mean(always)})";
         return $"{what}: mean regret against the best single prefix, chosen with labels, {Mean(regret)} points{caption}{worst}{beats}; "
             + $"{Figures.Counted(regret.Sets, "test set")}, {Figures.Counted(regret.Seeds, "seed")}"

@@ -58,7 +58,7 @@ internal static class Figures
         0 => "Nothing is measured yet.",
         1 => "One seed only: there is no interval, and differences may be chance.",
         _ => $"Means over seeds; {interval} (95 %, Student's t, degrees of freedom: seeds - 1), which is the chance of training and not " +
-            $"that of the test images.",
+            "that of the test images.",
     };
 
     private static string Detail(string interval, int own, int ofRow) =>

@@ -38,7 +38,7 @@ internal static class OutputFile
         {
             throw new IOException(
                 $"'{path}' cannot be written: {e.Message.TrimEnd('.')}. Give a place that you may write to, and check that the disk is " +
-                    $"not full.", e);
+                    "not full.", e);
         }
         finally
         {

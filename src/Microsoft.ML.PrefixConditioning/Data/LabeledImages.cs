@@ -25,7 +25,7 @@ internal sealed record LabeledImages(IReadOnlyList<ImageReference> Images, IRead
             labelGetter(ref text);
             if (text.Span.IsWhiteSpace())
                 throw new InvalidDataException($"Row {labels.Count + 1}: the label in column '{columns.Label}' is empty; every image of " +
-                    $"a labeled set needs its class name.");
+                    "a labeled set needs its class name.");
             images.Add(reference);
             labels.Add(text.ToString());
         }

@@ -55,7 +55,7 @@ internal static class AutoPrefix
     }
 
     /// <summary>The prefix that squared distances from each type's training images lead to.</summary>
-    internal static PrefixSelection FromDistances(IReadOnlyList<DatasetType> types, IReadOnlyList<double> distances)
+    private static PrefixSelection FromDistances(IReadOnlyList<DatasetType> types, double[] distances)
     {
         // The default type first: of equal distances it wins.
         var first = PrefixResolution.Default(types).Weights[0].DatasetType;
@@ -75,6 +75,6 @@ internal static class AutoPrefix
     /// <summary>Share of the first type's prefix: 1 + ln(other / first) / 6, from 0 to 1.25.</summary>
     /// <param name="first">Squared distance of the images from the first type's training images.</param>
     /// <param name="other">Squared distance from the other type's.</param>
-    internal static double FirstShare(double first, double other) =>
+    private static double FirstShare(double first, double other) =>
         first == other ? 1 : Math.Clamp(1 + Math.Log(other / first) / ShareScale, 0, LargestShare);
 }

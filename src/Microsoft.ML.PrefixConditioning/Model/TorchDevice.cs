@@ -21,7 +21,7 @@ internal static class TorchDevice
         if (settings.FallbackToCpu || (choice == ComputeDevice.Auto && settings.DeviceId is null)) return CPU;
         throw new InvalidOperationException(
             $"CUDA GPU {wanted} is asked for, but TorchSharp finds {found} GPU(s). Reference TorchSharp-cuda-linux or " +
-                $"TorchSharp-cuda-windows and check the driver, set MLContext.FallbackToCpu, or set Device to " +
+                "TorchSharp-cuda-windows and check the driver, set MLContext.FallbackToCpu, or set Device to " +
                 $"{nameof(ComputeDevice.Cpu)}.");
     }
 }

@@ -22,8 +22,7 @@ internal sealed class UseCount(string owner, Action free) : IDisposable
             if (_disposed)
                 throw new ObjectDisposedException(owner,
                     $"The {owner} was disposed. Dispose it only when nothing uses it any more; a prediction engine disposes its " +
-                        $"transformer " +
-                    "with itself unless PredictionEngineOptions.OwnsTransformer is false.");
+                    "transformer with itself unless PredictionEngineOptions.OwnsTransformer is false.");
             _uses++;
             return new Use(this);
         }

@@ -69,7 +69,7 @@ public sealed class PrefixSelection : IEquatable<PrefixSelection>
         foreach (var (name, share) in shares)
             if (share == 0)
                 throw new ArgumentException($"The weight of dataset type '{name}' vanishes beside the largest; leave the type out, or " +
-                    $"make its weight larger.", nameof(weights));
+                    "make its weight larger.", nameof(weights));
         return new PrefixSelection([.. shares.Select(s => new PrefixWeight(s.DatasetType, s.Weight))]);
     }
 

@@ -40,7 +40,7 @@ public sealed class PromptTemplates : IReadOnlyList<string>, IEquatable<PromptTe
             var at = template?.IndexOf(Placeholder, StringComparison.Ordinal) ?? -1;
             if (at < 0 || template!.IndexOf(Placeholder, at + 1, StringComparison.Ordinal) >= 0)
                 throw new ArgumentException($"The prompt template \"{template}\" must hold {Placeholder}, the place of the class name, " +
-                    $"exactly once.", nameof(templates));
+                    "exactly once.", nameof(templates));
         }
         return new PromptTemplates([.. templates]);
     }

@@ -47,7 +47,7 @@ public sealed record SwinStages(int First, int Second = 0, int Third = 0, int Fo
         int[] blocks = [First, Second, Third, Fourth];
         if (architecture.ResNet is not null)
             yield return $"{nameof(ClipArchitecture.ResNet)} and {nameof(ClipArchitecture.Swin)} are both set; a vision tower is one of " +
-                $"them.";
+                "them.";
         if (WindowSize is < 1 or > MaxWindow)
             yield return $"{nameof(ClipArchitecture.Swin)}.{nameof(WindowSize)} is {WindowSize}; 1 to {MaxWindow} are allowed.";
         if (!(StochasticDepth is >= 0 and < 1))

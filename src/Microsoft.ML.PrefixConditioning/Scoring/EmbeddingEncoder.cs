@@ -5,8 +5,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>Images and texts of several rows to embeddings. Safe for use from many threads.</summary>
 internal sealed class EmbeddingEncoder(TrainedModel model, PrefixSelection? prefix)
 {
-    private readonly ImagePreprocessor _preprocessor =
-        ImagePreprocessor.For(model.Settings.Architecture.ImageSize, model.Settings.Normalization);
+    private readonly ImagePreprocessor _preprocessor = model.Settings.CreatePreprocessor();
 
     /// <summary>D.</summary>
     public int EmbeddingSize { get; } = model.Settings.Architecture.EmbeddingSize;

@@ -7,6 +7,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// </remarks>
 internal static class BpeMergesFormat
 {
+    private const int MaxMerges = 1 << 24;   // 16 million; CLIP has 48,894
+
     private static readonly Envelope Envelope = new("CLIPBPE", 1, "vocabulary");
 
     /// <summary>Writes the merges; the stream stays open.</summary>
@@ -23,7 +25,7 @@ internal static class BpeMergesFormat
     /// <exception cref="InvalidDataException">The stream holds something else, is truncated, damaged, or of a newer version.</exception>
     public static BpeMerges Read(Stream stream) => BpeMerges.FromIds(Envelope.Read(stream, (count, reader) =>
     {
-        if (count < 0 || count > reader.BaseStream.Length / 2)
+        if (count is < 0 or > MaxMerges || count > reader.BaseStream.Length / 2)
             throw new FormatException($"It claims {count} merges in {reader.BaseStream.Length} bytes.");
         var pairs = new List<(int Left, int Right)>(count);
         for (var i = 0; i < count; i++) pairs.Add((reader.Read7BitEncodedInt(), reader.Read7BitEncodedInt()));

@@ -38,7 +38,7 @@ internal sealed class Checkpoint
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
         {
             throw new IOException($"The checkpoint folder '{folder}' cannot be written to: {e.Message} Set Checkpoints.Folder to a " +
-                $"folder that can.", e);
+                "folder that can.", e);
         }
     }
 
@@ -53,7 +53,7 @@ internal sealed class Checkpoint
         if (fingerprint != _fingerprint)
             throw new InvalidDataException(
                 $"The checkpoint '{_path}' belongs to a run with other options or other data. Set Checkpoints.Folder to an empty folder, " +
-                    $"or delete the file to start anew.");
+                    "or delete the file to start anew.");
         if (!ulong.TryParse(metadata.GetValueOrDefault(SeedKey), CultureInfo.InvariantCulture, out var seed)
             || !int.TryParse(metadata.GetValueOrDefault(StepKey), CultureInfo.InvariantCulture, out var step) || step < 0
                 || step > totalSteps)
@@ -118,7 +118,7 @@ internal sealed class Checkpoint
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new IOException($"The checkpoint '{_path}' cannot be written: {e.Message} Free space there, or set Checkpoints.Folder " +
-                $"to another folder.", e);
+                "to another folder.", e);
         }
     }
 

@@ -128,5 +128,5 @@ internal sealed class ClipTrainer
     private static double Weight(IReadOnlyDictionary<string, double> weights, string type) =>
         weights.TryGetValue(type, out var weight) ? weight
         : throw new ArgumentException($"{nameof(PrefixClipOptions.DatasetTypeWeights)} has no weight for the dataset type '{type}', " +
-            $"which has rows. Give every type with rows a weight, or none.");
+            "which has rows. Give every type with rows a weight, or none.");
 }

@@ -50,10 +50,10 @@ internal static class RunFingerprint
     private static JsonObject Options(PrefixClipOptions options) => new(
         from property in typeof(PrefixClipOptions).GetProperties()
         where property.CanWrite && !LeftOut.Contains(property.Name)
-        let value = property.GetValue(options) is IReadOnlyDictionary<string, double> weights
+        let value = property.GetValue(options)
+        select KeyValuePair.Create(property.Name, JsonSerializer.SerializeToNode(value is IReadOnlyDictionary<string, double> weights
             ? weights.OrderBy(w => w.Key, StringComparer.Ordinal)   // a dictionary has no order of its own
-            : property.GetValue(options)
-        select KeyValuePair.Create(property.Name, JsonSerializer.SerializeToNode(value)));
+            : value)));
 
     private static void Write(BinaryWriter writer, ImageReference image)
     {

@@ -24,7 +24,7 @@ internal sealed class TrainingImages
     {
         var options = run.Options;
         (_rows, _decoding, _policy, _seed) = (rows, options.ImageDecoding, options.BadRows, seed);
-        _preprocessor = ImagePreprocessor.For(run.Model.Architecture.ImageSize, run.Model.Normalization);
+        _preprocessor = run.Model.CreatePreprocessor();
         _cache = new DecodedImageCache(options.ImageCacheMegabytes * 1024L * 1024L);
         _augmentation = options.Augmentation;
     }

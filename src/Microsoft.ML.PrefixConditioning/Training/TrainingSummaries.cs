@@ -37,7 +37,7 @@ internal static class TrainingSummaries
 
     private static List<float[]> Embeddings(ClipModel model, TaggedRows rows, int[] order, TrainingRun run)
     {
-        var preprocessor = ImagePreprocessor.For(run.Model.Architecture.ImageSize, run.Model.Normalization);
+        var preprocessor = run.Model.CreatePreprocessor();
         var embeddings = new List<float[]>();
         var type = rows.DatasetTypes[order[0]];
         foreach (var pass in order.Chunk(PixelBatch.Most(ImagesPerPass, preprocessor.Length)))

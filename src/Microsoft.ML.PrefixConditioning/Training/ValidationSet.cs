@@ -19,7 +19,7 @@ internal sealed class ValidationSet
     private ValidationSet(IReadOnlyList<ImageReference> images, int[] labels, string[] classNames, TrainingRun run)
     {
         (_images, _labels, _classNames, _run) = (images, labels, classNames, run);
-        _preprocessor = ImagePreprocessor.For(run.Model.Architecture.ImageSize, run.Model.Normalization);
+        _preprocessor = run.Model.CreatePreprocessor();
         _kept = new float[]?[(int)Math.Min(images.Count, KeptBytes / sizeof(float) / _preprocessor.Length)];
     }
 
@@ -33,7 +33,7 @@ internal sealed class ValidationSet
         var classNames = labels.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray();
         if (classNames.Length < 2)
             throw new InvalidDataException($"The validation set has {classNames.Length} class(es) in {labels.Count} row(s); accuracy " +
-                $"needs at least two. Pass a set with more classes, or none.");
+                "needs at least two. Pass a set with more classes, or none.");
         var set = new ValidationSet(
             images, [.. labels.Select(l => Array.BinarySearch(classNames, l, StringComparer.Ordinal))], classNames, run);
         set.CheckImages(run.Options.CancellationToken);

@@ -60,6 +60,9 @@ internal sealed record ModelSettings
     [JsonIgnore]
     public ClipModelShape Shape => new(Architecture, VocabularySize, DatasetTypes.Count, PrefixLength, ImagePrefixLength);
 
+    /// <summary>What turns images into the vision tower's input.</summary>
+    public ImagePreprocessor CreatePreprocessor() => ImagePreprocessor.For(Architecture.ImageSize, Normalization);
+
     /// <summary>The settings as JSON.</summary>
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, Json);
 

@@ -66,7 +66,7 @@ public sealed class RunFingerprintTests
     }
 
     [TestMethod]
-    public void Of_EveryOption_CountsOrIsNamedAsAnException()
+    public void Of_WeightsInAnotherOrder_IsTheSame_AndExceptionsAreOptions()
     {
         using var data = new DrawnData();
         var before = Of(data, new PrefixClipOptions { DatasetTypeWeights = new Dictionary<string, double> { ["b"] = 1, ["a"] = 2 } });
