@@ -46,9 +46,15 @@ memory.SetAction(result =>
 var start = new Command("measure-start") { values };
 start.Hidden = true;
 start.SetAction(result => Print(ScoringMeasures.LoadAndScore(result.GetValue(values)![0], result.GetValue(values)![1])));
+var steps = new Command("measure-steps", "Trains Small on captions for that many steps, for a profiler; prints the median seconds.")
+{
+    values,
+};
+steps.Hidden = true;
+steps.SetAction(result => Print(TrainingMeasures.MedianStep(int.Parse(result.GetValue(values)![0], CultureInfo.InvariantCulture))));
 var nothing = new Command("measure-nothing") { Hidden = true };
 nothing.SetAction(_ => Print(0));
 
-return new RootCommand("Benchmarks of Microsoft.ML.PrefixConditioning.") { sideBySide, micro, memory, start, nothing }.Parse(args).Invoke();
+return new RootCommand("Benchmarks of Microsoft.ML.PrefixConditioning.") { sideBySide, micro, memory, start, steps, nothing }.Parse(args).Invoke();
 
 static void Print(double value) => Console.WriteLine(value.ToString(CultureInfo.InvariantCulture));

@@ -8,10 +8,10 @@ namespace Microsoft.ML.PrefixConditioning;
 /// L tokens of a sequence, Q queries (L, or 1 where only one position is wanted), H heads, d head size. Every pair of sequence and head
 /// is one piece of work whose operands stay in a core's cache. Biases of the projections are added on the way in.
 /// </remarks>
-internal static unsafe class AttentionKernel
+/// <typeparam name="V">The vector.</typeparam>
+internal static unsafe class AttentionKernel<V> where V : struct, ILanes<V>
 {
     private const int MostChunks = 64;
-    private const int Lanes = 8;
 
     /// <summary>output = softmax(query key' / √d) value.</summary>
     /// <param name="layout">Which rows belong together.</param>
@@ -21,31 +21,24 @@ internal static unsafe class AttentionKernel
     /// is none.</param>
     public static void Forward(AttentionLayout layout, AttentionOperands operands, float* output, float* probabilities)
     {
-        int size = layout.HeadSize, padded = SmallMatrix.Padded(size), most = SmallMatrix.Padded(layout.LongestSequence),
-            queries = layout.Pooled ? 1 : most;
-        Run(layout, most * (size + padded) + queries * (2 * padded + most), (sequence, head, scratch) =>
+        int size = layout.HeadSize, padded = SmallMatrix.Columns(size), most = SmallMatrix.Columns(layout.LongestSequence),
+            mostRows = SmallMatrix.Rows(layout.LongestSequence), queries = layout.Pooled ? SmallMatrix.Rows(1) : mostRows;
+        Run(layout, most * size + mostRows * padded + queries * (2 * padded + most), (sequence, head, scratch) =>
         {
-            int length = layout.Length(sequence), columns = SmallMatrix.Padded(length), m = layout.Queries(sequence);
-            float* keys = scratch, values = keys + most * size, query = values + most * padded, mixed = query + queries * padded;
+            int length = layout.Length(sequence), columns = SmallMatrix.Columns(length), m = layout.Queries(sequence);
+            float* keys = scratch, values = keys + most * size, query = values + mostRows * padded, mixed = query + queries * padded;
             var weights = probabilities is null ? mixed + queries * padded : probabilities + layout.ProbabilityStart(sequence, head);
-            var row = layout.FirstRow(sequence);
-            CopyTransposed(length, columns, size, operands.Key + row * operands.KeyStride + head * size, operands.KeyStride,
-                operands.KeyBias + head * size, keys);
-            CopyIn(length, size, operands.Value + row * operands.KeyStride + head * size, operands.KeyStride,
-                operands.ValueBias + head * size, 1, values, padded);
-            CopyIn(m, size, operands.Query + layout.QueryRow(sequence) * operands.QueryStride + head * size, operands.QueryStride,
-                operands.QueryBias + head * size, 1 / MathF.Sqrt(size), query, padded);
-            SmallMatrix.Multiply(m, columns, size, query, padded, 1, keys, columns, weights, columns);       // [Q, L] = [Q, d] [d, L]
+            long row = layout.FirstRow(sequence), queryRow = layout.QueryRow(sequence), column = head * size;
+            CopyTransposed(length, columns, size, operands.Key + row * operands.KeyStride + column, operands.KeyStride,
+                operands.KeyBias + column, keys);
+            CopyIn(length, size, operands.Value + row * operands.KeyStride + column, operands.KeyStride, operands.ValueBias + column, 1,
+                values, padded);
+            CopyIn(m, size, operands.Query + queryRow * operands.QueryStride + column, operands.QueryStride, operands.QueryBias + column,
+                1 / MathF.Sqrt(size), query, padded);
+            SmallMatrix<V>.Multiply(m, columns, size, new(query, padded), keys, weights);                    // [Q, L] = [Q, d] [d, L]
             for (var i = 0; i < m; i++) Softmax(layout.Causal && !layout.Pooled ? i + 1 : length, columns, weights + i * columns);
-            var target = output + layout.QueryRow(sequence) * layout.Width + head * size;
-            if (padded == size)
-            {
-                // [Q, d] = [Q, L] [L, d]
-                SmallMatrix.Multiply(m, padded, length, weights, columns, 1, values, padded, target, layout.Width);
-                return;
-            }
-            SmallMatrix.Multiply(m, padded, length, weights, columns, 1, values, padded, mixed, padded);
-            CopyOut(m, size, mixed, padded, target, layout.Width);
+            SmallMatrix<V>.Multiply(m, padded, length, new(weights, columns), values, mixed);                // [Q, d] = [Q, L] [L, d]
+            CopyOut(m, size, mixed, padded, output + queryRow * layout.Width + column, layout.Width);
         });
     }
 
@@ -60,13 +53,13 @@ internal static unsafe class AttentionKernel
     public static void Backward(AttentionLayout layout, AttentionOperands operands, float* probabilities, float* gradient,
         float* queryGradient, float* keyGradient, float* valueGradient)
     {
-        int size = layout.HeadSize, padded = SmallMatrix.Padded(size), most = SmallMatrix.Padded(layout.LongestSequence),
-            queries = layout.Pooled ? 1 : most;
-        Run(layout, most * (size + 2 * padded) + queries * (3 * padded + most), (sequence, head, scratch) =>
+        int size = layout.HeadSize, padded = SmallMatrix.Columns(size), most = SmallMatrix.Columns(layout.LongestSequence),
+            mostRows = SmallMatrix.Rows(layout.LongestSequence), queries = layout.Pooled ? SmallMatrix.Rows(1) : mostRows;
+        Run(layout, most * size + 2 * mostRows * padded + queries * (2 * padded + most), (sequence, head, scratch) =>
         {
-            int length = layout.Length(sequence), columns = SmallMatrix.Padded(length), m = layout.Queries(sequence);
-            float* values = scratch, keys = values + most * size, result = keys + most * padded;
-            float* query = result + most * padded, outer = query + queries * padded, scores = outer + queries * padded;
+            int length = layout.Length(sequence), columns = SmallMatrix.Columns(length), m = layout.Queries(sequence);
+            float* values = scratch, keys = values + most * size, result = keys + mostRows * padded;
+            float* query = result + mostRows * padded, outer = query + queries * padded, scores = outer + queries * padded;
             var weights = probabilities + layout.ProbabilityStart(sequence, head);
             long row = layout.FirstRow(sequence), queryRow = layout.QueryRow(sequence), column = head * size;
             var scale = 1 / MathF.Sqrt(size);
@@ -77,13 +70,13 @@ internal static unsafe class AttentionKernel
             CopyIn(m, size, operands.Query + queryRow * operands.QueryStride + column, operands.QueryStride, operands.QueryBias + column,
                 scale, query, padded);
             CopyIn(m, size, gradient + queryRow * layout.Width + column, layout.Width, null, 1, outer, padded);
-            SmallMatrix.Multiply(length, padded, m, weights, 1, columns, outer, padded, result, padded);      // dV = P' dO
+            SmallMatrix<V>.Multiply(length, padded, m, new(weights, 1, columns), outer, result);       // dV = P' dO
             CopyOut(length, size, result, padded, valueGradient + row * operands.KeyStride + column, operands.KeyStride);
-            SmallMatrix.Multiply(m, columns, size, outer, padded, 1, values, columns, scores, columns);       // dP = dO V'
+            SmallMatrix<V>.Multiply(m, columns, size, new(outer, padded), values, scores);        // dP = dO V'
             for (var i = 0; i < m; i++) SoftmaxBack(columns, weights + i * columns, scores + i * columns);    // dS
-            SmallMatrix.Multiply(length, padded, m, scores, 1, columns, query, padded, result, padded);       // dK = dS' Q / √d
+            SmallMatrix<V>.Multiply(length, padded, m, new(scores, 1, columns), query, result);       // dK = dS' Q / √d
             CopyOut(length, size, result, padded, keyGradient + row * operands.KeyStride + column, operands.KeyStride);
-            SmallMatrix.Multiply(m, padded, length, scores, columns, 1, keys, padded, outer, padded);         // dQ = dS K / √d
+            SmallMatrix<V>.Multiply(m, padded, length, new(scores, columns), keys, outer);            // dQ = dS K / √d
             CopyOut(m, size, outer, padded, queryGradient + queryRow * operands.QueryStride + column, operands.QueryStride);
         });
     }
@@ -96,10 +89,10 @@ internal static unsafe class AttentionKernel
         var chunks = Math.Min(pairs, MostChunks);
         ParallelLoop.Run(chunks, chunk =>
         {
-            var memory = ArrayPool<float>.Shared.Rent(scratch + Lanes);
+            var memory = ArrayPool<float>.Shared.Rent(scratch + 2 * SmallMatrix.ColumnStep);
             fixed (float* start = memory)
             {
-                var aligned = (float*)(((nint)start + 31) & ~31);
+                var aligned = (float*)(((nint)start + 63) & ~63);
                 for (var pair = (int)((long)pairs * chunk / chunks); pair < (long)pairs * (chunk + 1) / chunks; pair++)
                     action(pair / layout.Heads, pair % layout.Heads, aligned);
             }
@@ -107,21 +100,22 @@ internal static unsafe class AttentionKernel
         });
     }
 
-    /// <summary>(source + bias) * scale, with zeros up to the padded size.</summary>
+    /// <summary>(source + bias) * scale, with zeros up to the padded size, and up to the last row of a tile.</summary>
     private static void CopyIn(int rows, int size, float* source, long stride, float* bias, float scale, float* target, int padded)
     {
         for (var row = 0; row < rows; row++, source += stride, target += padded)
         {
             var i = 0;
-            for (; i <= size - Lanes; i += Lanes)
+            for (; i <= size - V.Count; i += V.Count)
             {
-                var value = Vector256.Load(source + i);
-                if (bias is not null) value += Vector256.Load(bias + i);
+                var value = V.Load(source + i);
+                if (bias is not null) value += V.Load(bias + i);
                 (value * scale).Store(target + i);
             }
             for (; i < size; i++) target[i] = (bias is null ? source[i] : source[i] + bias[i]) * scale;
             for (; i < padded; i++) target[i] = 0;
         }
+        new Span<float>(target, (SmallMatrix.Rows(rows) - rows) * padded).Clear();
     }
 
     /// <summary>The transpose of source + bias, [size, columns], with zeros behind the last row of the source.</summary>
@@ -149,29 +143,28 @@ internal static unsafe class AttentionKernel
     private static void Softmax(int visible, int columns, float* row)
     {
         for (var i = visible; i < columns; i++) row[i] = float.NegativeInfinity;
-        var most = Vector256.Load(row);
-        for (var i = Lanes; i < columns; i += Lanes) most = Vector256.MaxNative(most, Vector256.Load(row + i));
-        var largest = most[0];
-        for (var i = 1; i < Lanes; i++) largest = MathF.Max(largest, most[i]);
-        var sum = Vector256<float>.Zero;
-        for (var i = 0; i < columns; i += Lanes)
+        var most = V.Load(row);
+        for (var i = V.Count; i < columns; i += V.Count) most = V.Max(most, V.Load(row + i));
+        var largest = V.Create(V.Largest(most));
+        var sum = default(V);
+        for (var i = 0; i < columns; i += V.Count)
         {
-            var value = VectorMath.ExpOfNegative(Vector256.Load(row + i) - Vector256.Create(largest));
+            var value = VectorMath<V>.ExpOfNegative(V.Load(row + i) - largest);
             value.Store(row + i);
             sum += value;
         }
         for (var i = visible; i < columns; i++) row[i] = 0;   // they gave the sum, which is 1 or more, not even 1e-36
-        var factor = Vector256.Create(1 / Vector256.Sum(sum));
-        for (var i = 0; i < columns; i += Lanes) (Vector256.Load(row + i) * factor).Store(row + i);
+        var factor = V.Create(1 / V.Sum(sum));
+        for (var i = 0; i < columns; i += V.Count) (V.Load(row + i) * factor).Store(row + i);
     }
 
     /// <summary>gradient = p (gradient - sum(p gradient)).</summary>
     private static void SoftmaxBack(int columns, float* p, float* gradient)
     {
-        var sum = Vector256<float>.Zero;
-        for (var i = 0; i < columns; i += Lanes) sum = Vector256.FusedMultiplyAdd(Vector256.Load(p + i), Vector256.Load(gradient + i), sum);
-        var mean = Vector256.Create(Vector256.Sum(sum));
-        for (var i = 0; i < columns; i += Lanes) ((Vector256.Load(gradient + i) - mean) * Vector256.Load(p + i)).Store(gradient + i);
+        var sum = default(V);
+        for (var i = 0; i < columns; i += V.Count) sum = V.MultiplyAdd(V.Load(p + i), V.Load(gradient + i), sum);
+        var mean = V.Create(V.Sum(sum));
+        for (var i = 0; i < columns; i += V.Count) ((V.Load(gradient + i) - mean) * V.Load(p + i)).Store(gradient + i);
     }
 }
 

@@ -20,7 +20,7 @@ internal sealed class AttentionLayout
         {
             LongestSequence = Math.Max(LongestSequence, lengths[i]);
             _firstRows[i + 1] = _firstRows[i] + lengths[i];
-            _probabilityStarts[i + 1] = _probabilityStarts[i] + (long)heads * (pooled ? 1 : lengths[i]) * SmallMatrix.Padded(lengths[i]);
+            _probabilityStarts[i + 1] = _probabilityStarts[i] + (long)heads * HeadSpace(i);
         }
     }
 
@@ -42,8 +42,9 @@ internal sealed class AttentionLayout
     /// <summary>T.</summary>
     public long Rows => _firstRows[^1];
 
-    /// <summary>Number of attention weights, rows padded to a multiple of eight.</summary>
-    public long ProbabilityCount => _probabilityStarts[^1];
+    /// <summary>Room for the attention weights as whole tiles of <see cref="SmallMatrix{V}"/>, which reads a little beyond the
+    /// last.</summary>
+    public long ProbabilityCount => _probabilityStarts[^1] + SmallMatrix.Rows(1);
 
     public int Length(int sequence) => (int)(_firstRows[sequence + 1] - _firstRows[sequence]);
 
@@ -54,5 +55,7 @@ internal sealed class AttentionLayout
     public long QueryRow(int sequence) => Pooled ? sequence : _firstRows[sequence];
 
     public long ProbabilityStart(int sequence, int head) =>
-        _probabilityStarts[sequence] + (long)head * Queries(sequence) * SmallMatrix.Padded(Length(sequence));
+        _probabilityStarts[sequence] + (long)head * HeadSpace(sequence);
+
+    private long HeadSpace(int sequence) => (long)SmallMatrix.Rows(Queries(sequence)) * SmallMatrix.Columns(Length(sequence));
 }

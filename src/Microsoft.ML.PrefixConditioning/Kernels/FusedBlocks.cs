@@ -19,7 +19,7 @@ internal sealed unsafe class FusedBlocks : IDisposable
 
     public FusedBlocks(IReadOnlyList<BlockWeights> blocks, AttentionMask mask)
     {
-        _blocks = [.. blocks.Select(b => new FusedBlock(b))];
+        _blocks = [.. blocks.Select(FusedBlock.Create)];
         (_heads, _width) = (blocks[0].Heads, (int)blocks[0].Out.shape[0]);
         IsCausal = mask == AttentionMask.Causal;
     }

@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -6,6 +7,7 @@ namespace Microsoft.ML.PrefixConditioning;
 internal sealed unsafe class FusedWeight : IDisposable
 {
     private readonly Tensor _weight;
+    private readonly long _columns;
     private Tensor? _gradient;
 
     /// <param name="weight">Contiguous; stays where it is for as long as this lives.</param>
@@ -16,8 +18,8 @@ internal sealed unsafe class FusedWeight : IDisposable
         _weight = weight;
         Data = MatrixBuffer.Pointer(weight);
         Rows = weight.shape[0];
-        Matrix = (weight.dim() == 1 ? weight.view(1, -1) : weight.view(Rows, -1)).detach().DetachFromDisposeScope();
-        Transposed = Matrix.t().DetachFromDisposeScope();
+        _columns = weight.numel() / Rows;
+        Matrix = weight.view(Rows, _columns).detach().DetachFromDisposeScope();
     }
 
     /// <summary>First value.</summary>
@@ -29,14 +31,14 @@ internal sealed unsafe class FusedWeight : IDisposable
     /// <summary>The weight as a matrix [first axis, all others].</summary>
     public Tensor Matrix { get; }
 
-    /// <summary>The matrix's transpose.</summary>
-    public Tensor Transposed { get; }
-
     /// <summary>Whether the weight is trained now; a frozen one gets no gradient.</summary>
     public bool IsTrained => _weight.requires_grad;
 
     /// <summary>First value of the gradient, after <see cref="BeginBackward"/>; null for a frozen weight.</summary>
     public float* Gradient { get; private set; }
+
+    /// <summary>Whether <see cref="MatrixProduct{V}"/> is faster than libtorch's products on this processor.</summary>
+    private static bool IsMultipliedHere => Vector256.IsHardwareAccelerated;
 
     /// <summary>Finds the weight's gradient, or gives it one of zeros; everything up to the end of the dispose scope adds to it.</summary>
     public void BeginBackward()
@@ -60,22 +62,57 @@ internal sealed unsafe class FusedWeight : IDisposable
         return weight.grad!;
     }
 
-    /// <summary>gradient += left' right, for rows of the weight from one on.</summary>
-    /// <param name="left">[T, rows].</param>
-    /// <param name="right">[T, columns].</param>
-    /// <param name="firstRow">First row of the weight that is meant.</param>
-    public void AddProduct(Tensor left, Tensor right, long firstRow = 0)
+    /// <summary>y = x W'.</summary>
+    /// <param name="x">[T, columns of the weight].</param>
+    /// <param name="y">[T, R], written, for R rows of the weight.</param>
+    /// <param name="firstRow">The first of these rows.</param>
+    public void Multiply<V>(MatrixBuffer x, MatrixBuffer y, long firstRow = 0) where V : struct, ILanes<V>
+    {
+        if (IsMultipliedHere)
+        {
+            var weight = new MatrixOperand(Data + firstRow * _columns, _columns);
+            MatrixProduct<V>.Run((int)x.Rows, (int)y.Columns, (int)_columns, new(x.Data, _columns), weight.Transposed, y.Data);
+            return;
+        }
+        using var rows = Matrix.narrow(0, firstRow, y.Columns);
+        using var transposed = rows.t();
+        y.Tensor.addmm_(x.Tensor, transposed, beta: 0);
+    }
+
+    /// <summary>The gradient of x, y W.</summary>
+    /// <param name="y">[T, R], the gradient of y.</param>
+    /// <param name="x">[T, columns of the weight], written.</param>
+    /// <param name="firstRow">As in <see cref="Multiply{V}"/>.</param>
+    public void MultiplyBack<V>(MatrixBuffer y, MatrixBuffer x, long firstRow = 0) where V : struct, ILanes<V>
+    {
+        if (IsMultipliedHere)
+        {
+            MatrixProduct<V>.Run((int)y.Rows, (int)_columns, (int)y.Columns, new(y.Data, y.Columns),
+                new(Data + firstRow * _columns, _columns), x.Data);
+            return;
+        }
+        using var rows = Matrix.narrow(0, firstRow, y.Columns);
+        x.Tensor.addmm_(y.Tensor, rows, beta: 0);
+    }
+
+    /// <summary>Adds y' x to the weight's gradient.</summary>
+    /// <param name="y">[T, R], the gradient of y.</param>
+    /// <param name="x">[T, columns of the weight].</param>
+    /// <param name="firstRow">As in <see cref="Multiply{V}"/>.</param>
+    public void AddProduct<V>(MatrixBuffer y, MatrixBuffer x, long firstRow = 0) where V : struct, ILanes<V>
     {
         if (_gradient is null) return;
-        using var transposed = left.t();
-        using var rows = _gradient.narrow(0, firstRow, left.shape[1]);
-        rows.addmm_(transposed, right, beta: 1, alpha: 1);
+        if (IsMultipliedHere)
+        {
+            MatrixProduct<V>.Run((int)y.Columns, (int)_columns, (int)y.Rows, new MatrixOperand(y.Data, y.Columns).Transposed,
+                new(x.Data, _columns), Gradient + firstRow * _columns, add: true);
+            return;
+        }
+        using var transposed = y.Tensor.t();
+        using var rows = _gradient.narrow(0, firstRow, y.Columns);
+        rows.addmm_(transposed, x.Tensor, beta: 1);
     }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        Matrix.Dispose();
-        Transposed.Dispose();
-    }
+    public void Dispose() => Matrix.Dispose();
 }

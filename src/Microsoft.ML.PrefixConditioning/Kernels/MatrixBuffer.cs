@@ -19,6 +19,12 @@ internal sealed unsafe class MatrixBuffer : IDisposable
     /// <summary>Number of values that fit without growing.</summary>
     public long Capacity => _memory?.numel() ?? 0;
 
+    /// <summary>Rows, after <see cref="Resize"/>.</summary>
+    public long Rows { get; private set; }
+
+    /// <summary>Columns, after <see cref="Resize"/>.</summary>
+    public long Columns { get; private set; }
+
     /// <summary>The matrix as a tensor, [rows, columns], after <see cref="Resize"/>.</summary>
     public Tensor Tensor => _view ?? throw new InvalidOperationException("The buffer has no size yet.");
 
@@ -26,7 +32,7 @@ internal sealed unsafe class MatrixBuffer : IDisposable
     /// <returns>This buffer.</returns>
     public MatrixBuffer Resize(long rows, long columns)
     {
-        if (_view is { } view && view.shape[0] == rows && view.shape[1] == columns) return this;
+        if (_view is not null && Rows == rows && Columns == columns) return this;
         using var notInference = inference_mode(false);   // the memory outlives the caller's mode, outside of which it could not be written
         _view?.Dispose();
         _view = null;
@@ -41,6 +47,7 @@ internal sealed unsafe class MatrixBuffer : IDisposable
         }
         using var part = _memory!.narrow(0, 0, rows * columns);
         _view = part.view(rows, columns).DetachFromDisposeScope();
+        (Rows, Columns) = (rows, columns);
         return this;
     }
 

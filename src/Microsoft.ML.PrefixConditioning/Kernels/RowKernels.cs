@@ -1,12 +1,10 @@
-using System.Runtime.Intrinsics;
-
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>The parts of a transformer block that work row by row, each one pass over its operands. T rows, W columns.</summary>
-internal static unsafe class RowKernels
+/// <typeparam name="V">The vector.</typeparam>
+internal static unsafe class RowKernels<V> where V : struct, ILanes<V>
 {
     private const float Epsilon = 1e-5f; // open_clip's layer norm
-    private const int Lanes = 8;
 
     /// <summary>sum = x + y + bias where y is given, and normed = norm(sum) * gain + shift.</summary>
     /// <param name="rows">T.</param>
@@ -93,21 +91,21 @@ internal static unsafe class RowKernels
             {
                 float* h = hidden + row * width, r = result + row * width;
                 var i = 0;
-                for (; i <= width - Lanes; i += Lanes)
+                for (; i <= width - V.Count; i += V.Count)
                 {
-                    var x = Vector256.Load(h + i) + Vector256.Load(bias + i);
-                    var value = activation == ClipActivation.Gelu ? VectorMath.Gelu(x, out var derivative)
-                        : VectorMath.QuickGelu(x, out derivative);
+                    var x = V.Load(h + i) + V.Load(bias + i);
+                    var value = activation == ClipActivation.Gelu ? VectorMath<V>.Gelu(x, out var derivative)
+                        : VectorMath<V>.QuickGelu(x, out derivative);
                     value.Store(r + i);
                     if (keepDerivative) derivative.Store(h + i);
                 }
                 for (; i < width; i++)
                 {
-                    var x = Vector256.CreateScalar(h[i] + bias[i]);
-                    var value = activation == ClipActivation.Gelu ? VectorMath.Gelu(x, out var derivative)
-                        : VectorMath.QuickGelu(x, out derivative);
-                    r[i] = value.ToScalar();
-                    if (keepDerivative) h[i] = derivative.ToScalar();
+                    var x = V.Create(h[i] + bias[i]);
+                    var value = activation == ClipActivation.Gelu ? VectorMath<V>.Gelu(x, out var derivative)
+                        : VectorMath<V>.QuickGelu(x, out derivative);
+                    r[i] = V.First(value);
+                    if (keepDerivative) h[i] = V.First(derivative);
                 }
             }
         });
@@ -126,15 +124,15 @@ internal static unsafe class RowKernels
                 var g = gradient + row * width;
                 var f = factor is null ? null : factor + row * width;
                 var i = 0;
-                for (; i <= width - Lanes; i += Lanes)
+                for (; i <= width - V.Count; i += V.Count)
                 {
-                    var value = Vector256.Load(g + i);
+                    var value = V.Load(g + i);
                     if (f is not null)
                     {
-                        value *= Vector256.Load(f + i);
+                        value *= V.Load(f + i);
                         value.Store(g + i);
                     }
-                    (Vector256.Load(sums + i) + value).Store(sums + i);
+                    (V.Load(sums + i) + value).Store(sums + i);
                 }
                 for (; i < width; i++)
                 {
@@ -147,25 +145,25 @@ internal static unsafe class RowKernels
     private static void Add(int width, float* x, float* y, float* bias, float* sum)
     {
         var i = 0;
-        for (; i <= width - Lanes; i += Lanes) (Vector256.Load(x + i) + (Vector256.Load(y + i) + Vector256.Load(bias + i))).Store(sum + i);
+        for (; i <= width - V.Count; i += V.Count) (V.Load(x + i) + (V.Load(y + i) + V.Load(bias + i))).Store(sum + i);
         for (; i < width; i++) sum[i] = x[i] + (y[i] + bias[i]);
     }
 
     private static (float Mean, float Scale) Statistics(int width, float* x)
     {
-        var sum = Vector256<float>.Zero;
+        var sum = default(V);
         var i = 0;
-        for (; i <= width - Lanes; i += Lanes) sum += Vector256.Load(x + i);
-        var total = Vector256.Sum(sum);
+        for (; i <= width - V.Count; i += V.Count) sum += V.Load(x + i);
+        var total = V.Sum(sum);
         for (; i < width; i++) total += x[i];
         var mean = total / width;
-        var squares = Vector256<float>.Zero;
-        for (i = 0; i <= width - Lanes; i += Lanes)
+        var squares = default(V);
+        for (i = 0; i <= width - V.Count; i += V.Count)
         {
-            var difference = Vector256.Load(x + i) - Vector256.Create(mean);
-            squares = Vector256.FusedMultiplyAdd(difference, difference, squares);
+            var difference = V.Load(x + i) - V.Create(mean);
+            squares = V.MultiplyAdd(difference, difference, squares);
         }
-        var variance = Vector256.Sum(squares);
+        var variance = V.Sum(squares);
         for (; i < width; i++) variance += (x[i] - mean) * (x[i] - mean);
         return (mean, 1 / MathF.Sqrt(variance / width + Epsilon));
     }
@@ -173,27 +171,27 @@ internal static unsafe class RowKernels
     private static void Normalize(int width, float* x, float mean, float scale, NormWeights norm, float* normed)
     {
         var i = 0;
-        for (; i <= width - Lanes; i += Lanes)
-            Vector256.FusedMultiplyAdd((Vector256.Load(x + i) - Vector256.Create(mean)) * scale, Vector256.Load(norm.Gain + i),
-                Vector256.Load(norm.Shift + i)).Store(normed + i);
+        for (; i <= width - V.Count; i += V.Count)
+            V.MultiplyAdd((V.Load(x + i) - V.Create(mean)) * scale, V.Load(norm.Gain + i),
+                V.Load(norm.Shift + i)).Store(normed + i);
         for (; i < width; i++) normed[i] = (x[i] - mean) * scale * norm.Gain[i] + norm.Shift[i];
     }
 
     private static void NormalizeBack(int width, float* x, float mean, float scale, float* gain, float* gradient, float* inputGradient,
         bool overwrite, float* sums)
     {
-        Vector256<float> sum = default, product = default;
+        V sum = default, product = default;
         float tailSum = 0, tailProduct = 0;
         var i = 0;
-        for (; i <= width - Lanes; i += Lanes)
+        for (; i <= width - V.Count; i += V.Count)
         {
-            var unit = (Vector256.Load(x + i) - Vector256.Create(mean)) * scale;
-            var g = Vector256.Load(gradient + i);
-            Vector256.FusedMultiplyAdd(g, unit, Vector256.Load(sums + i)).Store(sums + i);
-            (Vector256.Load(sums + width + i) + g).Store(sums + width + i);
-            g *= Vector256.Load(gain + i);
+            var unit = (V.Load(x + i) - V.Create(mean)) * scale;
+            var g = V.Load(gradient + i);
+            V.MultiplyAdd(g, unit, V.Load(sums + i)).Store(sums + i);
+            (V.Load(sums + width + i) + g).Store(sums + width + i);
+            g *= V.Load(gain + i);
             sum += g;
-            product = Vector256.FusedMultiplyAdd(g, unit, product);
+            product = V.MultiplyAdd(g, unit, product);
         }
         for (; i < width; i++)
         {
@@ -203,14 +201,14 @@ internal static unsafe class RowKernels
             tailSum += gradient[i] * gain[i];
             tailProduct += gradient[i] * gain[i] * unit;
         }
-        var meanGradient = (Vector256.Sum(sum) + tailSum) / width;
-        var meanProduct = (Vector256.Sum(product) + tailProduct) / width;
-        for (i = 0; i <= width - Lanes; i += Lanes)
+        var meanGradient = (V.Sum(sum) + tailSum) / width;
+        var meanProduct = (V.Sum(product) + tailProduct) / width;
+        for (i = 0; i <= width - V.Count; i += V.Count)
         {
-            var unit = (Vector256.Load(x + i) - Vector256.Create(mean)) * scale;
-            var value = (Vector256.Load(gradient + i) * Vector256.Load(gain + i) -
-                Vector256.Create(meanGradient) - unit * meanProduct) * scale;
-            (overwrite ? value : value + Vector256.Load(inputGradient + i)).Store(inputGradient + i);
+            var unit = (V.Load(x + i) - V.Create(mean)) * scale;
+            var value = (V.Load(gradient + i) * V.Load(gain + i) -
+                V.Create(meanGradient) - unit * meanProduct) * scale;
+            (overwrite ? value : value + V.Load(inputGradient + i)).Store(inputGradient + i);
         }
         for (; i < width; i++)
         {

@@ -15,6 +15,18 @@ internal sealed class TrainingMeasures(SideBySideSettings settings)
 
     public Measure LargeOnCaptions() => Speed("train ViT-B/32 on captions, images/s", Large, settings.CaptionTexts(Large), 1.5);
 
+    /// <summary>Seconds of a step of the small model alone.</summary>
+    public static double MedianStep(int steps)
+    {
+        TorchLibrary.EnsureLoaded();
+        var texts = Captions.Photographs;
+        var tokenizer = ClipTokenizer.Learn([.. texts, .. Captions.ClassNames], 4096);
+        using var training = new TrainingCase(Small, new SideBySideSettings(1, null, tokenizer, texts).CaptionTexts(Small));
+        training.Step();
+        double[] times = [.. Enumerable.Range(0, steps).Select(_ => training.Step()).Order()];
+        return times[steps / 2];
+    }
+
     private Measure Speed(string name, PrefixClipOptions options, IReadOnlyList<int[]> texts, double bar)
     {
         using var ours = new TrainingCase(options, texts);

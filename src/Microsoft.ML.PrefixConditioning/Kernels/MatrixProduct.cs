@@ -1,0 +1,202 @@
+using System.Buffers;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>A matrix in memory: the value at row i and column j is <c>Data[i * Row + j * Column]</c>.</summary>
+/// <param name="data">First value.</param>
+/// <param name="row">Step from one row to the next.</param>
+/// <param name="column">Step from one column to the next.</param>
+internal readonly unsafe struct MatrixOperand(float* data, long row, long column)
+{
+    public readonly float* Data = data;
+    public readonly long Row = row, Column = column;
+
+    /// <summary>A matrix that lies row by row.</summary>
+    public MatrixOperand(float* data, long columns) : this(data, columns, 1)
+    {
+    }
+
+    public MatrixOperand Transposed => new(Data, Column, Row);
+
+    public float* At(long row, long column) => Data + row * Row + column * Column;
+}
+
+/// <summary>Does something with a finished part of a product.</summary>
+internal delegate void MatrixPartAction(int firstRow, int rows, int firstColumn, int columns);
+
+/// <summary>Products of matrices on all cores.</summary>
+/// <remarks>
+/// A part of the result is as many columns as a core's cache has room for. It packs these columns of the right matrix into panels as
+/// wide as a tile, and multiplies every row of the left matrix with them, a tile of rows at a time. Every value of the result is one
+/// chain of multiplications and additions in the order of the depth: it depends on no other row or column, and on no number of threads.
+/// </remarks>
+/// <typeparam name="V">The vector.</typeparam>
+internal sealed unsafe class MatrixProduct<V> where V : struct, ILanes<V>
+{
+    private const int MostDepth = 512;          // of a pass: a panel and the rows of a tile stay in the nearest cache
+    private const int MostColumns = 96;         // of a part: with the depth 192 KB, a part of a core's second cache
+    private const int MostRows = 512;           // of a part; packing again for the next rows is nothing beside multiplying
+
+    private readonly int _m, _n, _k, _rowParts, _columnParts;
+    private readonly MatrixOperand _left, _right;
+    private readonly float* _result;
+    private readonly bool _add;
+    private readonly MatrixPartAction? _finish;
+
+    private MatrixProduct(int m, int n, int k, MatrixOperand left, MatrixOperand right, float* result, bool add, MatrixPartAction? finish)
+    {
+        (_m, _n, _k, _left, _right, _add, _finish) = (m, n, k, left, right, add, finish);
+        _result = result;
+        _rowParts = (m + MostRows - 1) / MostRows;
+        _columnParts = (n + MostColumns - 1) / MostColumns;
+    }
+
+    /// <summary>result = left right, or result += left right.</summary>
+    /// <param name="m">Rows of left and result.</param>
+    /// <param name="n">Columns of right and result.</param>
+    /// <param name="k">Columns of left, rows of right.</param>
+    /// <param name="left">[m, k].</param>
+    /// <param name="right">[k, n]; one of its steps is 1.</param>
+    /// <param name="result">[m, n], row by row.</param>
+    /// <param name="add">Whether the product is added to what the result holds.</param>
+    /// <param name="finish">Called once for every value of the result, part by part, while it is in the cache.</param>
+    public static void Run(int m, int n, int k, MatrixOperand left, MatrixOperand right, float* result, bool add = false,
+        MatrixPartAction? finish = null)
+    {
+        if (m == 0 || n == 0) return;
+        var product = new MatrixProduct<V>(m, n, k, left, right, result, add, finish);
+        ParallelLoop.Run(product._rowParts * product._columnParts, product.Multiply);
+    }
+
+    private static int TileColumns => 2 * V.Count;
+
+    private void Multiply(int part)
+    {
+        int rowPart = part / _columnParts, columnPart = part % _columnParts;
+        int firstRow = (int)((long)_m * rowPart / _rowParts), endRow = (int)((long)_m * (rowPart + 1) / _rowParts);
+        int firstColumn = columnPart * MostColumns, columns = Math.Min(MostColumns, _n - firstColumn);
+        var passes = Math.Max(1, (_k + MostDepth - 1) / MostDepth);
+        var panels = (columns + TileColumns - 1) / TileColumns;
+        var mostDepth = (_k + passes - 1) / passes;
+        var memory = ArrayPool<float>.Shared.Rent(panels * TileColumns * mostDepth + FewRows * (mostDepth + TileColumns) + 16);
+        fixed (float* start = memory)
+        {
+            var packed = (float*)(((nint)start + 63) & ~63);
+            float* rest = packed + panels * TileColumns * mostDepth, tile = rest + FewRows * mostDepth;
+            for (var pass = 0; pass < passes; pass++)
+            {
+                int first = (int)((long)_k * pass / passes), depth = (int)((long)_k * (pass + 1) / passes) - first;
+                Pack(first, depth, firstColumn, columns, packed);
+                for (int row = firstRow, rows; row < endRow; row += rows)
+                {
+                    rows = RowsOfTile(endRow - row);
+                    var left = new MatrixOperand(_left.At(row, first), _left.Row, _left.Column);
+                    if (rows < FewRows) left = WithZeros(left, rows, depth, rest);
+                    for (var column = 0; column < columns; column += TileColumns)
+                        MultiplyTile(rows, Math.Min(TileColumns, columns - column), depth, left, packed + column * depth,
+                            _result + (long)row * _n + firstColumn + column, _add || pass > 0, tile);
+                    if (pass == passes - 1) _finish?.Invoke(row, rows, firstColumn, columns);
+                }
+            }
+        }
+        ArrayPool<float>.Shared.Return(memory);
+    }
+
+    private static int FewRows => Tile<V>.FewRows;
+
+    private static int RowsOfTile(int left) => Tile<V>.HasTwelve && left >= 2 * FewRows ? 2 * FewRows : Math.Min(left, FewRows);
+
+    private void MultiplyTile(int rows, int columns, int depth, MatrixOperand left, float* panel, float* result, bool add, float* tile)
+    {
+        nint leftRow = (nint)left.Row, leftColumn = (nint)left.Column;
+        if (columns == TileColumns && rows == 2 * FewRows)
+            Tile<V>.Twelve(depth, left.Data, leftRow, leftColumn, panel, TileColumns, result, _n, add);
+        else if (columns == TileColumns && rows == FewRows)
+            Tile<V>.Six(depth, left.Data, leftRow, leftColumn, panel, TileColumns, result, _n, add);
+        else
+            for (var row = 0; row < rows; row += FewRows)
+            {
+                Tile<V>.Six(depth, left.At(row, 0), leftRow, leftColumn, panel, TileColumns, tile, TileColumns, add: false);
+                for (var i = row; i < Math.Min(rows, row + FewRows); i++)
+                    Put(columns, tile + (i - row) * TileColumns, result + (long)i * _n, add);
+            }
+    }
+
+    private static void Put(int columns, float* tile, float* result, bool add)
+    {
+        for (var i = 0; i < columns; i++) result[i] = add ? result[i] + tile[i] : tile[i];
+    }
+
+    /// <summary>The last rows of the left matrix, with zeros where a tile has more rows.</summary>
+    private static MatrixOperand WithZeros(MatrixOperand left, int rows, int depth, float* target)
+    {
+        for (var row = 0; row < FewRows; row++)
+            for (var i = 0; i < depth; i++) target[row * depth + i] = row < rows ? *left.At(row, i) : 0;
+        return new MatrixOperand(target, depth);
+    }
+
+    /// <summary>Columns of the right matrix as panels, [panels, depth, <see cref="TileColumns"/>], with zeros behind the last
+    /// column.</summary>
+    private void Pack(int first, int depth, int firstColumn, int columns, float* packed)
+    {
+        for (var column = 0; column < columns; column += TileColumns, packed += (long)depth * TileColumns)
+        {
+            var count = Math.Min(TileColumns, columns - column);
+            var source = _right.At(first, firstColumn + column);
+            if (_right.Column == 1) PackRows(depth, count, source, _right.Row, packed);
+            else PackTransposed(depth, count, source, _right.Column, packed);
+        }
+    }
+
+    private static void PackRows(int depth, int count, float* source, long stride, float* packed)
+    {
+        for (var row = 0; row < depth; row++, source += stride, packed += TileColumns)
+        {
+            if (count == TileColumns)
+            {
+                V.Load(source).Store(packed);
+                V.Load(source + V.Count).Store(packed + V.Count);
+                continue;
+            }
+            for (var i = 0; i < TileColumns; i++) packed[i] = i < count ? source[i] : 0;
+        }
+    }
+
+    private static void PackTransposed(int depth, int count, float* source, long stride, float* packed)
+    {
+        var column = 0;
+        for (; column <= count - 4; column += 4)
+        {
+            float* a = source + column * stride, b = a + stride, c = b + stride, d = c + stride, target = packed + column;
+            var row = 0;
+            for (; row <= depth - 4; row += 4, target += 4 * TileColumns)
+                Transpose(a + row, b + row, c + row, d + row, target, TileColumns);
+            for (; row < depth; row++, target += TileColumns) Vector128.Create(a[row], b[row], c[row], d[row]).Store(target);
+        }
+        for (; column < TileColumns; column++)
+            for (var row = 0; row < depth; row++)
+                packed[row * TileColumns + column] = column < count ? source[column * stride + row] : 0;
+    }
+
+    /// <summary>Four by four values.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Transpose(float* a, float* b, float* c, float* d, float* target, int stride)
+    {
+        Vector128<float> x = Vector128.Load(a), y = Vector128.Load(b), z = Vector128.Load(c), w = Vector128.Load(d);
+        Vector128<float> xz = Interleave(x, z, low: true), yw = Interleave(y, w, low: true);
+        Interleave(xz, yw, low: true).Store(target);
+        Interleave(xz, yw, low: false).Store(target + stride);
+        (xz, yw) = (Interleave(x, z, low: false), Interleave(y, w, low: false));
+        Interleave(xz, yw, low: true).Store(target + 2 * stride);
+        Interleave(xz, yw, low: false).Store(target + 3 * stride);
+    }
+
+    /// <summary>x0 y0 x1 y1, or x2 y2 x3 y3.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Interleave(Vector128<float> x, Vector128<float> y, bool low) =>
+        Sse.IsSupported ? low ? Sse.UnpackLow(x, y) : Sse.UnpackHigh(x, y)
+            : low ? Vector128.Create(x[0], y[0], x[1], y[1]) : Vector128.Create(x[2], y[2], x[3], y[3]);
+}

@@ -1,0 +1,92 @@
+namespace Microsoft.ML.PrefixConditioning.Tests;
+
+/// <summary>Products of matrices against the same in double precision, with every vector, on any processor.</summary>
+[TestClass, TestCategory(Numeric.Category)]
+public sealed unsafe class MatrixProductTests
+{
+    private static readonly (int M, int N, int K)[] Sizes =
+    [
+        (0, 5, 5), (5, 0, 5), (4, 3, 0), (1, 1, 1), (1, 192, 64), (2, 33, 7), (5, 31, 513), (6, 32, 4), (7, 97, 12), (12, 96, 512),
+        (13, 100, 1030), (25, 64, 3), (130, 65, 66), (513, 40, 9), (1100, 17, 21),
+    ];
+
+    [TestMethod]
+    public void Run_Vectors256_IsTheProduct() => Check<Lanes256>();
+
+    [TestMethod]
+    public void Run_Vectors512_IsTheProduct() => Check<Lanes512>();
+
+    [TestMethod]
+    public void Run_OtherRowsBeside_GivesARowTheSame()
+    {
+        RowsAlone<Lanes256>();
+        RowsAlone<Lanes512>();
+    }
+
+    private static void Check<V>() where V : struct, ILanes<V>
+    {
+        var random = new Random(1);
+        foreach (var (m, n, k) in Sizes)
+            foreach (var (leftTransposed, rightTransposed, add) in
+                new[] { (false, true, false), (false, false, false), (true, false, true), (true, true, true) })
+            {
+                float[] left = Values(random, m * k), right = Values(random, k * n), before = Values(random, m * n);
+                var visited = new int[m * n];
+                var result = Product<V>(m, n, k, left, leftTransposed, right, rightTransposed, before, add, visited);
+                for (var i = 0; i < m; i++)
+                    for (var j = 0; j < n; j++)
+                    {
+                        double sum = add ? before[i * n + j] : 0, size = Math.Abs(sum);
+                        for (var d = 0; d < k; d++)
+                        {
+                            double x = left[leftTransposed ? d * m + i : i * k + d], y = right[rightTransposed ? j * k + d : d * n + j];
+                            sum += x * y;
+                            size += Math.Abs(x * y);
+                        }
+                        // Rounding of a sum of K products: K half units of the last place at most, in practice their root.
+                        var most = (Math.Sqrt(k) + 1) * 1.2e-7 * size + 1e-30;
+                        Assert.IsTrue(Math.Abs(result[i * n + j] - sum) <= most,
+                            $"{m} x {n} x {k} {leftTransposed} {rightTransposed}: {i}, {j}");
+                        Assert.AreEqual(1, visited[i * n + j]);
+                    }
+            }
+    }
+
+    private static void RowsAlone<V>() where V : struct, ILanes<V>
+    {
+        const int M = 14, N = 36, K = 1040;
+        var random = new Random(2);
+        float[] left = Values(random, M * K), right = Values(random, K * N);
+        var together = Product<V>(M, N, K, left, false, right, true, new float[M * N], false);
+        for (var first = 0; first < M; first++)
+            for (var count = 1; count <= M - first; count++)
+                CollectionAssert.AreEqual(together[(first * N)..((first + count) * N)], Product<V>(count, N, K,
+                    left[(first * K)..((first + count) * K)], false, right, true, new float[count * N], false), $"{count} from {first}");
+    }
+
+    /// <summary>The product, with operands and result at addresses that no vector is aligned to.</summary>
+    private static float[] Product<V>(int m, int n, int k, float[] left, bool leftTransposed, float[] right, bool rightTransposed,
+        float[] before, bool add, int[]? visited = null)
+        where V : struct, ILanes<V>
+    {
+        const int Offset = 1;
+        float[] a = [0, .. left], b = [0, .. right], c = [7, .. before, 7];
+        fixed (float* x = a, y = b, z = c)
+        {
+            var leftOperand = new MatrixOperand(x + Offset, leftTransposed ? m : k);
+            var rightOperand = new MatrixOperand(y + Offset, rightTransposed ? k : n);
+            MatrixProduct<V>.Run(m, n, k, leftTransposed ? leftOperand.Transposed : leftOperand,
+                rightTransposed ? rightOperand.Transposed : rightOperand, z + Offset, add, visited is null ? null : Visit);
+        }
+        Assert.IsTrue(c[0] == 7 && c[^1] == 7, "nothing beside the result is written");
+        return c[1..^1];
+
+        void Visit(int row, int rows, int column, int columns)
+        {
+            for (var i = row; i < row + rows; i++)
+                for (var j = column; j < column + columns; j++) Interlocked.Increment(ref visited[i * n + j]);
+        }
+    }
+
+    private static float[] Values(Random random, int count) => [.. Enumerable.Range(0, count).Select(_ => random.NextSingle() * 2 - 1)];
+}
