@@ -33,7 +33,7 @@ micro.SetAction(result =>
     BenchmarkSwitcher.FromAssembly(typeof(Measure).Assembly).Run([.. result.GetValue(rest) ?? [], .. result.UnmatchedTokens]);
 });
 
-// What the comparison starts in processes of their own.
+// What the comparison starts in processes of their own, and what a profiler looks at.
 var values = new Argument<string[]>("values");
 var memory = new Command("measure-memory") { values };
 memory.Hidden = true;
@@ -46,15 +46,21 @@ memory.SetAction(result =>
 var start = new Command("measure-start") { values };
 start.Hidden = true;
 start.SetAction(result => Print(ScoringMeasures.LoadAndScore(result.GetValue(values)![0], result.GetValue(values)![1])));
-var steps = new Command("measure-steps", "Trains Small on captions for that many steps, for a profiler; prints the median seconds.")
-{
-    values,
-};
+var steps = new Command("measure-steps") { values };
 steps.Hidden = true;
 steps.SetAction(result => Print(TrainingMeasures.MedianStep(int.Parse(result.GetValue(values)![0], CultureInfo.InvariantCulture))));
-var nothing = new Command("measure-nothing") { Hidden = true };
-nothing.SetAction(_ => Print(0));
+var images = new Command("measure-images") { values };
+images.Hidden = true;
+images.SetAction(result => Print(OnnxMeasures.MedianTime(result.GetValue(values)![0],
+    int.Parse(result.GetValue(values)![1], CultureInfo.InvariantCulture))));
+var libtorch = new Command("measure-libtorch") { Hidden = true };
+libtorch.SetAction(_ =>
+{
+    TorchLibrary.EnsureLoaded();
+    Print(TorchSharp.torch.get_num_threads());
+});
 
-return new RootCommand("Benchmarks of Microsoft.ML.PrefixConditioning.") { sideBySide, micro, memory, start, steps, nothing }.Parse(args).Invoke();
+return new RootCommand("Benchmarks of Microsoft.ML.PrefixConditioning.") { sideBySide, micro, memory, start, steps, images, libtorch }
+    .Parse(args).Invoke();
 
 static void Print(double value) => Console.WriteLine(value.ToString(CultureInfo.InvariantCulture));

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -5,10 +6,16 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>A loop on all cores whose caller waits only for work that has begun, never for a thread of the pool.</summary>
 /// <remarks>
 /// <see cref="Parallel"/> waits at its end for helpers that the pool has not even started. In a server whose pool is exhausted, for
-/// instance by requests that wait for this very loop, that is long or for ever.
+/// instance by requests that wait for this very loop, that is long or for ever. A tower runs many short loops one after the other, so
+/// threads look out for the next loop for a moment before they sleep: to wake one takes as long as a short loop.
 /// </remarks>
 internal sealed class ParallelLoop
 {
+    private static readonly long LookoutTicks = Stopwatch.Frequency / 20_000;   // 50 microseconds
+
+    private static volatile ParallelLoop? s_newest;
+    private static int s_lookouts;   // threads that look out for a loop
+
     private readonly int _count;
     private readonly Action<int> _body;
     private readonly CancellationToken _cancellation;
@@ -29,10 +36,15 @@ internal sealed class ParallelLoop
     {
         if (count == 0) return;
         var loop = new ParallelLoop(count, body, cancellation);
-        for (var helper = 1; helper < Math.Min(count, Environment.ProcessorCount); helper++)
-            ThreadPool.UnsafeQueueUserWorkItem(static l => l.Work(), loop, preferLocal: false);
+        if (count > 1)
+        {
+            s_newest = loop;
+            for (var helper = 1 + Volatile.Read(ref s_lookouts); helper < Math.Min(count, Environment.ProcessorCount); helper++)
+                ThreadPool.UnsafeQueueUserWorkItem(static l => l.Help(), loop, preferLocal: false);
+        }
         loop.Work();
         loop.WaitForHelpers();
+        Interlocked.CompareExchange(ref s_newest, null, loop);
         loop._fault?.Throw();
     }
 
@@ -59,8 +71,25 @@ internal sealed class ParallelLoop
         }
     }
 
+    private void Help()
+    {
+        Work();
+        Interlocked.Increment(ref s_lookouts);
+        for (var start = Stopwatch.GetTimestamp(); Stopwatch.GetTimestamp() - start < LookoutTicks; Thread.SpinWait(10))
+        {
+            if (s_newest is not { } loop || Volatile.Read(ref loop._next) >= loop._count) continue;
+            Interlocked.Decrement(ref s_lookouts);
+            loop.Work();
+            Interlocked.Increment(ref s_lookouts);
+            start = Stopwatch.GetTimestamp();
+        }
+        Interlocked.Decrement(ref s_lookouts);
+    }
+
     private void WaitForHelpers()
     {
+        for (var start = Stopwatch.GetTimestamp(); Stopwatch.GetTimestamp() - start < LookoutTicks; Thread.SpinWait(10))
+            if (Volatile.Read(ref _left) <= 0) return;
         lock (_gate)
             while (Volatile.Read(ref _left) > 0) Monitor.Wait(_gate);
     }

@@ -13,6 +13,7 @@ internal static class SideBySideRunner
         var tokenizer = vocabulary is null ? ClipTokenizer.Learn([.. texts, .. Captions.ClassNames], 4096)
             : ClipTokenizer.FromFile(vocabulary);
         var settings = new SideBySideSettings(pairs, peer, tokenizer, texts);
+        Console.Error.WriteLine(Processor.Description);
         Console.Error.WriteLine($"Compared with {peer?.Description ?? "the plain way"}; medians of {pairs} pairs.");
         var training = new TrainingMeasures(settings);
         var memory = new MemoryMeasures(settings);
@@ -23,6 +24,8 @@ internal static class SideBySideRunner
             ("train-small-classes", training.SmallOnClassNames),
             ("train-vit-b-32", training.LargeOnCaptions),
             ("loss-trajectory", training.LossTrajectory),
+            ("products-small", () => training.Products("Small", ClipArchitecture.Small, 128)),
+            ("products-vit-b-32", () => training.Products("ViT-B/32", ClipArchitecture.ViTB32, 8)),
             ("arithmetic", training.Arithmetic),
             ("memory-small", MemoryMeasures.Peak),
             ("memory-vit-b-32", MemoryMeasures.PeakLarge),
@@ -52,8 +55,8 @@ internal static class SideBySideRunner
     private static IEnumerable<(string Name, Func<Measure> Take)> Onnx(OnnxMeasures measures)
     {
         (string Name, ClipArchitecture Architecture, int[] Batches)[] models =
-            [("Tiny", ClipArchitecture.Tiny, [1, 64]), ("Small", ClipArchitecture.Small, [1, 64]),
-                ("ViT-B/32", ClipArchitecture.ViTB32, [1, 16])];
+            [("Tiny", ClipArchitecture.Tiny, [1, 16, 64]), ("Small", ClipArchitecture.Small, [1, 16, 64]),
+                ("ViT-B/32", ClipArchitecture.ViTB32, [1, 16, 64])];
         foreach (var (name, architecture, batches) in models)
             foreach (var batch in batches)
                 yield return ($"onnx-{name}-{batch}", () => measures.Images(name, architecture, batch));
