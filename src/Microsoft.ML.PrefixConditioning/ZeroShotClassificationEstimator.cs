@@ -2,7 +2,8 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Makes a zero-shot classifier of a trained model and class names.</summary>
+/// <summary>Makes a zero-shot classifier of class names and a trained model, which is passed or comes from the <c>PrefixClip</c> step
+/// before it in the pipeline.</summary>
 /// <remarks>
 /// Created by <c>mlContext.Transforms.ZeroShotClassification</c>.
 /// Source: CLIP paper (arXiv 2103.00020), section 3.1; the prefix at test time: arXiv 2206.01125, section 3.3.
@@ -10,7 +11,7 @@ namespace Microsoft.ML.PrefixConditioning;
 public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassificationTransformer>
 {
     private readonly IHost _host;
-    private readonly PrefixClipTransformer? _model;   // null for that of the step before
+    private readonly PrefixClipTransformer? _model;   // null: that of the step before
     private readonly ZeroShotClassificationOptions _options;
 
     internal ZeroShotClassificationEstimator(
@@ -19,18 +20,21 @@ public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassif
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         // An unknown type is an error now, not in Fit.
-        if (model is not null && options.Prefix is { IsAuto: true }) AutoPrefix.Check(model.Model);
-        else if (model is not null) PrefixResolution.Resolve(options.Prefix, model.DatasetTypes);
+        if (model is not null)
+        {
+            if (options.Prefix is { IsAuto: true }) AutoPrefix.Check(model.Model);
+            else PrefixResolution.Resolve(options.Prefix, model.DatasetTypes);
+        }
         _host = environment.Register(nameof(ZeroShotClassificationEstimator));
         (_model, _options) = (model, options);
     }
 
     /// <summary>Encodes the class names. The rows of the view are read only to choose a prefix (<see cref="PrefixSelection.Auto"/>): labels
     /// never, and images up to <see cref="ZeroShotClassificationOptions.MaxAutoImages"/>.</summary>
-    /// <param name="input">A view with the image column; without a model, one that a <c>PrefixClip</c> step made.</param>
+    /// <param name="input">A view with the image column, or with the image embeddings of the <c>PrefixClip</c> step before.</param>
     /// <exception cref="ArgumentOutOfRangeException">The image column is missing or has the wrong type.</exception>
-    /// <exception cref="InvalidOperationException">There is no model, and no or more than one <c>PrefixClip</c> step before
-    /// it.</exception>
+    /// <exception cref="InvalidOperationException">No model was passed, and the input has the embeddings of no <c>PrefixClip</c> step or of
+    /// several.</exception>
     /// <exception cref="InvalidDataException">A prefix is to be chosen, and there are no images, or one cannot be read and the model's
     /// policy is to fail.</exception>
     /// <exception cref="ArgumentException">The column has embeddings, and the prefix needs another image prefix than they were made
@@ -70,8 +74,8 @@ public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassif
 
     /// <summary>The columns that the classifier adds, from those of the input.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The image column is missing or has the wrong type.</exception>
-    /// <exception cref="InvalidOperationException">There is no model, and no or more than one <c>PrefixClip</c> step before
-    /// it.</exception>
+    /// <exception cref="InvalidOperationException">No model was passed, and the input has the embeddings of no <c>PrefixClip</c> step or of
+    /// several.</exception>
     /// <exception cref="ArgumentException">The prefix names a type that the step before does not train.</exception>
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {
@@ -82,7 +86,7 @@ public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassif
         return ZeroShotColumns.AddTo(inputSchema, _options.LabelColumnName, _options.ScoreColumnName, _options.PredictedLabelColumnName);
     }
 
-    /// <summary>The column of embeddings that there will be. What can be wrong is an error now, not after hours of training.</summary>
+    /// <summary>The column of embeddings that the step before will add. Faults are found here, before hours of training.</summary>
     private string FindBeforeTraining(SchemaShape inputSchema)
     {
         var (column, types) = ModelAnnotation.Find(inputSchema, _options.ImageColumnName);

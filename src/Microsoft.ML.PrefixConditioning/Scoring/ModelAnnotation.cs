@@ -6,7 +6,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>The annotation that leads from a column of image embeddings to the model that computes them.</summary>
 /// <remarks>
 /// ML.NET passes an estimator nothing but the view of the step before. Other transforms, filters and caches keep the annotations of the
-/// columns that they pass on, so the model is found behind them too. A file of rows does not keep it: docs/decisions/0014.
+/// columns that they pass on, so the model is found behind them too. Rows saved to a file lose it. See docs/decisions/0014.
 /// </remarks>
 internal static class ModelAnnotation
 {
