@@ -83,7 +83,44 @@ public static class PrefixClipCatalog
         this TransformsCatalog catalog, PrefixClipTransformer model, ZeroShotClassificationOptions options)
     {
         ArgumentNullException.ThrowIfNull(catalog);
+        ArgumentNullException.ThrowIfNull(model);
         return new ZeroShotClassificationEstimator(CatalogUtils.GetEnvironment(catalog), model, options);
+    }
+
+    /// <summary>Classifies images by class names alone, with the model of the <c>PrefixClip</c> step before it in the pipeline.</summary>
+    /// <param name="catalog">The catalog, <c>mlContext.Transforms</c>.</param>
+    /// <param name="classNames">The classes to choose from: at least two. Where a name repeats, its second class is named
+    /// "name (2)".</param>
+    /// <param name="prefix">The test-time prefix; null for the caption prefix. <see cref="PrefixSelection.Auto"/> chooses it from the
+    /// images that the pipeline is fitted to; to choose it from others, train first and pass the model.</param>
+    /// <returns>An estimator to append to <c>PrefixClip</c>. Training and classification are then one estimator, to be fitted,
+    /// cross-validated and saved as a whole.</returns>
+    /// <remarks>The classifier reads the image embeddings of the step before. Other steps may stand in between if they keep this column.
+    /// The model belongs to the fitted pipeline: dispose that when it is no longer used.</remarks>
+    /// <exception cref="ArgumentException">There are fewer than two class names, or one is empty.</exception>
+    /// <example>
+    /// <code>
+    /// var pipeline = mlContext.Transforms.PrefixClip(options)
+    ///     .Append(mlContext.Transforms.ZeroShotClassification(["red apple", "grinning face"]));
+    /// var folds = mlContext.MulticlassClassification.CrossValidate(train, pipeline, numberOfFolds: 3);
+    /// </code>
+    /// </example>
+    public static ZeroShotClassificationEstimator ZeroShotClassification(
+        this TransformsCatalog catalog, IReadOnlyList<string> classNames, PrefixSelection? prefix = null) =>
+        ZeroShotClassification(catalog, new ZeroShotClassificationOptions { ClassNames = classNames, Prefix = prefix });
+
+    /// <summary>Classifies images by class names alone, with the model of the <c>PrefixClip</c> step before it in the pipeline and all
+    /// settings.</summary>
+    /// <param name="catalog">The catalog, <c>mlContext.Transforms</c>.</param>
+    /// <param name="options">The settings. With several <c>PrefixClip</c> steps before it,
+    /// <see cref="ZeroShotClassificationOptions.ImageColumnName"/> is the column of embeddings of the one to use.</param>
+    /// <exception cref="ArgumentException">A setting is out of its range; the message lists all that are.</exception>
+    /// <inheritdoc cref="ZeroShotClassification(TransformsCatalog, IReadOnlyList{string}, PrefixSelection?)" path="/returns|/remarks"/>
+    public static ZeroShotClassificationEstimator ZeroShotClassification(
+        this TransformsCatalog catalog, ZeroShotClassificationOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(catalog);
+        return new ZeroShotClassificationEstimator(CatalogUtils.GetEnvironment(catalog), model: null, options);
     }
 
     /// <summary>Adds the pixels that a model's vision tower sees, for its ONNX form.</summary>

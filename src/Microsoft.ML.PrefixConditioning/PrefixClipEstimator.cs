@@ -82,8 +82,7 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
 
     /// <summary>The columns that the trained model adds, from those of the input.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A needed column is missing.</exception>
-    public SchemaShape GetOutputSchema(SchemaShape inputSchema) => EmbeddingColumns.AddTo(inputSchema,
-        _options.Columns.Image, _options.Columns.Text, _options.Columns.ImageEmbedding, _options.Columns.TextEmbedding);
+    public SchemaShape GetOutputSchema(SchemaShape inputSchema) => EmbeddingColumns.AddTo(inputSchema, _options);
 
     private ClipTokenizer CreateTokenizer(TaggedRows rows) => _options.VocabularyPath is { } path
         ? ClipTokenizer.FromFile(path)

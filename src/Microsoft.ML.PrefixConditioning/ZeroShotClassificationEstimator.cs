@@ -2,7 +2,8 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Makes a zero-shot classifier of a trained model and class names.</summary>
+/// <summary>Makes a zero-shot classifier of class names and a trained model, which is passed or comes from the <c>PrefixClip</c> step
+/// before it in the pipeline.</summary>
 /// <remarks>
 /// Created by <c>mlContext.Transforms.ZeroShotClassification</c>.
 /// Source: CLIP paper (arXiv 2103.00020), section 3.1; the prefix at test time: arXiv 2206.01125, section 3.3.
@@ -10,28 +11,30 @@ namespace Microsoft.ML.PrefixConditioning;
 public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassificationTransformer>
 {
     private readonly IHost _host;
-    private readonly PrefixClipTransformer _model;
+    private readonly PrefixClipTransformer? _model;   // null: that of the step before
     private readonly ZeroShotClassificationOptions _options;
 
     internal ZeroShotClassificationEstimator(
-        IHostEnvironment environment, PrefixClipTransformer model, ZeroShotClassificationOptions options)
+        IHostEnvironment environment, PrefixClipTransformer? model, ZeroShotClassificationOptions options)
     {
-        ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         // An unknown type is an error now, not in Fit.
-        if (options.Prefix is { IsAuto: true }) AutoPrefix.Check(model.Model);
-        else PrefixResolution.Resolve(options.Prefix, model.DatasetTypes);
+        if (model is not null)
+        {
+            if (options.Prefix is { IsAuto: true }) AutoPrefix.Check(model.Model);
+            else PrefixResolution.Resolve(options.Prefix, model.DatasetTypes);
+        }
         _host = environment.Register(nameof(ZeroShotClassificationEstimator));
         (_model, _options) = (model, options);
     }
 
-    private string ImageColumnName => _options.ImageColumnName ?? _model.Model.Settings.ImageColumnName;
-
     /// <summary>Encodes the class names. The rows of the view are read only to choose a prefix (<see cref="PrefixSelection.Auto"/>): labels
     /// never, and images up to <see cref="ZeroShotClassificationOptions.MaxAutoImages"/>.</summary>
-    /// <param name="input">A view with the image column.</param>
+    /// <param name="input">A view with the image column, or with the image embeddings of the <c>PrefixClip</c> step before.</param>
     /// <exception cref="ArgumentOutOfRangeException">The image column is missing or has the wrong type.</exception>
+    /// <exception cref="InvalidOperationException">No model was passed, and the input has the embeddings of no <c>PrefixClip</c> step or of
+    /// several.</exception>
     /// <exception cref="InvalidDataException">A prefix is to be chosen, and there are no images, or one cannot be read and the model's
     /// policy is to fail.</exception>
     /// <exception cref="ArgumentException">The column has embeddings, and the prefix needs another image prefix than they were made
@@ -40,10 +43,15 @@ public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassif
     public ZeroShotClassificationTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        var model = _model.Model;
-        var column = ZeroShotColumns.RequireImage(input.Schema, ImageColumnName, model.Settings);   // an error now, not at the first row
-        var prefix = _options.Prefix is { IsAuto: true } ? AutoPrefix.Choose(_host, model, input, _options) : _options.Prefix;
-        if (ZeroShotColumns.IsEmbedding(column)) ZeroShotColumns.RequireSameImagePrefix(ImageColumnName, prefix, model.Settings);
+        var (embeddings, source) = _model is null ? ModelAnnotation.Find(input.Schema, _options.ImageColumnName) : (null, _model);
+        var model = source.Model;
+        string ImageColumn(PrefixSelection? prefix) => _options.ImageColumnName
+            ?? (ZeroShotColumns.EmbeddingsFit(prefix, model.Settings) ? embeddings : null) ?? model.Settings.ImageColumnName;
+        var prefix = _options.Prefix is not { IsAuto: true } ? _options.Prefix
+            : AutoPrefix.Choose(_host, model, input, _options with { ImageColumnName = ImageColumn(PrefixSelection.Auto) });
+        var image = ImageColumn(prefix);
+        var column = ZeroShotColumns.RequireImage(input.Schema, image, model.Settings.Architecture.EmbeddingSize);   // an error now
+        if (ZeroShotColumns.IsEmbedding(column)) ZeroShotColumns.RequireSameImagePrefix(image, prefix, model.Settings);
         var keys = new ClassKeys(_options.ClassNames);
         keys.WarnOfRepeated(_host);
         var classifier = new ZeroShotClassifier
@@ -53,21 +61,36 @@ public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassif
                 _options.Texts, _options.PromptTemplates ?? PromptTemplates.Of([.. model.Settings.Templates]), prefix),
             LogitScale = (float)(_options.LogitScale ?? model.LogitScale),
             Prefix = prefix ?? PrefixResolution.Default(model.Settings.DatasetTypes),
-            ImageColumnName = ImageColumnName,
+            ImageColumnName = image,
             LabelColumnName = _options.LabelColumnName,
             ScoreColumnName = _options.ScoreColumnName,
             PredictedLabelColumnName = _options.PredictedLabelColumnName,
         };
-        return new ZeroShotClassificationTransformer(_host, _model, classifier, ownsModel: false);
+        return new ZeroShotClassificationTransformer(_host, source, classifier, ownsModel: false)
+        {
+            LeavesModelToPipeline = _model is null && ZeroShotColumns.IsEmbedding(column),
+        };
     }
 
     /// <summary>The columns that the classifier adds, from those of the input.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The image column is missing or has the wrong type.</exception>
+    /// <exception cref="InvalidOperationException">No model was passed, and the input has the embeddings of no <c>PrefixClip</c> step or of
+    /// several.</exception>
+    /// <exception cref="ArgumentException">The prefix names a type that the step before does not train.</exception>
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
-        EmbeddingColumns.RequireImage(inputSchema, ImageColumnName, nameof(ZeroShotClassificationOptions.ImageColumnName),
-            embeddingsFit: true);
+        var image = _model is null ? FindBeforeTraining(inputSchema) : _model.Model.Settings.ImageColumnName;
+        EmbeddingColumns.RequireImage(inputSchema, _options.ImageColumnName ?? image,
+            nameof(ZeroShotClassificationOptions.ImageColumnName), embeddingsFit: true);
         return ZeroShotColumns.AddTo(inputSchema, _options.LabelColumnName, _options.ScoreColumnName, _options.PredictedLabelColumnName);
+    }
+
+    /// <summary>The column of embeddings that the step before will add. Faults are found here, before hours of training.</summary>
+    private string FindBeforeTraining(SchemaShape inputSchema)
+    {
+        var (column, types) = ModelAnnotation.Find(inputSchema, _options.ImageColumnName);
+        if (_options.Prefix is { IsAuto: false }) PrefixResolution.Resolve(_options.Prefix, types);
+        return column;
     }
 }

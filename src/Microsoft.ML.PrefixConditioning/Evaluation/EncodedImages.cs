@@ -45,7 +45,7 @@ internal sealed class EncodedImages
     /// fail.</exception>
     public static EncodedImages Read(TrainedModel model, IDataView view, ImageRequest request)
     {
-        var image = ZeroShotColumns.RequireImage(view.Schema, request.ImageColumnName, model.Settings);
+        var image = ZeroShotColumns.RequireImage(view.Schema, request.ImageColumnName, model.Settings.Architecture.EmbeddingSize);
         List<DataViewSchema.Column> columns = [image];
         DataViewSchema.Column? label = request.LabelColumnName is not { } name ? null
             : ColumnReader.RequireTextOrKey(view.Schema, name, nameof(ZeroShotClassificationOptions.LabelColumnName));

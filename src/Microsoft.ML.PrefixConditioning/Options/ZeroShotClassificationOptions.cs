@@ -45,8 +45,8 @@ public sealed record ZeroShotClassificationOptions : IValidatableObject
 
     /// <summary>Column with the image, or with image embeddings that the model gave before.</summary>
     /// <value>Text (a path or a locator), a vector of bytes, an ML.NET image, or a vector of float of the embedding size; null for the
-    /// model's image column. Embeddings have the default image prefix: with <see cref="PrefixClipOptions.ImagePrefixLength"/>, other
-    /// prefixes need the images. Default null.</value>
+    /// model's image column or, in a pipeline behind <c>PrefixClip</c>, the embeddings of that step. Embeddings have the default image
+    /// prefix: with <see cref="PrefixClipOptions.ImagePrefixLength"/>, other prefixes need the images. Default null.</value>
     public string? ImageColumnName { get; init; }
 
     /// <summary>Column with the true class name; where the input has it, it is mapped to the key of the class. Names are compared in

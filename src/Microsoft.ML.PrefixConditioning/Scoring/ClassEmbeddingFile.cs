@@ -29,9 +29,8 @@ internal static class ClassEmbeddingFile
     private static void WriteNumPy(Stream stream, ZeroShotClassifier classifier)
     {
         const int Alignment = 64, Fixed = 10;
-        int classes = classifier.ClassNames.Length, size = classifier.Embeddings.Length / classes;
-        var header = string.Create(CultureInfo.InvariantCulture, $"{{'descr': '<f4', 'fortran_order': False, 'shape': ({classes}, " +
-            $"{size}), }}");
+        var header = string.Create(CultureInfo.InvariantCulture, $"{{'descr': '<f4', 'fortran_order': False, 'shape': (" +
+            $"{classifier.ClassNames.Length}, {classifier.EmbeddingSize}), }}");
         var padded = (Fixed + header.Length + 1 + Alignment - 1) / Alignment * Alignment - Fixed;
         var start = new byte[Fixed];
         "\u0093NUMPY\u0001\0".Select(c => (byte)c).ToArray().CopyTo(start, 0);
@@ -44,8 +43,7 @@ internal static class ClassEmbeddingFile
     private static void WriteSafetensors(Stream stream, ZeroShotClassifier classifier)
     {
         using var scope = NewDisposeScope();
-        var embeddings = tensor(classifier.Embeddings, [classifier.ClassNames.Length,
-            classifier.Embeddings.Length / classifier.ClassNames.Length]);
+        var embeddings = tensor(classifier.Embeddings, [classifier.ClassNames.Length, classifier.EmbeddingSize]);
         Safetensors.Write(stream, [new("class_embeddings", embeddings), new("logit_scale_exp", tensor(classifier.LogitScale))],
             new Dictionary<string, string>
             {

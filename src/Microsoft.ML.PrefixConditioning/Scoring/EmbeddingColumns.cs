@@ -7,15 +7,16 @@ internal static class EmbeddingColumns
 {
     /// <summary>A pipeline's schema with the added columns; sizes are known only after training.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The image column is missing or has the wrong type.</exception>
-    public static SchemaShape AddTo(SchemaShape input, string image, string text, string imageEmbedding, string textEmbedding)
+    public static SchemaShape AddTo(SchemaShape input, PrefixClipOptions options)
     {
         ArgumentNullException.ThrowIfNull(input);
-        RequireImage(input, image, "Columns.Image", embeddingsFit: false);
+        var names = options.Columns;
+        RequireImage(input, names.Image, "Columns.Image", embeddingsFit: false);
         var columns = input.ToDictionary(c => c.Name, StringComparer.Ordinal);
-        columns[imageEmbedding] = Embedding(imageEmbedding);
-        if (columns.TryGetValue(text, out var column) && column.ItemType is TextDataViewType
+        columns[names.ImageEmbedding] = Embedding(names.ImageEmbedding, ModelAnnotation.Of(options.DatasetTypes));
+        if (columns.TryGetValue(names.Text, out var column) && column.ItemType is TextDataViewType
             && column.Kind == SchemaShape.Column.VectorKind.Scalar)
-            columns[textEmbedding] = Embedding(textEmbedding);
+            columns[names.TextEmbedding] = Embedding(names.TextEmbedding, annotations: null);
         return new SchemaShape(columns.Values);
     }
 
@@ -43,17 +44,18 @@ internal static class EmbeddingColumns
                 $"an image{(embeddingsFit ? ", or a vector of float that the model gave" : "")}. Set {setting} to the right column.");
     }
 
-    private static SchemaShape.Column Embedding(string name) =>
-        new(name, SchemaShape.Column.VectorKind.Vector, NumberDataViewType.Single, isKey: false);
+    private static SchemaShape.Column Embedding(string name, SchemaShape? annotations) =>
+        new(name, SchemaShape.Column.VectorKind.Vector, NumberDataViewType.Single, isKey: false, annotations);
 
     /// <summary>What the transformer adds to one schema.</summary>
     public sealed class Mapper : ScoringMapper
     {
         private readonly string _textName;
 
-        public Mapper(TrainedModel model, DataViewSchema input)
-            : base(input, Added(model.Settings, input))
+        public Mapper(PrefixClipTransformer transformer, DataViewSchema input)
+            : base(input, Added(transformer, input))
         {
+            var model = transformer.Model;
             Encoder = new EmbeddingEncoder(model, prefix: null);
             ImageColumn = ColumnReader.RequireImage(input, model.Settings.ImageColumnName, "Columns.Image");
             _textName = model.Settings.TextColumnName;
@@ -89,10 +91,11 @@ internal static class EmbeddingColumns
         private static DataViewSchema.Column? TextOf(DataViewSchema input, string name) =>
             input.GetColumnOrNull(name) is { Type: TextDataViewType } column ? column : null;
 
-        private static List<DataViewSchema.DetachedColumn> Added(ModelSettings settings, DataViewSchema input)
+        private static List<DataViewSchema.DetachedColumn> Added(PrefixClipTransformer transformer, DataViewSchema input)
         {
+            var settings = transformer.Model.Settings;
             var type = new VectorDataViewType(NumberDataViewType.Single, settings.Architecture.EmbeddingSize);
-            var added = new List<DataViewSchema.DetachedColumn> { new(settings.ImageEmbeddingColumnName, type) };
+            List<DataViewSchema.DetachedColumn> added = [new(settings.ImageEmbeddingColumnName, type, ModelAnnotation.Of(transformer))];
             if (TextOf(input, settings.TextColumnName) is not null) added.Add(new(settings.TextEmbeddingColumnName, type));
             return added;
         }

@@ -217,7 +217,7 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
     private EmbeddingColumns.Mapper CreateMapper(DataViewSchema input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        return new EmbeddingColumns.Mapper(Model, input);
+        return new EmbeddingColumns.Mapper(this, input);
     }
 
     // The stream layout is ModelFile's.

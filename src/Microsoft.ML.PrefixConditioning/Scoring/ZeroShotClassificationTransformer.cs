@@ -19,6 +19,9 @@ namespace Microsoft.ML.PrefixConditioning;
 /// that are numbers stay as they are, and <c>Evaluate</c> takes them for the places of the classes, counted from 0.</para>
 /// <para>Safe for use from many threads. After <c>Fit</c> it shares the model; loaded from a file it owns one. It saves and loads
 /// with <c>mlContext.Model</c> like ML.NET's own transformers.</para>
+/// <para>In a pipeline behind <c>PrefixClip</c> it reads that step's image embeddings and leaves the model to it, in memory and in the
+/// file: score with the whole pipeline. Only where its prefix needs another image prefix than the embeddings have
+/// (<see cref="PrefixClipOptions.ImagePrefixLength"/>), it encodes the images itself and is saved with a model of its own.</para>
 /// </remarks>
 public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposable
 {
@@ -27,18 +30,21 @@ public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposabl
     internal const string Summary = "Classifies images by class names with a CLIP model.";
     private const string ModelName = "Model";
 
-    private readonly PrefixClipTransformer _model;
+    private readonly PrefixClipTransformer? _model;
     private readonly ZeroShotClassifier _classifier;
     private readonly bool _ownsModel;
 
     internal ZeroShotClassificationTransformer(
-        IHostEnvironment environment, PrefixClipTransformer model, ZeroShotClassifier classifier, bool ownsModel)
+        IHostEnvironment environment, PrefixClipTransformer? model, ZeroShotClassifier classifier, bool ownsModel)
     {
         Environment = environment;
         (_model, _classifier, _ownsModel) = (model, classifier, ownsModel);
     }
 
     internal IHostEnvironment Environment { get; }
+
+    /// <summary>Whether another step of the pipeline gives the embeddings and saves the model.</summary>
+    internal bool LeavesModelToPipeline { get; init; }
 
     /// <summary>The classes to choose from, in the order of the scores. Where a name repeats, its second class is named
     /// "name (2)".</summary>
@@ -51,7 +57,11 @@ public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposabl
     public double LogitScale => _classifier.LogitScale;
 
     /// <summary>The model that encodes the images.</summary>
-    public PrefixClipTransformer Model => _model;
+    /// <exception cref="InvalidOperationException">The classifier was loaded as a part of a pipeline that has the model in its
+    /// <c>PrefixClip</c> step.</exception>
+    public PrefixClipTransformer Model => _model ?? throw new InvalidOperationException(
+        "This classifier was saved behind a PrefixClip step, which has the model. Score with the whole pipeline; for all else take the " +
+        "PrefixClipTransformer of the pipeline, and make a classifier of it with ZeroShotClassification(model, classNames).");
 
     /// <summary>Writes the class embeddings, with the prefix already in them, for programs that know no prefixes.</summary>
     /// <param name="path">
@@ -81,9 +91,10 @@ public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposabl
     /// </remarks>
     /// <exception cref="ArgumentException">The path is empty.</exception>
     /// <exception cref="IOException">The file cannot be written; an older one is still whole.</exception>
+    /// <exception cref="InvalidOperationException">The classifier has no <see cref="Model"/>.</exception>
     public void SaveAsOnnx(string path, PixelValues pixels = PixelValues.Rgb255)
     {
-        var model = _model.Model;
+        var model = Model.Model;
         var classes = new OnnxClasses(_classifier.ClassNames, _classifier.Embeddings, _classifier.LogitScale, _classifier.Prefix);
         model.Lend(network => OnnxExport.Classifier(model, network, classes, pixels).Write(path));
     }
@@ -107,30 +118,30 @@ public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposabl
     private ZeroShotColumns.Mapper CreateMapper(DataViewSchema input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        return new ZeroShotColumns.Mapper(Environment, _model.Model, _classifier, input);
+        return new ZeroShotColumns.Mapper(Environment, () => Model.Model, _classifier, input);
     }
 
-    // ZeroShotClassifier's layout, and the model as a sub-model of its own.
+    // ZeroShotClassifier's layout, and the model as a sub-model of its own, unless another step saves it.
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
         SavedTransformer.WriteHeader(ctx, Signature, LoaderSignature);
         _classifier.Write(ctx.Writer);
-        ctx.SaveModel(_model, ModelName);
+        if (!LeavesModelToPipeline) ctx.SaveModel(Model, ModelName);
     }
 
     // Called by ML.NET's loader, which finds it by its name and parameters.
     private static ZeroShotClassificationTransformer Create(IHostEnvironment env, ModelLoadContext ctx) => SavedTransformer.Load(
         env, ctx, Signature, LoaderSignature, () =>
     {
-        ctx.LoadModel<PrefixClipTransformer, SignatureLoadModel>(env, out var model, ModelName);
+        var hasModel = ctx.LoadModelOrNull<PrefixClipTransformer, SignatureLoadModel>(env, out var model, ModelName);
         try
         {
-            var classifier = ZeroShotClassifier.Read(ctx.Reader, model.Architecture.EmbeddingSize);
-            return new ZeroShotClassificationTransformer(env, model, classifier, ownsModel: true);
+            var classifier = ZeroShotClassifier.Read(ctx.Reader, hasModel ? model.Architecture.EmbeddingSize : null);
+            return new ZeroShotClassificationTransformer(env, model, classifier, ownsModel: true) { LeavesModelToPipeline = !hasModel };
         }
         catch
         {
-            model.Dispose();
+            model?.Dispose();
             throw;
         }
     });
@@ -138,6 +149,6 @@ public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposabl
     /// <summary>Frees the model's memory if the classifier owns it: if it was loaded from a file.</summary>
     public void Dispose()
     {
-        if (_ownsModel) _model.Dispose();
+        if (_ownsModel) _model?.Dispose();
     }
 }

@@ -13,6 +13,9 @@ internal sealed record ZeroShotClassifier
     /// <summary>[C, D] row by row, unit length.</summary>
     public required float[] Embeddings { get; init; }
 
+    /// <summary>D.</summary>
+    public int EmbeddingSize => Embeddings.Length / ClassNames.Length;
+
     /// <summary>The factor between cosine similarity and logit.</summary>
     public required float LogitScale { get; init; }
 
@@ -55,15 +58,15 @@ internal sealed record ZeroShotClassifier
 
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
     /// <param name="source">The stream, which may be damaged.</param>
-    /// <param name="embeddingSize">D of the model that the classifier belongs to.</param>
+    /// <param name="embeddingSize">D of the model that the classifier belongs to; null where the file has none.</param>
     /// <exception cref="InvalidDataException">The data are damaged, of a newer version, or of another model.</exception>
-    public static ZeroShotClassifier Read(BinaryReader source, int embeddingSize) => Envelope.Read(source.BaseStream, (classes, reader) =>
+    public static ZeroShotClassifier Read(BinaryReader source, int? embeddingSize) => Envelope.Read(source.BaseStream, (classes, reader) =>
     {
         var names = new string[classes];
         for (var i = 0; i < names.Length; i++) names[i] = reader.ReadString();
         var embeddings = new float[reader.ReadInt32()];
         for (var i = 0; i < embeddings.Length; i++) embeddings[i] = reader.ReadSingle();
-        if (embeddings.Length != names.Length * embeddingSize)
+        if (embeddings.Length != names.Length * (embeddingSize ?? embeddings.Length / Math.Max(1, names.Length)))
             throw new InvalidDataException(
                 $"The zero-shot classifier has {embeddings.Length} numbers for {names.Length} classes; the model's embeddings have " +
                 $"{embeddingSize} each. The file is damaged.");

@@ -38,14 +38,13 @@ internal static class ZeroShotColumns
 
     /// <summary>The column that is classified: images, or embeddings of the model.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such column, or its type does not fit.</exception>
-    public static DataViewSchema.Column RequireImage(DataViewSchema input, string name, ModelSettings model)
+    public static DataViewSchema.Column RequireImage(DataViewSchema input, string name, int embeddingSize)
     {
         const string Setting = nameof(ZeroShotClassificationOptions.ImageColumnName);
         var column = ColumnReader.Require(input, name, Setting);
         if (!IsEmbedding(column)) return ColumnReader.RequireImage(input, name, Setting);
-        var size = model.Architecture.EmbeddingSize;
-        return ((VectorDataViewType)column.Type).Size == size ? column : throw new ArgumentOutOfRangeException(nameof(input),
-            $"Column '{name}' is {column.Type}; this model's embeddings have {size} numbers. " +
+        return ((VectorDataViewType)column.Type).Size == embeddingSize ? column : throw new ArgumentOutOfRangeException(nameof(input),
+            $"Column '{name}' is {column.Type}; this model's embeddings have {embeddingSize} numbers. " +
             $"Set {Setting} to a column that this model gave, or to the images.");
     }
 
@@ -53,12 +52,18 @@ internal static class ZeroShotColumns
     /// <exception cref="ArgumentException">Another is asked for.</exception>
     public static void RequireSameImagePrefix(string name, PrefixSelection? prefix, ModelSettings model)
     {
-        int? Type(PrefixSelection? selection) =>
-            PrefixResolution.ImageType(model.ImagePrefixLength, PrefixResolution.Resolve(selection, model.DatasetTypes));
-        if (Type(prefix) == Type(null)) return;
+        if (EmbeddingsFit(prefix, model)) return;
         throw new ArgumentException(
             $"Column '{name}' has embeddings that were made with the image prefix of '{PrefixResolution.Default(model.DatasetTypes)}'; " +
             $"'{prefix}' needs another image prefix. Set {nameof(ZeroShotClassificationOptions.ImageColumnName)} to the images.");
+    }
+
+    /// <summary>Whether the model's column of embeddings is made with the image prefix that a selection needs.</summary>
+    public static bool EmbeddingsFit(PrefixSelection? prefix, ModelSettings model)
+    {
+        int? Type(PrefixSelection? selection) =>
+            PrefixResolution.ImageType(model.ImagePrefixLength, PrefixResolution.Resolve(selection, model.DatasetTypes));
+        return model.ImagePrefixLength == 0 || (prefix is not { IsAuto: true } && Type(prefix) == Type(null));
     }
 
     /// <summary>Whether a column holds embeddings, and not images.</summary>
@@ -76,14 +81,18 @@ internal static class ZeroShotColumns
         private readonly StrongBox<(long Unmatched, long Labels)> _warned = new();
         private readonly DataViewSchema.Column? _label;
 
-        public Mapper(IChannelProvider log, TrainedModel model, ZeroShotClassifier classifier, DataViewSchema input)
+        /// <param name="log">ML.NET's log.</param>
+        /// <param name="model">Gives the model, where the input has images.</param>
+        /// <param name="classifier">The classifier.</param>
+        /// <param name="input">Schema of the input.</param>
+        public Mapper(IChannelProvider log, Func<TrainedModel> model, ZeroShotClassifier classifier, DataViewSchema input)
             : base(input, Added(classifier, input))
         {
             (_log, _classifier) = (log, classifier);
             _keys = new ClassKeys(classifier.ClassNames);
             _label = LabelOf(input, classifier.LabelColumnName);
-            ImageColumn = RequireImage(input, classifier.ImageColumnName, model.Settings);
-            if (!IsEmbedding(ImageColumn)) Encoder = new EmbeddingEncoder(model, classifier.Prefix);
+            ImageColumn = RequireImage(input, classifier.ImageColumnName, classifier.EmbeddingSize);
+            if (!IsEmbedding(ImageColumn)) Encoder = new EmbeddingEncoder(model(), classifier.Prefix);
         }
 
         public override EmbeddingEncoder? Encoder { get; }

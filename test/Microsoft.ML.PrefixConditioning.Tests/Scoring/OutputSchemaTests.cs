@@ -27,6 +27,18 @@ public sealed class OutputSchemaTests : ScoringTests
     }
 
     [TestMethod]
+    public void GetOutputSchema_PrefixClipThenZeroShot_AgreesWithTheTransformers()
+    {
+        var zeroShot = _mlContext.Transforms.ZeroShotClassification(["a", "b", "c"]);
+        var pipeline = _mlContext.Transforms.PrefixClip().Append(zeroShot);
+        foreach (var input in Inputs().Where((_, i) => i != NumberKeys))
+        {
+            var embedded = _model.Transform(input);
+            AssertAgree(pipeline.GetOutputSchema(Shape(input.Schema)), zeroShot.Fit(embedded).GetOutputSchema(embedded.Schema));
+        }
+    }
+
+    [TestMethod]
     public void GetOutputSchema_KeysOfNumbersAsLabels_AreRefusedAsByTheTransformer()
     {
         var estimator = _mlContext.Transforms.ZeroShotClassification(_model, ["a", "b", "c"]);
