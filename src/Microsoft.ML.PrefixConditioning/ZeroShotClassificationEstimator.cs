@@ -2,7 +2,7 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Makes a zero-shot classifier of a trained model and class names.</summary>
+/// <summary>Creates a zero-shot classifier from a trained model and class names.</summary>
 /// <remarks>
 /// Created by <c>mlContext.Transforms.ZeroShotClassification</c>.
 /// Source: CLIP paper (arXiv 2103.00020), section 3.1; the prefix at test time: arXiv 2206.01125, section 3.3.
@@ -28,15 +28,15 @@ public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassif
 
     private string ImageColumnName => _options.ImageColumnName ?? _model.Model.Settings.ImageColumnName;
 
-    /// <summary>Encodes the class names. The rows of the view are read only to choose a prefix (<see cref="PrefixSelection.Auto"/>): labels
-    /// never, and images up to <see cref="ZeroShotClassificationOptions.MaxAutoImages"/>.</summary>
+    /// <summary>Encodes the class names. It reads rows only to choose a prefix (<see cref="PrefixSelection.Auto"/>), and then at most
+    /// <see cref="ZeroShotClassificationOptions.MaxAutoImages"/> images and no labels.</summary>
     /// <param name="input">A view with the image column.</param>
     /// <exception cref="ArgumentOutOfRangeException">The image column is missing or has the wrong type.</exception>
-    /// <exception cref="InvalidDataException">A prefix is to be chosen, and there are no images, or one cannot be read and the model's
+    /// <exception cref="InvalidDataException">A prefix is to be chosen, but there are no images, or one is unreadable and the model's
     /// policy is to fail.</exception>
-    /// <exception cref="ArgumentException">The column has embeddings, and the prefix needs another image prefix than they were made
-    /// with.</exception>
-    /// <returns>The classifier. It shares the model, which must not be disposed before it.</returns>
+    /// <exception cref="ArgumentException">The column has embeddings that were computed with another image prefix than the requested
+    /// one.</exception>
+    /// <returns>The classifier. It shares the model; do not dispose the model first.</returns>
     public ZeroShotClassificationTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
@@ -61,7 +61,7 @@ public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassif
         return new ZeroShotClassificationTransformer(_host, _model, classifier, ownsModel: false);
     }
 
-    /// <summary>The columns that the classifier adds, from those of the input.</summary>
+    /// <summary>Returns the columns of the classifier's output, given those of the input.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The image column is missing or has the wrong type.</exception>
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {

@@ -53,7 +53,7 @@ internal static class ColumnReader
 
     /// <summary>The error of a key column without names: the keys of numbers, or keys without values.</summary>
     public static ArgumentOutOfRangeException KeyWithoutNames(string name, string type, string setting) => new(nameof(name),
-        $"Column '{name}' is {type} without text key values, so that its keys cannot be matched to names. Make the keys of names, with " +
+        $"Column '{name}' is {type} without text key values, so its keys cannot be matched to names. Create the keys from names, with " +
         $"MapValueToKey of a text column, or set {setting} to another column.");
 
     /// <summary>The column of that name, whatever its type.</summary>
@@ -98,7 +98,8 @@ internal static class ColumnReader
                     value = bytes.Length == 0 ? default : ImageReference.FromEncoded([.. bytes.DenseValues()]);
                 };
             default:
-                throw new ArgumentOutOfRangeException(nameof(column), $"Column '{column.Name}' is {column.Type}, which is no image.");
+                throw new ArgumentOutOfRangeException(nameof(column),
+                    $"Column '{column.Name}' is {column.Type}, which is not an image type.");
         }
     }
 

@@ -52,8 +52,8 @@ internal sealed class DatasetUnion : IDataView
         {
             var forms = imageTypes.Select((type, i) => $"datasets[{i}] has {FormOf(type)}");
             throw new ArgumentOutOfRangeException(nameof(datasets),
-                $"The image columns differ in form: {string.Join(", ", forms)}. " +
-                "Make them alike: LoadRawImageBytes turns paths into encoded files, LoadImages turns them into images.");
+                $"The image columns have different types: {string.Join(", ", forms)}. " +
+                "Convert them to one type: LoadRawImageBytes turns paths into encoded files, LoadImages turns them into images.");
         }
         var builder = new DataViewSchema.Builder();
         builder.AddColumn(columns.Image, UnifiedImageType(imageTypes));
@@ -69,7 +69,7 @@ internal sealed class DatasetUnion : IDataView
         string[] dropped = [.. view.Schema.Where(c => !c.IsHidden).Select(c => c.Name)
             .Except([columns.Image, columns.Text, columns.DatasetType, columns.Label], StringComparer.Ordinal)];
         if (dropped.Length > 0)
-            channel.Info(MessageSensitivity.None, "{0}", $"{name}: columns left out: {NearName.List(dropped)}.");
+            channel.Info(MessageSensitivity.None, "{0}", $"{name}: dropped columns: {NearName.List(dropped)}.");
         if (view.Schema.GetColumnOrNull(columns.Label) is null && NearName.Find(columns.Label, dropped) is { } near)
             channel.Warning(MessageSensitivity.None, "{0}", $"{name} has no label column '{columns.Label}', so its labels are missing. " +
                 $"Did you mean '{NearName.Visible(near)}'? Rename it with CopyColumns.");

@@ -44,7 +44,7 @@ internal sealed record Envelope(string Kind, byte Version, string Name)
     {
         var header = Take(stream, HeaderLength);
         if (!header.AsSpan(0, KindLength).SequenceEqual(Encoding.ASCII.GetBytes(Kind)))
-            throw new InvalidDataException($"This is no {Name}: it does not begin with '{Kind}'. {Restore}");
+            throw new InvalidDataException($"This is not a {Name}: it does not begin with '{Kind}'. {Restore}");
         var length = BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(HeaderLength - sizeof(int)));
         if (length < 0) throw new InvalidDataException($"The {Name} in the model file is damaged: its length is {length}. {Restore}");
         var content = Take(stream, length);
@@ -55,7 +55,7 @@ internal sealed record Envelope(string Kind, byte Version, string Name)
         {
             var value = read(BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(KindLength + 1)), reader);
             return reader.BaseStream.Position == length ? value
-                : throw new FormatException($"only {reader.BaseStream.Position} of its {length} bytes have a meaning.");
+                : throw new FormatException($"only {reader.BaseStream.Position} of its {length} bytes are used.");
         }
         catch (Exception e) when (e is EndOfStreamException or ArgumentException or OverflowException or FormatException)
         {

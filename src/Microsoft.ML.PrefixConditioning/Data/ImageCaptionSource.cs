@@ -67,7 +67,7 @@ internal static class ImageCaptionSource
             while (row.Count > width && row[^1].Length == 0) row.RemoveAt(row.Count - 1);   // separators at the line's end
             if (row.Count < named || row.Count > width)
                 throw reader.Fault($"there are {row.Count} field(s), expected {width} as in the first line. " +
-                    "Put quotes around a field that holds a separator or a line break.");
+                    "Put quotes around a field that contains a separator or a line break.");
             var image = ImagePath(row[imageIndex!.Value].Trim());
             if (!pool.TryGetValue(image, out var pooled)) pool.Add(image, pooled = image);
             images.Add(pooled);
@@ -139,7 +139,7 @@ internal static class ImageCaptionSource
     {
         ".TSV" or ".TAB" => '\t',
         ".CSV" => ',',
-        _ => throw new ArgumentException($"The separator of '{path}' cannot be told from its extension, which is neither .tsv, .tab " +
+        _ => throw new ArgumentException($"The separator of '{path}' cannot be inferred from its extension, which is neither .tsv, .tab " +
             "nor .csv. Set separator."),
     };
 

@@ -36,8 +36,8 @@ internal sealed class PerClassSample : IDataView
             .Order(StringComparer.Ordinal)];
         if (small.Length > 0)
             throw new InvalidDataException(
-                $"{count} row(s) of every class are asked for, and {small.Length} of {byClass.Count} class(es) have fewer: " +
-                $"{NearName.List(small)}. Ask for at most {byClass.Min(c => c.Value.Count)}, or leave these classes out.");
+                $"{count} row(s) per class were requested, but {small.Length} of {byClass.Count} class(es) have fewer: " +
+                $"{NearName.List(small)}. Request at most {byClass.Min(c => c.Value.Count)}, or remove these classes.");
         var chosen = new HashSet<long>();
         // In the classes' ordinal order, so that the order of rows of different classes changes nothing.
         foreach (var (place, name) in byClass.Keys.Order(StringComparer.Ordinal).Index())
@@ -83,7 +83,7 @@ internal sealed class PerClassSample : IDataView
         }
         if (unlabeled > 0)
             channel.Warning(MessageSensitivity.None, "{0}",
-                $"{unlabeled} of {row} row(s) have no label in column '{labelColumn}' and were left out, such as row {firstUnlabeled}.");
+                $"{unlabeled} of {row} row(s) have no label in column '{labelColumn}' and were skipped, such as row {firstUnlabeled}.");
         return byClass;
     }
 

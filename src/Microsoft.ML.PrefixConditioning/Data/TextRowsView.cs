@@ -66,7 +66,8 @@ internal sealed class TextRowsView : IDataView
         public override DataViewSchema Schema => _view.Schema;
 
         private int Row => _position < 0
-            ? throw new InvalidOperationException("The cursor stands on no row: call MoveNext, and stop when it gives false.")
+            ? throw new InvalidOperationException(
+                "The cursor is not on a row: call MoveNext first, and read values only while it returns true.")
             : _order is null ? (int)_position : _order[_position];
 
         public override bool MoveNext()
@@ -88,11 +89,12 @@ internal sealed class TextRowsView : IDataView
         {
             if (!IsColumnActive(column))
                 throw new ArgumentOutOfRangeException(
-                    nameof(column), $"Column '{column.Name}' was not asked for when the cursor was made.");
+                    nameof(column), $"Column '{column.Name}' is not active in this cursor; name it when the cursor is created.");
             var text = _view._values[column.Index];
             ValueGetter<ReadOnlyMemory<char>> getter = (ref ReadOnlyMemory<char> value) => value = text(Row).AsMemory();
             return getter as ValueGetter<TValue>
-                ?? throw new InvalidOperationException($"Column '{column.Name}' is text; a getter of {typeof(TValue)} does not fit.");
+                ?? throw new InvalidOperationException(
+                    $"Column '{column.Name}' is {column.Type}; its values cannot be read as {typeof(TValue)}.");
         }
     }
 }

@@ -16,9 +16,9 @@ internal static class AutoPrefix
     {
         if (model.Summaries is null)
             throw new ArgumentException(
-                $"{nameof(PrefixSelection)}.{nameof(PrefixSelection.Auto)} compares images with the training images, and this model has " +
-                "no summaries of them: an older version of the package saved it, or it is a pretrained model from elsewhere. Name a " +
-                "prefix, or train the model with this version.");
+                $"{nameof(PrefixSelection)}.{nameof(PrefixSelection.Auto)} compares images with the training images, but this model has " +
+                "no summaries of them: an older version of the package saved it, or it was trained elsewhere. Name a prefix, or train " +
+                "the model with this version.");
     }
 
     /// <summary>The prefix for the view's images: of the caption type whose training images are nearest, of the nearest other type, or
@@ -41,10 +41,10 @@ internal static class AutoPrefix
         });
         if (images.Count == 0)
             throw new InvalidDataException(images.Rows == 0
-                ? "The view has no rows, and PrefixSelection.Auto chooses the prefix from images. Pass images of the kind that will be " +
+                ? "The view has no rows, but PrefixSelection.Auto chooses the prefix from images. Pass images of the kind to be " +
                     "classified, which need no labels, or name a prefix."
-                : $"None of the {images.Rows} images that were looked at can be read, so PrefixSelection.Auto has nothing to choose the " +
-                    "prefix from. Pass images that can be read, or name a prefix.");
+                : $"None of the {images.Rows} sampled images can be read, so PrefixSelection.Auto cannot choose a prefix. " +
+                    "Pass readable images, or name a prefix.");
         double[] distances = [.. types.Select((_, type) => EmbeddingSummary.SquaredDistance(
             EmbeddingSummary.Of(images.Embeddings(ImagePrefix(type))), model.Summaries![type]))];
         var prefix = FromDistances(types, distances);

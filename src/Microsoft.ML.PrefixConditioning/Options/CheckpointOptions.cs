@@ -2,14 +2,14 @@ using System.ComponentModel.DataAnnotations;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Where and how often a run saves its state. A run that finds its own checkpoint continues from it.</summary>
+/// <summary>Where and how often training saves its state. A run that finds its own checkpoint resumes from it.</summary>
 public sealed record CheckpointOptions
 {
     /// <summary>Folder for checkpoints.</summary>
     /// <value>A path, or null to save none. Default null.</value>
     public string? Folder { get; init; }
 
-    /// <summary>Steps from one checkpoint to the next.</summary>
+    /// <summary>Number of steps between checkpoints.</summary>
     /// <value>Steps, or null for one checkpoint per epoch. Default null.</value>
     [Range(1, int.MaxValue)]
     public int? Steps { get; init; }

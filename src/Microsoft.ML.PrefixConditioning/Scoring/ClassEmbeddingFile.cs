@@ -19,8 +19,8 @@ internal static class ClassEmbeddingFile
         {
             ".NPY" => stream => WriteNumPy(stream, classifier),
             ".SAFETENSORS" => stream => WriteSafetensors(stream, classifier),
-            var other => throw new ArgumentException($"'{path}' has the extension '{other.ToLowerInvariant()}'; '.npy' and " +
-                "'.safetensors' can be written.", nameof(path)),
+            var other => throw new ArgumentException($"'{path}' has the extension '{other.ToLowerInvariant()}'; the supported " +
+                "ones are '.npy' and '.safetensors'.", nameof(path)),
         };
         AtomicFile.Replace(path, write);
     }

@@ -41,7 +41,7 @@ internal sealed class ClassKeys
         var (index, name) = (_repeated[0].Index, NearName.Quoted(_repeated[0].Name));
         using var channel = log.Start("Naming classes");
         channel.Warning(MessageSensitivity.UserData, "{0}", FormattableString.Invariant(
-            $"{_repeated.Count} of {Names.Length} class names repeat an earlier one; the class {name} at index {index} is now named ") +
+            $"{_repeated.Count} of {Names.Length} class names repeat an earlier one. The class {name} at index {index} is now named ") +
             $"{NearName.Quoted(Names[index])}. The label {name} means the first class of that name. To tell such classes apart, give " +
             $"each its own name in {nameof(ZeroShotClassificationOptions.ClassNames)} and its text in " +
             $"{nameof(ZeroShotClassificationOptions.ClassTexts)}.");

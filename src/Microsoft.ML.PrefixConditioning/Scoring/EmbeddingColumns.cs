@@ -40,7 +40,7 @@ internal static class EmbeddingColumns
         if (!fits)
             throw new ArgumentOutOfRangeException(nameof(input),
                 $"Column '{image}' is {column.GetTypeString()}; an image column is text (a path), a vector of bytes (an encoded file) or " +
-                $"an image{(embeddingsFit ? ", or a vector of float that the model gave" : "")}. Set {setting} to the right column.");
+                $"an image{(embeddingsFit ? ", or an embedding from the model" : "")}. Set {setting} to the right column.");
     }
 
     private static SchemaShape.Column Embedding(string name) =>
@@ -66,7 +66,7 @@ internal static class EmbeddingColumns
         public override DataViewSchema.Column? TextColumn => TextOf(InputSchema, _textName);
 
         public override string OnnxRefusal =>
-            "mlContext.Model.ConvertToOnnx cannot write a PrefixClipTransformer. Write its towers with SaveImageEncoderAsOnnx and " +
+            "mlContext.Model.ConvertToOnnx cannot export a PrefixClipTransformer. Export its towers with SaveImageEncoderAsOnnx and " +
             "SaveTextEncoderAsOnnx, or a zero-shot classifier with SaveAsOnnx, and run the file in a pipeline with ApplyOnnxModel.";
 
         public override bool NeedsImage(int added) => added == 0;

@@ -46,7 +46,7 @@ internal static class ZeroShotColumns
         var size = model.Architecture.EmbeddingSize;
         return ((VectorDataViewType)column.Type).Size == size ? column : throw new ArgumentOutOfRangeException(nameof(input),
             $"Column '{name}' is {column.Type}; this model's embeddings have {size} numbers. " +
-            $"Set {Setting} to a column that this model gave, or to the images.");
+            $"Set {Setting} to a column with embeddings from this model, or with images.");
     }
 
     /// <summary>Embeddings were made with the default image prefix, so that no other can be asked of them.</summary>
@@ -57,8 +57,9 @@ internal static class ZeroShotColumns
             PrefixResolution.ImageType(model.ImagePrefixLength, PrefixResolution.Resolve(selection, model.DatasetTypes));
         if (Type(prefix) == Type(null)) return;
         throw new ArgumentException(
-            $"Column '{name}' has embeddings that were made with the image prefix of '{PrefixResolution.Default(model.DatasetTypes)}'; " +
-            $"'{prefix}' needs another image prefix. Set {nameof(ZeroShotClassificationOptions.ImageColumnName)} to the images.");
+            $"Column '{name}' has embeddings that were computed with the image prefix of " +
+            $"'{PrefixResolution.Default(model.DatasetTypes)}'; '{prefix}' needs another image prefix. Set " +
+            $"{nameof(ZeroShotClassificationOptions.ImageColumnName)} to the image column.");
     }
 
     /// <summary>Whether a column holds embeddings, and not images.</summary>
@@ -91,7 +92,7 @@ internal static class ZeroShotColumns
         public override DataViewSchema.Column ImageColumn { get; }
 
         public override string OnnxRefusal =>
-            "mlContext.Model.ConvertToOnnx cannot write a ZeroShotClassificationTransformer. Write it with its method SaveAsOnnx, and " +
+            "mlContext.Model.ConvertToOnnx cannot export a ZeroShotClassificationTransformer. Export it with its SaveAsOnnx method, and " +
             "run the file in a pipeline with ClipPixels and ApplyOnnxModel.";
 
         public override LabelCount? CountLabels() =>
