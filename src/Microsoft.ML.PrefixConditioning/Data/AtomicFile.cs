@@ -17,7 +17,7 @@ internal static class AtomicFile
         }
     }
 
-    /// <summary>Replaces a file by way of a temporary file in the same folder, which is overwritten if it exists.</summary>
+    /// <summary>Replaces a file through a temporary file in the same folder, which is overwritten if it exists.</summary>
     /// <exception cref="IOException">The file cannot be written; an existing file is unchanged.</exception>
     /// <exception cref="UnauthorizedAccessException">The same.</exception>
     public static void Replace(string path, string temporary, Action<Stream> write)

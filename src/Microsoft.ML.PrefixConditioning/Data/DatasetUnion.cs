@@ -4,7 +4,7 @@ using Microsoft.ML.Transforms.Image;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Several views -> one view of image, text, dataset type and label; rows are read when they are asked for.</summary>
+/// <summary>Joins several views into one of image, text, dataset type and label; rows are read lazily.</summary>
 internal sealed class DatasetUnion : IDataView
 {
     private readonly IDataView[] _views;
@@ -23,7 +23,7 @@ internal sealed class DatasetUnion : IDataView
     /// <inheritdoc/>
     public DataViewSchema Schema { get; }
 
-    /// <summary>Checks the views and makes the union.</summary>
+    /// <summary>Checks the views and creates the union.</summary>
     /// <exception cref="ArgumentException">There are no views, or one is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of a wrong type, or the images differ in form.</exception>
     public static DatasetUnion Create(IChannel channel, IReadOnlyList<IDataView> datasets, SourceColumns columns)
@@ -62,7 +62,7 @@ internal sealed class DatasetUnion : IDataView
         return new DatasetUnion([.. datasets], builder.ToSchema());
     }
 
-    /// <summary>Logs what of a dataset does not get into the union.</summary>
+    /// <summary>Logs what the union drops from a dataset.</summary>
     private static void Report(IChannel channel, IDataView view, string name, SourceColumns columns)
     {
         if (view.GetRowCount() == 0) channel.Warning(MessageSensitivity.None, "{0}", $"{name} has no rows.");

@@ -3,8 +3,8 @@ using Microsoft.ML.Data;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Reads the views of a <see cref="DatasetUnion"/>: one after the other, or drawn at random by the rows that each has
-/// left.</summary>
+/// <summary>Reads the views of a <see cref="DatasetUnion"/> one after the other, or at random in proportion to their remaining
+/// rows.</summary>
 internal sealed class DatasetUnionCursor : DataViewRowCursor
 {
     private readonly IDataView[] _views;
@@ -90,7 +90,7 @@ internal sealed class DatasetUnionCursor : DataViewRowCursor
         base.Dispose(disposing);
     }
 
-    /// <summary>The view to read from next, -1 when all have ended.</summary>
+    /// <summary>Index of the view to read from next, -1 if all have ended.</summary>
     private int Next()
     {
         long all = 0;

@@ -2,10 +2,10 @@ using Microsoft.ML.Data;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Rows of text columns that are made up when they are read: the view behind the dataset sources.</summary>
+/// <summary>Rows of text columns that are computed when read: the view behind the dataset sources.</summary>
 /// <remarks>
-/// Rereadable, shufflable and of known length. <c>LoadFromEnumerable</c> cannot be shuffled and needs one object per row;
-/// here a million rows cost what their distinct parts cost.
+/// Rereadable, shufflable and of known length. <c>LoadFromEnumerable</c> cannot be shuffled and needs one object per row; here a million
+/// rows take the memory of their distinct parts.
 /// </remarks>
 internal sealed class TextRowsView : IDataView
 {
@@ -14,7 +14,7 @@ internal sealed class TextRowsView : IDataView
 
     /// <summary>A view of rows 0 to <paramref name="count"/> - 1.</summary>
     /// <param name="count">Number of rows.</param>
-    /// <param name="columns">Name of each column, and its text by row; null is a missing text.</param>
+    /// <param name="columns">Name of each column, and its text by row; null means a missing text.</param>
     public TextRowsView(int count, params (string Name, Func<int, string?> Value)[] columns)
     {
         _count = count;

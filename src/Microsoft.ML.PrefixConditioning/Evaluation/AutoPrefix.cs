@@ -2,8 +2,8 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Chooses a test-time prefix from images without labels: the nearer they lie to a dataset type's training images, the larger
-/// its share.</summary>
+/// <summary>Chooses a test-time prefix from unlabeled images: the nearer they are to a dataset type's training images, the larger its
+/// share.</summary>
 /// <remarks>Formula and results: docs/evaluation.md.</remarks>
 internal static class AutoPrefix
 {
@@ -25,7 +25,7 @@ internal static class AutoPrefix
     /// a blend of the two.</summary>
     /// <exception cref="ArgumentException">The model has no summaries, or the view has embeddings with another image prefix.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The image column is missing or has the wrong type.</exception>
-    /// <exception cref="InvalidDataException">The view has no image that can be read.</exception>
+    /// <exception cref="InvalidDataException">The view has no readable image.</exception>
     public static PrefixSelection Choose(IHost host, TrainedModel model, IDataView view, ZeroShotClassificationOptions options)
     {
         Check(model);
@@ -54,7 +54,7 @@ internal static class AutoPrefix
         return prefix;
     }
 
-    /// <summary>The prefix that squared distances from each type's training images lead to.</summary>
+    /// <summary>Turns squared distances from each type's training images into a prefix.</summary>
     private static PrefixSelection FromDistances(IReadOnlyList<DatasetType> types, double[] distances)
     {
         // The default type first: of equal distances it wins.

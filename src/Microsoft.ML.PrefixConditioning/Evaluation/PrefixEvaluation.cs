@@ -8,7 +8,7 @@ internal static class PrefixEvaluation
 {
     private const string EmbeddingColumn = "ImageEmbedding";
 
-    /// <summary>Scores the view with each of the model's prefixes, none, and further selections.</summary>
+    /// <summary>Scores the view with each of the model's prefixes, with none, and with additional selections.</summary>
     public static PrefixComparison Run(
         IHostEnvironment environment, MulticlassClassificationCatalog catalog, IDataView data, PrefixClipTransformer model,
         ZeroShotClassificationOptions options, IEnumerable<PrefixSelection> further, int topK)

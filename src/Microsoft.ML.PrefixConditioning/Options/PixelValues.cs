@@ -15,7 +15,7 @@ public enum PixelValues
 internal static class PixelColumn
 {
     /// <summary>"Pixels" or "NormalizedPixels".</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The value is no member of the enumeration.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The value is not a member of the enumeration.</exception>
     public static string NameOf(PixelValues values) => values switch
     {
         PixelValues.Rgb255 => "Pixels",

@@ -22,7 +22,7 @@ internal static class EmbeddingColumns
     /// <summary>Checks the image column of a pipeline's schema.</summary>
     /// <param name="input">The pipeline's schema.</param>
     /// <param name="image">Name of the column.</param>
-    /// <param name="setting">What names the column, for the message.</param>
+    /// <param name="setting">The setting that names the column, for the message.</param>
     /// <param name="embeddingsFit">Whether the column may hold embeddings instead.</param>
     /// <exception cref="ArgumentOutOfRangeException">The image column is missing or has the wrong type.</exception>
     public static void RequireImage(SchemaShape input, string image, string setting, bool embeddingsFit)
@@ -46,7 +46,7 @@ internal static class EmbeddingColumns
     private static SchemaShape.Column Embedding(string name) =>
         new(name, SchemaShape.Column.VectorKind.Vector, NumberDataViewType.Single, isKey: false);
 
-    /// <summary>What the transformer adds to one schema.</summary>
+    /// <summary>The columns that the transformer adds to a schema.</summary>
     public sealed class Mapper : ScoringMapper
     {
         private readonly string _textName;

@@ -36,7 +36,7 @@ internal static class ZeroShotColumns
     private static SchemaShape.Column Names(string kind) =>
         new(kind, SchemaShape.Column.VectorKind.Vector, TextDataViewType.Instance, isKey: false);
 
-    /// <summary>The column that is classified: images, or embeddings of the model.</summary>
+    /// <summary>The column to classify: images, or embeddings from the model.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such column, or its type does not fit.</exception>
     public static DataViewSchema.Column RequireImage(DataViewSchema input, string name, ModelSettings model)
     {
@@ -49,8 +49,8 @@ internal static class ZeroShotColumns
             $"Set {Setting} to a column with embeddings from this model, or with images.");
     }
 
-    /// <summary>Embeddings were made with the default image prefix, so that no other can be asked of them.</summary>
-    /// <exception cref="ArgumentException">Another is asked for.</exception>
+    /// <summary>Checks that the selection uses the default image prefix, with which embeddings are computed.</summary>
+    /// <exception cref="ArgumentException">It uses another one.</exception>
     public static void RequireSameImagePrefix(string name, PrefixSelection? prefix, ModelSettings model)
     {
         int? Type(PrefixSelection? selection) =>
@@ -62,11 +62,12 @@ internal static class ZeroShotColumns
             $"{nameof(ZeroShotClassificationOptions.ImageColumnName)} to the image column.");
     }
 
-    /// <summary>Whether a column holds embeddings, and not images.</summary>
+    /// <summary>Whether a column holds embeddings instead of images.</summary>
     public static bool IsEmbedding(DataViewSchema.Column column) =>
         column.Type is VectorDataViewType vector && vector.ItemType == NumberDataViewType.Single;
 
-    /// <summary>What the classifier adds to one schema: 0 score, 1 predicted label, 2 the label as a key where the input has one.</summary>
+    /// <summary>The columns that the classifier adds to a schema: 0 score, 1 predicted label, 2 the label as a key if the input has
+    /// one.</summary>
     public sealed class Mapper : ScoringMapper
     {
         private const int Score = 0, PredictedLabel = 1;
@@ -163,7 +164,7 @@ internal static class ZeroShotColumns
             return added;
         }
 
-        /// <summary>The annotations by which ML.NET's evaluators know columns that one model gave.</summary>
+        /// <summary>The annotations by which ML.NET's evaluators recognize columns of one model.</summary>
         private static DataViewSchema.Annotations.Builder OfScoreSet(uint scoreSet, string valueKind)
         {
             var builder = new DataViewSchema.Annotations.Builder();

@@ -3,7 +3,7 @@ using Microsoft.ML.Model.OnnxConverter;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Adds the pixels to one schema's rows; ML.NET's own view runs it on as many threads as it likes.</summary>
+/// <summary>Adds the pixels to the rows of one schema. ML.NET's own view runs it on several threads.</summary>
 internal sealed class ClipPixelsMapper : IRowMapper, ICanSaveOnnx
 {
     private readonly ClipPixelsSettings _settings;
