@@ -6,11 +6,11 @@ namespace Microsoft.ML.PrefixConditioning;
 public sealed record CheckpointOptions
 {
     /// <summary>Folder for checkpoints.</summary>
-    /// <value>A path, or null to save none. Default null.</value>
+    /// <value>Null means that no checkpoints are saved. Default null.</value>
     public string? Folder { get; init; }
 
     /// <summary>Number of steps between checkpoints.</summary>
-    /// <value>Steps, or null for one checkpoint per epoch. Default null.</value>
+    /// <value>Null means one checkpoint per epoch. Default null.</value>
     [Range(1, int.MaxValue)]
     public int? Steps { get; init; }
 }

@@ -40,8 +40,8 @@ public sealed record ClipArchitecture : IValidatableObject
     [Range(1, MaxWidth)]
     public int VisionHeads { get; init; } = 12;
 
-    /// <summary>Maximum text length in tokens, including start and end token but no prefix.</summary>
-    /// <value>Tokens: at least one between start and end. Default 77 (CLIP paper, section 2.4).</value>
+    /// <summary>Maximum text length in tokens, including start and end token but not prefixes.</summary>
+    /// <value>At least one token fits between start and end. Default 77 (CLIP paper, section 2.4).</value>
     [Range(3, MaxLength)]
     public int ContextLength { get; init; } = 77;
 

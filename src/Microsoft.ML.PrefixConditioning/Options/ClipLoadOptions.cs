@@ -14,7 +14,7 @@ public sealed record ClipLoadOptions
     public string? VocabularyPath { get; init; }
 
     /// <summary>Variant of GELU, if no configuration specifies it. It cannot be inferred from weights.</summary>
-    /// <value>Null to take it from the configuration. Default null.</value>
+    /// <value>Null means that of the configuration. Default null.</value>
     public ClipActivation? Activation { get; init; }
 
     /// <summary>Number of attention heads in the vision tower, if no configuration specifies it.</summary>

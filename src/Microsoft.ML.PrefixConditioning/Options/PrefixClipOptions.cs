@@ -19,8 +19,8 @@ public sealed record PrefixClipOptions : IValidatableObject
 
     /// <summary>A pretrained CLIP model to start from: a folder or file that <c>LoadClip</c> reads.</summary>
     /// <value>
-    /// A path, or null for random weights. The files determine the architecture, the vocabulary, and the mean and standard deviation of
-    /// pixels. Prefixes that they lack are initialized randomly. Default null.
+    /// Null means random weights. The files determine the architecture, the vocabulary, and the mean and standard deviation of pixels.
+    /// Prefixes that they lack are initialized randomly. Default null.
     /// </value>
     public string? InitialWeights { get; init; }
 
@@ -36,12 +36,12 @@ public sealed record PrefixClipOptions : IValidatableObject
     public IReadOnlyDictionary<string, double>? DatasetTypeWeights { get; init; }
 
     /// <summary>Learned prefix tokens per dataset type in the text tower. With 0, the model trains without prefix conditioning.</summary>
-    /// <value>Tokens. Source: arXiv 2206.01125, section 3.2. Default 1.</value>
+    /// <value>Source: arXiv 2206.01125, section 3.2. Default 1.</value>
     [Range(0, MaxPrefixLength)]
     public int PrefixLength { get; init; } = 1;
 
     /// <summary>Learned prefix tokens per dataset type in the vision tower.</summary>
-    /// <value>Tokens. The paper conditions the text tower only. Default 0.</value>
+    /// <value>The paper conditions the text tower only. Default 0.</value>
     [Range(0, MaxPrefixLength)]
     public int ImagePrefixLength { get; init; }
 
@@ -79,7 +79,7 @@ public sealed record PrefixClipOptions : IValidatableObject
 
     /// <summary>Rows that pass through the towers at a time. The loss still compares the whole batch, and the gradients are the same.
     /// Memory is that of one chunk; each step takes an additional forward pass.</summary>
-    /// <value>Rows, or null for the whole batch. Source: "gradient caching", arXiv 2101.06983. Default null.</value>
+    /// <value>Null means the whole batch. Source: "gradient caching", arXiv 2101.06983. Default null.</value>
     [Range(1, int.MaxValue)]
     public int? ChunkSize { get; init; }
 
@@ -113,7 +113,7 @@ public sealed record PrefixClipOptions : IValidatableObject
     public int ImageCacheMegabytes { get; init; } = 1024;
 
     /// <summary>Seed for all randomness. On a CPU, the same seed, options and data give the same model.</summary>
-    /// <value>Any number, or null to draw one from the <see cref="MLContext"/>, which has its own seed. Default null.</value>
+    /// <value>Null means one drawn from the <see cref="MLContext"/>, which has its own seed. Default null.</value>
     public int? Seed { get; init; }
 
     /// <summary>The device to train and score on.</summary>
@@ -121,15 +121,15 @@ public sealed record PrefixClipOptions : IValidatableObject
     public ComputeDevice Device { get; init; } = ComputeDevice.Auto;
 
     /// <summary>Labeled images for validation. Their zero-shot accuracy is measured after each epoch.</summary>
-    /// <value>A view with an image column and a label column, or null for no validation. Default null.</value>
+    /// <value>A view with an image column and a label column. Null means no validation. Default null.</value>
     public IDataView? ValidationSet { get; init; }
 
     /// <summary>Prefix for the validation set's class names.</summary>
-    /// <value>A selection, or null for the caption prefix. Default null.</value>
+    /// <value>Null means the caption prefix. Default null.</value>
     public PrefixSelection? ValidationPrefix { get; init; }
 
     /// <summary>Receives a report after each step, on the training thread.</summary>
-    /// <value>A receiver, or null for none. Default null.</value>
+    /// <value>Null means no reports. Default null.</value>
     public IProgress<TrainingProgress>? Progress { get; init; }
 
     /// <summary>Cancels training, which throws <see cref="OperationCanceledException"/>. With a checkpoint folder, the state of the run is
