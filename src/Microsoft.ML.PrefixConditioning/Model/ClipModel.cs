@@ -78,6 +78,7 @@ internal sealed class ClipModel : IDisposable
         foreach (var (_, weight) in Weights) weight.grad = null;
         Vision.Stack?.FreeMemory();
         Text.Stack.FreeMemory();
+        FreedMemory.Return();
     }
 
     /// <summary>Image embeddings of unit length: [N, 3, S, S] -> [N, D].</summary>

@@ -26,7 +26,7 @@ public sealed record ClipColumns : IValidatableObject
     /// <value>A vector of float of the embedding size, with unit length. Default "ImageEmbedding".</value>
     public string ImageEmbedding { get; init; } = "ImageEmbedding";
 
-    /// <summary>Output column with text embeddings. It is added when the input has the text column.</summary>
+    /// <summary>Output column with text embeddings, added if the input has the text column.</summary>
     /// <value>A vector of float of the embedding size, with unit length. Default "TextEmbedding".</value>
     public string TextEmbedding { get; init; } = "TextEmbedding";
 

@@ -1,11 +1,11 @@
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>How image files are read.</summary>
+/// <summary>How image files are decoded.</summary>
 public enum ImageDecoding
 {
-    /// <summary>Turned upright by the EXIF orientation, transparency laid over white.</summary>
+    /// <summary>Applies the EXIF orientation and composites transparency over white.</summary>
     Upright,
 
-    /// <summary>As open_clip does after converting to RGB: EXIF orientation ignored, the alpha channel dropped.</summary>
+    /// <summary>As open_clip does: ignores the EXIF orientation and drops the alpha channel.</summary>
     OpenClip,
 }

@@ -1,6 +1,6 @@
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>What the pixels of an image, 0 to 1, are made of zero mean and unit deviation with: (pixel - mean) / deviation.</summary>
+/// <summary>Mean and standard deviation used to normalize pixels in [0, 1]: (pixel - mean) / deviation.</summary>
 /// <param name="Mean">Of red, green and blue.</param>
 /// <param name="StandardDeviation">Of red, green and blue.</param>
 internal sealed record ImageNormalization(ColorValues Mean, ColorValues StandardDeviation)
@@ -9,7 +9,7 @@ internal sealed record ImageNormalization(ColorValues Mean, ColorValues Standard
     public static ImageNormalization Clip { get; } = new(
         new ColorValues(0.48145466f, 0.4578275f, 0.40821073f), new ColorValues(0.26862954f, 0.26130258f, 0.27577711f));
 
-    /// <summary>Every fault of these numbers, in a user's words; empty when images can be prepared with them.</summary>
+    /// <summary>Every fault of these numbers, in a user's words; empty if images can be normalized with them.</summary>
     public IEnumerable<string> Faults()
     {
         if (Mean is null || StandardDeviation is null)

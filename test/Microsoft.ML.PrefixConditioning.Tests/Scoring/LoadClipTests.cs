@@ -306,7 +306,7 @@ public sealed class LoadClipTests
         Assert.AreEqual("größer", file.Metadata["prefix"]);
 
         var error = Assert.ThrowsExactly<ArgumentException>(() => classifier.SaveClassEmbeddings(folder["classes.csv"]));
-        StringAssert.Contains(error.Message, "has the extension '.csv'; '.npy' and '.safetensors' can be written.");
+        StringAssert.Contains(error.Message, "has the extension '.csv'; the supported ones are '.npy' and '.safetensors'.");
         var missing = Path.Combine(folder["no-such-folder"], "classes.npy");
         StringAssert.StartsWith(Assert.ThrowsExactly<IOException>(() => classifier.SaveClassEmbeddings(missing)).Message, $"'{missing}' " +
             "cannot be written: ");

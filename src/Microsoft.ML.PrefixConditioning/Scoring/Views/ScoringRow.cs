@@ -2,7 +2,7 @@ using Microsoft.ML.Data;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>A row with the added columns, computed when asked for.</summary>
+/// <summary>A row with the added columns, computed on demand.</summary>
 internal sealed class ScoringRow : DataViewRow
 {
     private readonly ScoringMapper _mapper;
