@@ -41,16 +41,8 @@ internal static class ClipExport
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        var tensors = new List<KeyValuePair<string, Tensor>>();
-        foreach (var (name, weight) in network.Weights)
-        {
-            var origin = WeightOrigin.Of(layout, name);
-            var rows = origin.Names.Count > 1 ? weight.shape[0] / origin.Names.Count : 0;
-            for (var i = 0; i < origin.Names.Count; i++)
-                tensors.Add(new(origin.Names[i], origin.Order == MatrixOrder.Transposed ? weight.transpose(0, 1) : rows > 0
-                    ? weight.narrow(0, i * rows, rows) : weight));
-        }
-        Safetensors.Write(stream, tensors, PretrainedPrefixes.MetadataOf(settings));
+        Safetensors.Write(stream, [.. network.Weights.SelectMany(w => WeightOrigin.Of(layout, w.Key).Split(w.Value))],
+            PretrainedPrefixes.MetadataOf(settings));
     }
 
     private static IEnumerable<(string Name, JsonObject Content)> Configurations(ClipLayout layout, ModelSettings settings,
