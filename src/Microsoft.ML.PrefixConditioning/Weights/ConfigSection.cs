@@ -18,11 +18,13 @@ internal sealed class ConfigSection
     /// <summary>The file.</summary>
     public string Path { get; }
 
-    /// <summary>What to log of keys that no table has; null without such keys.</summary>
-    public string? Warning => _unknown.Count == 0 ? null :
+    /// <summary>What to log of the file's keys that no table has: one line, or none.</summary>
+    public IReadOnlyList<string> Warnings => _unknown.Count == 0 ? [] :
+    [
         $"The configuration '{Path}' has settings that are not known and were ignored: " +
         $"{string.Join(", ", _unknown.Take(MaxNamed))}{(_unknown.Count > MaxNamed ? ", ..." : "")}. If one of them changes what the " +
-        "model computes, its embeddings are not the published ones.";
+        "model computes, its embeddings are not the published ones.",
+    ];
 
     /// <summary>Reads a file.</summary>
     /// <exception cref="InvalidDataException">The file is not a JSON object.</exception>

@@ -123,7 +123,7 @@ internal sealed class PretrainedClip : IDisposable
                     "bpe_simple_vocab_16e6.txt.gz there, " +
                 $"or set {nameof(ClipLoadOptions.VocabularyPath)} to where they are.", e);
         }
-        if (PretrainedConfig.CheckTokenizer(place, Architecture.ContextLength) is { } warning) _warnings.Add(warning);
+        _warnings.AddRange(PretrainedConfig.CheckTokenizer(place, Architecture.ContextLength));
         return tokenizer.VocabularySize == FileShape.VocabularySize ? tokenizer : throw new InvalidDataException(
             $"The vocabulary in '{place}' has {tokenizer.VocabularySize} tokens, the model '{_files.Path}' {FileShape.VocabularySize}. " +
             $"They do not belong together: set {nameof(ClipLoadOptions.VocabularyPath)} to the model's own vocabulary.");

@@ -42,7 +42,8 @@ internal sealed class TorchCheckpoint
             var tensors = checkpoint.StateOf(TorchPickle.Read(Guard(() => checkpoint.ReadSmall(PickleName, MaxPickleBytes)))).ToArray();
             checkpoint.CheckSizes(tensors);
             return new WeightFile(tensors.Select(t => new WeightEntry(t.Name, t.Tensor.Storage.Type, t.Tensor.Shape,
-                destination => checkpoint.Read(t.Name, t.Tensor, destination))), new Dictionary<string, string>(), checkpoint._archive.Dispose);
+                destination => checkpoint.Read(t.Name, t.Tensor, destination))), new Dictionary<string, string>(),
+                checkpoint._archive.Dispose);
         }
         catch
         {
