@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Names for messages: what there is, and what was probably meant.</summary>
@@ -54,7 +56,7 @@ internal static class NearName
 
     /// <summary>Text for a message: control characters, line separators and U+FFFD are written as <c>\u001b</c>.</summary>
     public static string Visible(string text) => text.Any(IsControl)
-        ? string.Concat(text.Select(c => IsControl(c) ? FormattableString.Invariant($"\\u{(int)c:x4}") : $"{c}"))
+        ? string.Concat(text.Select(c => IsControl(c) ? string.Create(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}") : $"{c}"))
         : text;
 
     private static bool IsControl(char c) => char.IsControl(c) || c is '\uFFFD' or '\u2028' or '\u2029';

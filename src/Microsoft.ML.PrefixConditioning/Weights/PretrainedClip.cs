@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -225,7 +226,8 @@ internal sealed class PretrainedClip : IDisposable
     private static IEnumerable<string> Differences(ClipArchitecture chosen, ClipArchitecture found) =>
         from property in typeof(ClipArchitecture).GetProperties()
         where property.CanWrite && !Equals(property.GetValue(chosen), property.GetValue(found))
-        select FormattableString.Invariant($"{property.Name} is {property.GetValue(chosen)}, the model has {property.GetValue(found)}");
+        select string.Create(CultureInfo.InvariantCulture,
+            $"{property.Name} is {property.GetValue(chosen)}, the model has {property.GetValue(found)}");
 
     /// <summary>A tensor of the file on the processor.</summary>
     private static Tensor Read(WeightEntry entry)

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>What the configuration files beside a model's weights say of it; null where they do not.</summary>
@@ -62,7 +64,7 @@ internal sealed record PretrainedConfig
         RequireToken(settings, "bos_token", ClipWords.StartText, "<|startoftext|>");
         RequireToken(settings, "eos_token", ClipWords.EndText, "<|endoftext|>");
         if (settings.Number("model_max_length") is { } longest && longest < contextLength)   // "no limit" is written as 1e30
-            throw settings.Fault("model_max_length", FormattableString.Invariant(
+            throw settings.Fault("model_max_length", string.Create(CultureInfo.InvariantCulture,
                 $"texts are cut at the model's context length here, which is {contextLength}. Set it to that."));
         return settings.Warnings;
     }
@@ -136,7 +138,7 @@ internal sealed record PretrainedConfig
         if (newer is null || older is null) return newer ?? older;
         int? SideOf(PretrainedConfig images) => images.Sizes.SingleOrDefault()?.Value;
         string Describe(PretrainedConfig images) => $"mean {images.Normalization!.Mean}, deviation " +
-            FormattableString.Invariant($"{images.Normalization.StandardDeviation}, crop size {SideOf(images)}");
+            string.Create(CultureInfo.InvariantCulture, $"{images.Normalization.StandardDeviation}, crop size {SideOf(images)}");
         var (side, olderSide) = (SideOf(newer), SideOf(older));
         if (newer.Normalization != older.Normalization || (side ?? olderSide) != (olderSide ?? side))
             throw new InvalidDataException($"'{newer.Source}' and '{older.Source}' contradict each other: {Describe(newer)} in the " +
