@@ -46,10 +46,9 @@ internal static class NearName
         return "";
     }
 
-    /// <summary>Names in quotes with commas, cut off after twenty.</summary>
-    public static string List(IReadOnlyCollection<string> names) => names.Count == 0 ? "none"
-        : string.Join(", ", names.Take(LongestList).Select(Quoted))
-            + (names.Count > LongestList ? $" and {names.Count - LongestList} more" : "");
+    /// <summary>Names in quotes with commas, cut off after the first ones.</summary>
+    public static string List(IReadOnlyCollection<string> names, int most = LongestList) => names.Count == 0 ? "none"
+        : string.Join(", ", names.Take(most).Select(Quoted)) + (names.Count > most ? $" and {names.Count - most} more" : "");
 
     /// <summary>A name in single quotes: control characters are escaped, and a long name is cut off.</summary>
     public static string Quoted(string name) => name.Length > LongestName ? $"'{Visible(name[..LongestName])}…'" : $"'{Visible(name)}'";

@@ -85,16 +85,15 @@ internal static class ArchitectureInference
         }
         if (missing.Count > 0)
             throw Misfit($"The file lacks {Count(missing.Count, "tensor")} of its model: " +
-                $"{List(missing.Select(n => $"'{n}'"))}. It is incomplete, or of another kind of model.");
+                $"{NearName.List(missing, MaxNamed)}. It is incomplete, or of another kind of model.");
         if (misfits.Count > 0)
             throw Misfit($"{Count(misfits.Count, "tensor")} of the file {(misfits.Count == 1 ? "does" : "do")} not " +
-                $"fit the others: {List(misfits)}.");
+                $"fit the others: {string.Join(", ", misfits.Take(MaxNamed))}{(misfits.Count > MaxNamed ? ", ..." : "")}.");
         var unknown = entries.Keys.Where(n => !wanted.Contains(n) && !Ignored.Contains(n) && !IgnoredEnds.Any(end =>
-            n.EndsWith(end, StringComparison.Ordinal)))
-            .Order(StringComparer.Ordinal).ToArray();
+            n.EndsWith(end, StringComparison.Ordinal))).Order(StringComparer.Ordinal).ToArray();
         if (unknown.Length > 0)
             throw Misfit($"The file holds {Count(unknown.Length, "tensor")} that the model has no use for: " +
-                $"{List(unknown.Select(n => $"'{n}'"))}. It is of another kind of model, or they belong to its training: then save the " +
+                $"{NearName.List(unknown, MaxNamed)}. It is of another kind of model, or they belong to its training: then save the " +
                 "state dictionary of the model alone.");
     }
 
@@ -108,11 +107,10 @@ internal static class ArchitectureInference
             if (size.In(architecture, vocabulary) is var found && found != size.Value)
                 throw Misfit($"The configuration '{size.Source}' gives {size.Name} {size.Value}, the shapes of the weights give {found}. " +
                     "Weights and configuration do not belong together.");
-        if (config.Stages is { } stages && !stages.SequenceEqual(architecture.ResNet?.ToArray() ?? []))
-            throw Misfit($"The configuration '{config.Source}' gives the ResNet layers [{string.Join(", ", stages)}], the shapes of the " +
-                "weights give " +
-                $"{(architecture.ResNet is { } other ? $"[{string.Join(", ", other.ToArray())}]" : "a vision transformer")}. " +
-                "Weights and configuration do not belong together.");
+        if (config.Stages is not { } stages || stages.SequenceEqual(architecture.ResNet?.ToArray() ?? [])) return;
+        var shown = architecture.ResNet is { } other ? $"[{string.Join(", ", other.ToArray())}]" : "a vision transformer";
+        throw Misfit($"The configuration '{config.Source}' gives the ResNet layers [{string.Join(", ", stages)}], the shapes of the " +
+            $"weights give {shown}. Weights and configuration do not belong together.");
     }
 
     private static ClipActivation Activation(
@@ -158,12 +156,6 @@ internal static class ArchitectureInference
         "CLIP model has.");
 
     private static string Count(int count, string what) => count == 1 ? $"1 {what}" : $"{count} {what}s";
-
-    private static string List(IEnumerable<string> items)
-    {
-        var all = items.Take(MaxNamed + 1).ToArray();
-        return string.Join(", ", all.Take(MaxNamed)) + (all.Length > MaxNamed ? ", ..." : "");
-    }
 
     private static InvalidDataException Misfit(string what) => new(what);
 

@@ -55,16 +55,13 @@ internal sealed class PretrainedClip : IDisposable
             Activation = options.Activation, VisionHeads = options.VisionHeads, TextHeads = options.TextHeads,
             ImageSize = options.ImageSize,
         });
-        var settings = new ModelSettings
+        var settings = ModelSettings.From(new PrefixClipOptions
         {
-            Architecture = pretrained.Architecture, VocabularySize = pretrained.Tokenizer.VocabularySize,
-            DatasetTypes = pretrained.Prefixes.DatasetTypes,
             PrefixLength = pretrained.FileShape.PrefixLength, ImagePrefixLength = pretrained.FileShape.ImagePrefixLength,
-            ImageDecoding = options.ImageDecoding ?? pretrained.Prefixes.ImageDecoding, Normalization = pretrained.Normalization,
-            Templates = [.. options.PromptTemplates ?? (IEnumerable<string>)pretrained.Prefixes.Templates], BadRows = options.BadRows,
-            ImageColumnName = options.Columns.Image, TextColumnName = options.Columns.Text, LabelColumnName = options.Columns.Label,
-            ImageEmbeddingColumnName = options.Columns.ImageEmbedding, TextEmbeddingColumnName = options.Columns.TextEmbedding,
-        };
+            ImageDecoding = options.ImageDecoding ?? pretrained.Prefixes.ImageDecoding, BadRows = options.BadRows,
+            PromptTemplates = options.PromptTemplates ?? PromptTemplates.Of([.. pretrained.Prefixes.Templates]),
+            Columns = options.Columns,
+        }, pretrained.Prefixes.DatasetTypes, pretrained.Tokenizer.VocabularySize, pretrained);
         var network = pretrained.Create(settings, device, seed: 0, reference: false);
         return new TrainedModel(network, pretrained.Tokenizer, settings, TrainingHistory.Empty);
     }

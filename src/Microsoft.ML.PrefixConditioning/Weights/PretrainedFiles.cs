@@ -78,13 +78,13 @@ internal sealed class PretrainedFiles : IDisposable
         if (others.Length > 1 && IndexesOf(folder) is [var index]) return System.IO.Path.Combine(folder, index);
         if (others.Length == 0)
             throw new FileNotFoundException(
-                $"The folder '{folder}' holds no weights. Expected {string.Join(", ", KnownNames.Select(n => $"'{n}'"))}, or one file " +
+                $"The folder '{folder}' holds no weights. Expected {NearName.List(KnownNames)}, or one file " +
                 $"*{string.Join(", *", Extensions)}.", folder);
         var advice = others.All(f => PartName.IsMatch(f))
             ? $"They are parts of one model: put the index that joins them there, as it was published (*{IndexEnd})."
             : "Give the path of one of them.";
         throw new FileNotFoundException($"The folder '{folder}' holds several files of weights: " +
-            $"{string.Join(", ", others.Take(5).Select(f => $"'{f}'"))}{(others.Length > 5 ? ", ..." : "")}. {advice}", folder);
+            $"{NearName.List(others, 5)}. {advice}", folder);
     }
 
     private static string[] IndexesOf(string folder) => [.. Directory.GetFiles(folder).Select(f => System.IO.Path.GetFileName(f))
@@ -137,7 +137,7 @@ internal sealed class PretrainedFiles : IDisposable
 
     private static ClipLayout LayoutOf(WeightFile weights, string path)
     {
-        var names = weights.Entries.Keys;
+        string[] names = [.. weights.Entries.Keys.Order(StringComparer.Ordinal)];
         foreach (var layout in Enum.GetValues<ClipLayout>())
             if (WeightOrigin.Of(layout, "visual.conv1.weight").Names.Concat(WeightOrigin.Of(layout, "token_embedding.weight").Names)
                 .All(weights.Entries.ContainsKey)) return layout;
@@ -153,6 +153,6 @@ internal sealed class PretrainedFiles : IDisposable
         throw new InvalidDataException(
             $"This is no CLIP model that is known. {reason}Expected open_clip's names ('visual.conv1.weight', 'token_embedding.weight', " +
             "...) or Hugging Face's CLIPModel's ('vision_model.embeddings.patch_embedding.weight', ...); found " +
-            $"{names.Count()} tensors: {string.Join(", ", names.Order(StringComparer.Ordinal).Take(3).Select(n => $"'{n}'"))}, ...");
+            $"{names.Length} tensors: {NearName.List(names, 3)}.");
     }
 }

@@ -85,10 +85,9 @@ internal static class Safetensors
     {
         using var noGrad = no_grad();
         var entries = ReadHeader(stream, out _);
-        var missing = destination.Keys.Except(entries.Select(e => e.Name), StringComparer.Ordinal).Take(3).ToArray();
+        var missing = destination.Keys.Except(entries.Select(e => e.Name), StringComparer.Ordinal).ToArray();
         if (missing.Length > 0)
-            throw new InvalidDataException(
-                $"The weights lack {string.Join(", ", missing.Select(n => $"'{n}'"))}; the file does not fit this architecture.");
+            throw new InvalidDataException($"The weights lack {NearName.List(missing, 3)}; the file does not fit this architecture.");
         foreach (var entry in entries)
         {
             if (!destination.TryGetValue(entry.Name, out var tensor))
