@@ -104,7 +104,7 @@ internal static class ArchitectureInference
     private static void CheckConfig(ClipArchitecture architecture, int vocabulary, PretrainedConfig config)
     {
         foreach (var size in config.Sizes)
-            if (size.In(architecture, vocabulary) is var found && found != size.Value)
+            if (ConfiguredSize.ValueOf(size.Name, architecture, vocabulary) is var found && found != size.Value)
                 throw Misfit($"The configuration '{size.Source}' gives {size.Name} {size.Value}, the shapes of the weights give {found}. " +
                     "Weights and configuration do not belong together.");
         if (config.Stages is not { } stages || stages.SequenceEqual(architecture.ResNet?.ToArray() ?? [])) return;

@@ -56,10 +56,8 @@ internal sealed record ConfiguredSize(string Source, string Name, int Value)
             sections[section][key] = ValueOf(name, architecture, vocabulary);
     }
 
-    /// <summary>What the weights show for this size.</summary>
-    public int In(ClipArchitecture architecture, int vocabulary) => ValueOf(Name, architecture, vocabulary);
-
-    private static int ValueOf(string name, ClipArchitecture architecture, int vocabulary) => name switch
+    /// <summary>What a model has for a size.</summary>
+    public static int ValueOf(string name, ClipArchitecture architecture, int vocabulary) => name switch
     {
         Vocabulary => vocabulary,
         VisionHidden => (int)(architecture.VisionWidth * architecture.MlpRatio),

@@ -12,14 +12,11 @@ internal sealed record WeightOrigin(IReadOnlyList<string> Names, bool IsTranspos
         ["visual.class_embedding"] = "vision_model.embeddings.class_embedding",
         ["visual.positional_embedding"] = "vision_model.embeddings.position_embedding.weight",
         ["visual.conv1.weight"] = "vision_model.embeddings.patch_embedding.weight",
-        ["visual.ln_pre.weight"] = "vision_model.pre_layrnorm.weight",   // spelt so there
-        ["visual.ln_pre.bias"] = "vision_model.pre_layrnorm.bias",
-        ["visual.ln_post.weight"] = "vision_model.post_layernorm.weight",
-        ["visual.ln_post.bias"] = "vision_model.post_layernorm.bias",
+        ["visual.ln_pre"] = "vision_model.pre_layrnorm",   // spelt so there
+        ["visual.ln_post"] = "vision_model.post_layernorm",
         ["positional_embedding"] = "text_model.embeddings.position_embedding.weight",
         ["token_embedding.weight"] = "text_model.embeddings.token_embedding.weight",
-        ["ln_final.weight"] = "text_model.final_layer_norm.weight",
-        ["ln_final.bias"] = "text_model.final_layer_norm.bias",
+        ["ln_final"] = "text_model.final_layer_norm",
     };
 
     private static readonly Dictionary<string, string> HuggingFaceBlockNames = new(StringComparer.Ordinal)
@@ -39,6 +36,8 @@ internal sealed record WeightOrigin(IReadOnlyList<string> Names, bool IsTranspos
         if (name == "visual.proj") return new WeightOrigin(["visual_projection.weight"], IsTransposed: true);
         if (name == "text_projection") return new WeightOrigin(["text_projection.weight"], IsTransposed: true);
         if (HuggingFaceNames.TryGetValue(name, out var other)) return new WeightOrigin([other]);
+        var end = name.LastIndexOf('.');   // before "weight" or "bias"
+        if (end > 0 && HuggingFaceNames.TryGetValue(name[..end], out var norm)) return new WeightOrigin([norm + name[end..]]);
         const string Blocks = "transformer.resblocks.";
         var at = name.IndexOf(Blocks, StringComparison.Ordinal);
         if (at < 0) return new WeightOrigin([name]);   // logit_scale, and prefixes, which no other program has a name for
