@@ -15,8 +15,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// </remarks>
 internal static class Safetensors
 {
-    /// <summary>Longest accepted header; the reference reader's own limit.</summary>
-    internal const long MaxHeaderBytes = 100_000_000;
+    // Longest accepted header; the reference reader's own limit.
+    private const long MaxHeaderBytes = 100_000_000;
 
     private const string MetadataKey = "__metadata__", Ends = "The safetensors data end inside";
 
