@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Formats names for messages, and finds the one that was probably meant.</summary>
@@ -47,17 +49,16 @@ internal static class NearName
         return "";
     }
 
-    /// <summary>Names in quotes, separated by commas and cut off after twenty.</summary>
-    public static string List(IReadOnlyCollection<string> names) => names.Count == 0 ? "none"
-        : string.Join(", ", names.Take(LongestList).Select(Quoted))
-            + (names.Count > LongestList ? $" and {names.Count - LongestList} more" : "");
+    /// <summary>Names in quotes, separated by commas, up to a maximum number.</summary>
+    public static string List(IReadOnlyCollection<string> names, int most = LongestList) => names.Count == 0 ? "none"
+        : string.Join(", ", names.Take(most).Select(Quoted)) + (names.Count > most ? $" and {names.Count - most} more" : "");
 
     /// <summary>A name in single quotes: control characters are escaped, and a long name is cut off.</summary>
     public static string Quoted(string name) => name.Length > LongestName ? $"'{Visible(name[..LongestName])}…'" : $"'{Visible(name)}'";
 
     /// <summary>Text for a message: control characters, line separators and U+FFFD are written as <c>\u001b</c>.</summary>
     public static string Visible(string text) => text.Any(IsControl)
-        ? string.Concat(text.Select(c => IsControl(c) ? FormattableString.Invariant($"\\u{(int)c:x4}") : $"{c}"))
+        ? string.Concat(text.Select(c => IsControl(c) ? string.Create(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}") : $"{c}"))
         : text;
 
     private static bool IsControl(char c) => char.IsControl(c) || c is '\uFFFD' or '\u2028' or '\u2029';

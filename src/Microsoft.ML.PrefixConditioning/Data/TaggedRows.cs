@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -136,7 +137,7 @@ internal sealed class TaggedRows
 
     /// <summary>The dataset types with their row counts, for messages.</summary>
     public string DescribeTypes() =>
-        string.Join(", ", Types.Select((t, i) => FormattableString.Invariant($"{NearName.Quoted(t.Name)} {RowCounts[i]}")));
+        string.Join(", ", Types.Select((t, i) => string.Create(CultureInfo.InvariantCulture, $"{NearName.Quoted(t.Name)} {RowCounts[i]}")));
 
     private void CheckClasses(bool perType, string orMixed)
     {

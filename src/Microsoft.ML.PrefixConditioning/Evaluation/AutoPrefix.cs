@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -50,7 +51,7 @@ internal static class AutoPrefix
         var prefix = FromDistances(types, distances);
         using var channel = host.Start("Choosing a prefix");
         channel.Info(MessageSensitivity.None, "{0}", $"Prefix '{prefix}'. Squared distances from the training images: " + string.Join(
-            ", ", types.Select((type, i) => FormattableString.Invariant($"{type.Name} {distances[i]:0.0000}"))) + ".");
+            ", ", types.Select((type, i) => string.Create(CultureInfo.InvariantCulture, $"{type.Name} {distances[i]:0.0000}"))) + ".");
         return prefix;
     }
 

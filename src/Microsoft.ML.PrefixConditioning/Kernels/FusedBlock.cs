@@ -105,7 +105,8 @@ internal sealed unsafe class FusedBlock<V> : FusedBlock where V : struct, ILanes
         RowKernels<V>.Activate(rows, _hidden, hidden.Data, _expandBias.Data, _activation, activated.Data, keep);
         _reduce.Multiply<V>(activated, projected);
         var result = keep ? memory.Result.Resize(rows, _width) : middle;
-        RowKernels<V>.AddAndNormalize(rows, _width, middle.Data, projected.Data, _reduceBias.Data, result.Data, _mlpNorm.Weights, null, null);
+        RowKernels<V>.AddAndNormalize(rows, _width, middle.Data, projected.Data, _reduceBias.Data, result.Data, _mlpNorm.Weights,
+            null, null);
         return result;
     }
 

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Globalization;
 using System.Text.Json.Serialization;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -156,29 +157,30 @@ public sealed record ClipArchitecture : IValidatableObject
         Swin = new SwinStages(2, 2, 2) { WindowSize = 4 },
     };
 
-    IEnumerable<ValidationResult> IValidatableObject.Validate(ValidationContext validationContext) =>
-        Faults().Select(fault => new ValidationResult(fault));
-
-    private IEnumerable<string> Faults()
+    IEnumerable<ValidationResult> IValidatableObject.Validate(ValidationContext validationContext)
     {
         if (PatchSize > 0 && ImageSize > 0 && ImageSize % PatchSize != 0)
-            yield return $"{nameof(ImageSize)} is {ImageSize} and {nameof(PatchSize)} {PatchSize}; the image size must be a multiple of " +
-                "the patch size.";
+            yield return new(
+                $"{nameof(ImageSize)} is {ImageSize} and {nameof(PatchSize)} {PatchSize}; the image size must be a multiple of " +
+                "the patch size.");
         if (VisionHeads > 0 && VisionWidth > 0 && VisionWidth % VisionHeads != 0)
-            yield return $"{nameof(VisionWidth)} is {VisionWidth} and {nameof(VisionHeads)} {VisionHeads}; the width must be a multiple " +
-                "of the number of heads.";
+            yield return new(
+                $"{nameof(VisionWidth)} is {VisionWidth} and {nameof(VisionHeads)} {VisionHeads}; the width must be a multiple " +
+                "of the number of heads.");
         if (TextHeads > 0 && TextWidth > 0 && TextWidth % TextHeads != 0)
-            yield return $"{nameof(TextWidth)} is {TextWidth} and {nameof(TextHeads)} {TextHeads}; the width must be a multiple of the " +
-                "number of heads.";
+            yield return new(
+                $"{nameof(TextWidth)} is {TextWidth} and {nameof(TextHeads)} {TextHeads}; the width must be a multiple of the " +
+                "number of heads.");
         if (ResNet is { } stages && (stages.ToArray().Any(n => n is < 1 or > MaxLayers) || VisionLayers != 4 || PatchSize != 32 ||
             VisionWidth % 2 != 0))
-            yield return $"{nameof(ResNet)} is {stages} with {nameof(VisionLayers)} {VisionLayers}, {nameof(PatchSize)} {PatchSize} and " +
+            yield return new(
+                $"{nameof(ResNet)} is {stages} with {nameof(VisionLayers)} {VisionLayers}, {nameof(PatchSize)} {PatchSize} and " +
                 $"{nameof(VisionWidth)} {VisionWidth}; a stage has 1 to {MaxLayers} blocks, there are 4 layers, the patch size is 32 and " +
-                "the width even.";
-        foreach (var fault in Swin?.Faults(this) ?? []) yield return fault;
+                "the width even.");
+        foreach (var fault in Swin?.Faults(this) ?? []) yield return new(fault);
         if (MlpRatio > 0 && Math.Min(VisionWidth, TextWidth) is var narrow and > 0 && narrow * MlpRatio < 1)
-            yield return FormattableString.Invariant(
-                $"{nameof(MlpRatio)} is {MlpRatio}, which leaves a tower of width {narrow} without a hidden unit; increase it.");
+            yield return new(string.Create(CultureInfo.InvariantCulture,
+                $"{nameof(MlpRatio)} is {MlpRatio}, which leaves a tower of width {narrow} without a hidden unit; increase it."));
     }
 }
 

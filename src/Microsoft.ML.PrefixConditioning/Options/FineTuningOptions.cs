@@ -36,11 +36,8 @@ public sealed record FineTuningOptions : IValidatableObject
     [Range(0.0, 1.0, MinimumIsExclusive = true)]
     public double LayerDecay { get; init; } = 1;
 
-    IEnumerable<ValidationResult> IValidatableObject.Validate(ValidationContext validationContext) =>
-        Faults().Select(fault => new ValidationResult(fault));
-
-    private IEnumerable<string> Faults()
+    IEnumerable<ValidationResult> IValidatableObject.Validate(ValidationContext validationContext)
     {
-        if (TrainableParts == TrainableParts.None) yield return $"{nameof(TrainableParts)} is None; name at least one part to train.";
+        if (TrainableParts == TrainableParts.None) yield return new($"{nameof(TrainableParts)} is None; name at least one part to train.");
     }
 }

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Mean and standard deviation used to normalize pixels in [0, 1]: (pixel - mean) / deviation.</summary>
@@ -17,10 +19,10 @@ internal sealed record ImageNormalization(ColorValues Mean, ColorValues Standard
             yield return "The mean or the standard deviation of images is missing.";
             yield break;
         }
-        if (Mean.ToArray().Any(v => !float.IsFinite(v))) yield return FormattableString.Invariant(
+        if (Mean.ToArray().Any(v => !float.IsFinite(v))) yield return string.Create(CultureInfo.InvariantCulture,
             $"The mean of images is {Mean}; three finite numbers are needed.");
         if (StandardDeviation.ToArray().Any(v => !float.IsFinite(v) || v <= 0))
-            yield return FormattableString.Invariant(
+            yield return string.Create(CultureInfo.InvariantCulture,
                 $"The standard deviation of images is {StandardDeviation}; three numbers above 0 are needed.");
     }
 }
@@ -35,5 +37,5 @@ internal sealed record ColorValues(float Red, float Green, float Blue)
     public float[] ToArray() => [Red, Green, Blue];
 
     /// <summary>As messages give them: (0.5, 0.5, 0.5).</summary>
-    public override string ToString() => FormattableString.Invariant($"({Red}, {Green}, {Blue})");
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"({Red}, {Green}, {Blue})");
 }

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Globalization;
 
 namespace Microsoft.ML.PrefixConditioning;
 
@@ -167,30 +168,30 @@ public sealed record PrefixClipOptions : IValidatableObject
 
     private ClipArchitecture? KnownArchitecture => Architecture ?? (InitialWeights is null ? ClipArchitecture.Tiny : null);
 
-    IEnumerable<ValidationResult> IValidatableObject.Validate(ValidationContext validationContext) =>
-        Faults().Select(fault => new ValidationResult(fault));
-
-    private IEnumerable<string> Faults()
+    IEnumerable<ValidationResult> IValidatableObject.Validate(ValidationContext validationContext)
     {
         if (Architecture?.ResNet is not null && InitialWeights is null)
-            yield return $"{nameof(Architecture)} has a ResNet, which cannot be trained from random weights; set {nameof(InitialWeights)}.";
+            yield return new(
+                $"{nameof(Architecture)} has a ResNet, which cannot be trained from random weights; set {nameof(InitialWeights)}.");
         if (FineTuning?.TrainableParts == TrainableParts.Prefixes && PrefixLength == 0 && ImagePrefixLength == 0)
-            yield return $"{nameof(FineTuning)}.{nameof(FineTuning.TrainableParts)} is Prefixes, and both prefix lengths are 0: there is " +
-                $"nothing to train. Set {nameof(PrefixLength)} to at least 1.";
+            yield return new(
+                $"{nameof(FineTuning)}.{nameof(FineTuning.TrainableParts)} is Prefixes, and both prefix lengths are 0: there is " +
+                $"nothing to train. Set {nameof(PrefixLength)} to at least 1.");
         if (DatasetTypes is null) yield break;
-        if (DatasetTypes.Count == 0) yield return $"{nameof(DatasetTypes)} is empty; name at least one, such as DatasetType.Caption.";
-        if (DatasetTypes.Any(t => string.IsNullOrWhiteSpace(t?.Name))) yield return $"{nameof(DatasetTypes)} has a type without a name.";
+        if (DatasetTypes.Count == 0) yield return new($"{nameof(DatasetTypes)} is empty; name at least one, such as DatasetType.Caption.");
+        if (DatasetTypes.Any(t => string.IsNullOrWhiteSpace(t?.Name))) yield return new(
+            $"{nameof(DatasetTypes)} has a type without a name.");
         foreach (var type in DatasetTypes.Where(t => t is not null && !Enum.IsDefined(t.Texts)))
-            yield return $"{nameof(DatasetTypes)} gives '{type.Name}' the texts {type.Texts}; use a member of {nameof(TextKind)}.";
+            yield return new($"{nameof(DatasetTypes)} gives '{type.Name}' the texts {type.Texts}; use a member of {nameof(TextKind)}.");
         foreach (var twice in DatasetTypes.Where(t => t is not null).GroupBy(t => t.Name, StringComparer.Ordinal).Where(g => g.Count() > 1))
-            yield return $"{nameof(DatasetTypes)} names '{twice.Key}' {twice.Count()} times; every type needs its own name.";
+            yield return new($"{nameof(DatasetTypes)} names '{twice.Key}' {twice.Count()} times; every type needs its own name.");
         foreach (var (name, weight) in DatasetTypeWeights ?? new Dictionary<string, double>())
         {
             if (DatasetTypes.All(t => t?.Name != name))
-                yield return $"{nameof(DatasetTypeWeights)} names '{name}', which is not in {nameof(DatasetTypes)}.";
+                yield return new($"{nameof(DatasetTypeWeights)} names '{name}', which is not in {nameof(DatasetTypes)}.");
             if (!(weight > 0) || double.IsInfinity(weight))
-                yield return FormattableString.Invariant(
-                    $"{nameof(DatasetTypeWeights)} gives '{name}' the weight {weight}; it must be greater than 0.");
+                yield return new(string.Create(CultureInfo.InvariantCulture,
+                    $"{nameof(DatasetTypeWeights)} gives '{name}' the weight {weight}; it must be greater than 0."));
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Serialization;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -51,7 +52,7 @@ public sealed record SwinStages(int First, int Second = 0, int Third = 0, int Fo
         if (WindowSize is < 1 or > MaxWindow)
             yield return $"{nameof(ClipArchitecture.Swin)}.{nameof(WindowSize)} is {WindowSize}; 1 to {MaxWindow} are allowed.";
         if (!(StochasticDepth is >= 0 and < 1))
-            yield return FormattableString.Invariant(
+            yield return string.Create(CultureInfo.InvariantCulture,
                 $"{nameof(ClipArchitecture.Swin)}.{nameof(StochasticDepth)} is {StochasticDepth}; it must be 0 or more and below 1.");
         if (First < 1 || blocks.Any(n => n is < 0 or > ClipArchitecture.MaxLayers) || blocks.SkipWhile(n => n > 0).Any(n => n > 0))
         {

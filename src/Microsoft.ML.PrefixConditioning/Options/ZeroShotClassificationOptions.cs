@@ -70,28 +70,25 @@ public sealed record ZeroShotClassificationOptions : IValidatableObject
     /// <exception cref="ArgumentException">Names all settings that are out of their range.</exception>
     internal void Validate() => OptionFaults.ThrowIfAny(nameof(ZeroShotClassificationOptions), OptionFaults.Of(this));
 
-    IEnumerable<ValidationResult> IValidatableObject.Validate(ValidationContext validationContext) =>
-        Faults().Select(fault => new ValidationResult(fault));
-
-    private IEnumerable<string> Faults()
+    IEnumerable<ValidationResult> IValidatableObject.Validate(ValidationContext validationContext)
     {
         if (ClassNames is null) yield break;
         if (ClassNames.Count < 2)
         {
-            yield return $"{nameof(ClassNames)} has {ClassNames.Count} name(s); at least two classes are needed to choose from.";
+            yield return new($"{nameof(ClassNames)} has {ClassNames.Count} name(s); at least two classes are needed to choose from.");
         }
         else
         {
             for (var i = 0; i < ClassNames.Count; i++)
-                if (string.IsNullOrWhiteSpace(ClassNames[i])) yield return $"{nameof(ClassNames)}: the name at index {i} is empty.";
+                if (string.IsNullOrWhiteSpace(ClassNames[i])) yield return new($"{nameof(ClassNames)}: the name at index {i} is empty.");
             if (ClassTexts is not null && ClassTexts.Count != ClassNames.Count)
-                yield return $"{nameof(ClassTexts)} has {ClassTexts.Count} text(s) for {ClassNames.Count} class names; " +
-                    "give one per class, or null.";
+                yield return new($"{nameof(ClassTexts)} has {ClassTexts.Count} text(s) for {ClassNames.Count} class names; " +
+                    "give one per class, or null.");
         }
         for (var i = 0; i < (ClassTexts?.Count ?? 0); i++)
-            if (string.IsNullOrWhiteSpace(ClassTexts![i])) yield return $"{nameof(ClassTexts)}: the text at index {i} is empty.";
+            if (string.IsNullOrWhiteSpace(ClassTexts![i])) yield return new($"{nameof(ClassTexts)}: the text at index {i} is empty.");
         if (new[] { LabelColumnName, ScoreColumnName, PredictedLabelColumnName }.Distinct(StringComparer.Ordinal).Count() < 3)
-            yield return $"{nameof(LabelColumnName)}, {nameof(ScoreColumnName)} and {nameof(PredictedLabelColumnName)} must differ; " +
-                $"found '{LabelColumnName}', '{ScoreColumnName}' and '{PredictedLabelColumnName}'.";
+            yield return new($"{nameof(LabelColumnName)}, {nameof(ScoreColumnName)} and {nameof(PredictedLabelColumnName)} must differ; " +
+                $"found '{LabelColumnName}', '{ScoreColumnName}' and '{PredictedLabelColumnName}'.");
     }
 }

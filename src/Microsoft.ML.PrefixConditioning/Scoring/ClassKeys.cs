@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -18,7 +19,7 @@ internal sealed class ClassKeys
         foreach (var (i, name) in _repeated)
         {
             var count = counts.GetValueOrDefault(name, 1);
-            do Names[i] = FormattableString.Invariant($"{name} ({++count})");
+            do Names[i] = string.Create(CultureInfo.InvariantCulture, $"{name} ({++count})");
             while (!TryAdd(i));   // another class may have that name
             counts[name] = count;
         }
@@ -40,7 +41,7 @@ internal sealed class ClassKeys
         if (_repeated.Count == 0) return;
         var (index, name) = (_repeated[0].Index, NearName.Quoted(_repeated[0].Name));
         using var channel = log.Start("Naming classes");
-        channel.Warning(MessageSensitivity.UserData, "{0}", FormattableString.Invariant(
+        channel.Warning(MessageSensitivity.UserData, "{0}", string.Create(CultureInfo.InvariantCulture,
             $"{_repeated.Count} of {Names.Length} class names repeat an earlier one. The class {name} at index {index} is now named ") +
             $"{NearName.Quoted(Names[index])}. The label {name} means the first class of that name. To tell such classes apart, give " +
             $"each its own name in {nameof(ZeroShotClassificationOptions.ClassNames)} and its text in " +

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using Microsoft.ML.Runtime;
 
@@ -36,7 +37,8 @@ internal sealed class LabelCount(
         if (_labels == 0 || _unmatched < _labels) return;
         _unmatched = 0;   // said once
         throw new InvalidDataException(
-            FormattableString.Invariant($"None of the {_labels} labels in column '{columnName}' matches a class name. {Example()} ") +
+            string.Create(CultureInfo.InvariantCulture,
+                $"None of the {_labels} labels in column '{columnName}' matches a class name. {Example()} ") +
             $"The class names are {NearName.List(classes.Names)}. Correct the labels or the class names, or set " +
             $"{nameof(ZeroShotClassificationOptions.LabelColumnName)} to the column with the true classes.");
     }
@@ -49,7 +51,7 @@ internal sealed class LabelCount(
         {
             said.Value = (_unmatched, _labels);
             using var channel = log.Start("Matching labels");
-            channel.Warning(MessageSensitivity.UserData, "{0}", FormattableString.Invariant(
+            channel.Warning(MessageSensitivity.UserData, "{0}", string.Create(CultureInfo.InvariantCulture,
                 $"{_unmatched} of {_labels} labels in column '{columnName}' match no class name; they become missing, and Evaluate ") +
                 $"leaves these rows out. {Example()} Correct the labels or the class names.");
         }

@@ -109,7 +109,7 @@ internal sealed class ClipTrainer
         for (var row = 0; row < _rows.Count; row++)
         {
             // Only images named by a path can be recognized as the same; others count as different.
-            var name = _rows.Images[row].Locator ?? FormattableString.Invariant($"\0{row}");
+            var name = _rows.Images[row].Locator ?? string.Create(CultureInfo.InvariantCulture, $"\0{row}");
             if (!numbers.TryGetValue(name, out var number)) numbers.Add(name, number = numbers.Count);
             imageOfRow[row] = number;
         }

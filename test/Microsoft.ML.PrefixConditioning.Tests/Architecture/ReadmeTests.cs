@@ -67,7 +67,8 @@ public sealed class ReadmeTests
     [TestMethod]
     public void Documents_EveryFileThatTheyName_Exists()
     {
-        var sources = Repository.CSharp("src").Concat(Repository.CSharp("test")).Concat(Repository.Texts()).Select(Repository.Name).ToHashSet(StringComparer.Ordinal);
+        var sources = Repository.CSharp("src").Concat(Repository.CSharp("test")).Concat(Repository.Texts())
+            .Select(Repository.Name).ToHashSet(StringComparer.Ordinal);
         var missing = from document in Documents()
                       from Match quoted in Regex.Matches(File.ReadAllText(document), @"`([\w.][\w./-]*)`")
                       let name = quoted.Groups[1].Value.TrimEnd('/')

@@ -298,9 +298,9 @@ public sealed class LoadClipTests
             ));
 
         classifier.SaveClassEmbeddings(folder["classes.safetensors"]);
-        using var file = new SafetensorsFile(File.OpenRead(folder["classes.safetensors"]));
+        using var file = Safetensors.Open(File.OpenRead(folder["classes.safetensors"]));
         using var read = zeros(3, 8);
-        file.Read("class_embeddings", read);
+        file.Entries["class_embeddings"].Read(read);
         CollectionAssert.AreEqual(expected, read.data<float>().ToArray());
         CollectionAssert.AreEqual(names, JsonSerializer.Deserialize<string[]>(file.Metadata["class_names"]));
         Assert.AreEqual("größer", file.Metadata["prefix"]);

@@ -27,7 +27,7 @@ internal sealed class ScoringRow : DataViewRow
     public override bool IsColumnActive(DataViewSchema.Column column) => _active[column.Index];
 
     public override ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column) =>
-        AddedColumnGetter.Create<TValue>(_mapper, column, _active, _input, _encoded, _labels);
+        _mapper.CreateGetter<TValue>(column, _active, _input, _encoded, _labels);
 
     public override ValueGetter<DataViewRowId> GetIdGetter() => _input.GetIdGetter();
 
