@@ -86,7 +86,7 @@ internal sealed class ClipTrainer
                 throw;
             }
         }
-        _model.EndTraining();
+        _model.Freeze();
         CheckWeights();
         if (images.BadCount > 0)
             log.Warning($"{images.BadCount} of {_rows.TotalCount} rows were left out because their images cannot be read. " +
