@@ -82,6 +82,7 @@ internal sealed class PillowResampler
     private static void CheckInside(ResampleAxis axis, int length, string name)
     {
         if (axis.SourceStart < 0 || axis.SourceLength < 1 || axis.SourceLength > length - axis.SourceStart
+            || axis.Source.Start < 0 || axis.Source.Start + axis.Source.Length > axis.SourceLength
             || axis.Count < 1 || axis.First < 0 || axis.First > axis.ResizedLength - axis.Count)
             throw new ArgumentOutOfRangeException(name, $"{axis} does not lie inside a side of {length} pixels.");
     }

@@ -12,6 +12,9 @@ internal readonly record struct ResampleAxis(int SourceStart, int SourceLength, 
     public static ResampleAxis Whole(int sourceStart, int sourceLength, int resizedLength) =>
         new(sourceStart, sourceLength, resizedLength, 0, resizedLength);
 
+    /// <summary>The stretch of the part, counted from its start, that is resized to the resized length; all of it by default.</summary>
+    public Extent Source { get; init; } = new(0, SourceLength);
+
     /// <summary>True if every kept pixel is a copy of a source pixel.</summary>
-    public bool IsCopy => ResizedLength == SourceLength;
+    public bool IsCopy => Source == new Extent(0, ResizedLength);
 }
