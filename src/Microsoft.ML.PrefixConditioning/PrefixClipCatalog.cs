@@ -3,12 +3,13 @@ using Microsoft.ML.PrefixConditioning;
 
 namespace Microsoft.ML;
 
-/// <summary>Training and zero-shot scoring in <c>mlContext.Transforms</c>, and pretrained models in <c>mlContext.Model</c>.</summary>
+/// <summary>Training and zero-shot classification in <c>mlContext.Transforms</c>, and pretrained models in
+/// <c>mlContext.Model</c>.</summary>
 public static class PrefixClipCatalog
 {
     /// <summary>Trains a CLIP-style image-text model on captions and labels together, with a learned prefix per dataset type.</summary>
     /// <param name="catalog">The catalog, <c>mlContext.Transforms</c>.</param>
-    /// <param name="options">The settings; null for the defaults.</param>
+    /// <param name="options">The settings; null means the defaults.</param>
     /// <returns>An estimator; its <c>Fit</c> trains.</returns>
     /// <exception cref="ArgumentException">A setting is out of its range; the message lists all that are.</exception>
     /// <example>
@@ -23,21 +24,21 @@ public static class PrefixClipCatalog
         return new PrefixClipEstimator(CatalogUtils.GetEnvironment(catalog), options ?? new PrefixClipOptions());
     }
 
-    /// <summary>Loads a pretrained CLIP model: open_clip's, OpenAI's or Hugging Face's files, or what <c>SaveSafetensors</c>
-    /// wrote.</summary>
+    /// <summary>Loads a pretrained CLIP model in open_clip's, OpenAI's or Hugging Face's layout, or one saved with
+    /// <c>SaveSafetensors</c>.</summary>
     /// <param name="catalog">The catalog, <c>mlContext.Model</c>.</param>
-    /// <param name="path">A folder with weights, configuration and vocabulary, or the file with the weights in such a folder.</param>
-    /// <param name="options">What the files do not say; null where they say all.</param>
-    /// <returns>The model, without prefixes unless this package wrote it. Dispose it when it is no longer used.</returns>
+    /// <param name="path">A folder with weights, configuration and vocabulary, or the weight file in such a folder.</param>
+    /// <param name="options">Settings that the files do not contain; null if they contain all.</param>
+    /// <returns>The model. It has no prefixes unless this package saved it. Dispose it after use.</returns>
     /// <remarks>
-    /// Reads safetensors, also in several files, and PyTorch checkpoints of state dictionaries; in neither is anything executed. Weights
-    /// of half precision become fp32. To train it further, give its path as <see cref="PrefixClipOptions.InitialWeights"/>.
+    /// Reads safetensors files, also sharded ones, and PyTorch checkpoints of state dictionaries, without executing anything in them.
+    /// Half-precision weights become fp32. To train the model further, pass its path as <see cref="PrefixClipOptions.InitialWeights"/>.
     /// </remarks>
-    /// <exception cref="ArgumentException">A setting is out of its range, contradicts the files, or is needed because they
-    /// do not say it.</exception>
-    /// <exception cref="IOException">Files are missing (the message says which and where they belong) or cannot be read.</exception>
-    /// <exception cref="InvalidDataException">A file is damaged, or of a model that is not supported.</exception>
-    /// <exception cref="InvalidOperationException">There is no GPU where one is asked for.</exception>
+    /// <exception cref="ArgumentException">A setting is out of its range, contradicts the files, or is required because the files do not
+    /// contain it.</exception>
+    /// <exception cref="IOException">A file is missing (the message says which, and where it belongs) or cannot be read.</exception>
+    /// <exception cref="InvalidDataException">A file is damaged, or the model is not supported.</exception>
+    /// <exception cref="InvalidOperationException">A GPU is requested, but there is none.</exception>
     /// <example>
     /// <code>
     /// using PrefixClipTransformer clip = mlContext.Model.LoadClip("clip-vit-base-patch32/");
@@ -54,14 +55,13 @@ public static class PrefixClipCatalog
 
     /// <summary>Classifies images by class names alone, with a trained model.</summary>
     /// <param name="catalog">The catalog, <c>mlContext.Transforms</c>.</param>
-    /// <param name="model">The trained model; it must not be disposed while it is used for scoring.</param>
-    /// <param name="classNames">The classes to choose from: at least two. Where a name repeats, its second class is named
-    /// "name (2)".</param>
-    /// <param name="prefix">The test-time prefix; null for the caption prefix. With <see cref="PrefixSelection.Auto"/> <c>Fit</c> chooses
-    /// it from its images, which need no labels.</param>
-    /// <returns>An estimator; its <c>Fit</c> encodes the class names and needs no data but to choose a prefix.</returns>
-    /// <exception cref="ArgumentException">There are fewer than two class names, one is empty, or the prefix names a type
-    /// that the model was not trained on.</exception>
+    /// <param name="model">The trained model; do not dispose it while it is used for scoring.</param>
+    /// <param name="classNames">The names of the classes to choose from; at least two. A repeated name becomes "name (2)".</param>
+    /// <param name="prefix">The prefix at test time; null means the caption prefix. With <see cref="PrefixSelection.Auto"/>, <c>Fit</c>
+    /// chooses it from its images, which need no labels.</param>
+    /// <returns>An estimator. Its <c>Fit</c> encodes the class names, and reads data only to choose a prefix.</returns>
+    /// <exception cref="ArgumentException">There are fewer than two class names, one is empty, or the prefix names a dataset type that the
+    /// model was not trained on.</exception>
     /// <example>
     /// <code>
     /// var zeroShot = mlContext.Transforms.ZeroShotClassification(model, ["red apple", "grinning face"]);
@@ -75,9 +75,9 @@ public static class PrefixClipCatalog
 
     /// <summary>Classifies images by class names alone, with a trained model and all settings.</summary>
     /// <param name="catalog">The catalog, <c>mlContext.Transforms</c>.</param>
-    /// <param name="model">The trained model; it must not be disposed while it is used for scoring.</param>
+    /// <param name="model">The trained model; do not dispose it while it is used for scoring.</param>
     /// <param name="options">The settings.</param>
-    /// <returns>An estimator; its <c>Fit</c> encodes the class names and needs no data.</returns>
+    /// <returns>An estimator. Its <c>Fit</c> encodes the class names, and reads data only to choose a prefix.</returns>
     /// <exception cref="ArgumentException">A setting is out of its range; the message lists all that are.</exception>
     public static ZeroShotClassificationEstimator ZeroShotClassification(
         this TransformsCatalog catalog, PrefixClipTransformer model, ZeroShotClassificationOptions options)
@@ -123,15 +123,16 @@ public static class PrefixClipCatalog
         return new ZeroShotClassificationEstimator(CatalogUtils.GetEnvironment(catalog), model: null, options);
     }
 
-    /// <summary>Adds the pixels that a model's vision tower sees, for its ONNX form.</summary>
+    /// <summary>Adds the pixels that the vision tower reads, as input for an exported ONNX model.</summary>
     /// <param name="catalog">The catalog, <c>mlContext.Transforms</c>.</param>
-    /// <param name="model">The trained model, whose image size, normalization and image policy are taken. It is not needed
+    /// <param name="model">The trained model, which supplies image size, normalization and policy for bad images. It is not needed
     /// afterwards.</param>
-    /// <param name="outputColumnName">The added column; null for the exported model's input, "Pixels" or "NormalizedPixels".</param>
-    /// <param name="inputColumnName">Column with the image; null for the model's image column.</param>
-    /// <param name="pixels">What the numbers mean; the same as in the exported model.</param>
-    /// <returns>An estimator; its <c>Fit</c> needs no data. What it makes runs without TorchSharp's native library.</returns>
-    /// <exception cref="ArgumentException">The pixels are no member of the enumeration, or a column's name is empty.</exception>
+    /// <param name="outputColumnName">The added column; null means the name of the exported model's input, "Pixels" or
+    /// "NormalizedPixels".</param>
+    /// <param name="inputColumnName">Column with the image; null means the model's image column.</param>
+    /// <param name="pixels">Meaning of the pixel values; the same as in the exported model.</param>
+    /// <returns>An estimator. Its <c>Fit</c> reads no data, and its transformer runs without TorchSharp's native library.</returns>
+    /// <exception cref="ArgumentException">The pixel values are not a member of the enumeration, or a column name is empty.</exception>
     /// <example>
     /// <code>
     /// classifier.SaveAsOnnx("classifier.onnx");

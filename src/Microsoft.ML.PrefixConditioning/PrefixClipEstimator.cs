@@ -3,11 +3,11 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Trains one CLIP-style image-text model on captions and labels together, with a learned prefix per dataset type.</summary>
+/// <summary>Trains a CLIP-style image-text model on captions and labels together, with a learned prefix per dataset type.</summary>
 /// <remarks>
-/// <para>Created by <see cref="PrefixClipCatalog.PrefixClip(TransformsCatalog, PrefixClipOptions)"/>. Needs the image, text and
-/// dataset-type columns; the label column is optional. Reads the data once: texts and image locators are kept in memory, images are
-/// decoded while training.</para>
+/// <para>Created by <see cref="PrefixClipCatalog.PrefixClip(TransformsCatalog, PrefixClipOptions)"/>. Requires the image, text and
+/// dataset-type columns; the label column is optional. Reads the data once: texts and image locators stay in memory, images are decoded
+/// during training.</para>
 /// <para>Source: "Prefix Conditioning Unifies Language and Label Supervision", CVPR 2023, arXiv 2206.01125.</para>
 /// </remarks>
 public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
@@ -30,15 +30,15 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
     /// <summary>Trains a model on the view's rows.</summary>
     /// <param name="input">Rows with an image, a text and a dataset type; the label is optional.</param>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or has the wrong type.</exception>
-    /// <exception cref="ArgumentException">An option does not fit the rows: a batch size above a dataset type's rows, a missing weight, an
-    /// unknown validation prefix. Or one contradicts the initial weights.</exception>
-    /// <exception cref="InvalidDataException">The rows cannot be trained on: empty texts, unknown dataset types, one class only, unreadable
-    /// images. Or a checkpoint or the initial weights are damaged, or a checkpoint is another run's.</exception>
-    /// <exception cref="IOException">The checkpoint folder cannot be written to, or the vocabulary cannot be read.</exception>
-    /// <exception cref="InvalidOperationException">The loss or a weight is no longer a number, or there is no GPU where one is asked
-    /// for.</exception>
-    /// <exception cref="OperationCanceledException">The options' token was cancelled.</exception>
-    /// <returns>The trained model; dispose it when it is no longer used.</returns>
+    /// <exception cref="ArgumentException">An option does not match the rows (a batch size above the rows of a dataset type, a missing
+    /// weight, an unknown validation prefix), or contradicts the initial weights.</exception>
+    /// <exception cref="InvalidDataException">The rows cannot be used for training (empty texts, unknown dataset types, a single class,
+    /// unreadable images); a checkpoint or the initial weights are damaged; or a checkpoint belongs to another run.</exception>
+    /// <exception cref="IOException">The checkpoint folder is not writable, or the vocabulary cannot be read.</exception>
+    /// <exception cref="InvalidOperationException">The loss or a weight is no longer finite, or a GPU is requested but there is
+    /// none.</exception>
+    /// <exception cref="OperationCanceledException">The cancellation token of the options was canceled.</exception>
+    /// <returns>The trained model. Dispose it after use.</returns>
     public PrefixClipTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
@@ -80,8 +80,8 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
         return size;
     }
 
-    /// <summary>The columns that the trained model adds, from those of the input.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">A needed column is missing.</exception>
+    /// <summary>Returns the columns of the trained model's output, given those of the input.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A required column is missing.</exception>
     public SchemaShape GetOutputSchema(SchemaShape inputSchema) => EmbeddingColumns.AddTo(inputSchema, _options);
 
     private ClipTokenizer CreateTokenizer(TaggedRows rows) => _options.VocabularyPath is { } path

@@ -3,23 +3,24 @@ using Microsoft.ML.PrefixConditioning;
 
 namespace Microsoft.ML;
 
-/// <summary>Comparing a model's prefixes in <c>mlContext.MulticlassClassification</c>, beside ML.NET's <c>Evaluate</c>.</summary>
+/// <summary>Comparison of a model's prefixes in <c>mlContext.MulticlassClassification</c>, next to ML.NET's <c>Evaluate</c>.</summary>
 public static class PrefixEvaluationCatalog
 {
     private const int DefaultTopK = 5;   // as is usual for ImageNet
 
-    /// <summary>Zero-shot metrics of one labeled view with every prefix of a model, with none, and with given blends.</summary>
+    /// <summary>Computes the zero-shot metrics of a labeled view for every prefix of a model, for no prefix, and for additional
+    /// blends.</summary>
     /// <param name="catalog">The catalog, <c>mlContext.MulticlassClassification</c>.</param>
-    /// <param name="data">Rows with an image, or an embedding of this model, and a label: text, or key with text key values.</param>
+    /// <param name="data">Rows with an image, or an embedding from this model, and a label (text, or key with text key values).</param>
     /// <param name="model">The trained model.</param>
-    /// <param name="classNames">The classes to choose from: at least two; every label must be among them.</param>
-    /// <param name="blends">Further prefixes to compare; null for none.</param>
-    /// <param name="topK">How many of the most probable classes count for the top-k accuracy. Default 5; at most the number of classes is
-    /// used.</param>
-    /// <returns>ML.NET's metrics per prefix, all from the same rows.</returns>
+    /// <param name="classNames">The names of the classes to choose from: at least two, and all that occur as labels.</param>
+    /// <param name="blends">Additional prefixes to compare; null for none.</param>
+    /// <param name="topK">Number of most probable classes that count for top-k accuracy, at most the number of classes. Default 5.</param>
+    /// <returns>ML.NET's metrics for each prefix, all on the same rows.</returns>
     /// <remarks>
-    /// Every image is decoded and encoded once, whatever the number of prefixes; only with image prefixes (ImagePrefixLength) once for each
-    /// of these. Rows without a label, and rows whose image cannot be read, are counted and not scored, whatever the model's policy.
+    /// Every image is decoded and encoded once, for any number of prefixes; a model with image prefixes (ImagePrefixLength) encodes it once
+    /// per image prefix. Rows without a label and rows with an unreadable image are counted but not scored, regardless of the model's
+    /// policy.
     /// </remarks>
     /// <exception cref="ArgumentException">A class name is empty, a blend names an unknown type or is
     /// <see cref="PrefixSelection.Auto"/>.</exception>
@@ -38,15 +39,15 @@ public static class PrefixEvaluationCatalog
         IEnumerable<PrefixSelection>? blends = null, int topK = DefaultTopK) =>
         ComparePrefixes(catalog, data, model, new ZeroShotClassificationOptions { ClassNames = classNames }, blends, topK);
 
-    /// <summary>Zero-shot metrics of one labeled view with every prefix of a model, with none, and with given blends; with all
-    /// settings.</summary>
+    /// <summary>Computes the zero-shot metrics of a labeled view for every prefix of a model, for no prefix, and for additional blends,
+    /// with all settings.</summary>
     /// <param name="catalog">The catalog, <c>mlContext.MulticlassClassification</c>.</param>
-    /// <param name="data">Rows with an image, or an embedding of this model, and a label.</param>
+    /// <param name="data">Rows with an image, or an embedding from this model, and a label.</param>
     /// <param name="model">The trained model.</param>
-    /// <param name="options">The settings; the prefix among them is not used.</param>
-    /// <param name="blends">Further prefixes to compare; null for none.</param>
-    /// <param name="topK">How many of the most probable classes count for the top-k accuracy.</param>
-    /// <returns>ML.NET's metrics per prefix, all from the same rows.</returns>
+    /// <param name="options">The settings, of which the prefix is ignored.</param>
+    /// <param name="blends">Additional prefixes to compare; null for none.</param>
+    /// <param name="topK">Number of most probable classes that count for top-k accuracy, at most the number of classes. Default 5.</param>
+    /// <returns>ML.NET's metrics for each prefix, all on the same rows.</returns>
     /// <exception cref="ArgumentException">A setting is out of its range; the message lists all that are.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or has the wrong type, or <paramref name="topK"/> is below
     /// 1.</exception>

@@ -2,7 +2,7 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Makes a zero-shot classifier of class names and a trained model, which is passed or comes from the <c>PrefixClip</c> step
+/// <summary>Creates a zero-shot classifier from class names and a trained model, which is passed or comes from the <c>PrefixClip</c> step
 /// before it in the pipeline.</summary>
 /// <remarks>
 /// Created by <c>mlContext.Transforms.ZeroShotClassification</c>.
@@ -29,17 +29,17 @@ public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassif
         (_model, _options) = (model, options);
     }
 
-    /// <summary>Encodes the class names. The rows of the view are read only to choose a prefix (<see cref="PrefixSelection.Auto"/>): labels
-    /// never, and images up to <see cref="ZeroShotClassificationOptions.MaxAutoImages"/>.</summary>
+    /// <summary>Encodes the class names. It reads rows only to choose a prefix (<see cref="PrefixSelection.Auto"/>), and then at most
+    /// <see cref="ZeroShotClassificationOptions.MaxAutoImages"/> images and no labels.</summary>
     /// <param name="input">A view with the image column, or with the image embeddings of the <c>PrefixClip</c> step before.</param>
     /// <exception cref="ArgumentOutOfRangeException">The image column is missing or has the wrong type.</exception>
     /// <exception cref="InvalidOperationException">No model was passed, and the input has the embeddings of no <c>PrefixClip</c> step or of
     /// several.</exception>
-    /// <exception cref="InvalidDataException">A prefix is to be chosen, and there are no images, or one cannot be read and the model's
+    /// <exception cref="InvalidDataException">A prefix is to be chosen, but there are no images, or one is unreadable and the model's
     /// policy is to fail.</exception>
-    /// <exception cref="ArgumentException">The column has embeddings, and the prefix needs another image prefix than they were made
-    /// with.</exception>
-    /// <returns>The classifier. It shares the model, which must not be disposed before it.</returns>
+    /// <exception cref="ArgumentException">The column has embeddings that were computed with another image prefix than the requested
+    /// one.</exception>
+    /// <returns>The classifier. It shares the model; do not dispose the model first.</returns>
     public ZeroShotClassificationTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
@@ -72,7 +72,7 @@ public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassif
         };
     }
 
-    /// <summary>The columns that the classifier adds, from those of the input.</summary>
+    /// <summary>Returns the columns of the classifier's output, given those of the input.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The image column is missing or has the wrong type.</exception>
     /// <exception cref="InvalidOperationException">No model was passed, and the input has the embeddings of no <c>PrefixClip</c> step or of
     /// several.</exception>

@@ -64,7 +64,7 @@ public sealed class AutoPrefixTests
     {
         var none = _mlContext.Data.LoadFromEnumerable<PathRow>([]);
         var error = Assert.ThrowsExactly<InvalidDataException>(() => Auto().Fit(none));
-        Assert.StartsWith("The view has no rows, and PrefixSelection.Auto chooses the prefix from images.", error.Message);
+        Assert.StartsWith("The view has no rows, but PrefixSelection.Auto chooses the prefix from images.", error.Message);
         var named = _mlContext.Transforms.ZeroShotClassification(Tiny.Model, TinyData.ClassNames).Fit(none);
         Assert.AreEqual(PrefixSelection.Caption, named.Prefix);
     }

@@ -75,7 +75,7 @@ public sealed class PipelineTests
             Tiny.Model, new ZeroShotClassificationOptions { ClassNames = TinyData.ClassNames, ImageColumnName = "Label" }));
         error = Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => zeroShot.Fit(Tiny.Data.Test(_mlContext)));
         Assert.Contains("an image column is text (a path), a vector of bytes (an encoded file) or an image, " +
-            "or a vector of float that the model gave.", error.Message);
+            "or an embedding from the model.", error.Message);
     }
 
     [TestMethod]

@@ -49,7 +49,7 @@ public sealed class PrefixComparisonTests
         Fit(PrefixSelection.Caption);
         Fit(PrefixSelection.Blend(("caption", 3), ("classification", 1)));
         foreach (var prefix in new[] { PrefixSelection.For("classification"), PrefixSelection.None, PrefixSelection.Auto })
-            Assert.StartsWith("Column 'ImageEmbedding' has embeddings that were made with the image prefix of 'caption'",
+            Assert.StartsWith("Column 'ImageEmbedding' has embeddings that were computed with the image prefix of 'caption'",
                 Assert.ThrowsExactly<ArgumentException>(() => Fit(prefix)).Message);
         Assert.ThrowsExactly<ArgumentException>(
             () => _mlContext.MulticlassClassification.ComparePrefixes(embedded, model, Options(PrefixSelection.Caption)));
@@ -127,7 +127,7 @@ public sealed class PrefixComparisonTests
         var rows = _mlContext.Data.LoadFromEnumerable(gone);
         var error = Assert.ThrowsExactly<InvalidDataException>(
             () => _mlContext.MulticlassClassification.ComparePrefixes(rows, Tiny.Model, TinyData.ClassNames));
-        Assert.AreEqual("No row can be scored: of 2 rows 1 have no label in column 'Label' and 1 no image that can be read. Pass rows " +
+        Assert.AreEqual("No row can be scored: of 2 rows 1 have no label in column 'Label' and 1 have an unreadable image. Pass rows " +
             "that have both.", error.Message);
     }
 

@@ -149,7 +149,8 @@ public sealed class ZeroShotTests
         var rows = _mlContext.Data.LoadFromEnumerable([new SevenNumbers()]);
         var error = Assert.ThrowsExactly<ArgumentOutOfRangeException>(
             () => _mlContext.Transforms.ZeroShotClassification(Tiny.Model, options).Fit(rows));
-        Assert.Contains("this model's embeddings have 24 numbers. Set ImageColumnName to a column that this model gave, or to the images.",
+        Assert.Contains("this model's embeddings have 24 numbers. Set ImageColumnName to a column with embeddings from this model, or " +
+            "with images.",
             error.Message);
     }
 

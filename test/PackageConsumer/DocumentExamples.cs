@@ -10,6 +10,15 @@ namespace PackageConsumer.Documents;
 /// documents'.</summary>
 internal static class DocumentExamples
 {
+    public static IDataView OwnPictures(MLContext mlContext, IDataView labeled, IEnumerable<Picture> pictures)
+    {
+        // <docs/data.md 1>
+        IDataView own = mlContext.Data.TagDatasetType(mlContext.Data.LoadFromEnumerable(pictures), "caption");   // rows with Image and Text
+        IDataView all = mlContext.Data.UnifyDatasets(labeled, own);
+        // </docs/data.md>
+        return all;
+    }
+
     public static void Export(MLContext mlContext, IDataView test)
     {
         // <docs/onnx.md 1>
@@ -82,3 +91,6 @@ public sealed class Prediction
     public string[] PredictedLabel { get; set; } = [];   // one name
 }
 // </docs/onnx.md>
+
+/// <summary>A picture with its text.</summary>
+internal sealed record Picture(string Image, string Text);

@@ -42,55 +42,6 @@ internal static class ReadmeExamples
         // </readme>
         return probabilities;
     }
-
-    public static void FromPublished(MLContext mlContext, IDataView train)
-    {
-        // <readme 4>
-        // A published CLIP: weights, configuration and vocabulary in one folder. Its weights are where training starts.
-        var fineTune = mlContext.Transforms.PrefixClip(new PrefixClipOptions
-        {
-            InitialWeights = "clip-vit-base-patch32/", LearningRate = 1e-5, Epochs = 5, BatchSize = 64,
-        });
-        using PrefixClipTransformer tuned = fineTune.Fit(train);
-        var classifier = mlContext.Transforms.ZeroShotClassification(tuned, ["red apple", "grinning face"]).Fit(train);
-        classifier.SaveAsOnnx("classifier.onnx");                  // images in, probabilities out: ApplyOnnxModel runs it without libtorch
-        tuned.SaveSafetensors("tuned/", ClipLayout.HuggingFace);   // or OpenClip
-        classifier.SaveClassEmbeddings("classes.npy");             // for programs that know no prefixes
-        // </readme>
-    }
-
-    public static IDataView OwnPictures(MLContext mlContext, IDataView labeled, IEnumerable<Picture> pictures)
-    {
-        // <readme 3>
-        IDataView own = mlContext.Data.TagDatasetType(mlContext.Data.LoadFromEnumerable(pictures), "caption");   // rows with Image and Text
-        IDataView all = mlContext.Data.UnifyDatasets(labeled, own);
-        // </readme>
-        return all;
-    }
-
-    public static PrefixClipOptions Grouped()
-    {
-        // <readme 5>
-        var options = new PrefixClipOptions
-        {
-            Architecture = ClipArchitecture.Small,
-            Epochs = 30,
-            Optimizer = new() { WarmupSteps = 500, GradientClipNorm = 1 },
-            Augmentation = new() { MinCropScale = 0.7 },
-            Checkpoints = new() { Folder = "checkpoints" },
-        };
-        // </readme>
-        return options;
-    }
-
-    public static IEstimator<ITransformer> NearPrefix(MLContext mlContext, PrefixClipTransformer model)
-    {
-        // <readme 6>
-        var near = mlContext.Transforms.ZeroShotClassification(model, ["red apple", "grinning face"],
-            PrefixSelection.For("classification"));
-        // </readme>
-        return near;
-    }
 }
 
 // <readme 2>
@@ -98,6 +49,3 @@ public sealed class Photo { public string Image { get; set; } = ""; }
 
 public sealed class Prediction { public float[] Score { get; set; } = []; }
 // </readme>
-
-/// <summary>A picture with its text.</summary>
-internal sealed record Picture(string Image, string Text);

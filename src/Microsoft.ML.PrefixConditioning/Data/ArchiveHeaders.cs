@@ -1,29 +1,30 @@
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Where a file lies in an archive.</summary>
+/// <summary>Where a file is in an archive.</summary>
 /// <param name="Offset">Position of the data in a TAR archive, of the local header in a ZIP archive.</param>
-/// <param name="StoredLength">Bytes in the archive; <see cref="int.MaxValue"/> stands for more than an image can have.</param>
+/// <param name="StoredLength">Bytes in the archive; <see cref="int.MaxValue"/> means more than an image can have.</param>
 /// <param name="Length">Bytes of the file, in the same way.</param>
-/// <param name="Method">How it is packed, by the numbers of the ZIP format; 0 is not at all.</param>
+/// <param name="Method">Compression method of the ZIP format; 0 means none.</param>
 internal readonly record struct ArchivePlace(long Offset, int StoredLength, int Length, ushort Method);
 
-/// <summary>Collects what the headers of an archive say, in their order.</summary>
+/// <summary>Collects the headers of an archive in their order.</summary>
 internal sealed class ArchiveHeaders
 {
     private const int MostLinks = 40;   // one after the other, as in Linux
 
     private readonly Dictionary<string, string?> _links = new(StringComparer.Ordinal);
 
-    /// <summary>Files by name, with forward slashes. As unpacking would have it, the last of several of one name counts.</summary>
+    /// <summary>Files by name, with forward slashes. If several files have the same name, the last one counts, as after
+    /// unpacking.</summary>
     public Dictionary<string, ArchivePlace> Files { get; } = new(StringComparer.Ordinal);
 
-    /// <summary>Folders that have an entry of their own.</summary>
+    /// <summary>Folders with an entry of their own.</summary>
     public List<string> Folders { get; } = [];
 
     /// <summary>Links to files of the archive, after <see cref="ResolveLinks"/>.</summary>
     public List<(string Name, string Target)> Links { get; } = [];
 
-    /// <summary>What a user should know about names: one of the constants of <see cref="ClassFolders"/>, and the name.</summary>
+    /// <summary>Remarks about names for the user: one of the constants of <see cref="ClassFolders"/>, and the name.</summary>
     public List<(string What, string Name)> Remarks { get; } = [];
 
     /// <summary>Adds a file.</summary>
@@ -33,16 +34,16 @@ internal sealed class ArchiveHeaders
         Files[name] = place;
     }
 
-    /// <summary>Adds a link, or with a null target something else that cannot be read as a file.</summary>
+    /// <summary>Adds a link, or with a null target an entry that cannot be read as a file.</summary>
     /// <param name="name">The entry's name.</param>
-    /// <param name="target">The file that it leads to, from the archive's root.</param>
+    /// <param name="target">The file that the link points to, from the root of the archive.</param>
     public void AddLink(string name, string? target)
     {
         if (Files.Remove(name) || !_links.TryAdd(name, target)) Remarks.Add((ClassFolders.Replaced, name));
         _links[name] = target;
     }
 
-    /// <summary>The target of a symbolic link, from the archive's root; null if it leads out of the archive.</summary>
+    /// <summary>The target of a symbolic link, from the root of the archive; null if it is outside the archive.</summary>
     public static string? FromRoot(string link, string target)
     {
         if (target.StartsWith('/') || target.Length == 0) return null;
@@ -53,7 +54,7 @@ internal sealed class ArchiveHeaders
         return ImageArchive.Normalize(path);
     }
 
-    /// <summary>Gives links to files the places of these files; others, links to folders among them, are not followed.</summary>
+    /// <summary>Resolves links to files. Other links, such as those to folders, are not followed.</summary>
     public void ResolveLinks()
     {
         foreach (var (name, first) in _links)

@@ -4,7 +4,7 @@ namespace Microsoft.ML.PrefixConditioning;
 internal static class AtomicFile
 {
     /// <summary>Replaces a file of any size.</summary>
-    /// <exception cref="IOException">The file cannot be written; an older one is still whole.</exception>
+    /// <exception cref="IOException">The file cannot be written; an existing file is unchanged.</exception>
     public static void Replace(string path, Action<Stream> write)
     {
         try
@@ -17,8 +17,8 @@ internal static class AtomicFile
         }
     }
 
-    /// <summary>Replaces a file by way of a temporary file in the same folder, which is overwritten if it exists.</summary>
-    /// <exception cref="IOException">The file cannot be written; an older one is still whole.</exception>
+    /// <summary>Replaces a file through a temporary file in the same folder, which is overwritten if it exists.</summary>
+    /// <exception cref="IOException">The file cannot be written; an existing file is unchanged.</exception>
     /// <exception cref="UnauthorizedAccessException">The same.</exception>
     public static void Replace(string path, string temporary, Action<Stream> write)
     {

@@ -2,7 +2,7 @@ using System.IO.Enumeration;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Lists class folders on disk. Links are followed, but a class reads no folder twice, whatever leads there.</summary>
+/// <summary>Lists class folders on disk. Links are followed, but a class never reads a folder twice.</summary>
 internal sealed class ClassFolderWalk
 {
     private const int MostLinks = 40;   // in one path, as in Linux
@@ -16,7 +16,7 @@ internal sealed class ClassFolderWalk
 
     /// <summary>Lists everything below a root.</summary>
     /// <exception cref="InvalidDataException">A name is not UTF-8.</exception>
-    /// <exception cref="UnauthorizedAccessException">A folder may not be listed; its class must not be left out silently.</exception>
+    /// <exception cref="UnauthorizedAccessException">A folder is not readable; its class must not be skipped silently.</exception>
     public static void List(string root, ClassFolders found)
     {
         var walk = new ClassFolderWalk(root, found);
@@ -39,7 +39,7 @@ internal sealed class ClassFolderWalk
         while (folders.TryDequeue(out folder) || links.TryDequeue(out folder));
     }
 
-    /// <summary>Adds a folder's files and gives the folders in it.</summary>
+    /// <summary>Adds a folder's files and returns its folders.</summary>
     private List<Folder> Read(Folder folder)
     {
         var isRepeated = !_read.Add(folder.Real);
@@ -77,7 +77,7 @@ internal sealed class ClassFolderWalk
     private static bool IsBelow(string path, string folder) =>
         path.StartsWith(Path.TrimEndingDirectorySeparator(folder) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
 
-    /// <summary>A full path with all links in it replaced by what they lead to; null if they lead in a circle.</summary>
+    /// <summary>A full path with all links resolved; null if they lead in a circle.</summary>
     private static string? RealPath(string path)
     {
         var real = Path.GetPathRoot(path)!;
@@ -97,7 +97,7 @@ internal sealed class ClassFolderWalk
         return real;
     }
 
-    /// <summary>The last part first.</summary>
+    /// <summary>The parts of a path, last part first.</summary>
     private static IEnumerable<string> Parts(string path) =>
         path.Split([Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar], StringSplitOptions.RemoveEmptyEntries)
             .Where(p => p != ".").Reverse();

@@ -2,11 +2,11 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Images by class folder, and what else a source came upon: what it left out is counted, and said once.</summary>
-/// <param name="root">The folder or archive, as in messages.</param>
+/// <summary>Images by class folder. It counts what it skips and reports it once.</summary>
+/// <param name="root">The folder or archive, as messages name it.</param>
 internal sealed class ClassFolders(string root)
 {
-    /// <summary>What can be said about files, after their number.</summary>
+    /// <summary>Remarks about files, which follow their number.</summary>
     internal const string OtherType = "file(s) of other types left out",
         Hidden = "hidden file(s) or folder(s) left out",
         OutsideOfClasses = "image(s) outside of class folders left out",
@@ -26,7 +26,7 @@ internal sealed class ClassFolders(string root)
     /// <summary>Adds a class folder, which may still be empty.</summary>
     public void AddClass(string name) => _imageCounts.TryAdd(name, 0);
 
-    /// <summary>Adds a file by its path from the root, with forward slashes; gives whether it is an image of a class.</summary>
+    /// <summary>Adds a file by its path from the root, with forward slashes; returns whether it is an image of a class.</summary>
     public bool AddFile(string path)
     {
         var (name, file) = path.IndexOf('/') is var slash and >= 0 ? (path[..slash], path[(slash + 1)..]) : ("", path);
@@ -43,7 +43,7 @@ internal sealed class ClassFolders(string root)
         return false;
     }
 
-    /// <summary>Counts something that is to be said about a path.</summary>
+    /// <summary>Counts a remark about a path.</summary>
     public void Remark(string what, string path)
     {
         var key = (path.IndexOf('/') is var slash and >= 0 ? path[..slash] : "", what);
@@ -51,7 +51,7 @@ internal sealed class ClassFolders(string root)
     }
 
     /// <summary>Checks that a path could be decoded.</summary>
-    /// <exception cref="InvalidDataException">It could not: it is not known what it names.</exception>
+    /// <exception cref="InvalidDataException">The path could not be decoded, so it is unknown what it names.</exception>
     public void CheckName(string path)
     {
         if (path.Contains(DamagedCharacter, StringComparison.Ordinal))
@@ -59,7 +59,7 @@ internal sealed class ClassFolders(string root)
                 "cannot be decoded). Rename it, or unpack or pack the archive that it comes from with the right encoding.");
     }
 
-    /// <summary>The images in the order of their classes and names; what else there was goes to the log.</summary>
+    /// <summary>Returns the images ordered by class and name, and logs everything else that was found.</summary>
     /// <exception cref="InvalidDataException">There are no images, or none in one of the class folders.</exception>
     public List<(string Class, string File)> Complete(IChannel channel)
     {

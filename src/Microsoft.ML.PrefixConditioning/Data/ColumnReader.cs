@@ -3,7 +3,7 @@ using Microsoft.ML.Transforms.Image;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Finds, checks and reads the columns that this package takes, in all the forms that it takes them.</summary>
+/// <summary>Finds, checks and reads the columns that this package accepts, in all their types.</summary>
 internal static class ColumnReader
 {
     /// <summary>Whether a column of this type can hold images: text, a vector of bytes, or ML.NET's image.</summary>
@@ -51,9 +51,9 @@ internal static class ColumnReader
             $"Set {setting} to the right column, or convert it to text with Conversion.ConvertType.");
     }
 
-    /// <summary>The error of a key column without names: the keys of numbers, or keys without values.</summary>
+    /// <summary>The error for a key column without names: keys of numbers, or keys without values.</summary>
     public static ArgumentOutOfRangeException KeyWithoutNames(string name, string type, string setting) => new(nameof(name),
-        $"Column '{name}' is {type} without text key values, so that its keys cannot be matched to names. Make the keys of names, with " +
+        $"Column '{name}' is {type} without text key values, so its keys cannot be matched to names. Create the keys from names, with " +
         $"MapValueToKey of a text column, or set {setting} to another column.");
 
     /// <summary>The column of that name, whatever its type.</summary>
@@ -67,7 +67,7 @@ internal static class ColumnReader
             $"Set {setting} to the right column.");
     }
 
-    /// <summary>Reads an image column of any of the three forms; what it gives is independent of the cursor.</summary>
+    /// <summary>Reads an image column of any type; the results are independent of the cursor.</summary>
     public static ValueGetter<ImageReference> ImageGetter(DataViewRow row, DataViewSchema.Column column)
     {
         switch (column.Type)
@@ -98,7 +98,8 @@ internal static class ColumnReader
                     value = bytes.Length == 0 ? default : ImageReference.FromEncoded([.. bytes.DenseValues()]);
                 };
             default:
-                throw new ArgumentOutOfRangeException(nameof(column), $"Column '{column.Name}' is {column.Type}, which is no image.");
+                throw new ArgumentOutOfRangeException(nameof(column),
+                    $"Column '{column.Name}' is {column.Type}, which is not an image type.");
         }
     }
 

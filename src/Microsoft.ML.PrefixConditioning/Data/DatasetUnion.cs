@@ -4,7 +4,7 @@ using Microsoft.ML.Transforms.Image;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Several views -> one view of image, text, dataset type and label; rows are read when they are asked for.</summary>
+/// <summary>Joins several views into one of image, text, dataset type and label; rows are read lazily.</summary>
 internal sealed class DatasetUnion : IDataView
 {
     private readonly IDataView[] _views;
@@ -23,7 +23,7 @@ internal sealed class DatasetUnion : IDataView
     /// <inheritdoc/>
     public DataViewSchema Schema { get; }
 
-    /// <summary>Checks the views and makes the union.</summary>
+    /// <summary>Checks the views and creates the union.</summary>
     /// <exception cref="ArgumentException">There are no views, or one is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of a wrong type, or the images differ in form.</exception>
     public static DatasetUnion Create(IChannel channel, IReadOnlyList<IDataView> datasets, SourceColumns columns)
@@ -52,8 +52,8 @@ internal sealed class DatasetUnion : IDataView
         {
             var forms = imageTypes.Select((type, i) => $"datasets[{i}] has {FormOf(type)}");
             throw new ArgumentOutOfRangeException(nameof(datasets),
-                $"The image columns differ in form: {string.Join(", ", forms)}. " +
-                "Make them alike: LoadRawImageBytes turns paths into encoded files, LoadImages turns them into images.");
+                $"The image columns have different types: {string.Join(", ", forms)}. " +
+                "Convert them to one type: LoadRawImageBytes turns paths into encoded files, LoadImages turns them into images.");
         }
         var builder = new DataViewSchema.Builder();
         builder.AddColumn(columns.Image, UnifiedImageType(imageTypes));
@@ -62,14 +62,14 @@ internal sealed class DatasetUnion : IDataView
         return new DatasetUnion([.. datasets], builder.ToSchema());
     }
 
-    /// <summary>Logs what of a dataset does not get into the union.</summary>
+    /// <summary>Logs what the union drops from a dataset.</summary>
     private static void Report(IChannel channel, IDataView view, string name, SourceColumns columns)
     {
         if (view.GetRowCount() == 0) channel.Warning(MessageSensitivity.None, "{0}", $"{name} has no rows.");
         string[] dropped = [.. view.Schema.Where(c => !c.IsHidden).Select(c => c.Name)
             .Except([columns.Image, columns.Text, columns.DatasetType, columns.Label], StringComparer.Ordinal)];
         if (dropped.Length > 0)
-            channel.Info(MessageSensitivity.None, "{0}", $"{name}: columns left out: {NearName.List(dropped)}.");
+            channel.Info(MessageSensitivity.None, "{0}", $"{name}: dropped columns: {NearName.List(dropped)}.");
         if (view.Schema.GetColumnOrNull(columns.Label) is null && NearName.Find(columns.Label, dropped) is { } near)
             channel.Warning(MessageSensitivity.None, "{0}", $"{name} has no label column '{columns.Label}', so its labels are missing. " +
                 $"Did you mean '{NearName.Visible(near)}'? Rename it with CopyColumns.");

@@ -3,8 +3,8 @@ using Microsoft.ML.Data;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Reads the views of a <see cref="DatasetUnion"/>: one after the other, or drawn at random by the rows that each has
-/// left.</summary>
+/// <summary>Reads the views of a <see cref="DatasetUnion"/> one after the other, or at random in proportion to their remaining
+/// rows.</summary>
 internal sealed class DatasetUnionCursor : DataViewRowCursor
 {
     private readonly IDataView[] _views;
@@ -36,7 +36,8 @@ internal sealed class DatasetUnionCursor : DataViewRowCursor
     public override long Batch => 0;
 
     private Source Current => _current >= 0 ? _sources[_current]!
-        : throw new InvalidOperationException("The cursor stands on no row: call MoveNext, and stop when it gives false.");
+        : throw new InvalidOperationException(
+            "The cursor is not on a row: call MoveNext first, and read values only while it returns true.");
 
     public override bool MoveNext()
     {
@@ -71,9 +72,10 @@ internal sealed class DatasetUnionCursor : DataViewRowCursor
     public override ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column)
     {
         if (!IsColumnActive(column))
-            throw new ArgumentOutOfRangeException(nameof(column), $"Column '{column.Name}' was not asked for when the cursor was made.");
+            throw new ArgumentOutOfRangeException(nameof(column),
+                $"Column '{column.Name}' is not active in this cursor; name it when the cursor is created.");
         if (typeof(TValue) != column.Type.RawType)
-            throw new InvalidOperationException($"Column '{column.Name}' is {column.Type}; a getter of {typeof(TValue)} does not fit.");
+            throw new InvalidOperationException($"Column '{column.Name}' is {column.Type}; its values cannot be read as {typeof(TValue)}.");
         var index = column.Index;
         return (ref TValue value) => ((ValueGetter<TValue>)Current.Getters[index]!)(ref value);
     }
@@ -88,7 +90,7 @@ internal sealed class DatasetUnionCursor : DataViewRowCursor
         base.Dispose(disposing);
     }
 
-    /// <summary>The view to read from next, -1 when all have ended.</summary>
+    /// <summary>Index of the view to read from next, -1 if all have ended.</summary>
     private int Next()
     {
         long all = 0;

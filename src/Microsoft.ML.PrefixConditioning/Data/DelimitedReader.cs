@@ -5,16 +5,17 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>Reads a CSV or TSV table record by record. Every error names its line.</summary>
 /// <remarks>
 /// <para>The text is UTF-8, or UTF-16 with a byte order mark. A line ends with LF, CR or CRLF, also mixed; empty lines are skipped.</para>
-/// <para>A field that begins with a quote and ends with one is unquoted: it may hold separators and line breaks, and doubles its
-/// quotes (RFC 4180). A quote anywhere else is text. A field that begins with a quote but is not quoted correctly is an error,
-/// except in TSV, where it is text: <c>"hello" she said</c>.</para>
-/// <para>In TSV, quotes around several lines are also text if each of the lines is a whole record by itself: two captions, one of which
-/// begins and one of which ends with a stray quote, do not swallow the rows between them.</para>
-/// <para>pandas, open_clip's reader of tables, differs in these malformed TSV fields only: it drops their quotes, and swallows rows.</para>
+/// <para>A field that begins and ends with a quote is unquoted: it may contain separators and line breaks, and doubles its quotes (RFC
+/// 4180). A quote anywhere else is text. A field that begins with a quote but is not quoted correctly is an error, except in TSV, where it
+/// is text: <c>"hello" she said</c>.</para>
+/// <para>In TSV, quotes around several lines are also text if each line is a complete record by itself. So two captions, of which one
+/// begins and one ends with a stray quote, do not swallow the rows between them.</para>
+/// <para>pandas, with which open_clip reads tables, differs in such malformed TSV fields only: it drops their quotes and swallows
+/// rows.</para>
 /// </remarks>
 internal sealed class DelimitedReader : IDisposable
 {
-    /// <summary>Longest line or field in characters. Longer ones come from a quote that is never closed, or from a file that is not a
+    /// <summary>Maximum length of a line or field in characters. Longer ones come from an unclosed quote, or from a file that is not a
     /// table.</summary>
     private const int LongestField = 1 << 24;
 
@@ -35,7 +36,7 @@ internal sealed class DelimitedReader : IDisposable
     private int _at, _end, _lines, _width;
     private TextLine _first = new(0, "", "");
 
-    /// <param name="stream">Read from its position on, and disposed with the reader.</param>
+    /// <param name="stream">The stream, read from its current position and disposed with the reader.</param>
     /// <param name="name">The table's name in messages.</param>
     /// <param name="separator">The character between two fields.</param>
     public DelimitedReader(Stream stream, string name, char separator)
@@ -81,7 +82,7 @@ internal sealed class DelimitedReader : IDisposable
     /// <summary>An error about the last record.</summary>
     public InvalidDataException Fault(string what) => FaultAt(Line, what);
 
-    /// <summary>A hint with a space in front if the last record looks as if it had another separator.</summary>
+    /// <summary>A hint with a leading space if the last record seems to use another separator.</summary>
     /// <param name="otherwise">The result if it does not.</param>
     public string SeparatorHint(string otherwise)
     {
@@ -94,9 +95,9 @@ internal sealed class DelimitedReader : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _reader.Dispose();
 
-    /// <summary>Reads one quoted field, over several lines if need be; then <paramref name="at"/> is at a separator or at the line's
-    /// end.</summary>
-    /// <returns>False if the field is text in spite of its quote; nothing is read then.</returns>
+    /// <summary>Reads one quoted field, over several lines if necessary; <paramref name="at"/> is then at a separator or at the end of the
+    /// line.</summary>
+    /// <returns>False if the field is text despite its quote; nothing has been read then.</returns>
     private bool ReadQuoted(ref TextLine line, ref int at)
     {
         var isTsv = _separator == '\t';

@@ -4,13 +4,13 @@ using System.Text;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>The frame of whatever is saved as a block: its kind, version and SHA-256. Equal content gives equal bytes.</summary>
+/// <summary>The frame of a saved block: kind, version and SHA-256. Equal content gives equal bytes.</summary>
 /// <remarks>
 /// Layout, integers little-endian: 7 bytes kind | u8 version | i32 number of items | i32 length of the content | content | SHA-256 of
-/// everything before. The hash is checked before anything of the content is read.
+/// everything before. The hash is checked before any content is parsed.
 /// </remarks>
-/// <param name="Kind">Seven ASCII letters that mark the block.</param>
-/// <param name="Version">The version that this code writes; it reads all from 1 on.</param>
+/// <param name="Kind">Seven ASCII letters that identify the block.</param>
+/// <param name="Version">The version that this code writes; it reads versions 1 and later.</param>
 /// <param name="Name">What the content is, for messages.</param>
 internal sealed record Envelope(string Kind, byte Version, string Name)
 {
@@ -36,15 +36,15 @@ internal sealed record Envelope(string Kind, byte Version, string Name)
         stream.Write(SHA256.HashData(bytes));
     }
 
-    /// <summary>Reads a block, and not a byte more.</summary>
+    /// <summary>Reads exactly one block.</summary>
     /// <param name="stream">The stream, which may be damaged.</param>
-    /// <param name="read">Gives the content's value from the number of items and the content, all of which it must read.</param>
+    /// <param name="read">Parses the content, given the number of items; it must read all of it.</param>
     /// <exception cref="InvalidDataException">The block is of another kind, truncated, damaged, or of a newer version.</exception>
     public T Read<T>(Stream stream, Func<int, BinaryReader, T> read)
     {
         var header = Take(stream, HeaderLength);
         if (!header.AsSpan(0, KindLength).SequenceEqual(Encoding.ASCII.GetBytes(Kind)))
-            throw new InvalidDataException($"This is no {Name}: it does not begin with '{Kind}'. {Restore}");
+            throw new InvalidDataException($"This is not a {Name}: it does not begin with '{Kind}'. {Restore}");
         var length = BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(HeaderLength - sizeof(int)));
         if (length < 0) throw new InvalidDataException($"The {Name} in the model file is damaged: its length is {length}. {Restore}");
         var content = Take(stream, length);
@@ -55,7 +55,7 @@ internal sealed record Envelope(string Kind, byte Version, string Name)
         {
             var value = read(BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(KindLength + 1)), reader);
             return reader.BaseStream.Position == length ? value
-                : throw new FormatException($"only {reader.BaseStream.Position} of its {length} bytes have a meaning.");
+                : throw new FormatException($"only {reader.BaseStream.Position} of its {length} bytes are used.");
         }
         catch (Exception e) when (e is EndOfStreamException or ArgumentException or OverflowException or FormatException)
         {
@@ -86,5 +86,47 @@ internal sealed record Envelope(string Kind, byte Version, string Name)
         var bytes = SmallFile.ReadUpTo(stream, length);
         return bytes.Length == length ? bytes : throw new InvalidDataException(
             $"The {Name} in the model file is truncated: {length} more bytes expected, {bytes.Length} found. {Restore}");
+    }
+}
+
+/// <summary>Passes bytes on to or from another stream and takes their SHA-256; leaves the other stream open.</summary>
+internal sealed class HashingStream(Stream inner) : Stream
+{
+    private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+
+    /// <summary>SHA-256 of all bytes so far.</summary>
+    public byte[] Hash() => _hash.GetCurrentHash();
+
+    public override bool CanRead => inner.CanRead;
+    public override bool CanSeek => false;
+    public override bool CanWrite => inner.CanWrite;
+    public override long Length => throw new NotSupportedException();
+    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
+
+    public override int Read(Span<byte> buffer)
+    {
+        var read = inner.Read(buffer);
+        _hash.AppendData(buffer[..read]);
+        return read;
+    }
+
+    public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
+
+    public override void Write(ReadOnlySpan<byte> buffer)
+    {
+        _hash.AppendData(buffer);
+        inner.Write(buffer);
+    }
+
+    public override void Flush() => inner.Flush();
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing) _hash.Dispose();
+        base.Dispose(disposing);
     }
 }

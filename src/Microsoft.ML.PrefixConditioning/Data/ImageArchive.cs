@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>The index of a ZIP or TAR archive, in little memory and without an open file. Safe for use from many threads.</summary>
+/// <summary>The index of a ZIP or TAR archive. It takes little memory and keeps no file open. Safe for use from many threads.</summary>
 internal sealed class ImageArchive
 {
     private const int MaxSearches = 20;   // a search for a similar name decodes every name; many rows may name missing files
@@ -29,22 +29,22 @@ internal sealed class ImageArchive
         }
     }
 
-    /// <summary>The archive's own path, as in messages.</summary>
+    /// <summary>The path of the archive, as messages name it.</summary>
     public string ArchivePath { get; }
 
-    /// <summary>Files in the archive, with forward slashes, links to files among them; sorted.</summary>
+    /// <summary>Files in the archive, with forward slashes, including links to files; sorted.</summary>
     public IEnumerable<string> EntryNames => Enumerable.Range(0, _places.Length).Select(i => Encoding.UTF8.GetString(Name(i)));
 
-    /// <summary>Folders that have an entry of their own.</summary>
+    /// <summary>Folders with an entry of their own.</summary>
     public IReadOnlyList<string> Folders { get; }
 
-    /// <summary>Those of the files that are links, and the file that each leads to.</summary>
+    /// <summary>The files that are links, with the file that each points to.</summary>
     public IReadOnlyList<(string Name, string Target)> Links { get; }
 
-    /// <summary>What a user should know about some entries: one of the constants of <see cref="ClassFolders"/>, and the name.</summary>
+    /// <summary>Remarks about entries for the user: one of the constants of <see cref="ClassFolders"/>, and the name.</summary>
     public IReadOnlyList<(string What, string Name)> Remarks { get; }
 
-    /// <summary>Whether a path ends like an archive that can be read.</summary>
+    /// <summary>Whether a path has the extension of a supported archive.</summary>
     public static bool HasArchiveExtension(ReadOnlySpan<char> path) => HasZipExtension(path)
         || path.EndsWith(".tar", StringComparison.OrdinalIgnoreCase);
 
@@ -69,11 +69,11 @@ internal sealed class ImageArchive
         }
     }
 
-    /// <summary>The bytes of one file. Safe to call from many threads.</summary>
+    /// <summary>Reads the bytes of one file. Thread-safe.</summary>
     /// <param name="file">The open archive.</param>
     /// <param name="entry">The file's name, with forward slashes.</param>
     /// <exception cref="FileNotFoundException">The archive has no such file.</exception>
-    /// <exception cref="InvalidDataException">The entry is damaged, encrypted or packed in a way that cannot be read.</exception>
+    /// <exception cref="InvalidDataException">The entry is damaged, encrypted or compressed with an unsupported method.</exception>
     public byte[] Read(SafeFileHandle file, string entry)
     {
         var index = IndexOf(entry);
@@ -92,7 +92,7 @@ internal sealed class ImageArchive
         }
     }
 
-    /// <summary>Forward slashes only, without "./" and "x/../".</summary>
+    /// <summary>Normalizes a name to forward slashes, without "./" and "x/../".</summary>
     public static string Normalize(string name)
     {
         name = name.Replace('\\', '/');
@@ -108,8 +108,8 @@ internal sealed class ImageArchive
         return string.Join('/', parts);
     }
 
-    /// <summary>Bytes at a place of an archive.</summary>
-    /// <exception cref="InvalidDataException">The archive is shorter, or they are too many for an array.</exception>
+    /// <summary>Reads bytes at a position of the archive.</summary>
+    /// <exception cref="InvalidDataException">The archive is too short, or the data do not fit into an array.</exception>
     public static byte[] ReadBytes(SafeFileHandle file, long offset, int length)
     {
         if (length > Array.MaxLength) throw new InvalidDataException("it has 2 GB or more, too many for an image.");
@@ -129,7 +129,7 @@ internal sealed class ImageArchive
 
     private ReadOnlySpan<byte> Name(int index) => _names.AsSpan((index == 0 ? 0 : _nameEnds[index - 1]).._nameEnds[index]);
 
-    /// <summary>Binary search; -1 when there is no such file.</summary>
+    /// <summary>Binary search; -1 if there is no such file.</summary>
     private int IndexOf(string entry)
     {
         var name = Encoding.UTF8.GetBytes(entry);

@@ -2,12 +2,12 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Keeps the index of every archive that was read, and the files of those read last open.</summary>
-/// <remarks>An archive that changed (its length or time of writing) is read anew. Thread-safe.</remarks>
+/// <summary>Keeps the index of every archive that was read, and the most recently read archives open.</summary>
+/// <remarks>An archive that has changed (length or modification time) is read again. Thread-safe.</remarks>
 internal static class ImageArchiveCache
 {
-    /// <summary>Unused files that are kept open. Opening one again costs microseconds; systems allow a process 256 or
-    /// more.</summary>
+    /// <summary>Maximum number of unused files that stay open. Reopening one costs microseconds; systems allow a process at least
+    /// 256.</summary>
     internal const int Capacity = 64;
 
     private static readonly Lock Gate = new();
@@ -22,14 +22,14 @@ internal static class ImageArchiveCache
     /// <exception cref="FileNotFoundException">There is no such archive, or no such file in it.</exception>
     public static byte[] Read(string path, string entry) => Use(path, (archive, file) => archive.Read(file, entry));
 
-    /// <summary>Forgets every archive that is not being read.</summary>
+    /// <summary>Drops every archive that is not being read.</summary>
     public static void Clear()
     {
         lock (Gate)
             foreach (var slot in Slots.Values.ToArray()) Retire(slot);
     }
 
-    /// <summary>Files that nobody reads and that are open for the next reader.</summary>
+    /// <summary>Open files without a reader, kept for the next one.</summary>
     internal static int IdleCount
     {
         get { lock (Gate) return Idle.Count; }
@@ -88,7 +88,7 @@ internal static class ImageArchiveCache
         }
     }
 
-    /// <summary>Takes a slot out; the last reader closes its file. To be called inside the gate.</summary>
+    /// <summary>Removes a slot; its last reader closes the file. Call it inside the gate.</summary>
     private static void Retire(Slot slot)
     {
         if (slot.IsRetired) return;

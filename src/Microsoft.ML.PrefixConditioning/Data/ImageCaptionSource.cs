@@ -1,21 +1,21 @@
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Which fields of a caption table hold the image and the caption: by header names, or by index where there is no header
+/// <summary>Fields of a caption table that hold the image and the caption: by header name, or by index if there is no header
 /// line.</summary>
 internal sealed record CaptionTableFields(string? Image, string? Caption, int? ImageIndex, int? CaptionIndex);
 
-/// <summary>Caption table -> rows.</summary>
+/// <summary>Turns a caption table into rows.</summary>
 internal static class ImageCaptionSource
 {
-    /// <summary>Header names that are taken for the image, the first that is there; case, spaces, '_' and '-' do not count.</summary>
+    /// <summary>Header names for the image, in order of preference; case, spaces, '_' and '-' are ignored.</summary>
     public static readonly string[] ImageFieldNames =
         ["image", "imagepath", "filepath", "imagefile", "imagefilename", "imagename", "filename", "file", "path", "img", "imgpath"];
 
-    /// <summary>Header names that are taken for the caption, in the same way.</summary>
+    /// <summary>Header names for the caption, in the same way.</summary>
     public static readonly string[] CaptionFieldNames =
         ["caption", "title", "text", "description", "sentence", "alttext", "alt", "captions", "comment"];
 
-    /// <summary>Reads the table; images are not looked at.</summary>
+    /// <summary>Reads the table; images are not opened.</summary>
     /// <returns>Columns image, text, dataset type and label (missing), in the table's order.</returns>
     public static IDataView Load(
         string path, string? imageRoot, CaptionTableFields fields, char? separator, string datasetType, SourceColumns columns)
@@ -67,7 +67,7 @@ internal static class ImageCaptionSource
             while (row.Count > width && row[^1].Length == 0) row.RemoveAt(row.Count - 1);   // separators at the line's end
             if (row.Count < named || row.Count > width)
                 throw reader.Fault($"there are {row.Count} field(s), expected {width} as in the first line. " +
-                    "Put quotes around a field that holds a separator or a line break.");
+                    "Put quotes around a field that contains a separator or a line break.");
             var image = ImagePath(row[imageIndex!.Value].Trim());
             if (!pool.TryGetValue(image, out var pooled)) pool.Add(image, pooled = image);
             images.Add(pooled);
@@ -139,11 +139,11 @@ internal static class ImageCaptionSource
     {
         ".TSV" or ".TAB" => '\t',
         ".CSV" => ',',
-        _ => throw new ArgumentException($"The separator of '{path}' cannot be told from its extension, which is neither .tsv, .tab " +
+        _ => throw new ArgumentException($"The separator of '{path}' cannot be inferred from its extension, which is neither .tsv, .tab " +
             "nor .csv. Set separator."),
     };
 
-    /// <summary>What stands in front of a relative image: "", a folder with a slash, or an archive with its mark.</summary>
+    /// <summary>Prefix of relative images: "", a folder with a slash, or an archive with its mark.</summary>
     private static string Root(string path, string? imageRoot)
     {
         var root = imageRoot ?? Path.GetDirectoryName(path) ?? "";

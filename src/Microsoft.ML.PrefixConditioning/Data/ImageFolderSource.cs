@@ -2,7 +2,7 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Class-name folders, or an archive of them -> rows.</summary>
+/// <summary>Turns class-name folders, or an archive of them, into rows.</summary>
 internal static class ImageFolderSource
 {
     /// <summary>Lists the images; nothing is decoded.</summary>
@@ -26,7 +26,7 @@ internal static class ImageFolderSource
         return Rows(channel, images, isArchive ? ImageLocator.Join(archive, inner) : path, datasetType, classNames, columns);
     }
 
-    /// <summary>Whether a name is of what macOS and its archivers add: no data of the user.</summary>
+    /// <summary>Whether macOS or its archivers added this name, so that it is not the user's data.</summary>
     public static bool IsMacMetadata(string name) =>
         name is "__MACOSX" or ".DS_Store" || name.StartsWith("._", StringComparison.Ordinal);
 

@@ -1,9 +1,9 @@
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Turns the text of an image column into bytes: a file's path, or <c>archive.zip!/inner/path.png</c>.</summary>
+/// <summary>Reads the bytes that the text of an image column refers to: a file path, or <c>archive.zip!/inner/path.png</c>.</summary>
 internal static class ImageLocator
 {
-    /// <summary>Files are recognized as images by these extensions, whatever their case.</summary>
+    /// <summary>Files with these extensions are recognized as images, in any case.</summary>
     public static readonly string[] Extensions = [".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif"];
 
     // The largest image that is decoded has 0.7 GB as a bitmap.
@@ -12,8 +12,8 @@ internal static class ImageLocator
     private const string ArchiveMark = "!/";
 
     /// <summary>Reads the encoded image that a locator names. Thread-safe.</summary>
-    /// <exception cref="FileNotFoundException">There is no such file, folder, archive or entry; the message says which part is
-    /// missing.</exception>
+    /// <exception cref="FileNotFoundException">The file, folder, archive or entry does not exist; the message says which part of the path
+    /// is missing.</exception>
     /// <exception cref="InvalidDataException">It is a folder or too large, or the archive is damaged.</exception>
     public static byte[] ReadAllBytes(string locator)
     {
@@ -41,8 +41,8 @@ internal static class ImageLocator
         return bytes;   // what they hold, if anything, is the decoder's to judge
     }
 
-    /// <summary>The path of a local file that is named by a URI, such as <c>file:///images/a%20cat.png</c>; other locators as they
-    /// are.</summary>
+    /// <summary>The path of a local file given as a URI, such as <c>file:///images/a%20cat.png</c>; other locators are returned
+    /// unchanged.</summary>
     /// <remarks>Source: RFC 8089, section 2 and appendix B.</remarks>
     public static string FromFileUri(string locator)
     {
@@ -55,8 +55,7 @@ internal static class ImageLocator
         return OperatingSystem.IsWindows() && path is ['/', _, ':', ..] ? path[1..] : path;
     }
 
-    /// <summary>Why an image cannot be read from here and what to do, if its locator is the URI of another machine; otherwise
-    /// null.</summary>
+    /// <summary>Why an image cannot be read and what to do, if its locator is a URI of another machine; otherwise null.</summary>
     public static string? RemoteReason(string locator)
     {
         var end = locator.IndexOf("://", StringComparison.Ordinal);
@@ -66,7 +65,7 @@ internal static class ImageLocator
             : "It is a web address. Download the image and name the file.";
     }
 
-    /// <summary>Whether a file name ends like an image.</summary>
+    /// <summary>Whether a file name has the extension of an image.</summary>
     public static bool HasImageExtension(ReadOnlySpan<char> name)
     {
         var extension = Path.GetExtension(name);
@@ -75,10 +74,10 @@ internal static class ImageLocator
         return false;
     }
 
-    /// <summary>Takes <c>archive.zip!/inner/path.png</c> apart; the entry may be empty.</summary>
+    /// <summary>Splits <c>archive.zip!/inner/path.png</c> into archive and entry; the entry may be empty.</summary>
     /// <remarks>
-    /// A folder may end in ".zip!" too, strange as it is: then the locator is a plain path. Otherwise the first mark after an
-    /// archive's extension counts, so that entries may hold exclamation marks.
+    /// A folder may also end in ".zip!"; then the locator is a plain path. Otherwise the first mark after an archive's extension counts, so
+    /// that entries may contain exclamation marks.
     /// </remarks>
     public static bool TrySplit(string locator, out string archive, out string entry)
     {

@@ -2,8 +2,8 @@ using Microsoft.ML.Data;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>An image that is not decoded yet, as one of the three forms that an image column can have.</summary>
-/// <remarks>Independent of the cursor it was read from: pixels and bytes are copies.</remarks>
+/// <summary>An image that is not decoded yet, in one of the three forms of an image column.</summary>
+/// <remarks>Independent of the cursor that it was read from: pixels and bytes are copies.</remarks>
 internal readonly record struct ImageReference
 {
     /// <summary>A path, or a locator inside an archive; null in the other forms.</summary>
@@ -32,13 +32,13 @@ internal readonly record struct ImageReference
         : Encoded is not null ? $"an encoded image of {Encoded.Length} bytes"
         : Pixels is not null ? $"an image of {Width} x {Height} pixels" : "a missing image";
 
-    /// <summary>A file, by its path or URI, or an archive entry; read when it is needed.</summary>
+    /// <summary>A file, by its path or URI, or an archive entry; read on demand.</summary>
     public static ImageReference FromLocator(string locator) => new() { Locator = ImageLocator.FromFileUri(locator) };
 
     /// <summary>An encoded file in memory.</summary>
     public static ImageReference FromEncoded(byte[] bytes) => new() { Encoded = bytes };
 
-    /// <summary>A copy of an ML.NET image's pixels; a null image gives a missing reference.</summary>
+    /// <summary>A copy of an ML.NET image's pixels; a null image becomes a missing reference.</summary>
     public static ImageReference FromImage(MLImage? image) => image is null ? default : new()
     {
         Pixels = image.Pixels.ToArray(), Width = image.Width, Height = image.Height, PixelFormat = image.PixelFormat,

@@ -1,6 +1,6 @@
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Images with the names of their classes, read from a view for evaluation.</summary>
+/// <summary>Images with their class names, read from a view for evaluation.</summary>
 /// <param name="Images">Every row's image.</param>
 /// <param name="Labels">Every row's class name.</param>
 internal sealed record LabeledImages(IReadOnlyList<ImageReference> Images, IReadOnlyList<string> Labels)

@@ -1,12 +1,12 @@
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Says why a path is not there: which part of it is missing, and whether there is a name that nearly is it.</summary>
+/// <summary>Explains why a path does not exist: which part of it is missing, and whether a similar name exists.</summary>
 internal static class MissingPath
 {
     // A search for near names must stay cheap when thousands of images are missing from one large folder.
     private const int MostEntriesSearched = 5000;
 
-    /// <summary>One or two sentences about a path of which <c>File.Exists</c> and <c>Directory.Exists</c> are false.</summary>
+    /// <summary>One or two sentences about a path that does not exist.</summary>
     public static string Describe(string path)
     {
         var full = Path.GetFullPath(path);

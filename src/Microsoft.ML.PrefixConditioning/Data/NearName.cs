@@ -1,13 +1,17 @@
+using System.Globalization;
+
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Names for messages: what there is, and what was probably meant.</summary>
+/// <summary>Formats names for messages, and finds the one that was probably meant.</summary>
 internal static class NearName
 {
     private const int LongestList = 20, LongestName = 100;
 
-    /// <summary>The candidate nearest to a mistyped name, or null when none is near.</summary>
-    /// <remarks>Near is: equal but for case, or at most a third of the letters (at least one) changed, added, left out or
-    /// swapped.</remarks>
+    /// <summary>The candidate most similar to a mistyped name; null if none is similar.</summary>
+    /// <remarks>
+    /// Names are similar if they differ only in case, or if at most a third of the letters (at least one) are changed, added, removed or
+    /// swapped.
+    /// </remarks>
     public static string? Find(string wanted, IEnumerable<string> candidates)
     {
         string? best = null;
@@ -23,11 +27,12 @@ internal static class NearName
         return best;
     }
 
-    /// <summary>" Did you mean 'x'?" with a space in front, or nothing.</summary>
+    /// <summary>" Did you mean 'x'?" with a leading space, or nothing.</summary>
     public static string Question(string wanted, IEnumerable<string> candidates) =>
         Find(wanted, candidates) is { } near ? $" Did you mean {Quoted(near)}?" : "";
 
-    /// <summary>A sentence, with a space in front, about the name that differs only in case or Unicode normal form; or nothing.</summary>
+    /// <summary>A sentence with a leading space about the name that differs only in case or Unicode normalization form; or
+    /// nothing.</summary>
     public static string Variant(string wanted, IEnumerable<string> candidates)
     {
         var composed = CanonicalComposition.Compose(wanted);
@@ -44,17 +49,16 @@ internal static class NearName
         return "";
     }
 
-    /// <summary>Names in quotes with commas, cut off after twenty.</summary>
-    public static string List(IReadOnlyCollection<string> names) => names.Count == 0 ? "none"
-        : string.Join(", ", names.Take(LongestList).Select(Quoted))
-            + (names.Count > LongestList ? $" and {names.Count - LongestList} more" : "");
+    /// <summary>Names in quotes, separated by commas, up to a maximum number.</summary>
+    public static string List(IReadOnlyCollection<string> names, int most = LongestList) => names.Count == 0 ? "none"
+        : string.Join(", ", names.Take(most).Select(Quoted)) + (names.Count > most ? $" and {names.Count - most} more" : "");
 
     /// <summary>A name in single quotes: control characters are escaped, and a long name is cut off.</summary>
     public static string Quoted(string name) => name.Length > LongestName ? $"'{Visible(name[..LongestName])}…'" : $"'{Visible(name)}'";
 
     /// <summary>Text for a message: control characters, line separators and U+FFFD are written as <c>\u001b</c>.</summary>
     public static string Visible(string text) => text.Any(IsControl)
-        ? string.Concat(text.Select(c => IsControl(c) ? FormattableString.Invariant($"\\u{(int)c:x4}") : $"{c}"))
+        ? string.Concat(text.Select(c => IsControl(c) ? string.Create(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}") : $"{c}"))
         : text;
 
     private static bool IsControl(char c) => char.IsControl(c) || c is '\uFFFD' or '\u2028' or '\u2029';

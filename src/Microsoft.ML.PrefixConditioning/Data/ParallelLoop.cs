@@ -3,11 +3,11 @@ using System.Runtime.ExceptionServices;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>A loop on all cores whose caller waits only for work that has begun, never for a thread of the pool.</summary>
+/// <summary>A loop on all cores whose caller waits only for work that has started, never for a thread of the pool.</summary>
 /// <remarks>
-/// <see cref="Parallel"/> waits at its end for helpers that the pool has not even started. In a server whose pool is exhausted, for
-/// instance by requests that wait for this very loop, that is long or for ever. A tower runs many short loops one after the other, so
-/// threads look out for the next loop for a moment before they sleep: to wake one takes as long as a short loop.
+/// <see cref="Parallel"/> also waits for helpers that the pool has not even started. In a server whose pool is exhausted, for instance by
+/// requests that wait for this loop, that can take very long or forever. A tower runs many short loops one after the other, and waking a
+/// thread takes as long as a short loop: threads look out for the next loop for a moment before they sleep.
 /// </remarks>
 internal sealed class ParallelLoop
 {
@@ -26,12 +26,11 @@ internal sealed class ParallelLoop
     private ParallelLoop(int count, Action<int> body, CancellationToken cancellation) =>
         (_count, _left, _body, _cancellation) = (count, count, body, cancellation);
 
-    /// <summary>Calls the body once for every index from 0, in no order.</summary>
-    /// <param name="count">Indexes.</param>
-    /// <param name="body">Must be safe for threads. After a fault the remaining indexes are left out, and the first fault is
-    /// thrown.</param>
-    /// <param name="cancellation">Leaves the remaining indexes out.</param>
-    /// <exception cref="OperationCanceledException">The token was cancelled before the last index had begun.</exception>
+    /// <summary>Calls the body once for every index from 0, in any order.</summary>
+    /// <param name="count">Number of indexes.</param>
+    /// <param name="body">Must be thread-safe. After a fault, the remaining indexes are skipped and the first fault is thrown.</param>
+    /// <param name="cancellation">Skips the remaining indexes.</param>
+    /// <exception cref="OperationCanceledException">The token was canceled before the last index had started.</exception>
     public static void Run(int count, Action<int> body, CancellationToken cancellation = default)
     {
         if (count == 0) return;

@@ -4,7 +4,7 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>The same number of randomly chosen rows of every class, as a view.</summary>
+/// <summary>A view of the same number of random rows of every class.</summary>
 internal sealed class PerClassSample : IDataView
 {
     private const ulong SamplePurpose = 14;
@@ -15,7 +15,7 @@ internal sealed class PerClassSample : IDataView
     private PerClassSample(IDataView source, HashSet<long> rows) => (_source, _rows) = (source, rows);
 
     /// <inheritdoc/>
-    /// <remarks>A shuffled source would have other rows at the chosen places.</remarks>
+    /// <remarks>A shuffled source would have other rows at the drawn positions.</remarks>
     public bool CanShuffle => false;
 
     /// <inheritdoc/>
@@ -24,9 +24,9 @@ internal sealed class PerClassSample : IDataView
     /// <inheritdoc/>
     public long? GetRowCount() => _rows.Count;
 
-    /// <summary>Reads the labels and chooses.</summary>
+    /// <summary>Reads the labels and draws the rows.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The label column is missing or has the wrong type.</exception>
-    /// <exception cref="InvalidDataException">There is no row with a label, or a class has fewer rows than are asked for.</exception>
+    /// <exception cref="InvalidDataException">No row has a label, or a class has fewer rows than requested.</exception>
     public static PerClassSample Draw(IChannel channel, IDataView source, int count, string labelColumn, int seed)
     {
         var byClass = RowsByClass(channel, source, labelColumn);
@@ -36,8 +36,8 @@ internal sealed class PerClassSample : IDataView
             .Order(StringComparer.Ordinal)];
         if (small.Length > 0)
             throw new InvalidDataException(
-                $"{count} row(s) of every class are asked for, and {small.Length} of {byClass.Count} class(es) have fewer: " +
-                $"{NearName.List(small)}. Ask for at most {byClass.Min(c => c.Value.Count)}, or leave these classes out.");
+                $"{count} row(s) per class were requested, but {small.Length} of {byClass.Count} class(es) have fewer: " +
+                $"{NearName.List(small)}. Request at most {byClass.Min(c => c.Value.Count)}, or remove these classes.");
         var chosen = new HashSet<long>();
         // In the classes' ordinal order, so that the order of rows of different classes changes nothing.
         foreach (var (place, name) in byClass.Keys.Order(StringComparer.Ordinal).Index())
@@ -83,7 +83,7 @@ internal sealed class PerClassSample : IDataView
         }
         if (unlabeled > 0)
             channel.Warning(MessageSensitivity.None, "{0}",
-                $"{unlabeled} of {row} row(s) have no label in column '{labelColumn}' and were left out, such as row {firstUnlabeled}.");
+                $"{unlabeled} of {row} row(s) have no label in column '{labelColumn}' and were skipped, such as row {firstUnlabeled}.");
         return byClass;
     }
 

@@ -2,14 +2,14 @@ using System.Text.Json;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Files that are read and written as a whole. No claim of a file takes more memory than its limit.</summary>
+/// <summary>Files that are read and written as a whole, within a limit of memory.</summary>
 internal static class SmallFile
 {
     private const long MaxBytes = 16 << 20;
 
-    /// <summary>A file's bytes.</summary>
+    /// <summary>Reads all bytes of a file.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="maxBytes">More than any such file has.</param>
+    /// <param name="maxBytes">Limit; more than any such file has.</param>
     /// <exception cref="InvalidDataException">The file is larger.</exception>
     public static byte[] Read(string path, long maxBytes = MaxBytes)
     {
@@ -22,7 +22,8 @@ internal static class SmallFile
         return bytes;
     }
 
-    /// <summary>The next bytes of a stream; fewer where it ends early. A wrong length takes no memory that no data fill.</summary>
+    /// <summary>Reads the next bytes of a stream; fewer if it ends early. Memory grows with the data read, not with the claimed
+    /// length.</summary>
     public static byte[] ReadUpTo(Stream stream, int length)
     {
         using var content = new MemoryStream();

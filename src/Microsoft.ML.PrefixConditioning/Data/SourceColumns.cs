@@ -1,9 +1,9 @@
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Names of the four columns that every dataset source gives.</summary>
+/// <summary>Names of the four columns of every dataset source.</summary>
 internal sealed record SourceColumns(string Image, string Text, string DatasetType, string Label)
 {
-    /// <summary>Checks that there are four different names.</summary>
+    /// <summary>Checks that the four names differ.</summary>
     /// <exception cref="ArgumentException">A name is empty, or two are equal.</exception>
     public SourceColumns Checked()
     {

@@ -1,11 +1,12 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>The rows to learn from, read once into memory, column by column; images stay undecoded.</summary>
+/// <summary>The training rows, read into memory once, column by column; images stay encoded.</summary>
 internal sealed class TaggedRows
 {
-    /// <summary>The way out that every error about one row names.</summary>
+    /// <summary>The remedy that every error about a single row suggests.</summary>
     public const string SkipRemedy =
         $"To leave such rows out, set {nameof(PrefixClipOptions.BadRows)} to {nameof(BadRowPolicy.Skip)}.";
 
@@ -27,22 +28,22 @@ internal sealed class TaggedRows
     /// <summary>Number of rows, N.</summary>
     public int Count => Texts.Length;
 
-    /// <summary>Rows of the input that were left out because of a fault (<see cref="BadRowPolicy.Skip"/>).</summary>
+    /// <summary>Number of input rows that were skipped because of a fault (<see cref="BadRowPolicy.Skip"/>).</summary>
     public int BadCount { get; }
 
-    /// <summary>Rows of the input.</summary>
+    /// <summary>Number of input rows.</summary>
     public int TotalCount => Count + BadCount;
 
-    /// <summary>What is wrong with the first row left out; empty if there is none.</summary>
+    /// <summary>The fault of the first skipped row; empty if there is none.</summary>
     public string FirstFault { get; }
 
-    /// <summary>[N] places of the rows in the input, from 1, for messages.</summary>
+    /// <summary>[N] positions of the rows in the input, from 1, for messages.</summary>
     public int[] Numbers { get; }
 
     /// <summary>[N] images.</summary>
     public ImageReference[] Images { get; }
 
-    /// <summary>[N] captions or class names; equal texts are one string.</summary>
+    /// <summary>[N] captions or class names; equal texts share one string.</summary>
     public string[] Texts { get; }
 
     /// <summary>[N] indexes into <see cref="Types"/>.</summary>
@@ -54,7 +55,7 @@ internal sealed class TaggedRows
     /// <summary>The dataset types that have rows, in the options' order.</summary>
     public IReadOnlyList<DatasetType> Types { get; }
 
-    /// <summary>Rows of each of <see cref="Types"/>.</summary>
+    /// <summary>Number of rows of each of <see cref="Types"/>.</summary>
     public IReadOnlyList<int> RowCounts { get; }
 
     /// <summary>By label: the text of the first row that has it.</summary>
@@ -62,8 +63,8 @@ internal sealed class TaggedRows
 
     /// <summary>Reads and checks every row.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of a wrong type.</exception>
-    /// <exception cref="InvalidDataException">There are no rows, or one (with <see cref="BadRowPolicy.Skip"/> too many) has no text, no
-    /// image or no known dataset type.</exception>
+    /// <exception cref="InvalidDataException">There are no rows, or a row (with <see cref="BadRowPolicy.Skip"/>, too many rows) has no
+    /// text, no image or no known dataset type.</exception>
     public static TaggedRows Read(IDataView input, PrefixClipOptions options)
     {
         ArgumentNullException.ThrowIfNull(input);
@@ -136,7 +137,7 @@ internal sealed class TaggedRows
 
     /// <summary>The dataset types with their row counts, for messages.</summary>
     public string DescribeTypes() =>
-        string.Join(", ", Types.Select((t, i) => FormattableString.Invariant($"{NearName.Quoted(t.Name)} {RowCounts[i]}")));
+        string.Join(", ", Types.Select((t, i) => string.Create(CultureInfo.InvariantCulture, $"{NearName.Quoted(t.Name)} {RowCounts[i]}")));
 
     private void CheckClasses(bool perType, string orMixed)
     {

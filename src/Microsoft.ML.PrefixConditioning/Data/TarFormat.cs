@@ -7,7 +7,7 @@ internal static class TarFormat
 {
     private const int BlockLength = 512;
 
-    /// <summary>Reads the names and places of all files.</summary>
+    /// <summary>Reads names and positions of all files.</summary>
     /// <remarks>Bytes of a name that are not UTF-8 become U+FFFD.</remarks>
     public static void ReadHeaders(FileStream stream, ArchiveHeaders headers)
     {
@@ -44,7 +44,7 @@ internal static class TarFormat
         CheckEnd(stream, end, name, headers);
     }
 
-    /// <summary>Notices files that are not read: of an archive that was cut off, or of one that was appended to another.</summary>
+    /// <summary>Detects unread files: of a truncated archive, or of one appended to another.</summary>
     private static void CheckEnd(FileStream stream, long end, string lastName, ArchiveHeaders headers)
     {
         if (stream.Length < end + BlockLength)

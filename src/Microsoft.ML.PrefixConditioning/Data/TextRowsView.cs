@@ -2,10 +2,10 @@ using Microsoft.ML.Data;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Rows of text columns that are made up when they are read: the view behind the dataset sources.</summary>
+/// <summary>Rows of text columns that are computed when read: the view behind the dataset sources.</summary>
 /// <remarks>
-/// Rereadable, shufflable and of known length. <c>LoadFromEnumerable</c> cannot be shuffled and needs one object per row;
-/// here a million rows cost what their distinct parts cost.
+/// Rereadable, shufflable and of known length. <c>LoadFromEnumerable</c> cannot be shuffled and needs one object per row; here a million
+/// rows take the memory of their distinct parts.
 /// </remarks>
 internal sealed class TextRowsView : IDataView
 {
@@ -14,7 +14,7 @@ internal sealed class TextRowsView : IDataView
 
     /// <summary>A view of rows 0 to <paramref name="count"/> - 1.</summary>
     /// <param name="count">Number of rows.</param>
-    /// <param name="columns">Name of each column, and its text by row; null is a missing text.</param>
+    /// <param name="columns">Name of each column, and its text by row; null means a missing text.</param>
     public TextRowsView(int count, params (string Name, Func<int, string?> Value)[] columns)
     {
         _count = count;
@@ -66,7 +66,8 @@ internal sealed class TextRowsView : IDataView
         public override DataViewSchema Schema => _view.Schema;
 
         private int Row => _position < 0
-            ? throw new InvalidOperationException("The cursor stands on no row: call MoveNext, and stop when it gives false.")
+            ? throw new InvalidOperationException(
+                "The cursor is not on a row: call MoveNext first, and read values only while it returns true.")
             : _order is null ? (int)_position : _order[_position];
 
         public override bool MoveNext()
@@ -88,11 +89,12 @@ internal sealed class TextRowsView : IDataView
         {
             if (!IsColumnActive(column))
                 throw new ArgumentOutOfRangeException(
-                    nameof(column), $"Column '{column.Name}' was not asked for when the cursor was made.");
+                    nameof(column), $"Column '{column.Name}' is not active in this cursor; name it when the cursor is created.");
             var text = _view._values[column.Index];
             ValueGetter<ReadOnlyMemory<char>> getter = (ref ReadOnlyMemory<char> value) => value = text(Row).AsMemory();
             return getter as ValueGetter<TValue>
-                ?? throw new InvalidOperationException($"Column '{column.Name}' is text; a getter of {typeof(TValue)} does not fit.");
+                ?? throw new InvalidOperationException(
+                    $"Column '{column.Name}' is {column.Type}; its values cannot be read as {typeof(TValue)}.");
         }
     }
 }

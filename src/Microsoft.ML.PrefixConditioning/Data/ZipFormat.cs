@@ -24,7 +24,7 @@ internal static class ZipFormat
     private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
     private static readonly Encoding CodePage437 = CodePagesEncodingProvider.Instance.GetEncoding(437)!;   // appendix D.1
 
-    /// <summary>Reads the names and places of all files.</summary>
+    /// <summary>Reads names and positions of all files.</summary>
     public static void ReadHeaders(FileStream stream, ArchiveHeaders headers)
     {
         var (directory, count) = ReadDirectory(stream);
@@ -41,7 +41,7 @@ internal static class ZipFormat
         if ((ushort)entries != (ushort)count) throw new InvalidDataException($"its directory has {entries} of {count} entries.");
     }
 
-    /// <summary>The bytes of one file.</summary>
+    /// <summary>Reads the bytes of one file.</summary>
     public static byte[] ReadFile(SafeFileHandle file, ArchivePlace place)
     {
         if (place.Method == Encrypted) throw new InvalidDataException("it is encrypted.");
@@ -114,8 +114,8 @@ internal static class ZipFormat
             : ArchiveHeaders.FromRoot(name, Encoding.UTF8.GetString(ReadFile(file, place))));
     }
 
-    /// <summary>A name that does not say that it is UTF-8 is code page 437 by the format; but several programs, macOS's own among
-    /// them, write UTF-8 without saying so, and other text is hardly ever valid UTF-8.</summary>
+    /// <summary>A name not marked as UTF-8 is code page 437 according to the format. But several programs, including macOS's own, write
+    /// unmarked UTF-8, and other text is hardly ever valid UTF-8.</summary>
     private static (string Name, bool IsGuessed) DecodeName(ReadOnlySpan<byte> raw, bool isUtf8)
     {
         if (isUtf8) return (Encoding.UTF8.GetString(raw), false);
@@ -129,7 +129,7 @@ internal static class ZipFormat
         }
     }
 
-    /// <summary>ZIP64 (4.5.3): the field holds those numbers that did not fit, in this order.</summary>
+    /// <summary>ZIP64 (4.5.3): the field holds the numbers that did not fit, in this order.</summary>
     private static void ReadLongNumbers(ReadOnlySpan<byte> field, ref long length, ref long stored, ref long offset)
     {
         field = Take(field, ref length);

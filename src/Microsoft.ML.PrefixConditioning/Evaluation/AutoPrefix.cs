@@ -1,9 +1,10 @@
+using System.Globalization;
 using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Chooses a test-time prefix from images without labels: the nearer they lie to a dataset type's training images, the larger
-/// its share.</summary>
+/// <summary>Chooses a test-time prefix from unlabeled images: the nearer they are to a dataset type's training images, the larger its
+/// share.</summary>
 /// <remarks>Formula and results: docs/evaluation.md.</remarks>
 internal static class AutoPrefix
 {
@@ -16,16 +17,16 @@ internal static class AutoPrefix
     {
         if (model.Summaries is null)
             throw new ArgumentException(
-                $"{nameof(PrefixSelection)}.{nameof(PrefixSelection.Auto)} compares images with the training images, and this model has " +
-                "no summaries of them: an older version of the package saved it, or it is a pretrained model from elsewhere. Name a " +
-                "prefix, or train the model with this version.");
+                $"{nameof(PrefixSelection)}.{nameof(PrefixSelection.Auto)} compares images with the training images, but this model has " +
+                "no summaries of them: an older version of the package saved it, or it was trained elsewhere. Name a prefix, or train " +
+                "the model with this version.");
     }
 
     /// <summary>The prefix for the view's images: of the caption type whose training images are nearest, of the nearest other type, or
     /// a blend of the two.</summary>
     /// <exception cref="ArgumentException">The model has no summaries, or the view has embeddings with another image prefix.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The image column is missing or has the wrong type.</exception>
-    /// <exception cref="InvalidDataException">The view has no image that can be read.</exception>
+    /// <exception cref="InvalidDataException">The view has no readable image.</exception>
     public static PrefixSelection Choose(IHost host, TrainedModel model, IDataView view, ZeroShotClassificationOptions options)
     {
         Check(model);
@@ -41,20 +42,20 @@ internal static class AutoPrefix
         });
         if (images.Count == 0)
             throw new InvalidDataException(images.Rows == 0
-                ? "The view has no rows, and PrefixSelection.Auto chooses the prefix from images. Pass images of the kind that will be " +
+                ? "The view has no rows, but PrefixSelection.Auto chooses the prefix from images. Pass images of the kind to be " +
                     "classified, which need no labels, or name a prefix."
-                : $"None of the {images.Rows} images that were looked at can be read, so PrefixSelection.Auto has nothing to choose the " +
-                    "prefix from. Pass images that can be read, or name a prefix.");
+                : $"None of the {images.Rows} sampled images can be read, so PrefixSelection.Auto cannot choose a prefix. " +
+                    "Pass readable images, or name a prefix.");
         double[] distances = [.. types.Select((_, type) => EmbeddingSummary.SquaredDistance(
             EmbeddingSummary.Of(images.Embeddings(ImagePrefix(type))), model.Summaries![type]))];
         var prefix = FromDistances(types, distances);
         using var channel = host.Start("Choosing a prefix");
         channel.Info(MessageSensitivity.None, "{0}", $"Prefix '{prefix}'. Squared distances from the training images: " + string.Join(
-            ", ", types.Select((type, i) => FormattableString.Invariant($"{type.Name} {distances[i]:0.0000}"))) + ".");
+            ", ", types.Select((type, i) => string.Create(CultureInfo.InvariantCulture, $"{type.Name} {distances[i]:0.0000}"))) + ".");
         return prefix;
     }
 
-    /// <summary>The prefix that squared distances from each type's training images lead to.</summary>
+    /// <summary>Turns squared distances from each type's training images into a prefix.</summary>
     private static PrefixSelection FromDistances(IReadOnlyList<DatasetType> types, double[] distances)
     {
         // The default type first: of equal distances it wins.

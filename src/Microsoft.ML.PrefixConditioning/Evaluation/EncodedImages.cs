@@ -2,7 +2,7 @@ using Microsoft.ML.Data;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>The embeddings of a view's images, read and encoded once, and their labels where they are asked for.</summary>
+/// <summary>The embeddings of a view's images, read and encoded once, and their labels if requested.</summary>
 internal sealed class EncodedImages
 {
     private const ulong SamplePurpose = 13;
@@ -19,19 +19,19 @@ internal sealed class EncodedImages
         _embeddings = [.. _encoders.Select(_ => new List<float[]>())];
     }
 
-    /// <summary>N, the images that could be read and, where labels are asked for, have one.</summary>
+    /// <summary>N, the number of readable images; with labels requested, only those that have one.</summary>
     public int Count => _embeddings[0].Count;
 
-    /// <summary>[N] labels; empty where they are not asked for.</summary>
+    /// <summary>[N] labels; empty if not requested.</summary>
     public List<string> Labels { get; } = [];
 
-    /// <summary>Rows that were looked at.</summary>
+    /// <summary>Number of rows that were read.</summary>
     public long Rows { get; private set; }
 
-    /// <summary>Rows without a label, where one is asked for.</summary>
+    /// <summary>Number of rows without a label, if labels are requested.</summary>
     public long MissingLabels { get; private set; }
 
-    /// <summary>Rows with a label, where one is asked for, whose image cannot be read.</summary>
+    /// <summary>Number of rows with a label, if requested, but an unreadable image.</summary>
     public long UnreadableImages { get; private set; }
 
     /// <summary>[N] embeddings of length D.</summary>
@@ -39,7 +39,7 @@ internal sealed class EncodedImages
     public IReadOnlyList<float[]> Embeddings(PrefixSelection imagePrefix) =>
         _embeddings[_request.ImagePrefixes.ToList().IndexOf(imagePrefix)];
 
-    /// <summary>Reads the view's images, or embeddings that the model gave before.</summary>
+    /// <summary>Reads the view's images, or embeddings from the same model.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or has the wrong type.</exception>
     /// <exception cref="InvalidDataException">A label is none of the classes, or an image cannot be read and the policy is to
     /// fail.</exception>
@@ -95,9 +95,11 @@ internal sealed class EncodedImages
         }
     }
 
-    /// <summary>The rows to look at, counted from 1: all of them, or of a large view a sample that is the same every time.</summary>
-    /// <remarks>Source: Knuth, The Art of Computer Programming, volume 2, algorithm 3.4.2 S. A view may be sorted by class, so its first
-    /// rows would not do.</remarks>
+    /// <summary>The rows to read, counted from 1: all of them, or a sample of a large view that is the same every time.</summary>
+    /// <remarks>
+    /// Source: Knuth, The Art of Computer Programming, volume 2, algorithm 3.4.2 S. The first rows would not do, because a view may be
+    /// sorted by class.
+    /// </remarks>
     private IEnumerable<long> ChosenRows(DataViewRowCursor cursor, long total)
     {
         var random = SeededRandom.Derive(0, SamplePurpose);
@@ -120,7 +122,7 @@ internal sealed class EncodedImages
         return count;
     }
 
-    /// <summary>The row's label; empty where none is asked for, null where it is missing.</summary>
+    /// <summary>The row's label; empty if not requested, null if missing.</summary>
     private string? ReadLabel(ValueGetter<ReadOnlyMemory<char>>? getter, long row)
     {
         if (getter is null) return "";
@@ -159,24 +161,24 @@ internal sealed class EncodedImages
     }
 }
 
-/// <summary>What is to be read of a view.</summary>
+/// <summary>What to read from a view.</summary>
 internal sealed record ImageRequest
 {
     /// <summary>Column with images, or with embeddings of the model.</summary>
     public required string ImageColumnName { get; init; }
 
-    /// <summary>The prefixes that images are to be encoded with, all different.</summary>
+    /// <summary>The prefixes to encode images with, all different.</summary>
     public required IReadOnlyList<PrefixSelection> ImagePrefixes { get; init; }
 
-    /// <summary>Whether an image that cannot be read is an error.</summary>
+    /// <summary>Whether an unreadable image is an error.</summary>
     public required BadRowPolicy BadRows { get; init; }
 
-    /// <summary>Column with labels; null where none are needed.</summary>
+    /// <summary>Column with labels; null if not requested.</summary>
     public string? LabelColumnName { get; init; }
 
-    /// <summary>The classes that labels may name; null where no labels are needed.</summary>
+    /// <summary>The classes that labels may name; null if labels are not requested.</summary>
     public ClassKeys? Classes { get; init; }
 
-    /// <summary>Rows to look at, at most.</summary>
+    /// <summary>Maximum number of rows to read.</summary>
     public long MaxRows { get; init; } = long.MaxValue;
 }

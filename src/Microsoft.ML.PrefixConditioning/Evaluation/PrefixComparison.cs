@@ -4,23 +4,23 @@ using Microsoft.ML.Data;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>One model's zero-shot metrics on one labeled set, prefix by prefix.</summary>
-/// <remarks>Made by <see cref="PrefixEvaluationCatalog"/>. Immutable.</remarks>
+/// <summary>Zero-shot metrics of one model on one labeled set, for each prefix.</summary>
+/// <remarks>Created by <see cref="PrefixEvaluationCatalog"/>. Immutable.</remarks>
 public sealed class PrefixComparison
 {
     internal PrefixComparison(IReadOnlyList<PrefixMetrics> prefixes, long rowCount, long missingLabels, long unreadableImages) =>
         (Prefixes, RowCount, MissingLabels, UnreadableImages) = (prefixes, rowCount, missingLabels, unreadableImages);
 
-    /// <summary>The metrics of each prefix: the model's dataset types in their order, none, then those that were asked for.</summary>
+    /// <summary>The metrics of each prefix: the model's dataset types in their order, no prefix, then the additional ones.</summary>
     public IReadOnlyList<PrefixMetrics> Prefixes { get; }
 
-    /// <summary>Rows that the metrics are taken from; the same for every prefix.</summary>
+    /// <summary>Number of scored rows, the same for every prefix.</summary>
     public long RowCount { get; }
 
-    /// <summary>Rows that are not counted in the metrics because their label is missing.</summary>
+    /// <summary>Number of rows that are not scored because their label is missing.</summary>
     public long MissingLabels { get; }
 
-    /// <summary>Rows with a label that are not counted in the metrics because their image cannot be read.</summary>
+    /// <summary>Number of rows with a label that are not scored because their image is unreadable.</summary>
     public long UnreadableImages { get; }
 
     /// <summary>The metrics of one prefix.</summary>
@@ -31,11 +31,12 @@ public sealed class PrefixComparison
         {
             ArgumentNullException.ThrowIfNull(prefix);
             return Prefixes.FirstOrDefault(p => p.Prefix.Equals(prefix)).Metrics ?? throw new KeyNotFoundException(
-                $"The prefix '{prefix}' was not compared; there are {NearName.List([.. Prefixes.Select(p => p.Prefix.ToString())])}.");
+                $"The prefix '{prefix}' was not compared. The compared ones are " +
+                $"{NearName.List([.. Prefixes.Select(p => p.Prefix.ToString())])}.");
         }
     }
 
-    /// <summary>A table for people: one line per prefix with accuracy, top-k accuracy, mean per-class accuracy and log-loss.</summary>
+    /// <summary>A table with one line per prefix: accuracy, top-k accuracy, mean per-class accuracy and log-loss.</summary>
     public override string ToString()
     {
         var k = Prefixes[0].Metrics.TopKPredictionCount;
@@ -53,8 +54,6 @@ public sealed class PrefixComparison
 
 /// <summary>The metrics of one prefix.</summary>
 /// <param name="Prefix">A prefix, none, or a blend.</param>
-/// <param name="Metrics">
-/// ML.NET's own: <c>MicroAccuracy</c> is top-1, <c>TopKAccuracy</c> top-k, <c>MacroAccuracy</c> the mean per-class accuracy over the
-/// classes that have rows, then <c>LogLoss</c> (natural logarithm) and <c>ConfusionMatrix</c>.
-/// </param>
+/// <param name="Metrics">ML.NET's metrics: <c>MicroAccuracy</c> is top-1 and <c>TopKAccuracy</c> top-k accuracy, <c>MacroAccuracy</c> the
+/// mean per-class accuracy over classes that have rows; also <c>LogLoss</c> (natural logarithm) and <c>ConfusionMatrix</c>.</param>
 public readonly record struct PrefixMetrics(PrefixSelection Prefix, MulticlassClassificationMetrics Metrics);

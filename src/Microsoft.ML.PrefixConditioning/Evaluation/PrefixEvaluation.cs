@@ -8,7 +8,7 @@ internal static class PrefixEvaluation
 {
     private const string EmbeddingColumn = "ImageEmbedding";
 
-    /// <summary>Scores the view with each of the model's prefixes, none, and further selections.</summary>
+    /// <summary>Scores the view with each of the model's prefixes, with none, and with additional selections.</summary>
     public static PrefixComparison Run(
         IHostEnvironment environment, MulticlassClassificationCatalog catalog, IDataView data, PrefixClipTransformer model,
         ZeroShotClassificationOptions options, IEnumerable<PrefixSelection> further, int topK)
@@ -31,7 +31,8 @@ internal static class PrefixEvaluation
         if (images.Count == 0)
             throw new InvalidDataException(
                 $"No row can be scored: of {images.Rows} rows {images.MissingLabels} have no label in column " +
-                $"'{options.LabelColumnName}' and {images.UnreadableImages} no image that can be read. Pass rows that have both.");
+                $"'{options.LabelColumnName}' and {images.UnreadableImages} have an unreadable image. Pass rows that have " +
+                "both.");
         var metrics = prefixes.Select(prefix =>
         {
             var embeddings = images.Embeddings(ImagePrefix(prefix));

@@ -2,8 +2,8 @@ using System.Numerics.Tensors;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>The class embeddings of one set of classes with any prefix: every single prefix passes the text tower once, blends are made of
-/// them.</summary>
+/// <summary>The class embeddings of one set of classes for any prefix. Each single prefix passes the text tower once; blends are computed
+/// from the results.</summary>
 internal sealed class PrefixedClasses(TrainedModel model, ZeroShotClassificationOptions options)
 {
     private readonly Dictionary<PrefixSelection, float[]> _single = [];
@@ -15,7 +15,8 @@ internal sealed class PrefixedClasses(TrainedModel model, ZeroShotClassification
     public ClassKeys Keys { get; } = new(options.ClassNames);
 
     /// <summary>[C, D] row by row, unit length.</summary>
-    /// <exception cref="ArgumentException">The selection names a type that the model was not trained on, or none yet.</exception>
+    /// <exception cref="ArgumentException">The selection names a type that the model was not trained on, or has not been chosen
+    /// yet.</exception>
     public float[] Embeddings(PrefixSelection prefix)
     {
         PrefixResolution.Resolve(prefix, model.Settings.DatasetTypes);
@@ -23,7 +24,7 @@ internal sealed class PrefixedClasses(TrainedModel model, ZeroShotClassification
     }
 
     /// <summary>The classifier with a prefix.</summary>
-    /// <param name="prefix">A selection that is made.</param>
+    /// <param name="prefix">A selection other than <see cref="PrefixSelection.Auto"/>.</param>
     /// <param name="imageColumn">Column with images or their embeddings.</param>
     public ZeroShotClassifier Classifier(PrefixSelection prefix, string imageColumn) => new()
     {
@@ -40,7 +41,7 @@ internal sealed class PrefixedClasses(TrainedModel model, ZeroShotClassification
         return embeddings;
     }
 
-    /// <summary>As <see cref="ClassEmbeddings"/> does it: the weighted mean, made unit length again.</summary>
+    /// <summary>The weighted mean, normalized, as <see cref="ClassEmbeddings"/> computes it.</summary>
     private float[] Blend(PrefixSelection prefix)
     {
         var blend = new float[Count * model.Settings.Architecture.EmbeddingSize];

@@ -3,10 +3,10 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Decoded training images by row, within a fixed number of bytes. Safe for threads.</summary>
+/// <summary>Decoded training images by row, within a fixed number of bytes. Thread-safe.</summary>
 /// <remarks>
-/// An image that does not fit any more is not taken, and none is ever thrown out: every row is used once per epoch, in random
-/// order, so a cache that evicts would on average serve no more rows and do more work.
+/// An image that no longer fits is not stored, and none is ever evicted: every row is used once per epoch, in random order, so a cache with
+/// eviction would serve no more rows on average and do more work.
 /// </remarks>
 internal sealed class DecodedImageCache
 {

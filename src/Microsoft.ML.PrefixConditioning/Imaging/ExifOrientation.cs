@@ -5,7 +5,7 @@ namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>The EXIF orientation of a JPEG, PNG or WebP file.</summary>
 /// <remarks>
-/// Skia reads it from JPEG and WebP only, and only if it is stored as SHORT, as the standard demands; some programs store it as LONG.
+/// Skia reads it from JPEG and WebP only, and only if it is stored as SHORT, as the standard requires; some programs store it as LONG.
 /// Sources: EXIF 2.32, section 4.7.2 (JPEG); PNG specification, third edition, section 11.3.3.2; WebP container specification; TIFF 6.0,
 /// section 2 (the directory).
 /// </remarks>
@@ -18,7 +18,7 @@ internal static class ExifOrientation
     private static ReadOnlySpan<byte> Identifier => "Exif\0\0"u8;   // needed in JPEG; some programs write it in PNG and WebP too
 
     /// <summary>The orientation, 1 (as stored) to 8.</summary>
-    /// <param name="file">A whole file; damage is no error here.</param>
+    /// <param name="file">A complete file; damage is not an error here.</param>
     /// <param name="format">The file's format.</param>
     /// <returns>1 if the file has no valid orientation.</returns>
     public static SKEncodedOrigin Read(ReadOnlySpan<byte> file, SKEncodedImageFormat format)

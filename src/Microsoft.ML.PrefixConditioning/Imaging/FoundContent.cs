@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Says in words what bytes are that are not a readable image, for error messages.</summary>
+/// <summary>Describes bytes that are not a readable image, for error messages.</summary>
 internal static class FoundContent
 {
     private const int TextShown = 40;

@@ -5,15 +5,15 @@ using SkiaSharp;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Any of the three forms of an image to RGB pixels. Safe for threads.</summary>
+/// <summary>Decodes the three forms of an image to RGB pixels. Thread-safe.</summary>
 /// <remarks>
-/// Color profiles are ignored, as Pillow and so the reference implementation do. 16-bit channels are reduced to 8 bits. Of an
-/// animation the first frame is taken. A JPEG file whose data are damaged but whole decodes, as libjpeg only warns of it; what
-/// Skia itself reports as truncated or damaged is an error here.
+/// Color profiles are ignored, as in Pillow and so in the reference. 16-bit channels are reduced to 8 bits. The first frame of an animation
+/// is used. A JPEG file with damaged but complete data is decoded, because libjpeg only warns about it; what Skia itself reports as
+/// truncated or damaged is an error.
 /// </remarks>
 internal static class ImageDecoder
 {
-    /// <summary>Images of more pixels are refused before memory is taken: a small file can claim any size.</summary>
+    /// <summary>Larger images are rejected before memory is allocated: a small file can claim any size.</summary>
     /// <remarks>Source: Pillow 9.4.0 fails above this number.</remarks>
     internal const long MaxPixels = 178_956_970;
 
@@ -27,9 +27,9 @@ internal static class ImageDecoder
 
     /// <summary>Reads and decodes an image.</summary>
     /// <param name="image">A locator, an encoded file, or raw pixels.</param>
-    /// <param name="mode">As people expect, or as the reference implementation does.</param>
+    /// <param name="mode">Upright, in full or scaled, or as in the reference.</param>
     /// <param name="shortSide">Pixels that the short side is resized to at most; a scaled decode keeps at least twice as many.</param>
-    /// <exception cref="InvalidDataException">The image is missing, unreadable, or no complete image of a known format.</exception>
+    /// <exception cref="InvalidDataException">The image is missing or unreadable, or is not a complete image of a known format.</exception>
     public static RgbImage Decode(ImageReference image, ImageDecoding mode, int shortSide = int.MaxValue)
     {
         if (image.Pixels is { } pixels) return FromPixels(image, pixels, mode);

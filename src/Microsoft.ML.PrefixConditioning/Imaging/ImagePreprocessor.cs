@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Decoded pixels to what the vision tower reads: normalized [3, S, S], with S the tower's image size.</summary>
+/// <summary>Turns decoded pixels into the input of the vision tower: normalized [3, S, S], with S the tower's image size.</summary>
 /// <remarks>
 /// Source: open_clip v3.3.0 <c>image_transform</c> on torchvision 0.14.1 and Pillow 9.4.0; equal to them bit for bit from the same
 /// pixels (<c>golden/preprocess</c>). Safe for threads.
@@ -16,8 +16,8 @@ internal sealed class ImagePreprocessor
 
     /// <summary>A preprocessor for one model.</summary>
     /// <param name="size">Pixels per side of the result.</param>
-    /// <param name="mean">Of red, green and blue, for pixels of 0 to 1.</param>
-    /// <param name="standardDeviation">Of red, green and blue.</param>
+    /// <param name="mean">Mean of red, green and blue, for pixels in [0, 1].</param>
+    /// <param name="standardDeviation">Standard deviation of red, green and blue.</param>
     public ImagePreprocessor(int size, ReadOnlySpan<float> mean, ReadOnlySpan<float> standardDeviation)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(size, 1);
@@ -29,30 +29,30 @@ internal sealed class ImagePreprocessor
             _normalized[i] = (((i % 256) / 255f) - mean[i / 256]) / standardDeviation[i / 256];
     }
 
-    /// <summary>A preprocessor with a model's own mean and standard deviation.</summary>
+    /// <summary>A preprocessor with the mean and standard deviation of a model.</summary>
     public static ImagePreprocessor For(int size, ImageNormalization normalization) =>
         new(size, normalization.Mean.ToArray(), normalization.StandardDeviation.ToArray());
 
     /// <summary>S: pixels per side of the result.</summary>
     public int Size { get; }
 
-    /// <summary>Numbers in one result, 3 * S * S.</summary>
+    /// <summary>Number of values in one result, 3 * S * S.</summary>
     public int Length => Channels * Size * Size;
 
-    /// <summary>Pixels of the short side with which the smallest random crop has S pixels per side.</summary>
+    /// <summary>The length of the short side at which the smallest random crop has S pixels per side.</summary>
     public int TrainingShortSide(AugmentationOptions augmentation) =>
         (int)Math.Ceiling(Size / RandomCrop.SmallestSide(augmentation.MinCropScale));
 
-    /// <summary>The test transform: the short side is resized to S, the center is kept.</summary>
+    /// <summary>The test transform: resizes the short side to S and keeps the center.</summary>
     /// <param name="image">Any size.</param>
     /// <param name="destination">[3, S, S].</param>
     public void ApplyTest(RgbImage image, Span<float> destination) => Apply(image, CentralAxes(image), Mirroring.None, destination);
 
-    /// <summary>The training transform: a random part of the image is resized to S x S, and sometimes mirrored.</summary>
+    /// <summary>The training transform: resizes a random part of the image to S x S, and sometimes mirrors it.</summary>
     /// <param name="image">Any size.</param>
     /// <param name="destination">[3, S, S].</param>
-    /// <param name="augmentation">How much is left to chance.</param>
-    /// <param name="random">Draws from it; the same state gives the same result.</param>
+    /// <param name="augmentation">How strongly to augment.</param>
+    /// <param name="random">The generator; the same state gives the same result.</param>
     public void ApplyTrain(RgbImage image, Span<float> destination, AugmentationOptions augmentation, ref SeededRandom random)
     {
         var axes = CentralAxes(image);
@@ -77,10 +77,10 @@ internal sealed class ImagePreprocessor
     /// <summary>Decodes images and applies the test transform, on all cores.</summary>
     /// <param name="count">N.</param>
     /// <param name="image">The image of an index below N.</param>
-    /// <param name="decoding">How files are read.</param>
-    /// <param name="destination">Where an image goes, [3, S, S].</param>
+    /// <param name="decoding">How files are decoded.</param>
+    /// <param name="destination">The destination of an image, [3, S, S].</param>
     /// <param name="cancellation">Stops between two images.</param>
-    /// <returns>[N] why an image cannot be read; null where it can.</returns>
+    /// <returns>[N] why an image is unreadable; null if it is readable.</returns>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public Exception?[] DecodeTest(int count, Func<int, ImageReference> image, ImageDecoding decoding, Func<int, Memory<float>> destination,
         CancellationToken cancellation)

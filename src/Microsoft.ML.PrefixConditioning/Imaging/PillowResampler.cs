@@ -87,3 +87,22 @@ internal sealed class PillowResampler
             throw new ArgumentOutOfRangeException(name, $"{axis} does not lie inside a side of {length} pixels.");
     }
 }
+
+/// <summary>How to resample one side of an image: a part of it is resized, and a window of the result is kept.</summary>
+/// <param name="SourceStart">First source pixel of the part.</param>
+/// <param name="SourceLength">Source pixels of the part; those outside are ignored, as if they had been cropped before.</param>
+/// <param name="ResizedLength">Length of the whole resized part. Long, because a very narrow image becomes very long.</param>
+/// <param name="First">First resized pixel that is kept.</param>
+/// <param name="Count">Number of resized pixels to keep; only these are computed.</param>
+internal readonly record struct ResampleAxis(int SourceStart, int SourceLength, long ResizedLength, long First, int Count)
+{
+    /// <summary>The whole part, resized and kept as a whole.</summary>
+    public static ResampleAxis Whole(int sourceStart, int sourceLength, int resizedLength) =>
+        new(sourceStart, sourceLength, resizedLength, 0, resizedLength);
+
+    /// <summary>The stretch of the part, relative to its start, that is resized; the whole part by default.</summary>
+    public Extent Source { get; init; } = new(0, SourceLength);
+
+    /// <summary>True if every kept pixel is a copy of a source pixel.</summary>
+    public bool IsCopy => Source == new Extent(0, ResizedLength);
+}

@@ -18,19 +18,19 @@ internal enum AlphaMeaning
     Premultiplied,
 }
 
-/// <summary>Pixels of four bytes to <see cref="RgbImage"/>: channel order, transparency, orientation.</summary>
+/// <summary>Converts four-byte pixels to <see cref="RgbImage"/>: channel order, transparency, orientation.</summary>
 internal static class PixelConversion
 {
     private const int SourceBytes = 4;
 
-    /// <summary>Pixels as a codec gives them: red, green, blue, alpha.</summary>
+    /// <summary>Converts pixels as a codec returns them: red, green, blue, alpha.</summary>
     /// <param name="pixels">[height, width, 4].</param>
     /// <param name="width">Stored pixels per row.</param>
     /// <param name="height">Stored rows.</param>
     /// <param name="alpha">Opaque or straight.</param>
-    /// <param name="origin">Where the stored first pixel belongs (EXIF orientation); used if the mode is upright.</param>
-    /// <param name="mode">Upright lays transparent pixels over white and turns the image; the reference's way does neither.</param>
-    /// <param name="picture">What the picture covers of the stored pixels, from the first one on; null for all.</param>
+    /// <param name="origin">Position of the first stored pixel (EXIF orientation); used in upright mode.</param>
+    /// <param name="mode">Upright composites transparent pixels over white and rotates the image; the reference's way does neither.</param>
+    /// <param name="picture">Size of the picture within the stored pixels, from the first one on; null if it fills them.</param>
     public static RgbImage FromDecoded(ReadOnlySpan<byte> pixels, int width, int height, AlphaMeaning alpha, SKEncodedOrigin origin,
         ImageDecoding mode, (double Width, double Height)? picture = null)
     {
@@ -76,18 +76,18 @@ internal static class PixelConversion
         return image;
     }
 
-    // A side on which steps go backwards ends with the stored first pixel, and so with the picture.
+    // A side whose steps go backwards ends with the first stored pixel, and so with the picture.
     private static Extent Covered(int pixels, double picture, int step) => new(step < 0 ? pixels - picture : 0, picture);
 
-    /// <summary>Pixels of an ML.NET image.</summary>
+    /// <summary>Converts the pixels of an ML.NET image.</summary>
     /// <param name="pixels">[height, width, 4].</param>
     /// <param name="width">Pixels per row.</param>
     /// <param name="height">Rows.</param>
     /// <param name="format">Order of the channels.</param>
-    /// <param name="mode">Upright lays transparent pixels over white; the reference's way drops the alpha channel.</param>
+    /// <param name="mode">Upright composites transparent pixels over white; the reference's way drops the alpha channel.</param>
     /// <remarks>
-    /// <see cref="MLImage"/> decodes files to premultiplied colors, and its <c>CreateFromPixels</c> takes bytes as they are. A color
-    /// above its opacity cannot be premultiplied, so it shows that the caller's pixels are straight.
+    /// <see cref="MLImage"/> decodes files to premultiplied colors, but its <c>CreateFromPixels</c> takes bytes unchanged. A color above
+    /// its opacity cannot be premultiplied, so it reveals that the caller's pixels are straight.
     /// </remarks>
     public static RgbImage FromMLImage(ReadOnlySpan<byte> pixels, int width, int height, MLPixelFormat format, ImageDecoding mode)
     {
@@ -142,7 +142,7 @@ internal static class PixelConversion
 
     /// <param name="pixels">[N, 4].</param>
     /// <param name="destination">[N, 3].</param>
-    /// <param name="swap">Whether the first and third color change places.</param>
+    /// <param name="swap">Whether to swap the first and the third color.</param>
     private static void DropAlpha(ReadOnlySpan<byte> pixels, Span<byte> destination, bool swap)
     {
         var at = 0;

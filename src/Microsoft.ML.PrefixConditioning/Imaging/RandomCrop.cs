@@ -3,7 +3,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>A rectangle of pixels.</summary>
 internal readonly record struct PixelBox(int Left, int Top, int Width, int Height);
 
-/// <summary>The part of an image that one training step looks at: torchvision's RandomResizedCrop.</summary>
+/// <summary>The part of an image that a training step uses: torchvision's RandomResizedCrop.</summary>
 /// <remarks>Source: torchvision 0.14.1, <c>RandomResizedCrop</c>. The distribution is the same; the random numbers are not.</remarks>
 internal static class RandomCrop
 {
@@ -13,10 +13,10 @@ internal static class RandomCrop
     private const int Tries = 10;
 
     /// <summary>Draws a box.</summary>
-    /// <param name="width">Of the image.</param>
-    /// <param name="height">Of the image.</param>
-    /// <param name="minScale">Smallest share of the image's area, above 0 and at most 1; the largest is 1.</param>
-    /// <param name="random">Draws from it.</param>
+    /// <param name="width">In pixels, of the image.</param>
+    /// <param name="height">In pixels, of the image.</param>
+    /// <param name="minScale">Smallest fraction of the image's area, above 0 and at most 1; the largest is 1.</param>
+    /// <param name="random">The random generator.</param>
     /// <returns>
     /// A box inside the image: area uniform and ratio log-uniform among those that fit; if no try fits, the largest central box of a
     /// valid ratio.

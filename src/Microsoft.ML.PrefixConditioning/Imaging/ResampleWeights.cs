@@ -1,6 +1,6 @@
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Pillow's bicubic weights of one axis: which source pixels make up each resized pixel, and how much each counts.</summary>
+/// <summary>Pillow's bicubic weights along one axis: which source pixels contribute to each resized pixel, and with what weight.</summary>
 /// <remarks>
 /// Source: Pillow 9.4.0, <c>Resample.c</c>, checked bit for bit against its results (<c>golden/preprocess</c>). Positions are
 /// relative to the axis' source start. Immutable, so threads can share it.

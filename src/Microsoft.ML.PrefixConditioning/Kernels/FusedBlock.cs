@@ -100,12 +100,14 @@ internal sealed unsafe class FusedBlock<V> : FusedBlock where V : struct, ILanes
         RowKernels<V>.AddAndNormalize(rows, _width, residual.Data, projected.Data, _outBias.Data, middle.Data, _mlpNorm.Weights,
             normed.Data, memory.MiddleStatistics.Resize(rows, 2).Data);
         var hidden = memory.Hidden.Resize(rows, _hidden);
-        _expand.Multiply<V>(normed, hidden);
         var activated = keep ? memory.Activated.Resize(rows, _hidden) : hidden;
-        RowKernels<V>.Activate(rows, _hidden, hidden.Data, _expandBias.Data, _activation, activated.Data, keep);
+        _expand.Multiply<V>(normed, hidden, finish: (row, count, column, columns) => RowKernels<V>.Activate(count, columns, _hidden,
+            hidden.Data + (long)row * _hidden + column, _expandBias.Data + column, _activation,
+            activated.Data + (long)row * _hidden + column, keep));
         _reduce.Multiply<V>(activated, projected);
         var result = keep ? memory.Result.Resize(rows, _width) : middle;
-        RowKernels<V>.AddAndNormalize(rows, _width, middle.Data, projected.Data, _reduceBias.Data, result.Data, _mlpNorm.Weights, null, null);
+        RowKernels<V>.AddAndNormalize(rows, _width, middle.Data, projected.Data, _reduceBias.Data, result.Data, _mlpNorm.Weights,
+            null, null);
         return result;
     }
 

@@ -6,6 +6,9 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>One weight in the processor's memory with its gradient, as the fused computation uses it.</summary>
 internal sealed unsafe class FusedWeight : IDisposable
 {
+    private const long MostPacked = 1 << 18;   // values: a megabyte
+
+    private readonly Dictionary<long, MatrixBuffer> _packed = [];   // by first row
     private readonly Tensor _weight;
     private readonly long _columns;
     private Tensor? _gradient;
@@ -46,6 +49,7 @@ internal sealed unsafe class FusedWeight : IDisposable
         _gradient = null;
         Gradient = null;
         if (!IsTrained) return;
+        DropPacked();   // of a time when the weight was frozen
         var gradient = GradientOf(_weight);
         Gradient = MatrixBuffer.Pointer(gradient);
         _gradient = gradient.view(Matrix.shape);
@@ -66,17 +70,22 @@ internal sealed unsafe class FusedWeight : IDisposable
     /// <param name="x">[T, columns of the weight].</param>
     /// <param name="y">[T, R], written, for R rows of the weight.</param>
     /// <param name="firstRow">The first of these rows.</param>
-    public void Multiply<V>(MatrixBuffer x, MatrixBuffer y, long firstRow = 0) where V : struct, ILanes<V>
+    /// <param name="finish">Called once for every value of y, part by part, while it is in the cache.</param>
+    public void Multiply<V>(MatrixBuffer x, MatrixBuffer y, long firstRow = 0, MatrixPartAction? finish = null)
+        where V : struct, ILanes<V>
     {
         if (IsMultipliedHere)
         {
             var weight = new MatrixOperand(Data + firstRow * _columns, _columns);
-            MatrixProduct<V>.Run((int)x.Rows, (int)y.Columns, (int)_columns, new(x.Data, _columns), weight.Transposed, y.Data);
+            var packed = Packed<V>(weight.Transposed, (int)y.Columns, firstRow);
+            MatrixProduct<V>.Run((int)x.Rows, (int)y.Columns, (int)_columns, new(x.Data, _columns), weight.Transposed, y.Data,
+                add: false, finish, packed);
             return;
         }
         using var rows = Matrix.narrow(0, firstRow, y.Columns);
         using var transposed = rows.t();
         y.Tensor.addmm_(x.Tensor, transposed, beta: 0);
+        if (finish is not null) RowChunks.Run(y.Rows, (begin, end) => finish((int)begin, (int)(end - begin), 0, (int)y.Columns));
     }
 
     /// <summary>The gradient of x, y W.</summary>
@@ -113,6 +122,33 @@ internal sealed unsafe class FusedWeight : IDisposable
         rows.addmm_(transposed, x.Tensor, beta: 1);
     }
 
+    /// <summary>Rows of the weight as products read them, kept for a small frozen weight: to pack it takes as long as to multiply a few
+    /// rows. Null for others; a large one is limited by how fast memory gives it, packed or not.</summary>
+    private float* Packed<V>(MatrixOperand transposed, int rows, long firstRow) where V : struct, ILanes<V>
+    {
+        if (rows * _columns > MostPacked || IsTrained) return null;
+        lock (_packed)
+        {
+            if (_packed.TryGetValue(firstRow, out var kept)) return kept.Data;
+            _packed[firstRow] = kept = new MatrixBuffer().Resize(1, MatrixProduct<V>.PackedLength(rows, (int)_columns));
+            MatrixProduct<V>.Pack(rows, (int)_columns, transposed, kept.Data);
+            return kept.Data;
+        }
+    }
+
+    private void DropPacked()
+    {
+        lock (_packed)
+        {
+            foreach (var kept in _packed.Values) kept.Dispose();
+            _packed.Clear();
+        }
+    }
+
     /// <inheritdoc/>
-    public void Dispose() => Matrix.Dispose();
+    public void Dispose()
+    {
+        DropPacked();
+        Matrix.Dispose();
+    }
 }

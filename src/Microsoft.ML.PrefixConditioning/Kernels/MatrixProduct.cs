@@ -38,20 +38,26 @@ internal sealed unsafe class MatrixProduct<V> where V : struct, ILanes<V>
 {
     private const int MostDepth = 512;          // of a pass: a panel and the rows of a tile stay in the nearest cache
     private const int MostColumns = 96;         // of a part: with the depth 192 KB, a part of a core's second cache
-    private const int MostRows = 512;           // of a part; packing again for the next rows is nothing beside multiplying
+    private const int MostRows = 2048;          // of a part; packing again for the next rows is little beside multiplying
+    private const int FewestRows = 192;         // of a part, so that it stays little
+    private const int EnoughParts = 8;          // not the number of cores, which must not change what is computed
 
-    private readonly int _m, _n, _k, _rowParts, _columnParts;
+    private readonly int _m, _n, _k, _rowParts, _columnParts, _passes;
     private readonly MatrixOperand _left, _right;
-    private readonly float* _result;
+    private readonly float* _result, _packed;
     private readonly bool _add;
     private readonly MatrixPartAction? _finish;
 
-    private MatrixProduct(int m, int n, int k, MatrixOperand left, MatrixOperand right, float* result, bool add, MatrixPartAction? finish)
+    private MatrixProduct(int m, int n, int k, MatrixOperand left, MatrixOperand right, float* result, bool add, MatrixPartAction? finish,
+        float* packed)
     {
         (_m, _n, _k, _left, _right, _add, _finish) = (m, n, k, left, right, add, finish);
         _result = result;
-        _rowParts = (m + MostRows - 1) / MostRows;
+        _packed = packed;
+        _passes = Math.Max(1, (k + MostDepth - 1) / MostDepth);
         _columnParts = (n + MostColumns - 1) / MostColumns;
+        var wanted = Math.Max((m + MostRows - 1) / MostRows, (EnoughParts + _columnParts - 1) / _columnParts);
+        _rowParts = Math.Max(1, Math.Min(wanted, m / FewestRows));
     }
 
     /// <summary>result = left right, or result += left right.</summary>
@@ -63,42 +69,73 @@ internal sealed unsafe class MatrixProduct<V> where V : struct, ILanes<V>
     /// <param name="result">[m, n], row by row.</param>
     /// <param name="add">Whether the product is added to what the result holds.</param>
     /// <param name="finish">Called once for every value of the result, part by part, while it is in the cache.</param>
+    /// <param name="packed">The right matrix as <see cref="Pack"/> wrote it, or null.</param>
     public static void Run(int m, int n, int k, MatrixOperand left, MatrixOperand right, float* result, bool add = false,
-        MatrixPartAction? finish = null)
+        MatrixPartAction? finish = null, float* packed = null)
     {
         if (m == 0 || n == 0) return;
-        var product = new MatrixProduct<V>(m, n, k, left, right, result, add, finish);
+        var product = new MatrixProduct<V>(m, n, k, left, right, result, add, finish, packed);
         ParallelLoop.Run(product._rowParts * product._columnParts, product.Multiply);
+    }
+
+    /// <summary>Values that <see cref="Pack"/> writes for a right matrix of this size.</summary>
+    public static long PackedLength(int n, int k) => (long)(n + TileColumns - 1) / TileColumns * TileColumns * k;
+
+    /// <summary>Packs a right matrix once, for many products.</summary>
+    public static void Pack(int n, int k, MatrixOperand right, float* packed)
+    {
+        var product = new MatrixProduct<V>(0, n, k, default, right, null, add: false, finish: null, packed);
+        for (var part = 0; part < product._columnParts; part++)
+        {
+            var (column, columns) = product.ColumnsOf(part);
+            for (var pass = 0; pass < product._passes; pass++)
+            {
+                var (first, depth) = product.DepthOf(pass);
+                product.PackPart(first, depth, column, columns, product.PackedAt(column, columns, first));
+            }
+        }
     }
 
     private static int TileColumns => 2 * V.Count;
 
+    private (int First, int Count) ColumnsOf(int part) => (part * MostColumns, Math.Min(MostColumns, _n - part * MostColumns));
+
+    private (int First, int Count) DepthOf(int pass)
+    {
+        var first = (int)((long)_k * pass / _passes);
+        return (first, (int)((long)_k * (pass + 1) / _passes) - first);
+    }
+
+    /// <summary>Where a pass of a part lies in the packed matrix: parts one after the other, in each its passes.</summary>
+    private float* PackedAt(int column, int columns, int first) => _packed + (long)column * _k + (long)Panels(columns) * TileColumns * first;
+
+    private static int Panels(int columns) => (columns + TileColumns - 1) / TileColumns;
+
     private void Multiply(int part)
     {
-        int rowPart = part / _columnParts, columnPart = part % _columnParts;
-        int firstRow = (int)((long)_m * rowPart / _rowParts), endRow = (int)((long)_m * (rowPart + 1) / _rowParts);
-        int firstColumn = columnPart * MostColumns, columns = Math.Min(MostColumns, _n - firstColumn);
-        var passes = Math.Max(1, (_k + MostDepth - 1) / MostDepth);
-        var panels = (columns + TileColumns - 1) / TileColumns;
-        var mostDepth = (_k + passes - 1) / passes;
-        var memory = ArrayPool<float>.Shared.Rent(panels * TileColumns * mostDepth + FewRows * (mostDepth + TileColumns) + 16);
+        int rowPart = part / _columnParts, firstRow = (int)((long)_m * rowPart / _rowParts);
+        var endRow = (int)((long)_m * (rowPart + 1) / _rowParts);
+        var (firstColumn, columns) = ColumnsOf(part % _columnParts);
+        int mostDepth = (_k + _passes - 1) / _passes, length = _packed is null ? Panels(columns) * TileColumns * mostDepth : 0;
+        var memory = ArrayPool<float>.Shared.Rent(length + FewRows * (mostDepth + TileColumns) + 16);
         fixed (float* start = memory)
         {
-            var packed = (float*)(((nint)start + 63) & ~63);
-            float* rest = packed + panels * TileColumns * mostDepth, tile = rest + FewRows * mostDepth;
-            for (var pass = 0; pass < passes; pass++)
+            var own = (float*)(((nint)start + 63) & ~63);
+            float* rest = own + length, tile = rest + FewRows * mostDepth;
+            for (var pass = 0; pass < _passes; pass++)
             {
-                int first = (int)((long)_k * pass / passes), depth = (int)((long)_k * (pass + 1) / passes) - first;
-                Pack(first, depth, firstColumn, columns, packed);
+                var (first, depth) = DepthOf(pass);
+                var panels = _packed is null ? own : PackedAt(firstColumn, columns, first);
+                if (_packed is null) PackPart(first, depth, firstColumn, columns, panels);
                 for (int row = firstRow, rows; row < endRow; row += rows)
                 {
                     rows = RowsOfTile(endRow - row);
                     var left = new MatrixOperand(_left.At(row, first), _left.Row, _left.Column);
                     if (rows < FewRows) left = WithZeros(left, rows, depth, rest);
                     for (var column = 0; column < columns; column += TileColumns)
-                        MultiplyTile(rows, Math.Min(TileColumns, columns - column), depth, left, packed + column * depth,
+                        MultiplyTile(rows, Math.Min(TileColumns, columns - column), depth, left, panels + column * depth,
                             _result + (long)row * _n + firstColumn + column, _add || pass > 0, tile);
-                    if (pass == passes - 1) _finish?.Invoke(row, rows, firstColumn, columns);
+                    if (pass == _passes - 1) _finish?.Invoke(row, rows, firstColumn, columns);
                 }
             }
         }
@@ -133,14 +170,19 @@ internal sealed unsafe class MatrixProduct<V> where V : struct, ILanes<V>
     /// <summary>The last rows of the left matrix, with zeros where a tile has more rows.</summary>
     private static MatrixOperand WithZeros(MatrixOperand left, int rows, int depth, float* target)
     {
-        for (var row = 0; row < FewRows; row++)
-            for (var i = 0; i < depth; i++) target[row * depth + i] = row < rows ? *left.At(row, i) : 0;
+        for (var row = 0; row < rows; row++)
+        {
+            float* from = left.At(row, 0), to = target + row * depth;
+            if (left.Column == 1) new ReadOnlySpan<float>(from, depth).CopyTo(new Span<float>(to, depth));
+            else for (var i = 0; i < depth; i++) to[i] = from[i * left.Column];
+        }
+        new Span<float>(target + rows * depth, (FewRows - rows) * depth).Clear();
         return new MatrixOperand(target, depth);
     }
 
     /// <summary>Columns of the right matrix as panels, [panels, depth, <see cref="TileColumns"/>], with zeros behind the last
     /// column.</summary>
-    private void Pack(int first, int depth, int firstColumn, int columns, float* packed)
+    private void PackPart(int first, int depth, int firstColumn, int columns, float* packed)
     {
         for (var column = 0; column < columns; column += TileColumns, packed += (long)depth * TileColumns)
         {
@@ -167,31 +209,34 @@ internal sealed unsafe class MatrixProduct<V> where V : struct, ILanes<V>
 
     private static void PackTransposed(int depth, int count, float* source, long stride, float* packed)
     {
-        var column = 0;
-        for (; column <= count - 4; column += 4)
+        var row = 0;
+        for (; row <= depth - 4; row += 4)
+            for (var column = 0; column < TileColumns; column += 4)
+                if (column <= count - 4)
+                    Transpose(source + column * stride + row, stride, packed + (long)row * TileColumns + column, TileColumns);
+                else
+                    for (var i = row; i < row + 4; i++) PackValues(i, column, column + 4);
+        for (; row < depth; row++) PackValues(row, 0, TileColumns);
+
+        void PackValues(int row, int from, int to)
         {
-            float* a = source + column * stride, b = a + stride, c = b + stride, d = c + stride, target = packed + column;
-            var row = 0;
-            for (; row <= depth - 4; row += 4, target += 4 * TileColumns)
-                Transpose(a + row, b + row, c + row, d + row, target, TileColumns);
-            for (; row < depth; row++, target += TileColumns) Vector128.Create(a[row], b[row], c[row], d[row]).Store(target);
+            for (var column = from; column < to; column++)
+                packed[(long)row * TileColumns + column] = column < count ? source[column * stride + row] : 0;
         }
-        for (; column < TileColumns; column++)
-            for (var row = 0; row < depth; row++)
-                packed[row * TileColumns + column] = column < count ? source[column * stride + row] : 0;
     }
 
     /// <summary>Four by four values.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Transpose(float* a, float* b, float* c, float* d, float* target, int stride)
+    private static void Transpose(float* source, long sourceStride, float* target, int targetStride)
     {
-        Vector128<float> x = Vector128.Load(a), y = Vector128.Load(b), z = Vector128.Load(c), w = Vector128.Load(d);
+        Vector128<float> x = Vector128.Load(source), y = Vector128.Load(source + sourceStride);
+        Vector128<float> z = Vector128.Load(source + 2 * sourceStride), w = Vector128.Load(source + 3 * sourceStride);
         Vector128<float> xz = Interleave(x, z, low: true), yw = Interleave(y, w, low: true);
         Interleave(xz, yw, low: true).Store(target);
-        Interleave(xz, yw, low: false).Store(target + stride);
+        Interleave(xz, yw, low: false).Store(target + targetStride);
         (xz, yw) = (Interleave(x, z, low: false), Interleave(y, w, low: false));
-        Interleave(xz, yw, low: true).Store(target + 2 * stride);
-        Interleave(xz, yw, low: false).Store(target + 3 * stride);
+        Interleave(xz, yw, low: true).Store(target + 2 * targetStride);
+        Interleave(xz, yw, low: false).Store(target + 3 * targetStride);
     }
 
     /// <summary>x0 y0 x1 y1, or x2 y2 x3 y3.</summary>

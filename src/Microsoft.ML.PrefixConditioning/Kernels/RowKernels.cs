@@ -75,40 +75,39 @@ internal static unsafe class RowKernels<V> where V : struct, ILanes<V>
         }
     }
 
-    /// <summary>Activation of hidden + bias.</summary>
-    /// <param name="rows">T.</param>
-    /// <param name="width">Columns.</param>
-    /// <param name="hidden">[T, M]; becomes the derivative at hidden + bias where <paramref name="keepDerivative"/> is true.</param>
-    /// <param name="bias">[M].</param>
+    /// <summary>Activation of a part of hidden + bias.</summary>
+    /// <param name="rows">Rows of the part.</param>
+    /// <param name="columns">Columns of the part.</param>
+    /// <param name="stride">M, from one row to the next.</param>
+    /// <param name="hidden">[rows, columns]; becomes the derivative at hidden + bias where <paramref name="keepDerivative"/> is true.</param>
+    /// <param name="bias">[columns].</param>
     /// <param name="activation">Which form.</param>
-    /// <param name="result">[T, M]; may be <paramref name="hidden"/> where no derivative is kept.</param>
+    /// <param name="result">[rows, columns]; may be <paramref name="hidden"/> where no derivative is kept.</param>
     /// <param name="keepDerivative">Whether the gradient will be asked for.</param>
-    public static void Activate(long rows, int width, float* hidden, float* bias, ClipActivation activation, float* result,
-        bool keepDerivative) =>
-        RowChunks.Run(rows, (begin, end) =>
+    public static void Activate(int rows, int columns, long stride, float* hidden, float* bias, ClipActivation activation, float* result,
+        bool keepDerivative)
+    {
+        for (var row = 0; row < rows; row++, hidden += stride, result += stride)
         {
-            for (var row = begin; row < end; row++)
+            var i = 0;
+            for (; i <= columns - V.Count; i += V.Count)
             {
-                float* h = hidden + row * width, r = result + row * width;
-                var i = 0;
-                for (; i <= width - V.Count; i += V.Count)
-                {
-                    var x = V.Load(h + i) + V.Load(bias + i);
-                    var value = activation == ClipActivation.Gelu ? VectorMath<V>.Gelu(x, out var derivative)
-                        : VectorMath<V>.QuickGelu(x, out derivative);
-                    value.Store(r + i);
-                    if (keepDerivative) derivative.Store(h + i);
-                }
-                for (; i < width; i++)
-                {
-                    var x = V.Create(h[i] + bias[i]);
-                    var value = activation == ClipActivation.Gelu ? VectorMath<V>.Gelu(x, out var derivative)
-                        : VectorMath<V>.QuickGelu(x, out derivative);
-                    r[i] = V.First(value);
-                    if (keepDerivative) h[i] = V.First(derivative);
-                }
+                var x = V.Load(hidden + i) + V.Load(bias + i);
+                var value = activation == ClipActivation.Gelu ? VectorMath<V>.Gelu(x, out var derivative)
+                    : VectorMath<V>.QuickGelu(x, out derivative);
+                value.Store(result + i);
+                if (keepDerivative) derivative.Store(hidden + i);
             }
-        });
+            for (; i < columns; i++)
+            {
+                var x = V.Create(hidden[i] + bias[i]);
+                var value = activation == ClipActivation.Gelu ? VectorMath<V>.Gelu(x, out var derivative)
+                    : VectorMath<V>.QuickGelu(x, out derivative);
+                result[i] = V.First(value);
+                if (keepDerivative) hidden[i] = V.First(derivative);
+            }
+        }
+    }
 
     /// <summary>gradient *= factor, and the columns' sums are added to the bias's gradient.</summary>
     /// <param name="rows">T.</param>

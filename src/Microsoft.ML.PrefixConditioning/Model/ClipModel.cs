@@ -72,12 +72,19 @@ internal sealed class ClipModel : IDisposable
     /// <summary>Number of learned values.</summary>
     public long ParameterCount => _weights.ParameterCount;
 
-    /// <summary>Frees what only training needs: gradients, and the intermediate results of a step.</summary>
-    public void EndTraining()
+    /// <summary>Ends all training: frees gradients and the intermediate results of a step, and freezes the weights.</summary>
+    /// <returns>This model.</returns>
+    public ClipModel Freeze()
     {
-        foreach (var (_, weight) in Weights) weight.grad = null;
+        foreach (var (_, weight) in Weights)
+        {
+            weight.grad = null;
+            weight.requires_grad = false;
+        }
         Vision.Stack?.FreeMemory();
         Text.Stack.FreeMemory();
+        FreedMemory.Return();
+        return this;
     }
 
     /// <summary>Image embeddings of unit length: [N, 3, S, S] -> [N, D].</summary>

@@ -39,14 +39,15 @@ internal static class OnnxExport
         var settings = model.Settings;
         var graph = new OnnxGraph();
         var ids = graph.Input(TokenIds, OnnxElement.Int64, [Texts, Tokens],
-            Invariant($"Start token, at most {settings.Architecture.ContextLength - 2} tokens of text, end token, then zeros."));
+            string.Create(CultureInfo.InvariantCulture,
+                $"Start token, at most {settings.Architecture.ContextLength - 2} tokens of text, end token, then zeros."));
         new OnnxTowers(graph, network).Texts(ids, PrefixResolution.Resolve(prefix, settings.DatasetTypes), TextEmbedding);
         graph.Output(TextEmbedding, OnnxElement.Float, [Texts, settings.Architecture.EmbeddingSize], "Text embeddings of length 1.");
         return new OnnxModelFile(graph, "text_encoder", "Token ids to embeddings of length 1, with a test-time prefix folded in.",
         [
-            Entry("context_length", Invariant($"{settings.Architecture.ContextLength}")),
-            Entry("vocabulary_size", Invariant($"{settings.VocabularySize}")),
-            Entry("logit_scale", Invariant($"{(float)model.LogitScale}")),
+            Entry("context_length", string.Create(CultureInfo.InvariantCulture, $"{settings.Architecture.ContextLength}")),
+            Entry("vocabulary_size", string.Create(CultureInfo.InvariantCulture, $"{settings.VocabularySize}")),
+            Entry("logit_scale", string.Create(CultureInfo.InvariantCulture, $"{(float)model.LogitScale}")),
             Entry("prefix", PrefixJson(prefix, settings)),
         ]);
     }
@@ -76,7 +77,7 @@ internal static class OnnxExport
         [
             .. ImageMetadata(settings, pixels),
             Entry("class_names", JsonSerializer.Serialize(classes.Names, Json)),
-            Entry("logit_scale", Invariant($"{classes.LogitScale}")),
+            Entry("logit_scale", string.Create(CultureInfo.InvariantCulture, $"{classes.LogitScale}")),
             Entry("prefix", PrefixJson(classes.Prefix, settings)),
         ]);
     }
@@ -107,12 +108,12 @@ internal static class OnnxExport
         var (size, normalization) = (settings.Architecture.ImageSize, settings.Normalization);
         return
         [
-            Entry("image_size", Invariant($"{size}")),
+            Entry("image_size", string.Create(CultureInfo.InvariantCulture, $"{size}")),
             Entry("mean", JsonSerializer.Serialize(normalization.Mean.ToArray())),
             Entry("std", JsonSerializer.Serialize(normalization.StandardDeviation.ToArray())),
-            Entry("preprocessing", Invariant(
-                $"RGB; short side resized to {size} with Pillow's bicubic filter (a = -0.5, widened when shrinking); ") +
-                Invariant($"center {size} x {size} kept; ") +
+            Entry("preprocessing", string.Create(CultureInfo.InvariantCulture,
+                $"RGB; short side resized to {size} with Pillow's bicubic filter (a = -0.5, widened when shrinking); " +
+                $"center {size} x {size} kept; ") +
                 (pixels == PixelValues.Rgb255 ? "values 0 to 255, normalized inside the graph" : "values over 255, less mean, over std")),
             Entry("image_decoding", settings.ImageDecoding switch
             {
@@ -128,8 +129,6 @@ internal static class OnnxExport
         (prefix ?? PrefixResolution.Default(settings.DatasetTypes)).Weights.ToDictionary(w => w.DatasetType, w => w.Weight), Json);
 
     private static KeyValuePair<string, string> Entry(string key, string value) => new(key, value);
-
-    private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }
 
 /// <summary>The classes of a zero-shot classifier. C classes, D embedding size.</summary>

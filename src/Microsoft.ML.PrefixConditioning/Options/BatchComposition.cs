@@ -1,6 +1,6 @@
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Which rows meet in one batch.</summary>
+/// <summary>Which rows form a batch.</summary>
 public enum BatchComposition
 {
     /// <summary>Every batch holds rows of one dataset type only.</summary>

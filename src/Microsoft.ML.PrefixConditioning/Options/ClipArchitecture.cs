@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Globalization;
 using System.Text.Json.Serialization;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -8,7 +9,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <remarks>
 /// Both towers are pre-norm transformers as open_clip v3.3.0 builds them, unless <see cref="ResNet"/> or <see cref="Swin"/> is set. The
 /// presets ViT-B/32, ViT-B/16 and ViT-L/14 are the CLIP paper's (arXiv 2103.00020, table 20), ViT-H/14 is open_clip's; Tiny, Small and
-/// SmallSwin are sized for training on a processor.
+/// SmallSwin are small enough to train on a CPU.
 /// </remarks>
 public sealed record ClipArchitecture : IValidatableObject
 {
@@ -20,86 +21,87 @@ public sealed record ClipArchitecture : IValidatableObject
     [Range(1, MaxLength)]
     public int ImageSize { get; init; } = 224;
 
-    /// <summary>Side of one square patch; an image gives (ImageSize / PatchSize)² patches and one class token.</summary>
+    /// <summary>Side of one square patch. An image yields (ImageSize / PatchSize)² patches and one class token.</summary>
     /// <value>Pixels. Default 32.</value>
     [Range(1, MaxLength)]
     public int PatchSize { get; init; } = 32;
 
     /// <summary>Width of the vision tower.</summary>
-    /// <value>Units; a multiple of <see cref="VisionHeads"/>. Default 768.</value>
+    /// <value>A multiple of <see cref="VisionHeads"/>. Default 768.</value>
     [Range(1, MaxWidth)]
     public int VisionWidth { get; init; } = 768;
 
-    /// <summary>Transformer blocks of the vision tower.</summary>
-    /// <value>Blocks. Default 12.</value>
+    /// <summary>Number of transformer blocks in the vision tower.</summary>
+    /// <value>Default 12.</value>
     [Range(1, MaxLayers)]
     public int VisionLayers { get; init; } = 12;
 
-    /// <summary>Attention heads of the vision tower.</summary>
+    /// <summary>Number of attention heads in the vision tower.</summary>
     /// <value>A divisor of <see cref="VisionWidth"/>. Default 12.</value>
     [Range(1, MaxWidth)]
     public int VisionHeads { get; init; } = 12;
 
-    /// <summary>Longest text in tokens, start and end token included; prefixes are not counted.</summary>
-    /// <value>Tokens: start, one more, end at least. Default 77 (CLIP paper, section 2.4).</value>
+    /// <summary>Maximum text length in tokens, including start and end token but not prefixes.</summary>
+    /// <value>At least one token fits between start and end. Default 77 (CLIP paper, section 2.4).</value>
     [Range(3, MaxLength)]
     public int ContextLength { get; init; } = 77;
 
     /// <summary>Width of the text tower.</summary>
-    /// <value>Units; a multiple of <see cref="TextHeads"/>. Default 512.</value>
+    /// <value>A multiple of <see cref="TextHeads"/>. Default 512.</value>
     [Range(1, MaxWidth)]
     public int TextWidth { get; init; } = 512;
 
-    /// <summary>Transformer blocks of the text tower.</summary>
-    /// <value>Blocks. Default 12.</value>
+    /// <summary>Number of transformer blocks in the text tower.</summary>
+    /// <value>Default 12.</value>
     [Range(1, MaxLayers)]
     public int TextLayers { get; init; } = 12;
 
-    /// <summary>Attention heads of the text tower.</summary>
+    /// <summary>Number of attention heads in the text tower.</summary>
     /// <value>A divisor of <see cref="TextWidth"/>. Default 8.</value>
     [Range(1, MaxWidth)]
     public int TextHeads { get; init; } = 8;
 
-    /// <summary>Length of the embeddings that both towers give.</summary>
-    /// <value>Numbers. Default 512.</value>
+    /// <summary>Dimension of the embeddings of both towers.</summary>
+    /// <value>Default 512.</value>
     [Range(1, MaxWidth)]
     public int EmbeddingSize { get; init; } = 512;
 
-    /// <summary>Width of a block's hidden layer over the tower's width.</summary>
-    /// <value>A factor that gives the hidden layer at least one unit. Default 4.</value>
+    /// <summary>Width of a block's hidden layer divided by the tower's width.</summary>
+    /// <value>The hidden layer must have at least one unit. Default 4.</value>
     [Range(0.0, 64.0, MinimumIsExclusive = true)]
     public double MlpRatio { get; init; } = 4;
 
-    /// <summary>Which form of GELU the blocks use. It cannot be told from weights.</summary>
+    /// <summary>Variant of GELU in the blocks. It cannot be inferred from weights.</summary>
     /// <value>Default <see cref="ClipActivation.Gelu"/>; OpenAI's own models use <see cref="ClipActivation.QuickGelu"/>.</value>
     public ClipActivation Activation { get; init; } = ClipActivation.Gelu;
 
-    /// <summary>Blocks of the stages of a ResNet as the vision tower; then the other sizes have their meaning there.</summary>
+    /// <summary>Stages of a ResNet as the vision tower. Some of the other sizes then have a different meaning.</summary>
     /// <value>
-    /// Null for a vision transformer. With a ResNet, <see cref="VisionWidth"/> is the stem's width (even), <see cref="VisionLayers"/> is 4
-    /// (the stages), <see cref="VisionHeads"/> are those of the attention pooling, and <see cref="PatchSize"/> is 32. It can only start
-    /// from <see cref="PrefixClipOptions.InitialWeights"/>, because its batch normalization keeps its statistics. Default null.
+    /// Null for a vision transformer. With a ResNet, <see cref="VisionWidth"/> is the width of the stem (even), <see cref="VisionLayers"/>
+    /// is 4 (the stages), <see cref="VisionHeads"/> is the number of heads of the attention pooling, and <see cref="PatchSize"/> is 32.
+    /// Training must start from <see cref="PrefixClipOptions.InitialWeights"/>, because batch normalization always uses its stored
+    /// statistics. Default null.
     /// </value>
     public ResNetStages? ResNet { get; init; }
 
-    /// <summary>Blocks of the stages of a Swin transformer as the vision tower; then the other sizes have their meaning there.</summary>
+    /// <summary>Stages of a Swin transformer as the vision tower. Some of the other sizes then have a different meaning.</summary>
     /// <value>
-    /// Null for a vision transformer. With a Swin, <see cref="VisionWidth"/> and <see cref="VisionHeads"/> are those of the first stage,
-    /// which double from stage to stage, and <see cref="VisionLayers"/> is the number of blocks of all stages. Its blocks always use the
-    /// exact GELU; <see cref="Activation"/> is the text tower's. Default null. A saved model with one has format version 3,
-    /// or 4 with stochastic depth.
+    /// Null for a vision transformer. With a Swin transformer, <see cref="VisionWidth"/> and <see cref="VisionHeads"/> are those of the
+    /// first stage and double from stage to stage, and <see cref="VisionLayers"/> is the number of blocks in all stages. The tower always
+    /// uses the exact GELU; <see cref="Activation"/> applies to the text tower. Saved models have format version 3, or 4 with stochastic
+    /// depth. Default null.
     /// </value>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public SwinStages? Swin { get; init; }
 
-    /// <summary>About 2 M parameters at 48 x 48 pixels: trains in a minute or two on two processor cores.</summary>
+    /// <summary>About 2 M parameters, 48 x 48 pixels; trains in a minute or two on two CPU cores.</summary>
     public static ClipArchitecture Tiny { get; } = new()
     {
         ImageSize = 48, PatchSize = 8, VisionWidth = 128, VisionLayers = 4, VisionHeads = 2,
         TextWidth = 128, TextLayers = 4, TextHeads = 2, EmbeddingSize = 128,
     };
 
-    /// <summary>About 5 M parameters at 64 x 64 pixels: trains in an hour or so on a few processor cores.</summary>
+    /// <summary>About 5 M parameters, 64 x 64 pixels; trains in about an hour on a few CPU cores.</summary>
     public static ClipArchitecture Small { get; } = new()
     {
         ImageSize = 64, PatchSize = 8, VisionWidth = 192, VisionLayers = 6, VisionHeads = 3,
@@ -126,16 +128,15 @@ public sealed record ClipArchitecture : IValidatableObject
         TextWidth = 1024, TextLayers = 24, TextHeads = 16, EmbeddingSize = 1024,
     };
 
-    /// <summary>OpenAI's RN50: 102 M parameters, 224 x 224 pixels; from initial weights only.</summary>
+    /// <summary>OpenAI's RN50: 102 M parameters, 224 x 224 pixels. Training must start from initial weights.</summary>
     public static ClipArchitecture RN50 { get; } = new()
     {
         ResNet = new ResNetStages(3, 4, 6, 3), VisionWidth = 64, VisionLayers = 4, VisionHeads = 32, EmbeddingSize = 1024,
         Activation = ClipActivation.QuickGelu,
     };
 
-    /// <summary>
-    /// Swin-T with CLIP's text tower, the model of the prefix-conditioning paper: 91 M parameters with CLIP's vocabulary, 224 x 224 pixels.
-    /// </summary>
+    /// <summary>Swin-T with CLIP's text tower, the model of the prefix-conditioning paper: 91 M parameters with CLIP's vocabulary, 224 x
+    /// 224 pixels.</summary>
     /// <remarks>
     /// Source: arXiv 2103.14030, table 7, and appendix A2.1 for the stochastic depth of 0.2; UniCL's configuration of Swin-T (arXiv
     /// 2204.03610).
@@ -145,7 +146,8 @@ public sealed record ClipArchitecture : IValidatableObject
         PatchSize = 4, VisionWidth = 96, VisionLayers = 12, VisionHeads = 3, Swin = new SwinStages(2, 2, 6, 2) { StochasticDepth = 0.2 },
     };
 
-    /// <summary><see cref="Small"/> with a Swin of three stages as its vision tower; much smaller than the published Swin-S.</summary>
+    /// <summary><see cref="Small"/> with a Swin transformer of three stages as its vision tower; much smaller than the published
+    /// Swin-S.</summary>
     public static ClipArchitecture SmallSwin { get; } = Small with
     {
         PatchSize = 4,
@@ -155,37 +157,38 @@ public sealed record ClipArchitecture : IValidatableObject
         Swin = new SwinStages(2, 2, 2) { WindowSize = 4 },
     };
 
-    IEnumerable<ValidationResult> IValidatableObject.Validate(ValidationContext validationContext) =>
-        Faults().Select(fault => new ValidationResult(fault));
-
-    private IEnumerable<string> Faults()
+    IEnumerable<ValidationResult> IValidatableObject.Validate(ValidationContext validationContext)
     {
         if (PatchSize > 0 && ImageSize > 0 && ImageSize % PatchSize != 0)
-            yield return $"{nameof(ImageSize)} is {ImageSize} and {nameof(PatchSize)} {PatchSize}; the image size must be a multiple of " +
-                "the patch size.";
+            yield return new(
+                $"{nameof(ImageSize)} is {ImageSize} and {nameof(PatchSize)} {PatchSize}; the image size must be a multiple of " +
+                "the patch size.");
         if (VisionHeads > 0 && VisionWidth > 0 && VisionWidth % VisionHeads != 0)
-            yield return $"{nameof(VisionWidth)} is {VisionWidth} and {nameof(VisionHeads)} {VisionHeads}; the width must be a multiple " +
-                "of the heads.";
+            yield return new(
+                $"{nameof(VisionWidth)} is {VisionWidth} and {nameof(VisionHeads)} {VisionHeads}; the width must be a multiple " +
+                "of the number of heads.");
         if (TextHeads > 0 && TextWidth > 0 && TextWidth % TextHeads != 0)
-            yield return $"{nameof(TextWidth)} is {TextWidth} and {nameof(TextHeads)} {TextHeads}; the width must be a multiple of the " +
-                "heads.";
+            yield return new(
+                $"{nameof(TextWidth)} is {TextWidth} and {nameof(TextHeads)} {TextHeads}; the width must be a multiple of the " +
+                "number of heads.");
         if (ResNet is { } stages && (stages.ToArray().Any(n => n is < 1 or > MaxLayers) || VisionLayers != 4 || PatchSize != 32 ||
             VisionWidth % 2 != 0))
-            yield return $"{nameof(ResNet)} is {stages} with {nameof(VisionLayers)} {VisionLayers}, {nameof(PatchSize)} {PatchSize} and " +
+            yield return new(
+                $"{nameof(ResNet)} is {stages} with {nameof(VisionLayers)} {VisionLayers}, {nameof(PatchSize)} {PatchSize} and " +
                 $"{nameof(VisionWidth)} {VisionWidth}; a stage has 1 to {MaxLayers} blocks, there are 4 layers, the patch size is 32 and " +
-                "the width even.";
-        foreach (var fault in Swin?.Faults(this) ?? []) yield return fault;
+                "the width even.");
+        foreach (var fault in Swin?.Faults(this) ?? []) yield return new(fault);
         if (MlpRatio > 0 && Math.Min(VisionWidth, TextWidth) is var narrow and > 0 && narrow * MlpRatio < 1)
-            yield return FormattableString.Invariant(
-                $"{nameof(MlpRatio)} is {MlpRatio}, which gives a tower of width {narrow} no hidden unit; make it larger.");
+            yield return new(string.Create(CultureInfo.InvariantCulture,
+                $"{nameof(MlpRatio)} is {MlpRatio}, which leaves a tower of width {narrow} without a hidden unit; increase it."));
     }
 }
 
-/// <summary>Bottleneck blocks of each stage of a ResNet; RN50 has 3, 4, 6 and 3.</summary>
-/// <param name="First">Blocks of the first stage, at a quarter of the image's size.</param>
-/// <param name="Second">Blocks of the second stage, at an eighth.</param>
-/// <param name="Third">Blocks of the third stage, at a sixteenth.</param>
-/// <param name="Fourth">Blocks of the fourth stage, at a 32nd.</param>
+/// <summary>Number of bottleneck blocks in each stage of a ResNet; RN50 has 3, 4, 6 and 3.</summary>
+/// <param name="First">Blocks of the first stage, at 1/4 of the image size.</param>
+/// <param name="Second">Blocks of the second stage, at 1/8.</param>
+/// <param name="Third">Blocks of the third stage, at 1/16.</param>
+/// <param name="Fourth">Blocks of the fourth stage, at 1/32.</param>
 public sealed record ResNetStages(int First, int Second, int Third, int Fourth)
 {
     /// <summary>All four in order.</summary>

@@ -26,16 +26,14 @@ public sealed record ClipColumns : IValidatableObject
     /// <value>A vector of float of the embedding size, with unit length. Default "ImageEmbedding".</value>
     public string ImageEmbedding { get; init; } = "ImageEmbedding";
 
-    /// <summary>Output column with text embeddings. It is added when the input has the text column.</summary>
+    /// <summary>Output column with text embeddings, added if the input has the text column.</summary>
     /// <value>A vector of float of the embedding size, with unit length. Default "TextEmbedding".</value>
     public string TextEmbedding { get; init; } = "TextEmbedding";
 
-    IEnumerable<ValidationResult> IValidatableObject.Validate(ValidationContext validationContext) =>
-        Faults().Select(fault => new ValidationResult(fault));
-
-    private IEnumerable<string> Faults()
+    IEnumerable<ValidationResult> IValidatableObject.Validate(ValidationContext validationContext)
     {
         if (ImageEmbedding == TextEmbedding)
-            yield return $"{nameof(ImageEmbedding)} and {nameof(TextEmbedding)} are both '{ImageEmbedding}'; give them different names.";
+            yield return new(
+                $"{nameof(ImageEmbedding)} and {nameof(TextEmbedding)} are both '{ImageEmbedding}'; give them different names.");
     }
 }

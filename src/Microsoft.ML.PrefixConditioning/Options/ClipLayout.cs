@@ -1,10 +1,9 @@
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>The names of weights and files under which other programs know CLIP models.</summary>
+/// <summary>Layouts in which other programs store CLIP models.</summary>
 public enum ClipLayout
 {
-    /// <summary>open_clip's: <c>open_clip_model.safetensors</c> (<c>visual.conv1.weight</c>, ...) and
-    /// <c>open_clip_config.json</c>.</summary>
+    /// <summary>open_clip: <c>open_clip_model.safetensors</c> (<c>visual.conv1.weight</c>, ...) and <c>open_clip_config.json</c>.</summary>
     OpenClip,
 
     /// <summary>Hugging Face's <c>CLIPModel</c>: <c>model.safetensors</c>, <c>config.json</c> and

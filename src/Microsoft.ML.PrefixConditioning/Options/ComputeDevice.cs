@@ -1,15 +1,15 @@
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Where to compute.</summary>
+/// <summary>The device to run on.</summary>
 public enum ComputeDevice
 {
-    /// <summary>The GPU that <c>MLContext.GpuDeviceId</c> names, else the first CUDA GPU, else the processor.</summary>
+    /// <summary>The GPU that <c>MLContext.GpuDeviceId</c> selects, otherwise the first CUDA GPU, otherwise the CPU.</summary>
     Auto,
 
-    /// <summary>The processor.</summary>
+    /// <summary>The CPU.</summary>
     Cpu,
 
-    /// <summary>A CUDA GPU: <c>MLContext.GpuDeviceId</c>, or the first. An error if there is none and <c>MLContext.FallbackToCpu</c> is not
-    /// set.</summary>
+    /// <summary>The CUDA GPU that <c>MLContext.GpuDeviceId</c> selects, otherwise the first one. Without a GPU, an error unless
+    /// <c>MLContext.FallbackToCpu</c> is set.</summary>
     Cuda,
 }

@@ -1,6 +1,6 @@
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>A kind of training data that gets a prefix of its own: its name, and what its texts are.</summary>
+/// <summary>A kind of training data with a prefix of its own.</summary>
 /// <remarks>Source: "Prefix Conditioning Unifies Language and Label Supervision", arXiv 2206.01125, section 3.2.</remarks>
 /// <param name="Name">The value of the dataset-type column for rows of this type; case matters.</param>
 /// <param name="Texts">Whether the texts are captions or class names; class names go through the prompt templates.</param>

@@ -1,6 +1,8 @@
+using System.Globalization;
+
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>What the pixels of an image, 0 to 1, are made of zero mean and unit deviation with: (pixel - mean) / deviation.</summary>
+/// <summary>Mean and standard deviation used to normalize pixels in [0, 1]: (pixel - mean) / deviation.</summary>
 /// <param name="Mean">Of red, green and blue.</param>
 /// <param name="StandardDeviation">Of red, green and blue.</param>
 internal sealed record ImageNormalization(ColorValues Mean, ColorValues StandardDeviation)
@@ -9,7 +11,7 @@ internal sealed record ImageNormalization(ColorValues Mean, ColorValues Standard
     public static ImageNormalization Clip { get; } = new(
         new ColorValues(0.48145466f, 0.4578275f, 0.40821073f), new ColorValues(0.26862954f, 0.26130258f, 0.27577711f));
 
-    /// <summary>Every fault of these numbers, in a user's words; empty when images can be prepared with them.</summary>
+    /// <summary>Every fault of these numbers, in a user's words; empty if images can be normalized with them.</summary>
     public IEnumerable<string> Faults()
     {
         if (Mean is null || StandardDeviation is null)
@@ -17,10 +19,10 @@ internal sealed record ImageNormalization(ColorValues Mean, ColorValues Standard
             yield return "The mean or the standard deviation of images is missing.";
             yield break;
         }
-        if (Mean.ToArray().Any(v => !float.IsFinite(v))) yield return FormattableString.Invariant(
+        if (Mean.ToArray().Any(v => !float.IsFinite(v))) yield return string.Create(CultureInfo.InvariantCulture,
             $"The mean of images is {Mean}; three finite numbers are needed.");
         if (StandardDeviation.ToArray().Any(v => !float.IsFinite(v) || v <= 0))
-            yield return FormattableString.Invariant(
+            yield return string.Create(CultureInfo.InvariantCulture,
                 $"The standard deviation of images is {StandardDeviation}; three numbers above 0 are needed.");
     }
 }
@@ -35,5 +37,5 @@ internal sealed record ColorValues(float Red, float Green, float Blue)
     public float[] ToArray() => [Red, Green, Blue];
 
     /// <summary>As messages give them: (0.5, 0.5, 0.5).</summary>
-    public override string ToString() => FormattableString.Invariant($"({Red}, {Green}, {Blue})");
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"({Red}, {Green}, {Blue})");
 }

@@ -8,7 +8,8 @@ public enum LossFunction
 
     /// <summary>Rows with the same label are positives of each other; every caption is a class of its own (UniCL, CVPR 2022, section
     /// 3.2).</summary>
-    /// <remarks>It equals <see cref="Clip"/> where all rows of a class have the same sentence: it needs several prompt templates to
-    /// differ.</remarks>
+    /// <remarks>
+    /// Equals <see cref="Clip"/> if all rows of a class have the same sentence, so it needs several prompt templates to differ.
+    /// </remarks>
     UniCl,
 }

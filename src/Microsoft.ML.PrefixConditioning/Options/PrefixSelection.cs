@@ -12,17 +12,17 @@ public sealed class PrefixSelection : IEquatable<PrefixSelection>
 
     private PrefixSelection(PrefixWeight[] weights, bool isAuto = false) => (Weights, IsAuto) = (Array.AsReadOnly(weights), isAuto);
 
-    /// <summary>The caption prefix: the one to start with.</summary>
+    /// <summary>The caption prefix: the default.</summary>
     public static PrefixSelection Caption { get; } = For(DatasetType.Caption.Name);
 
     /// <summary>No prefix: texts are encoded as a plain CLIP model encodes them.</summary>
     public static PrefixSelection None { get; } = new([]);
 
-    /// <summary><c>Fit</c> of zero-shot classification chooses a prefix, or a blend of two, from images without labels.</summary>
+    /// <summary><c>Fit</c> of zero-shot classification chooses a prefix, or a blend of two, from unlabeled images.</summary>
     /// <remarks>
-    /// The nearer the images lie to the training images of a dataset type, the larger the share of its prefix. <see cref="None"/> is
-    /// never chosen, because the model was not trained without a prefix. The fitted classifier's
-    /// <see cref="ZeroShotClassificationTransformer.Prefix"/> says what was chosen, and is saved with it.
+    /// The nearer the images are to the training images of a dataset type, the larger the share of its prefix. <see cref="None"/> is never
+    /// chosen, because the model was not trained without a prefix. The choice is the fitted classifier's
+    /// <see cref="ZeroShotClassificationTransformer.Prefix"/> and is saved with the classifier.
     /// </remarks>
     public static PrefixSelection Auto { get; } = new([], isAuto: true);
 
@@ -31,12 +31,11 @@ public sealed class PrefixSelection : IEquatable<PrefixSelection>
     /// <exception cref="ArgumentException">The name is empty.</exception>
     public static PrefixSelection For(string datasetType) => Blend((datasetType, 1.0));
 
-    /// <summary>Several prefixes: the class embeddings of each are averaged by weight and made unit length again.</summary>
-    /// <param name="weights">Dataset types with their weights; only their ratio matters. A weight below 0 leads away from a type: 1.25 of
-    /// the caption type and -0.25 of the classification type go past the caption prefix, on the line from the classification prefix to
-    /// it.</param>
-    /// <exception cref="ArgumentException">There is no type, one is named twice or empty, a weight is 0 or no number, or the weights do not
-    /// add up to more than 0.</exception>
+    /// <summary>A blend of several prefixes: their class embeddings are averaged by weight, then normalized.</summary>
+    /// <param name="weights">Dataset types with weights, of which only the ratios matter. A negative weight moves away from a type: 1.25 of
+    /// the caption type and -0.25 of the classification type extrapolate past the caption prefix.</param>
+    /// <exception cref="ArgumentException">There is no type, a name is empty or repeated, a weight is 0 or not finite, or the sum of the
+    /// weights is not positive.</exception>
     public static PrefixSelection Blend(params (string DatasetType, double Weight)[] weights)
     {
         ArgumentNullException.ThrowIfNull(weights);
@@ -54,32 +53,32 @@ public sealed class PrefixSelection : IEquatable<PrefixSelection>
                     nameof(weights));
             if (weight == 0 || !double.IsFinite(weight))
                 throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
-                    $"The weight of dataset type '{name}' is {weight}; a weight is a " +
-                    $"number other than 0. Leave a type out that is to have no share."), nameof(weights));
+                    $"The weight of dataset type '{name}' is {weight}; a weight must be a " +
+                    $"finite number other than 0. To give a type no share, leave it out."), nameof(weights));
         }
         // Over the largest first: the sum of large weights could be infinite.
         var largest = weights.Max(w => Math.Abs(w.Weight));
         var sum = weights.Sum(w => w.Weight / largest);
         if (!(sum > SmallestSum))
             throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
-                $"The weights of the blend add up to {sum * largest}, which is too " +
-                $"little: a negative weight needs a larger positive one beside it, such as -0.25 and 1.25."), nameof(weights));
+                $"The weights of the blend add up to {sum * largest}; the sum must be " +
+                $"positive. Combine a negative weight with a larger positive one, such as -0.25 and 1.25."), nameof(weights));
         // Shares that already add up to 1 stay as they are, so that a saved selection equals the one it is read into.
         var shares = Math.Abs(largest * sum - 1) < 1e-12 ? weights : [.. weights.Select(w => (w.DatasetType, w.Weight / largest / sum))];
         foreach (var (name, share) in shares)
             if (share == 0)
-                throw new ArgumentException($"The weight of dataset type '{name}' vanishes beside the largest; leave the type out, or " +
-                    "make its weight larger.", nameof(weights));
+                throw new ArgumentException($"The weight of dataset type '{name}' is negligible beside the largest; leave the type out " +
+                    "or increase its weight.", nameof(weights));
         return new PrefixSelection([.. shares.Select(s => new PrefixWeight(s.DatasetType, s.Weight))]);
     }
 
-    /// <summary>The selected types with weights that add up to 1; empty for <see cref="None"/>, and where <c>Fit</c> chooses.</summary>
+    /// <summary>The selected types with weights that add up to 1; empty for <see cref="None"/> and <see cref="Auto"/>.</summary>
     public IReadOnlyList<PrefixWeight> Weights { get; }
 
     /// <summary>Whether <c>Fit</c> chooses.</summary>
     internal bool IsAuto { get; }
 
-    /// <summary>Equal when both select the same types with the same weights in the same order, or both leave it to <c>Fit</c>.</summary>
+    /// <summary>Equal if both select the same types with the same weights in the same order, or both are <see cref="Auto"/>.</summary>
     public bool Equals(PrefixSelection? other) => other is not null && IsAuto == other.IsAuto && Weights.SequenceEqual(other.Weights);
 
     /// <inheritdoc/>
@@ -102,5 +101,5 @@ public sealed class PrefixSelection : IEquatable<PrefixSelection>
 
 /// <summary>One dataset type's share in a blend of prefixes.</summary>
 /// <param name="DatasetType">Name of the dataset type.</param>
-/// <param name="Weight">Its share; the shares of a selection add up to 1, and one below 0 leads away from its type.</param>
+/// <param name="Weight">Its share. The shares of a selection add up to 1; a negative share moves away from the type.</param>
 public readonly record struct PrefixWeight(string DatasetType, double Weight);

@@ -2,7 +2,7 @@ using System.Collections;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Sentences that wrap a class name, such as <c>"a picture of the {}."</c>; <c>{}</c> stands for the name.</summary>
+/// <summary>Sentences around a class name, such as <c>"a picture of the {}."</c>, where <c>{}</c> stands for the name.</summary>
 /// <remarks>Source: CLIP paper (arXiv 2103.00020), section 3.1.4. Immutable and safe for use from many threads.</remarks>
 public sealed class PromptTemplates : IReadOnlyList<string>, IEquatable<PromptTemplates>
 {
@@ -13,7 +13,7 @@ public sealed class PromptTemplates : IReadOnlyList<string>, IEquatable<PromptTe
 
     private PromptTemplates(string[] templates) => _templates = templates;
 
-    /// <summary>Seven general templates, without articles before the name so that every name fits.</summary>
+    /// <summary>Seven general templates, without an indefinite article before the name, so that every name fits.</summary>
     public static PromptTemplates Default { get; } = Of(
         "{}",
         "a picture of the {}.",
@@ -27,20 +27,20 @@ public sealed class PromptTemplates : IReadOnlyList<string>, IEquatable<PromptTe
     public static PromptTemplates NameOnly { get; } = Of(Placeholder);
 
     /// <summary>Templates of your own.</summary>
-    /// <param name="templates">At least one; each holds <c>{}</c> exactly once.</param>
-    /// <exception cref="ArgumentException">There is no template, or one does not hold <c>{}</c> exactly once.</exception>
+    /// <param name="templates">At least one; each contains <c>{}</c> exactly once.</param>
+    /// <exception cref="ArgumentException">There is no template, or one does not contain <c>{}</c> exactly once.</exception>
     public static PromptTemplates Of(params string[] templates)
     {
         ArgumentNullException.ThrowIfNull(templates);
         if (templates.Length == 0)
-            throw new ArgumentException("Found no prompt template, expected at least one. Pass PromptTemplates.NameOnly to use class " +
+            throw new ArgumentException("There is no prompt template; at least one is needed. Pass PromptTemplates.NameOnly to use class " +
                 "names as they are.", nameof(templates));
         foreach (var template in templates)
         {
             var at = template?.IndexOf(Placeholder, StringComparison.Ordinal) ?? -1;
             if (at < 0 || template!.IndexOf(Placeholder, at + 1, StringComparison.Ordinal) >= 0)
-                throw new ArgumentException($"The prompt template \"{template}\" must hold {Placeholder}, the place of the class name, " +
-                    "exactly once.", nameof(templates));
+                throw new ArgumentException($"The prompt template \"{template}\" must contain {Placeholder}, the place of the class " +
+                    "name, exactly once.", nameof(templates));
         }
         return new PromptTemplates([.. templates]);
     }
@@ -51,9 +51,9 @@ public sealed class PromptTemplates : IReadOnlyList<string>, IEquatable<PromptTe
     /// <summary>The template at a position.</summary>
     public string this[int index] => _templates[index];
 
-    /// <summary>The sentence that one template makes of a class name.</summary>
-    /// <param name="index">Which template.</param>
-    /// <param name="className">The name put in the place of <c>{}</c>.</param>
+    /// <summary>Puts a class name into one template.</summary>
+    /// <param name="index">Index of the template.</param>
+    /// <param name="className">The name that replaces <c>{}</c>.</param>
     public string Fill(int index, string className) => _templates[index].Replace(Placeholder, className, StringComparison.Ordinal);
 
     /// <inheritdoc/>
@@ -61,7 +61,7 @@ public sealed class PromptTemplates : IReadOnlyList<string>, IEquatable<PromptTe
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
-    /// <summary>Equal when both hold the same templates in the same order.</summary>
+    /// <summary>Equal if both contain the same templates in the same order.</summary>
     public bool Equals(PromptTemplates? other) => other is not null && _templates.AsSpan().SequenceEqual(other._templates);
 
     /// <inheritdoc/>

@@ -1,32 +1,33 @@
+using System.Globalization;
 using System.Text.Json.Serialization;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Blocks of the stages of a Swin transformer, and its windows; Swin-T has 2, 2, 6 and 2 blocks.</summary>
+/// <summary>Number of blocks in each stage of a Swin transformer, and the window size; Swin-T has 2, 2, 6 and 2 blocks.</summary>
 /// <param name="First">Blocks of the first stage, whose positions are the patches.</param>
-/// <param name="Second">
-/// Blocks of the second stage, at half the height and width, with twice the width and heads; 0 leaves it and those after it out.
-/// </param>
+/// <param name="Second">Blocks of the second stage, at half the height and width, with twice the width and heads; 0 omits this stage and
+/// all later ones.</param>
 /// <param name="Third">Blocks of the third stage, at a quarter.</param>
 /// <param name="Fourth">Blocks of the fourth stage, at an eighth.</param>
 /// <remarks>Source: "Swin Transformer" (arXiv 2103.14030), section 3.1 and figure 3.</remarks>
 public sealed record SwinStages(int First, int Second = 0, int Third = 0, int Fourth = 0)
 {
-    private const int MaxWindow = 32;   // 1,024 positions look at each other then
+    private const int MaxWindow = 32;   // 1,024 positions attend to each other then
 
-    /// <summary>Side of the square windows inside which positions look at each other; every second block shifts them by half.</summary>
+    /// <summary>Side of the square windows within which positions attend to each other. Every second block shifts the windows by
+    /// half.</summary>
     /// <value>
-    /// Positions, 1 to 32. Where it does not divide a stage's side, that is padded with zeros; where the stage is not larger, nothing is
+    /// Positions, 1 to 32. A stage whose side is not a multiple of it is padded with zeros; a stage that is not larger than a window is not
     /// shifted. Default 7 (arXiv 2103.14030, section 3.3).
     /// </value>
     public int WindowSize { get; init; } = 7;
 
-    /// <summary>How often, in training, a residual branch of the last block is left out for an image; the first block's never are, and in
-    /// between the rate rises linearly.</summary>
+    /// <summary>Probability that a residual branch of the last block is dropped for an image in training. The first block's branches are
+    /// never dropped; between the two, the probability rises linearly.</summary>
     /// <value>
-    /// 0 to below 1. A branch that is kept is divided by 1 - its rate, so that its mean stays. Scoring leaves nothing out. A saved model
-    /// with a rate above 0 has format version 4. Default 0; Swin-T's is 0.2. Source: "Deep Networks with Stochastic Depth" (arXiv
-    /// 1603.09382).
+    /// At least 0 and below 1. A kept branch is divided by 1 minus its rate, so that its expected value stays the same. Scoring drops
+    /// nothing. A saved model with a rate above 0 has format version 4. Default 0; Swin-T's is 0.2. Source: "Deep Networks with Stochastic
+    /// Depth" (arXiv 1603.09382).
     /// </value>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public double StochasticDepth { get; init; }
@@ -38,7 +39,7 @@ public sealed record SwinStages(int First, int Second = 0, int Third = 0, int Fo
         return [.. Enumerable.Range(0, blocks).Select(block => blocks == 1 ? 0 : StochasticDepth * block / (blocks - 1))];
     }
 
-    /// <summary>Blocks of each stage that there is.</summary>
+    /// <summary>Blocks of each existing stage.</summary>
     internal int[] ToArray() => [.. new[] { First, Second, Third, Fourth }.TakeWhile(n => n > 0)];
 
     /// <summary>Every fault of these stages in an architecture.</summary>
@@ -51,7 +52,7 @@ public sealed record SwinStages(int First, int Second = 0, int Third = 0, int Fo
         if (WindowSize is < 1 or > MaxWindow)
             yield return $"{nameof(ClipArchitecture.Swin)}.{nameof(WindowSize)} is {WindowSize}; 1 to {MaxWindow} are allowed.";
         if (!(StochasticDepth is >= 0 and < 1))
-            yield return FormattableString.Invariant(
+            yield return string.Create(CultureInfo.InvariantCulture,
                 $"{nameof(ClipArchitecture.Swin)}.{nameof(StochasticDepth)} is {StochasticDepth}; it must be 0 or more and below 1.");
         if (First < 1 || blocks.Any(n => n is < 0 or > ClipArchitecture.MaxLayers) || blocks.SkipWhile(n => n > 0).Any(n => n > 0))
         {

@@ -1,10 +1,10 @@
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Which parts of a model are trained; the others are frozen: no gradient, no weight decay, no state of the optimizer.</summary>
+/// <summary>Parts of a model to train. The others are frozen: they have no gradient, weight decay or optimizer state.</summary>
 [Flags]
 public enum TrainableParts
 {
-    /// <summary>Nothing; no run can be made of it.</summary>
+    /// <summary>Nothing; not valid for training.</summary>
     None = 0,
 
     /// <summary>The vision tower up to its last norm, without its projection and prefixes.</summary>
@@ -13,13 +13,13 @@ public enum TrainableParts
     /// <summary>The text tower up to its last norm, without its projection and prefixes.</summary>
     Text = 2,
 
-    /// <summary>The matrices that bring both towers' outputs to the size of the embeddings.</summary>
+    /// <summary>The matrices that project the outputs of both towers to the embedding size.</summary>
     Projections = 4,
 
     /// <summary>The prefixes of both towers.</summary>
     Prefixes = 8,
 
-    /// <summary>The factor between cosine similarity and logit.</summary>
+    /// <summary>The factor from cosine similarity to logit.</summary>
     LogitScale = 16,
 
     /// <summary>The whole model.</summary>

@@ -7,20 +7,20 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>A classifier's class embeddings as a file for programs that know no prefixes.</summary>
+/// <summary>A classifier's class embeddings as a file, for programs without prefix support.</summary>
 internal static class ClassEmbeddingFile
 {
-    /// <summary>Writes [C, D] as .npy or .safetensors, by the path's extension.</summary>
-    /// <exception cref="ArgumentException">The extension is another.</exception>
-    /// <exception cref="IOException">The file cannot be written; an older one is still whole.</exception>
+    /// <summary>Writes [C, D] as .npy or .safetensors, depending on the extension.</summary>
+    /// <exception cref="ArgumentException">The extension is not supported.</exception>
+    /// <exception cref="IOException">The file cannot be written; an existing file is unchanged.</exception>
     public static void Write(string path, ZeroShotClassifier classifier)
     {
         Action<Stream> write = Path.GetExtension(path).ToUpperInvariant() switch
         {
             ".NPY" => stream => WriteNumPy(stream, classifier),
             ".SAFETENSORS" => stream => WriteSafetensors(stream, classifier),
-            var other => throw new ArgumentException($"'{path}' has the extension '{other.ToLowerInvariant()}'; '.npy' and " +
-                "'.safetensors' can be written.", nameof(path)),
+            var other => throw new ArgumentException($"'{path}' has the extension '{other.ToLowerInvariant()}'; the supported " +
+                "ones are '.npy' and '.safetensors'.", nameof(path)),
         };
         AtomicFile.Replace(path, write);
     }

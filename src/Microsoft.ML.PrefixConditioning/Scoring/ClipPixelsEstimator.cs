@@ -3,7 +3,7 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Makes a transformer that adds the pixels which a model's vision tower sees.</summary>
+/// <summary>Creates a transformer that adds the pixels which a model's vision tower reads.</summary>
 /// <remarks>Created by <see cref="PrefixClipCatalog.ClipPixels"/>. It learns nothing from data.</remarks>
 public sealed class ClipPixelsEstimator : IEstimator<ClipPixelsTransformer>
 {
@@ -13,7 +13,7 @@ public sealed class ClipPixelsEstimator : IEstimator<ClipPixelsTransformer>
     internal ClipPixelsEstimator(IHostEnvironment environment, ClipPixelsSettings settings) =>
         (_environment, _settings) = (environment, settings);
 
-    /// <summary>Makes the transformer; the rows of the view are not read.</summary>
+    /// <summary>Creates the transformer. It reads no rows.</summary>
     /// <param name="input">A view with the image column.</param>
     /// <exception cref="ArgumentOutOfRangeException">The image column is missing or has the wrong type.</exception>
     public ClipPixelsTransformer Fit(IDataView input)
@@ -24,7 +24,7 @@ public sealed class ClipPixelsEstimator : IEstimator<ClipPixelsTransformer>
         return transformer;
     }
 
-    /// <summary>The column that the transformer adds, from those of the input.</summary>
+    /// <summary>Returns the columns of the transformer's output, given those of the input.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The image column is missing or has the wrong type.</exception>
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {

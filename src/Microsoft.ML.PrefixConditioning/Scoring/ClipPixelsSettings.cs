@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>How images become pixels: all that <see cref="ClipPixelsTransformer"/> knows.</summary>
+/// <summary>How images become pixels: the whole state of <see cref="ClipPixelsTransformer"/>.</summary>
 internal sealed record ClipPixelsSettings
 {
     private const int MaxImageSize = 4096;   // of every architecture
@@ -22,15 +22,15 @@ internal sealed record ClipPixelsSettings
     public required PixelValues Pixels { get; init; }
     public required ImageDecoding ImageDecoding { get; init; }
 
-    /// <summary>What to do with an image that cannot be read; model files keep the option's first name.</summary>
+    /// <summary>How to handle an unreadable image; model files keep the option's first name.</summary>
     [JsonPropertyName("BadImages")]
     public required BadRowPolicy BadRows { get; init; }
 
     public required string ImageColumnName { get; init; }
     public required string OutputColumnName { get; init; }
 
-    /// <summary>The settings of a model's images.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The pixels are no member of the enumeration.</exception>
+    /// <summary>The settings for a model's images.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The pixel values are not a member of the enumeration.</exception>
     public static ClipPixelsSettings Of(ModelSettings model, PixelValues pixels) => new()
     {
         ImageSize = model.Architecture.ImageSize, Normalization = model.Normalization, Pixels = pixels,
@@ -38,7 +38,7 @@ internal sealed record ClipPixelsSettings
         ImageColumnName = model.ImageColumnName, OutputColumnName = PixelColumn.NameOf(pixels),
     };
 
-    /// <summary>Writes the settings: JSON in an envelope.</summary>
+    /// <summary>Writes the settings as JSON in an envelope.</summary>
     public void Write(BinaryWriter target) =>
         Envelope.Write(target.BaseStream, items: 1, writer => writer.Write(JsonSerializer.SerializeToUtf8Bytes(this, Json)));
 

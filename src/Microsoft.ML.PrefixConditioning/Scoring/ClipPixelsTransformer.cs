@@ -8,13 +8,12 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Adds the pixels that a model's vision tower sees: images decoded, resized and cropped as for the model's own
-/// embeddings.</summary>
+/// <summary>Adds the pixels that a model's vision tower reads: images decoded, resized and cropped as the model itself does it.</summary>
 /// <remarks>
-/// <para>Adds a vector of float with the sizes 3, S and S, with S the model's image size: the planes of red, green and blue.</para>
-/// <para>An image that cannot be read is an <see cref="InvalidDataException"/>, or a vector of NaN if the model's policy is to skip such
-/// images. ML.NET reads the view on several threads, and then puts the exception inside one of its own.</para>
-/// <para>Safe for use from many threads. It saves and loads with <c>mlContext.Model</c> like ML.NET's own transformers, and needs
+/// <para>Adds a vector of float of dimensions 3, S and S, with S the model's image size: planes of red, green and blue.</para>
+/// <para>An unreadable image throws <see cref="InvalidDataException"/>, or becomes a vector of NaN if the model's policy is to skip. ML.NET
+/// reads the view on several threads and wraps the exception in one of its own.</para>
+/// <para>Safe for use from many threads. It saves and loads with <c>mlContext.Model</c> like ML.NET's own transformers, and requires
 /// neither the model nor TorchSharp's native library.</para>
 /// </remarks>
 public sealed class ClipPixelsTransformer : ITransformer
@@ -29,10 +28,10 @@ public sealed class ClipPixelsTransformer : ITransformer
     internal ClipPixelsTransformer(IHostEnvironment environment, ClipPixelsSettings settings) =>
         (_environment, _settings) = (environment, settings);
 
-    /// <summary>Pixels per side.</summary>
+    /// <summary>Height and width in pixels.</summary>
     public int ImageSize => _settings.ImageSize;
 
-    /// <summary>What the numbers mean.</summary>
+    /// <summary>Meaning of the pixel values.</summary>
     public PixelValues Pixels => _settings.Pixels;
 
     /// <inheritdoc/>

@@ -23,7 +23,7 @@ internal static class EmbeddingColumns
     /// <summary>Checks the image column of a pipeline's schema.</summary>
     /// <param name="input">The pipeline's schema.</param>
     /// <param name="image">Name of the column.</param>
-    /// <param name="setting">What names the column, for the message.</param>
+    /// <param name="setting">The setting that names the column, for the message.</param>
     /// <param name="embeddingsFit">Whether the column may hold embeddings instead.</param>
     /// <exception cref="ArgumentOutOfRangeException">The image column is missing or has the wrong type.</exception>
     public static void RequireImage(SchemaShape input, string image, string setting, bool embeddingsFit)
@@ -41,13 +41,13 @@ internal static class EmbeddingColumns
         if (!fits)
             throw new ArgumentOutOfRangeException(nameof(input),
                 $"Column '{image}' is {column.GetTypeString()}; an image column is text (a path), a vector of bytes (an encoded file) or " +
-                $"an image{(embeddingsFit ? ", or a vector of float that the model gave" : "")}. Set {setting} to the right column.");
+                $"an image{(embeddingsFit ? ", or an embedding from the model" : "")}. Set {setting} to the right column.");
     }
 
     private static SchemaShape.Column Embedding(string name, SchemaShape? annotations) =>
         new(name, SchemaShape.Column.VectorKind.Vector, NumberDataViewType.Single, isKey: false, annotations);
 
-    /// <summary>What the transformer adds to one schema.</summary>
+    /// <summary>The columns that the transformer adds to a schema.</summary>
     public sealed class Mapper : ScoringMapper
     {
         private readonly string _textName;
@@ -68,7 +68,7 @@ internal static class EmbeddingColumns
         public override DataViewSchema.Column? TextColumn => TextOf(InputSchema, _textName);
 
         public override string OnnxRefusal =>
-            "mlContext.Model.ConvertToOnnx cannot write a PrefixClipTransformer. Write its towers with SaveImageEncoderAsOnnx and " +
+            "mlContext.Model.ConvertToOnnx cannot export a PrefixClipTransformer. Export its towers with SaveImageEncoderAsOnnx and " +
             "SaveTextEncoderAsOnnx, or a zero-shot classifier with SaveAsOnnx, and run the file in a pipeline with ApplyOnnxModel.";
 
         public override bool NeedsImage(int added) => added == 0;

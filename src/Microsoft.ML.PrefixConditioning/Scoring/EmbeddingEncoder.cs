@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Images and texts of several rows to embeddings. Safe for use from many threads.</summary>
+/// <summary>Encodes images and texts of several rows. Safe for use from many threads.</summary>
 internal sealed class EmbeddingEncoder(TrainedModel model, PrefixSelection? prefix)
 {
     private readonly ImagePreprocessor _preprocessor = model.Settings.CreatePreprocessor();
@@ -10,13 +10,13 @@ internal sealed class EmbeddingEncoder(TrainedModel model, PrefixSelection? pref
     /// <summary>D.</summary>
     public int EmbeddingSize { get; } = model.Settings.Architecture.EmbeddingSize;
 
-    /// <summary>Images to prepare at a time: 64, and fewer where these would be more numbers than an array holds.</summary>
+    /// <summary>Number of images to preprocess at a time: 64, or fewer if their pixels would not fit into an array.</summary>
     public int ImagesPerPass => PixelBatch.Most(64, _preprocessor.Length);
 
-    /// <summary>Decodes and preprocesses images on all cores. An image that cannot be read is a matter of who asks for its
-    /// embedding.</summary>
+    /// <summary>Decodes and preprocesses images on all cores. Whether an unreadable image is an error is decided when its embedding is
+    /// read.</summary>
     /// <param name="images">N images.</param>
-    /// <param name="place">What messages say of an image's place, from its index among these.</param>
+    /// <param name="place">What messages call an image, given its index among these.</param>
     /// <param name="cancellation">Stops between two images.</param>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public PreparedImages Prepare(

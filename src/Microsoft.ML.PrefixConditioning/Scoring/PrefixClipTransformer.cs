@@ -11,17 +11,16 @@ namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>A trained CLIP-style model: adds image and text embeddings to a view.</summary>
 /// <remarks>
-/// <para>Adds <c>ImageEmbedding</c> (vector of float, unit length, of the architecture's embedding size) and, when the input has the
-/// text column, <c>TextEmbedding</c> (the same, with the caption prefix). Rows are encoded in batches that are read ahead; columns
-/// that nobody asks for cost nothing. Every pass over the view encodes again: put <c>mlContext.Data.Cache</c> or
-/// <c>AppendCacheCheckpoint</c> behind it where several passes follow.</para>
-/// <para>With <see cref="BadRowPolicy.Fail"/> an image that cannot be read is an <see cref="InvalidDataException"/> for whoever asks
-/// for its embedding; other columns and rows can still be read.</para>
-/// <para>Safe for use from many threads. It owns native memory: dispose it when it is no longer used. A prediction engine disposes its
-/// transformer with itself, as everywhere in ML.NET; set <see cref="PredictionEngineOptions.OwnsTransformer"/> to false for a model that
-/// others use too.</para>
-/// <para>It saves and loads with <c>mlContext.Model</c> like ML.NET's own transformers. What is wrong with a file that cannot be loaded
-/// stands in the inner exception of the one that ML.NET throws, and in <c>MLContext.Log</c>.</para>
+/// <para>Adds <c>ImageEmbedding</c> (vector of float, unit length, of the architecture's embedding size) and, if the input has the text
+/// column, <c>TextEmbedding</c> (the same, with the caption prefix). Rows are read ahead and encoded in batches; columns that are not
+/// requested cost nothing. Every pass over the view encodes again: for several passes, add <c>mlContext.Data.Cache</c> or
+/// <c>AppendCacheCheckpoint</c>.</para>
+/// <para>With <see cref="BadRowPolicy.Fail"/>, reading the embedding of an unreadable image throws <see cref="InvalidDataException"/>;
+/// other columns and rows can still be read.</para>
+/// <para>Safe for use from many threads. It owns native memory; dispose it after use. As everywhere in ML.NET, a prediction engine disposes
+/// its transformer; to keep a model that is used elsewhere, set <see cref="PredictionEngineOptions.OwnsTransformer"/> to false.</para>
+/// <para>It saves and loads with <c>mlContext.Model</c> like ML.NET's own transformers. If a file cannot be loaded, the reason is in the
+/// inner exception of the one that ML.NET throws, and in <c>MLContext.Log</c>.</para>
 /// </remarks>
 public sealed class PrefixClipTransformer : ITransformer, IDisposable
 {
@@ -53,24 +52,24 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
     /// <summary>Sizes of the towers.</summary>
     public ClipArchitecture Architecture => _model.Settings.Architecture;
 
-    /// <summary>The dataset types that the model was trained on: those that a <see cref="PrefixSelection"/> can name.</summary>
+    /// <summary>The dataset types that the model was trained on. A <see cref="PrefixSelection"/> can name these.</summary>
     public IReadOnlyList<DatasetType> DatasetTypes => _model.Settings.DatasetTypes;
 
     /// <summary>How the model was trained.</summary>
     public TrainingHistory History => _model.History;
 
-    /// <summary>The learned factor between cosine similarity and logit, 1 to 100.</summary>
+    /// <summary>The learned factor from cosine similarity to logit, 1 to 100.</summary>
     public double LogitScale => _model.LogitScale;
 
-    /// <summary>Number of learned values.</summary>
+    /// <summary>Number of parameters.</summary>
     public long ParameterCount => _model.ParameterCount;
 
-    /// <summary>Number of token ids, start and end token included.</summary>
+    /// <summary>Number of token ids, including start and end token.</summary>
     public int VocabularySize => _model.Settings.VocabularySize;
 
-    /// <summary>Embeddings of texts, as they are: class names are not put into templates.</summary>
-    /// <param name="texts">U texts; longer ones are cut to the architecture's context length.</param>
-    /// <param name="prefix">The prefix that all texts get; null for the caption prefix.</param>
+    /// <summary>Computes embeddings of texts as they are; class names are not put into templates.</summary>
+    /// <param name="texts">U texts, truncated to the architecture's context length.</param>
+    /// <param name="prefix">The prefix of all texts; null means the caption prefix.</param>
     /// <returns>U vectors of unit length.</returns>
     /// <exception cref="ArgumentException">A text is null, or the prefix names a type that the model was not trained on.</exception>
     public float[][] EncodeTexts(IReadOnlyList<string> texts, PrefixSelection? prefix = null)
@@ -79,17 +78,17 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
         return Rows(Model.EncodeTexts(texts, prefix));
     }
 
-    /// <summary>Embeddings of image files.</summary>
+    /// <summary>Computes embeddings of image files.</summary>
     /// <param name="images">N paths or locators inside archives.</param>
-    /// <returns>N vectors of unit length; NaN for unreadable images if the model's policy is to skip them.</returns>
-    /// <exception cref="InvalidDataException">An image cannot be read and the model's policy is to fail.</exception>
+    /// <returns>N vectors of unit length; NaN for unreadable images if the model's policy is to skip.</returns>
+    /// <exception cref="InvalidDataException">An image is unreadable and the model's policy is to fail.</exception>
     public float[][] EncodeImages(IReadOnlyList<string> images)
     {
         ArgumentNullException.ThrowIfNull(images);
         return EncodeImages(images.Select(ImageReference.FromLocator));
     }
 
-    /// <summary>Embeddings of encoded images in memory.</summary>
+    /// <summary>Computes embeddings of encoded images in memory.</summary>
     /// <param name="images">N encoded files: PNG, JPEG, WebP, BMP or GIF.</param>
     /// <inheritdoc cref="EncodeImages(IReadOnlyList{string})" path="/returns|/exception"/>
     public float[][] EncodeImages(IReadOnlyList<byte[]> images)
@@ -98,7 +97,7 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
         return EncodeImages(images.Select(ImageReference.FromEncoded));
     }
 
-    /// <summary>Embeddings of ML.NET images.</summary>
+    /// <summary>Computes embeddings of ML.NET images.</summary>
     /// <param name="images">N images.</param>
     /// <inheritdoc cref="EncodeImages(IReadOnlyList{string})" path="/returns|/exception"/>
     public float[][] EncodeImages(IReadOnlyList<MLImage> images)
@@ -129,19 +128,19 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
 
     private float[][] Rows(float[] values) => [.. values.Chunk(Architecture.EmbeddingSize)];
 
-    /// <summary>Writes the model as files that open_clip or Hugging Face's transformers read: weights, configuration and
-    /// vocabulary.</summary>
-    /// <param name="folder">Created if it does not exist. Files of the same names are replaced, each at once.</param>
-    /// <param name="layout">Whose names weights and files get.</param>
+    /// <summary>Saves weights, configuration and vocabulary as files that open_clip or Hugging Face's transformers can read.</summary>
+    /// <param name="folder">The folder; it is created if it does not exist. Files with the same names are replaced, each
+    /// atomically.</param>
+    /// <param name="layout">Layout of names and files.</param>
     /// <remarks>
-    /// Prefixes are written as further tensors, <c>prefix_embedding</c> and <c>visual.prefix_embedding</c>, and the dataset types as
-    /// metadata; <c>LoadClip</c> reads all of it back, bit for bit. Programs that know no prefixes see the model without them
-    /// (<see cref="PrefixSelection.None"/>): give them class embeddings instead
+    /// Prefixes are saved as additional tensors, <c>prefix_embedding</c> and <c>visual.prefix_embedding</c>, and dataset types as metadata.
+    /// <c>LoadClip</c> reads everything back, bit for bit. Programs without prefix support see the model without prefixes
+    /// (<see cref="PrefixSelection.None"/>); for them, save class embeddings instead
     /// (<see cref="ZeroShotClassificationTransformer.SaveClassEmbeddings"/>).
     /// </remarks>
-    /// <exception cref="ArgumentException">The folder's name is empty, or the layout is none.</exception>
+    /// <exception cref="ArgumentException">The folder's name is empty, or the layout is not a member of the enumeration.</exception>
     /// <exception cref="IOException">A file cannot be written.</exception>
-    /// <exception cref="NotSupportedException">The vision tower is a Swin.</exception>
+    /// <exception cref="NotSupportedException">The vision tower is a Swin transformer.</exception>
     /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
     public void SaveSafetensors(string folder, ClipLayout layout = ClipLayout.OpenClip)
     {
@@ -153,14 +152,15 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
                 nameof(layout));
         if (Architecture.Swin is not null)
             throw new NotSupportedException(
-                "Models with a Swin vision tower have no place in open_clip's or Hugging Face's layout; save this one with " +
+                "open_clip's and Hugging Face's layouts do not support Swin vision towers; save this model with " +
                     "mlContext.Model.Save.");
         Model.Export(folder, layout);
     }
 
-    /// <summary>Token ids of texts, as the exported text encoder takes them.</summary>
-    /// <param name="texts">U texts; longer ones are cut to the architecture's context length.</param>
-    /// <returns>U rows of equal length: start token, text, end token, then zeros up to the longest text. None for no texts.</returns>
+    /// <summary>Converts texts to token ids, the input of the exported text encoder.</summary>
+    /// <param name="texts">U texts, truncated to the architecture's context length.</param>
+    /// <returns>U rows of equal length: start token, text, end token, then zeros up to the longest text. Empty if there are no
+    /// texts.</returns>
     /// <exception cref="ArgumentException">A text is null.</exception>
     public long[][] Tokenize(IReadOnlyList<string> texts)
     {
@@ -170,31 +170,32 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
         return [.. batch.Ids.Chunk(batch.Length)];
     }
 
-    /// <summary>Writes the vision tower as an ONNX model: pixels to embeddings of length 1.</summary>
-    /// <param name="path">The file; an older one is replaced. Above 2 GB the weights go to a second file beside it, with ".data" behind the
-    /// name.</param>
-    /// <param name="prefix">Matters only for models with image prefixes: the one that is folded in, of a blend the one with the largest
-    /// weight; null for the caption prefix, which the image embeddings of this transformer have.</param>
-    /// <param name="pixels">What the input holds. It is called <c>NormalizedPixels</c> or, for 0 to 255, <c>Pixels</c>.</param>
+    /// <summary>Exports the vision tower as an ONNX model: pixels to embeddings of unit length.</summary>
+    /// <param name="path">The file, which is replaced if it exists. Above 2 GB, the weights go to a second file with ".data" appended to
+    /// the name.</param>
+    /// <param name="prefix">The image prefix to build in, for models that have image prefixes; of a blend, the one with the largest weight.
+    /// Null means the caption prefix, which this transformer's image embeddings have.</param>
+    /// <param name="pixels">Meaning of the input values. The input is named <c>Pixels</c> for values from 0 to 255, and
+    /// <c>NormalizedPixels</c> for normalized ones.</param>
     /// <remarks>
-    /// Input: [N, 3, S, S] float, with S the architecture's image size. Output: <c>ImageEmbedding</c>, [N, D] float. Opset 17. Images are
-    /// best prepared with <see cref="PrefixClipCatalog.ClipPixels"/>. Inputs, outputs and metadata are described in docs/onnx.md.
+    /// Input: [N, 3, S, S] float, with S the architecture's image size. Output: <c>ImageEmbedding</c>, [N, D] float. Opset 17. Prepare
+    /// images with <see cref="PrefixClipCatalog.ClipPixels"/>. docs/onnx.md describes inputs, outputs and metadata.
     /// </remarks>
     /// <exception cref="ArgumentException">The path is empty, or the prefix names a type that the model was not trained on.</exception>
-    /// <exception cref="IOException">The file cannot be written; an older one is still whole.</exception>
+    /// <exception cref="IOException">The file cannot be written; an existing file is unchanged.</exception>
     public void SaveImageEncoderAsOnnx(string path, PrefixSelection? prefix = null, PixelValues pixels = PixelValues.Rgb255) =>
         Model.Lend(network => OnnxExport.ImageEncoder(_model, network, prefix, pixels).Write(path));
 
-    /// <summary>Writes the text tower as an ONNX model: token ids to embeddings of length 1, with a prefix folded in.</summary>
+    /// <summary>Exports the text tower as an ONNX model: token ids to embeddings of unit length, with a built-in prefix.</summary>
     /// <param name="path"><inheritdoc cref="SaveImageEncoderAsOnnx" path="/param[@name='path']"/></param>
-    /// <param name="prefix">The prefix that all texts get; null for the caption prefix.</param>
+    /// <param name="prefix">The prefix of all texts; null means the caption prefix.</param>
     /// <remarks>
-    /// Input: <c>TokenIds</c>, [N, L] int64, as <see cref="Tokenize"/> gives them, L at most the context length. Output:
-    /// <c>TextEmbedding</c>, [N, D] float. Opset 17. A blend of K prefixes runs the tower on K N rows, so that it takes K times as long;
-    /// the file is not larger but for the prefixes themselves.
+    /// Input: <c>TokenIds</c>, [N, L] int64, as <see cref="Tokenize"/> returns them, with L at most the context length. Output:
+    /// <c>TextEmbedding</c>, [N, D] float. Opset 17. A blend of K prefixes runs the tower on K N rows and takes K times as long; the file
+    /// grows only by the prefixes.
     /// </remarks>
     /// <exception cref="ArgumentException">The path is empty, or the prefix names a type that the model was not trained on.</exception>
-    /// <exception cref="IOException">The file cannot be written; an older one is still whole.</exception>
+    /// <exception cref="IOException">The file cannot be written; an existing file is unchanged.</exception>
     public void SaveTextEncoderAsOnnx(string path, PrefixSelection? prefix = null) =>
         Model.Lend(network => OnnxExport.TextEncoder(_model, network, prefix).Write(path));
 

@@ -2,21 +2,21 @@ using System.Buffers;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Images of several rows that are ready for the network.</summary>
-/// <param name="encoder">What prepared them.</param>
-/// <param name="pixels">[R, 3, S, S] for the R readable ones.</param>
-/// <param name="readable">Their places among all, ascending.</param>
-/// <param name="faults">For every image, why it cannot be read; null where it can, or where it counts as missing.</param>
+/// <summary>Preprocessed images of several rows.</summary>
+/// <param name="encoder">The encoder that preprocessed them.</param>
+/// <param name="pixels">[R, 3, S, S] for the R readable images.</param>
+/// <param name="readable">Indexes of the readable images among all, ascending.</param>
+/// <param name="faults">For each image, why it is unreadable; null if it is readable or counts as missing.</param>
 internal sealed class PreparedImages(EmbeddingEncoder encoder, float[] pixels, int[] readable, InvalidDataException?[] faults)
 {
     private float[] _pixels = pixels;
     private float[]? _embeddings;
 
-    /// <summary>Whether an image could be read, whatever the model's policy.</summary>
+    /// <summary>Whether an image is readable, regardless of the model's policy.</summary>
     public bool IsReadable(int index) => Array.BinarySearch(readable, index) >= 0;
 
     /// <summary>An image's embedding, [D]. The first call runs the network for all of them.</summary>
-    /// <param name="index">Which of the images.</param>
+    /// <param name="index">Index of the image.</param>
     /// <returns>Unit length; NaN for a missing image.</returns>
     /// <exception cref="InvalidDataException">The image cannot be read and the model's policy is to fail.</exception>
     public ReadOnlySpan<float> Embedding(int index)

@@ -18,10 +18,10 @@ internal static class SavedTransformer
         context.SetVersionInfo(Header(signature, loaderSignature));
     }
 
-    /// <summary>Checks the header and loads; a fault is reported as an error and thrown on.</summary>
+    /// <summary>Checks the header and loads. A fault is logged as an error and rethrown.</summary>
     /// <remarks>
-    /// ML.NET makes transformers by reflection, so that a fault reaches the caller of <c>Model.Load</c> only as the inner exception of a
-    /// <see cref="TargetInvocationException"/> with a message that says nothing. The event <c>MLContext.Log</c> gets the fault itself.
+    /// ML.NET creates transformers by reflection, so the caller of <c>Model.Load</c> sees a fault only as the inner exception of a
+    /// <see cref="TargetInvocationException"/> with a generic message. <c>MLContext.Log</c> gets the fault itself.
     /// </remarks>
     public static T Load<T>(IHostEnvironment environment, ModelLoadContext context, string signature, string loaderSignature, Func<T> load)
     {

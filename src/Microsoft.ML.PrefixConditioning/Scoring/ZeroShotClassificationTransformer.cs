@@ -8,19 +8,19 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Classifies images by class names: adds the probability of every class and the most probable one.</summary>
+/// <summary>Classifies images by class names: adds the probability of every class and the most probable class.</summary>
 /// <remarks>
-/// <para>Adds <c>Score</c> (vector of float, one probability per class, with the class names as slot names), <c>PredictedLabel</c>
-/// (key with the class names as key values) and, where the input has a text <c>Label</c>, a <c>Label</c> of the same key type, so that
-/// ML.NET's <c>Evaluate</c> works on the result.</para>
-/// <para>Labels are compared with the class names in Unicode normalization form C. A label that is no class name becomes missing; a
-/// warning in ML.NET's log gives their number, an example and the nearest name, once for a view. A pass over all rows that finds labels
-/// but no class name among them ends with an <see cref="InvalidDataException"/>. Keys must have text key values. Labels
-/// that are numbers stay as they are, and <c>Evaluate</c> takes them for the places of the classes, counted from 0.</para>
-/// <para>Safe for use from many threads. After <c>Fit</c> it shares the model; loaded from a file it owns one. It saves and loads
-/// with <c>mlContext.Model</c> like ML.NET's own transformers.</para>
-/// <para>In a pipeline behind <c>PrefixClip</c> it reads that step's image embeddings and leaves the model to it, in memory and in the
-/// file: score with the whole pipeline. Only where its prefix needs another image prefix than the embeddings have
+/// <para>Adds <c>Score</c> (vector of float, one probability per class, with the class names as slot names) and <c>PredictedLabel</c> (key
+/// with the class names as key values). If the input has a text <c>Label</c>, it is mapped to the same key type, so that ML.NET's
+/// <c>Evaluate</c> works on the result.</para>
+/// <para>Labels are compared with the class names in Unicode normalization form C. A label that is not a class name becomes missing; a
+/// warning in ML.NET's log gives the number of such labels, an example and the nearest name, once per view. If a pass over all rows finds
+/// labels but none that is a class name, it throws <see cref="InvalidDataException"/>. Keys must have text key values. Numeric labels stay
+/// unchanged; <c>Evaluate</c> reads them as zero-based indexes of the classes.</para>
+/// <para>Safe for use from many threads. A fitted classifier shares the model; a loaded one owns its own. It saves and loads with
+/// <c>mlContext.Model</c> like ML.NET's own transformers.</para>
+/// <para>In a pipeline after <c>PrefixClip</c> it reads the image embeddings of that step and leaves the model to it, in memory and in the
+/// file, so score with the whole pipeline. If its prefix needs another image prefix than the embeddings have
 /// (<see cref="PrefixClipOptions.ImagePrefixLength"/>), it encodes the images itself and is saved with a model of its own.</para>
 /// </remarks>
 public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposable
@@ -43,17 +43,16 @@ public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposabl
 
     internal IHostEnvironment Environment { get; }
 
-    /// <summary>Whether another step of the pipeline gives the embeddings and saves the model.</summary>
+    /// <summary>Whether another step of the pipeline provides the embeddings and saves the model.</summary>
     internal bool LeavesModelToPipeline { get; init; }
 
-    /// <summary>The classes to choose from, in the order of the scores. Where a name repeats, its second class is named
-    /// "name (2)".</summary>
+    /// <summary>The class names, in the order of the scores. A repeated name becomes "name (2)".</summary>
     public IReadOnlyList<string> ClassNames => _classifier.ClassNames;
 
-    /// <summary>The test-time prefix that the class names were encoded with.</summary>
+    /// <summary>The prefix that the class names were encoded with.</summary>
     public PrefixSelection Prefix => _classifier.Prefix;
 
-    /// <summary>The factor between cosine similarity and logit.</summary>
+    /// <summary>The factor from cosine similarity to logit.</summary>
     public double LogitScale => _classifier.LogitScale;
 
     /// <summary>The model that encodes the images.</summary>
@@ -63,14 +62,12 @@ public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposabl
         "This classifier was saved behind a PrefixClip step, which has the model. Score with the whole pipeline; for all else take the " +
         "PrefixClipTransformer of the pipeline, and make a classifier of it with ZeroShotClassification(model, classNames).");
 
-    /// <summary>Writes the class embeddings, with the prefix already in them, for programs that know no prefixes.</summary>
-    /// <param name="path">
-    /// With the extension .npy: NumPy's format, [classes, embedding size] of fp32 in the order of <see cref="ClassNames"/>, rows of length
-    /// 1. With .safetensors: the same as "class_embeddings", the factor between cosine and logit as "logit_scale_exp", and class names and
-    /// prefix as metadata.
-    /// </param>
+    /// <summary>Saves the class embeddings, with the prefix applied, for programs without prefix support.</summary>
+    /// <param name="path">With the extension .npy: NumPy's format, fp32 [classes, embedding size] in the order of <see cref="ClassNames"/>,
+    /// rows of unit length. With .safetensors: the same as "class_embeddings", the factor from cosine similarity to logit as
+    /// "logit_scale_exp", and class names and prefix as metadata.</param>
     /// <exception cref="ArgumentException">The path has another extension.</exception>
-    /// <exception cref="IOException">The file cannot be written; an older one is still whole.</exception>
+    /// <exception cref="IOException">The file cannot be written; an existing file is unchanged.</exception>
     public void SaveClassEmbeddings(string path)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
@@ -78,19 +75,20 @@ public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposabl
         ClassEmbeddingFile.Write(path, _classifier);
     }
 
-    /// <summary>Writes the whole classifier as an ONNX model: pixels to probabilities and the name of the most probable class.</summary>
-    /// <param name="path">The file; an older one is replaced. Above 2 GB the weights go to a second file beside it, with ".data" behind the
-    /// name.</param>
-    /// <param name="pixels">What the input holds. It is called <c>Pixels</c> or, if normalized, <c>NormalizedPixels</c>.</param>
+    /// <summary>Exports the whole classifier as an ONNX model: pixels to probabilities and the name of the most probable class.</summary>
+    /// <param name="path">The file, which is replaced if it exists. Above 2 GB, the weights go to a second file with ".data" appended to
+    /// the name.</param>
+    /// <param name="pixels">Meaning of the input values. The input is named <c>Pixels</c> for values from 0 to 255, and
+    /// <c>NormalizedPixels</c> for normalized ones.</param>
     /// <remarks>
     /// <para>Input: [N, 3, S, S] float, with S the architecture's image size. Outputs: <c>Score</c>, [N, C] float, and
-    /// <c>PredictedLabel</c>, [N] text. Opset 17. The class names stand in the metadata, as JSON under <c>class_names</c>.</para>
-    /// <para>It runs in ML.NET's <c>ApplyOnnxModel</c>. Images that <see cref="PrefixClipCatalog.ClipPixels"/> prepared get the labels of
-    /// this transformer; ML.NET's own <c>ResizeImages</c> shrinks differently, so that near decisions may fall otherwise. See
-    /// docs/onnx.md.</para>
+    /// <c>PredictedLabel</c>, [N] text. Opset 17. The metadata hold the class names, as JSON under <c>class_names</c>.</para>
+    /// <para>It runs in ML.NET's <c>ApplyOnnxModel</c>. With images from <see cref="PrefixClipCatalog.ClipPixels"/>, it predicts the same
+    /// labels as this transformer. ML.NET's own <c>ResizeImages</c> uses another filter, so the label can change where two classes score
+    /// alike. See docs/onnx.md.</para>
     /// </remarks>
     /// <exception cref="ArgumentException">The path is empty.</exception>
-    /// <exception cref="IOException">The file cannot be written; an older one is still whole.</exception>
+    /// <exception cref="IOException">The file cannot be written; an existing file is unchanged.</exception>
     /// <exception cref="InvalidOperationException">The classifier has no <see cref="Model"/>.</exception>
     public void SaveAsOnnx(string path, PixelValues pixels = PixelValues.Rgb255)
     {
@@ -146,7 +144,7 @@ public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposabl
         }
     });
 
-    /// <summary>Frees the model's memory if the classifier owns it: if it was loaded from a file.</summary>
+    /// <summary>Releases the model if the classifier owns it, that is, if it was loaded from a file.</summary>
     public void Dispose()
     {
         if (_ownsModel) _model?.Dispose();

@@ -2,7 +2,7 @@ using System.Numerics.Tensors;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Class names, their embeddings and column names: all of a zero-shot classifier but the model. C classes, D embedding
+/// <summary>Class names, their embeddings and column names: a zero-shot classifier without its model. C classes, D embedding
 /// size.</summary>
 internal sealed record ZeroShotClassifier
 {
@@ -16,7 +16,7 @@ internal sealed record ZeroShotClassifier
     /// <summary>D.</summary>
     public int EmbeddingSize => Embeddings.Length / ClassNames.Length;
 
-    /// <summary>The factor between cosine similarity and logit.</summary>
+    /// <summary>The factor from cosine similarity to logit.</summary>
     public required float LogitScale { get; init; }
 
     public required PrefixSelection Prefix { get; init; }
@@ -38,7 +38,7 @@ internal sealed record ZeroShotClassifier
         TensorPrimitives.Divide(scores, TensorPrimitives.Sum(scores), scores);
     }
 
-    /// <summary>Writes all of the classifier.</summary>
+    /// <summary>Writes the classifier.</summary>
     // Content of the envelope, an item for each class: C strings; i32 C * D, floats; f32 scale; i32 prefixes, then string and f64 each;
     // four column names.
     public void Write(BinaryWriter target) => Envelope.Write(target.BaseStream, ClassNames.Length, writer =>
@@ -59,7 +59,7 @@ internal sealed record ZeroShotClassifier
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
     /// <param name="source">The stream, which may be damaged.</param>
     /// <param name="embeddingSize">D of the model that the classifier belongs to; null where the file has none.</param>
-    /// <exception cref="InvalidDataException">The data are damaged, of a newer version, or of another model.</exception>
+    /// <exception cref="InvalidDataException">The data are damaged, of a newer version, or from another model.</exception>
     public static ZeroShotClassifier Read(BinaryReader source, int? embeddingSize) => Envelope.Read(source.BaseStream, (classes, reader) =>
     {
         var names = new string[classes];

@@ -36,7 +36,7 @@ internal static class ZeroShotColumns
     private static SchemaShape.Column Names(string kind) =>
         new(kind, SchemaShape.Column.VectorKind.Vector, TextDataViewType.Instance, isKey: false);
 
-    /// <summary>The column that is classified: images, or embeddings of the model.</summary>
+    /// <summary>The column to classify: images, or embeddings from the model.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such column, or its type does not fit.</exception>
     public static DataViewSchema.Column RequireImage(DataViewSchema input, string name, int embeddingSize)
     {
@@ -45,17 +45,18 @@ internal static class ZeroShotColumns
         if (!IsEmbedding(column)) return ColumnReader.RequireImage(input, name, Setting);
         return ((VectorDataViewType)column.Type).Size == embeddingSize ? column : throw new ArgumentOutOfRangeException(nameof(input),
             $"Column '{name}' is {column.Type}; this model's embeddings have {embeddingSize} numbers. " +
-            $"Set {Setting} to a column that this model gave, or to the images.");
+            $"Set {Setting} to a column with embeddings from this model, or with images.");
     }
 
-    /// <summary>Embeddings were made with the default image prefix, so that no other can be asked of them.</summary>
-    /// <exception cref="ArgumentException">Another is asked for.</exception>
+    /// <summary>Checks that the selection uses the default image prefix, with which embeddings are computed.</summary>
+    /// <exception cref="ArgumentException">It uses another one.</exception>
     public static void RequireSameImagePrefix(string name, PrefixSelection? prefix, ModelSettings model)
     {
         if (EmbeddingsFit(prefix, model)) return;
         throw new ArgumentException(
-            $"Column '{name}' has embeddings that were made with the image prefix of '{PrefixResolution.Default(model.DatasetTypes)}'; " +
-            $"'{prefix}' needs another image prefix. Set {nameof(ZeroShotClassificationOptions.ImageColumnName)} to the images.");
+            $"Column '{name}' has embeddings that were computed with the image prefix of " +
+            $"'{PrefixResolution.Default(model.DatasetTypes)}'; '{prefix}' needs another image prefix. Set " +
+            $"{nameof(ZeroShotClassificationOptions.ImageColumnName)} to the image column.");
     }
 
     /// <summary>Whether the model's column of embeddings is made with the image prefix that a selection needs.</summary>
@@ -66,11 +67,12 @@ internal static class ZeroShotColumns
         return model.ImagePrefixLength == 0 || (prefix is not { IsAuto: true } && Type(prefix) == Type(null));
     }
 
-    /// <summary>Whether a column holds embeddings, and not images.</summary>
+    /// <summary>Whether a column holds embeddings instead of images.</summary>
     public static bool IsEmbedding(DataViewSchema.Column column) =>
         column.Type is VectorDataViewType vector && vector.ItemType == NumberDataViewType.Single;
 
-    /// <summary>What the classifier adds to one schema: 0 score, 1 predicted label, 2 the label as a key where the input has one.</summary>
+    /// <summary>The columns that the classifier adds to a schema: 0 score, 1 predicted label, 2 the label as a key if the input has
+    /// one.</summary>
     public sealed class Mapper : ScoringMapper
     {
         private const int Score = 0, PredictedLabel = 1;
@@ -100,7 +102,7 @@ internal static class ZeroShotColumns
         public override DataViewSchema.Column ImageColumn { get; }
 
         public override string OnnxRefusal =>
-            "mlContext.Model.ConvertToOnnx cannot write a ZeroShotClassificationTransformer. Write it with its method SaveAsOnnx, and " +
+            "mlContext.Model.ConvertToOnnx cannot export a ZeroShotClassificationTransformer. Export it with its SaveAsOnnx method, and " +
             "run the file in a pipeline with ClipPixels and ApplyOnnxModel.";
 
         public override LabelCount? CountLabels() =>
@@ -171,7 +173,7 @@ internal static class ZeroShotColumns
             return added;
         }
 
-        /// <summary>The annotations by which ML.NET's evaluators know columns that one model gave.</summary>
+        /// <summary>The annotations by which ML.NET's evaluators recognize columns of one model.</summary>
         private static DataViewSchema.Annotations.Builder OfScoreSet(uint scoreSet, string valueKind)
         {
             var builder = new DataViewSchema.Annotations.Builder();

@@ -1,5 +1,5 @@
-using System.Numerics;
 using System.Numerics.Tensors;
+using System.Runtime.Intrinsics;
 using TorchSharp;
 using static TorchSharp.torch;
 using Tensor = TorchSharp.torch.Tensor;
@@ -99,7 +99,8 @@ internal sealed class ClipOptimizer : IDisposable
             norm = Math.Sqrt(squares.Sum());
         }
         var update = CreateUpdate(learningRate, norm);
-        ParallelLoop.Run(chunks.Count, i => chunks[i].Apply(update));
+        if (Vector512.IsHardwareAccelerated) ParallelLoop.Run(chunks.Count, i => chunks[i].Apply<Lanes512>(update));
+        else ParallelLoop.Run(chunks.Count, i => chunks[i].Apply<Lanes256>(update));
         // A gradient that was not contiguous was read from a copy; it cannot be used again.
         foreach (var (group, gradient) in active)
             if (!gradient.is_contiguous()) group.Weight.grad = null;
@@ -167,24 +168,23 @@ internal sealed class ClipOptimizer : IDisposable
         public double GradientSquares() => TensorPrimitives.SumOfSquares(new ReadOnlySpan<float>((float*)Gradient, Length));
 
         /// <summary>Updates weight and moments, and leaves a gradient of 0 for the next step to add to.</summary>
-        public void Apply(Update update)
+        public void Apply<V>(Update update) where V : struct, ILanes<V>
         {
             float* weight = (float*)Weight, gradient = (float*)Gradient, first = (float*)First, second = (float*)Second;
             float keepFirst = (float)(1 - update.Beta1), beta2 = (float)update.Beta2, keepSecond = (float)(1 - update.Beta2);
             float scale = (float)update.GradientScale, root = (float)update.SecondCorrectionRoot, epsilon = (float)update.Epsilon;
             var step = (float)(-update.LearningRate * RateFactor / update.FirstCorrection);
             var i = 0;
-            for (; i <= Length - Vector<float>.Count; i += Vector<float>.Count)
+            for (; i <= Length - V.Count; i += V.Count)
             {
-                var g = Vector.Load(gradient + i) * scale;
-                var m = Vector.Load(first + i);
-                m += keepFirst * (g - m);
-                var v = Vector.Load(second + i) * beta2 + keepSecond * g * g;
+                var g = V.Load(gradient + i) * scale;
+                var m = V.Load(first + i);
+                m += (g - m) * keepFirst;
+                var v = V.Load(second + i) * beta2 + g * keepSecond * g;
                 m.Store(first + i);
                 v.Store(second + i);
-                Vector<float>.Zero.Store(gradient + i);
-                (Vector.Load(weight + i) * Decay
-                    + step * m / (Vector.SquareRoot(v) / new Vector<float>(root) + new Vector<float>(epsilon))).Store(weight + i);
+                default(V).Store(gradient + i);
+                (V.Load(weight + i) * Decay + m * step / (V.Sqrt(v) / V.Create(root) + V.Create(epsilon))).Store(weight + i);
             }
             for (; i < Length; i++)
             {

@@ -86,7 +86,7 @@ internal sealed class ClipTrainer
                 throw;
             }
         }
-        _model.EndTraining();
+        _model.Freeze();
         CheckWeights();
         if (images.BadCount > 0)
             log.Warning($"{images.BadCount} of {_rows.TotalCount} rows were left out because their images cannot be read. " +
@@ -109,7 +109,7 @@ internal sealed class ClipTrainer
         for (var row = 0; row < _rows.Count; row++)
         {
             // Only images named by a path can be recognized as the same; others count as different.
-            var name = _rows.Images[row].Locator ?? FormattableString.Invariant($"\0{row}");
+            var name = _rows.Images[row].Locator ?? string.Create(CultureInfo.InvariantCulture, $"\0{row}");
             if (!numbers.TryGetValue(name, out var number)) numbers.Add(name, number = numbers.Count);
             imageOfRow[row] = number;
         }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -25,14 +26,15 @@ internal sealed class ContrastiveStep(ClipModel model, ClipOptimizer optimizer, 
     {
         var loss = Backward(batch);
         if (!double.IsFinite(loss))
-            throw Diverged(options, FormattableString.Invariant(
+            throw Diverged(options, string.Create(CultureInfo.InvariantCulture,
                 $"The loss of step {optimizer.StepCount + 1} is {loss} at learning rate {learningRate:g3}; training cannot go on."));
         optimizer.Step(learningRate);
         return loss;
     }
 
     /// <summary>What to say when training has led nowhere.</summary>
-    public static InvalidOperationException Diverged(PrefixClipOptions options, string what) => new(FormattableString.Invariant(
+    public static InvalidOperationException Diverged(PrefixClipOptions options, string what) => new(string.Create(
+        CultureInfo.InvariantCulture,
         $"{what} Lower {nameof(PrefixClipOptions.LearningRate)} (now {options.LearningRate:g3}), ") +
         "lengthen Optimizer.WarmupSteps, or set Optimizer.GradientClipNorm to 1.");
 

@@ -64,7 +64,7 @@ internal sealed class TrainingLog : IDisposable
         Info(string.Create(CultureInfo.InvariantCulture,
             $"Step {step}/{_totalSteps}, epoch {epoch}/{_run.Options.Epochs}: loss {loss:0.0000}, learning rate {learningRate:0.00e+00}, " +
                 $"{progress.ImagesPerSecond:0} images/s, {(int)progress.TimeLeft.TotalHours}:{progress.TimeLeft:mm\\:ss} " +
-                $"left{(accuracy is null ? "" : FormattableString.Invariant($", validation accuracy {accuracy:0.0%}"))}"));
+                $"left{(accuracy is null ? "" : string.Create(CultureInfo.InvariantCulture, $", validation accuracy {accuracy:0.0%}"))}"));
     }
 
     /// <summary>The record that stays with the model.</summary>

@@ -71,7 +71,6 @@ internal static class ArchitectureInference
     {
         using var scope = NewDisposeScope();
         using var expected = ClipModel.CreateUnset(shape, new Device(DeviceType.META));   // shapes without memory
-        var shapes = new Shapes(entries, layout);
         var wanted = new HashSet<string>(StringComparer.Ordinal);
         var missing = new List<string>();
         var misfits = new List<string>();
@@ -79,24 +78,22 @@ internal static class ArchitectureInference
         {
             var origin = WeightOrigin.Of(layout, name);
             wanted.UnionWith(origin.Names);
-            var lacking = origin.Names.Where(n => !entries.ContainsKey(n)).ToArray();
-            missing.AddRange(lacking);
-            if (lacking.Length > 0 || shapes.TryGet(name, out var found) && Fits(found, weight.shape)) continue;
-            misfits.AddRange(origin.Names.Select(n =>
-                $"'{n}' is {WeightEntry.Describe(entries[n].Shape)}, expected {WeightEntry.Describe(FileShape(weight.shape, origin))}"));
+            missing.AddRange(origin.Names.Where(n => !entries.ContainsKey(n)));
+            if (origin.In(entries) is { } found && !Fits(found.Shape, weight.shape))
+                misfits.AddRange(origin.Split(weight).Select(part => $"'{part.Key}' is {WeightEntry.Describe(entries[part.Key].Shape)}, " +
+                    $"expected {WeightEntry.Describe(part.Value.shape)}"));
         }
         if (missing.Count > 0)
             throw Misfit($"The file lacks {Count(missing.Count, "tensor")} of its model: " +
-                $"{List(missing.Select(n => $"'{n}'"))}. It is incomplete, or of another kind of model.");
+                $"{NearName.List(missing, MaxNamed)}. It is incomplete, or of another kind of model.");
         if (misfits.Count > 0)
             throw Misfit($"{Count(misfits.Count, "tensor")} of the file {(misfits.Count == 1 ? "does" : "do")} not " +
-                $"fit the others: {List(misfits)}.");
+                $"fit the others: {string.Join(", ", misfits.Take(MaxNamed))}{(misfits.Count > MaxNamed ? ", ..." : "")}.");
         var unknown = entries.Keys.Where(n => !wanted.Contains(n) && !Ignored.Contains(n) && !IgnoredEnds.Any(end =>
-            n.EndsWith(end, StringComparison.Ordinal)))
-            .Order(StringComparer.Ordinal).ToArray();
+            n.EndsWith(end, StringComparison.Ordinal))).Order(StringComparer.Ordinal).ToArray();
         if (unknown.Length > 0)
             throw Misfit($"The file holds {Count(unknown.Length, "tensor")} that the model has no use for: " +
-                $"{List(unknown.Select(n => $"'{n}'"))}. It is of another kind of model, or they belong to its training: then save the " +
+                $"{NearName.List(unknown, MaxNamed)}. It is of another kind of model, or they belong to its training: then save the " +
                 "state dictionary of the model alone.");
     }
 
@@ -107,14 +104,13 @@ internal static class ArchitectureInference
     private static void CheckConfig(ClipArchitecture architecture, int vocabulary, PretrainedConfig config)
     {
         foreach (var size in config.Sizes)
-            if (size.In(architecture, vocabulary) is var found && found != size.Value)
+            if (ConfiguredSize.ValueOf(size.Name, architecture, vocabulary) is var found && found != size.Value)
                 throw Misfit($"The configuration '{size.Source}' gives {size.Name} {size.Value}, the shapes of the weights give {found}. " +
                     "Weights and configuration do not belong together.");
-        if (config.Stages is { } stages && !stages.SequenceEqual(architecture.ResNet?.ToArray() ?? []))
-            throw Misfit($"The configuration '{config.Source}' gives the ResNet layers [{string.Join(", ", stages)}], the shapes of the " +
-                "weights give " +
-                $"{(architecture.ResNet is { } other ? $"[{string.Join(", ", other.ToArray())}]" : "a vision transformer")}. " +
-                "Weights and configuration do not belong together.");
+        if (config.Stages is not { } stages || stages.SequenceEqual(architecture.ResNet?.ToArray() ?? [])) return;
+        var shown = architecture.ResNet is { } other ? $"[{string.Join(", ", other.ToArray())}]" : "a vision transformer";
+        throw Misfit($"The configuration '{config.Source}' gives the ResNet layers [{string.Join(", ", stages)}], the shapes of the " +
+            $"weights give {shown}. Weights and configuration do not belong together.");
     }
 
     private static ClipActivation Activation(
@@ -159,65 +155,33 @@ internal static class ArchitectureInference
     private static int Size(long value) => value <= int.MaxValue ? (int)value : throw Misfit($"A tensor has the dimension {value}; no " +
         "CLIP model has.");
 
-    private static long[] FileShape(long[] shape, WeightOrigin origin) => origin.Order == MatrixOrder.Transposed ? [shape[1], shape[0]]
-        : origin.Names.Count == 1 ? shape : [shape[0] / origin.Names.Count, .. shape[1..]];
-
     private static string Count(int count, string what) => count == 1 ? $"1 {what}" : $"{count} {what}s";
-
-    private static string List(IEnumerable<string> items)
-    {
-        var all = items.Take(MaxNamed + 1).ToArray();
-        return string.Join(", ", all.Take(MaxNamed)) + (all.Length > MaxNamed ? ", ..." : "");
-    }
 
     private static InvalidDataException Misfit(string what) => new(what);
 
     /// <summary>A file's shapes under the names and in the order that they have here.</summary>
     private sealed class Shapes(IReadOnlyDictionary<string, WeightEntry> entries, ClipLayout layout)
     {
-        public bool TryGet(string name, out long[] shape)
-        {
-            var origin = WeightOrigin.Of(layout, name);
-            shape = [];
-            var parts = new List<long[]>();
-            foreach (var part in origin.Names)
-                if (entries.TryGetValue(part, out var entry)) parts.Add(entry.Shape);
-            if (parts.Count < origin.Names.Count) return false;
-            shape = parts[0];
-            if (origin.Order == MatrixOrder.Transposed) shape = [.. shape.Reverse()];
-            else if (parts.Count > 1 && parts.All(p => p.Length > 0 && p.AsSpan().SequenceEqual(
-                parts[0]))) shape = [parts[0][0] * parts.Count, .. parts[0][1..]];
-            return true;
-        }
-
         public long[] Of(string name, int dimensions)
         {
-            if (!TryGet(name, out var shape))
-                throw Misfit($"The file lacks '{WeightOrigin.Of(layout, name).Names[0]}', which tells the model's size. It is " +
-                    "incomplete, or of another kind of model.");
+            var origin = WeightOrigin.Of(layout, name);
+            if (origin.In(entries) is not { Shape: var shape })
+                throw Misfit($"The file lacks '{origin.Names[0]}', which tells the model's size. It is incomplete, or of another kind of " +
+                    "model.");
             return shape.Length == dimensions && shape.All(s => s > 0) ? shape
-                : throw Misfit($"'{WeightOrigin.Of(layout, name).Names[0]}' is {WeightEntry.Describe(shape)}; {dimensions} dimensions " +
-                    "above 0 are expected.");
+                : throw Misfit($"'{origin.Names[0]}' is {WeightEntry.Describe(shape)}; {dimensions} dimensions above 0 are expected.");
         }
 
-        public int Layers(string tower)
-        {
-            var count = 0;
-            while (TryGet($"{tower}.resblocks.{count}.ln_1.weight", out _)) count++;
-            return count;
-        }
+        /// <summary>Blocks of a transformer.</summary>
+        public int Layers(string tower) => Count(i => $"{tower}.resblocks.{i}.ln_1.weight");
 
         /// <summary>Blocks of each stage of a ResNet.</summary>
-        public ResNetStages Stages()
-        {
-            int Blocks(int stage)
-            {
-                var count = 0;
-                while (entries.ContainsKey($"visual.layer{stage}.{count}.conv1.weight")) count++;
-                return count;
-            }
-            return new ResNetStages(Blocks(1), Blocks(2), Blocks(3), Blocks(4));
-        }
+        public ResNetStages Stages() => new(Blocks(1), Blocks(2), Blocks(3), Blocks(4));
+
+        private int Blocks(int stage) => Count(i => $"visual.layer{stage}.{i}.conv1.weight");
+
+        private int Count(Func<int, string> name) =>
+            Enumerable.Range(0, entries.Count).TakeWhile(i => WeightOrigin.Of(layout, name(i)).In(entries) is not null).Count();
 
         /// <summary>Dataset types and prefix tokens of a table; none where the file has no table.</summary>
         public (int Types, int Length) Prefixes(string name)

@@ -41,33 +41,25 @@ internal static class ClipExport
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        var tensors = new List<KeyValuePair<string, Tensor>>();
-        foreach (var (name, weight) in network.Weights)
-        {
-            var origin = WeightOrigin.Of(layout, name);
-            var rows = origin.Names.Count > 1 ? weight.shape[0] / origin.Names.Count : 0;
-            for (var i = 0; i < origin.Names.Count; i++)
-                tensors.Add(new(origin.Names[i], origin.Order == MatrixOrder.Transposed ? weight.transpose(0, 1) : rows > 0
-                    ? weight.narrow(0, i * rows, rows) : weight));
-        }
-        Safetensors.Write(stream, tensors, PretrainedPrefixes.MetadataOf(settings));
+        Safetensors.Write(stream, [.. network.Weights.SelectMany(w => WeightOrigin.Of(layout, w.Key).Split(w.Value))],
+            PretrainedPrefixes.MetadataOf(settings));
     }
 
     private static IEnumerable<(string Name, JsonObject Content)> Configurations(ClipLayout layout, ModelSettings settings,
         ClipModel network, ClipTokenizer tokenizer)
     {
-        var (a, normalization) = (settings.Architecture, settings.Normalization);
+        var a = settings.Architecture;
+        var (model, vision, text) = (new JsonObject(), new JsonObject(), new JsonObject());
+        ConfiguredSize.Write(layout, a, settings.VocabularySize, model, vision, text);
+        JsonArray mean = ArrayOf(settings.Normalization.Mean.ToArray()),
+            deviation = ArrayOf(settings.Normalization.StandardDeviation.ToArray());
         if (layout == ClipLayout.OpenClip)
         {
-            var vision = new JsonObject { ["image_size"] = a.ImageSize, ["width"] = a.VisionWidth };
-            var text = new JsonObject
-            {
-                ["context_length"] = a.ContextLength, ["vocab_size"] = settings.VocabularySize, ["width"] = a.TextWidth,
-                ["heads"] = a.TextHeads, ["layers"] = a.TextLayers,
-            };
-            vision["layers"] = a.ResNet is { } stages ? ArrayOf(stages.ToArray()) : a.VisionLayers;
+            model["quick_gelu"] = a.Activation == ClipActivation.QuickGelu;
+            (model["vision_cfg"], model["text_cfg"]) = (vision, text);
+            if (a.ResNet is { } stages) vision["layers"] = ArrayOf(stages.ToArray());
             vision["head_width"] = a.VisionWidth * (a.ResNet is null ? 1 : ResNetTower.Reduction) / a.VisionHeads;
-            if (a.ResNet is null) vision["patch_size"] = a.PatchSize;
+            text["heads"] = a.TextHeads;
             if (a.MlpRatio != 4)   // only where it is not the default: older versions of open_clip do not know it
             {
                 if (a.ResNet is null) vision["mlp_ratio"] = a.MlpRatio;
@@ -75,49 +67,31 @@ internal static class ClipExport
             }
             yield return ("open_clip_config.json", new JsonObject
             {
-                ["model_cfg"] = new JsonObject
-                {
-                    ["embed_dim"] = a.EmbeddingSize, ["quick_gelu"] = a.Activation == ClipActivation.QuickGelu,
-                    ["vision_cfg"] = vision, ["text_cfg"] = text,
-                },
-                ["preprocess_cfg"] = new JsonObject
-                {
-                    ["mean"] = ArrayOf(normalization.Mean.ToArray()), ["std"] = ArrayOf(normalization.StandardDeviation.ToArray()),
-                },
+                ["model_cfg"] = model, ["preprocess_cfg"] = new JsonObject { ["mean"] = mean, ["std"] = deviation },
             });
             yield break;
         }
-        yield return ("config.json", new JsonObject
+        foreach (var (tower, type, heads) in new[] { (text, "text", a.TextHeads), (vision, "vision", a.VisionHeads) })
         {
-            ["architectures"] = new JsonArray("CLIPModel"), ["model_type"] = "clip", ["projection_dim"] = a.EmbeddingSize,
-            ["logit_scale_init_value"] = network.LogitScale.ToDouble(), ["torch_dtype"] = "float32",
-            ["text_config"] = TowerOf("clip_text_model", a.TextWidth, a.TextLayers, a.TextHeads, a,
-                ("vocab_size", settings.VocabularySize), ("max_position_embeddings", a.ContextLength),
-                ("bos_token_id", tokenizer.StartToken), ("eos_token_id", tokenizer.EndToken), ("pad_token_id", tokenizer.EndToken)),
-            ["vision_config"] = TowerOf("clip_vision_model", a.VisionWidth, a.VisionLayers, a.VisionHeads, a,
-                ("image_size", a.ImageSize), ("patch_size", a.PatchSize), ("num_channels", 3)),
-        });
+            (tower["model_type"], tower["projection_dim"], tower["num_attention_heads"]) = ($"clip_{type}_model", a.EmbeddingSize, heads);
+            tower["hidden_act"] = a.Activation == ClipActivation.QuickGelu ? "quick_gelu" : "gelu";
+            tower["layer_norm_eps"] = 1e-5;
+            model[$"{type}_config"] = tower;
+        }
+        text["bos_token_id"] = tokenizer.StartToken;
+        (text["eos_token_id"], text["pad_token_id"]) = (tokenizer.EndToken, tokenizer.EndToken);
+        vision["num_channels"] = 3;
+        (model["architectures"], model["model_type"], model["torch_dtype"]) = (new JsonArray("CLIPModel"), "clip", "float32");
+        model["logit_scale_init_value"] = network.LogitScale.ToDouble();
+        yield return ("config.json", model);
         yield return ("preprocessor_config.json", new JsonObject
         {
             ["image_processor_type"] = "CLIPImageProcessor", ["do_resize"] = true, ["do_center_crop"] = true, ["do_rescale"] = true,
             ["do_normalize"] = true, ["do_convert_rgb"] = true, ["resample"] = 3,   // bicubic
             ["size"] = new JsonObject { ["shortest_edge"] = a.ImageSize },
             ["crop_size"] = new JsonObject { ["height"] = a.ImageSize, ["width"] = a.ImageSize },
-            ["image_mean"] = ArrayOf(normalization.Mean.ToArray()), ["image_std"] = ArrayOf(normalization.StandardDeviation.ToArray()),
+            ["image_mean"] = mean, ["image_std"] = deviation,
         });
-    }
-
-    private static JsonObject TowerOf(string type, int width, int layers, int heads, ClipArchitecture architecture,
-        params (string Name, int Value)[] others)
-    {
-        var tower = new JsonObject
-        {
-            ["model_type"] = type, ["hidden_size"] = width, ["intermediate_size"] = (long)(width * architecture.MlpRatio),
-            ["num_hidden_layers"] = layers, ["num_attention_heads"] = heads, ["projection_dim"] = architecture.EmbeddingSize,
-            ["hidden_act"] = architecture.Activation == ClipActivation.QuickGelu ? "quick_gelu" : "gelu", ["layer_norm_eps"] = 1e-5,
-        };
-        foreach (var (name, value) in others) tower.Add(name, value);
-        return tower;
     }
 
     private static JsonArray ArrayOf<T>(IEnumerable<T> values) => [.. values.Select(v => JsonValue.Create(v))];

@@ -18,11 +18,13 @@ internal sealed class ConfigSection
     /// <summary>The file.</summary>
     public string Path { get; }
 
-    /// <summary>What to log of keys that no table has; null without such keys.</summary>
-    public string? Warning => _unknown.Count == 0 ? null :
+    /// <summary>What to log of the file's keys that no table has: one line, or none.</summary>
+    public IReadOnlyList<string> Warnings => _unknown.Count == 0 ? [] :
+    [
         $"The configuration '{Path}' has settings that are not known and were ignored: " +
         $"{string.Join(", ", _unknown.Take(MaxNamed))}{(_unknown.Count > MaxNamed ? ", ..." : "")}. If one of them changes what the " +
-        "model computes, its embeddings are not the published ones.";
+        "model computes, its embeddings are not the published ones.",
+    ];
 
     /// <summary>Reads a file.</summary>
     /// <exception cref="InvalidDataException">The file is not a JSON object.</exception>
@@ -76,21 +78,17 @@ internal sealed class ConfigSection
     public bool IsObject(string name) => Find(name)?.ValueKind == JsonValueKind.Object;
 
     /// <summary>A whole number.</summary>
-    public int? Whole(string name) => Find(name) is not { } value ? null
-        : value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number) ? number
-        : throw Fault(name, "a whole number is expected.");
+    public int? Whole(string name) => Read(name, IntegerIn, "a whole number is expected.");
 
     /// <summary>A whole number of at least 1.</summary>
     public int? Count(string name) => Whole(name) is < 1 ? throw Fault(name, "at least 1 is expected.") : Whole(name);
 
     /// <summary>A number.</summary>
-    public double? Number(string name) => Find(name) is not { } value ? null
-        : value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && double.IsFinite(number) ? number
-        : throw Fault(name, "a number is expected.");
+    public double? Number(string name) => Read(name, NumberIn, "a number is expected.");
 
     /// <summary>true or false; false where it is absent.</summary>
-    public bool Flag(string name) => Find(name) is { } value && (value.ValueKind is JsonValueKind.True or JsonValueKind.False
-        ? value.GetBoolean() : throw Fault(name, "true or false is expected."));
+    public bool Flag(string name) => Read<bool>(name, value => value.ValueKind is JsonValueKind.True or JsonValueKind.False
+        ? value.GetBoolean() : null, "true or false is expected.") ?? false;
 
     /// <summary>A text.</summary>
     public string? Text(string name) => Find(name) is not { } value ? null
@@ -98,8 +96,7 @@ internal sealed class ConfigSection
 
     /// <summary>Whole numbers in a list; null where the key is absent or no list.</summary>
     public int[]? Wholes(string name) => Find(name) is not { ValueKind: JsonValueKind.Array } list ? null
-        : [.. list.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out var number) ? number
-            : throw Fault(name, "whole numbers are expected."))];
+        : [.. list.EnumerateArray().Select(item => IntegerIn(item) ?? throw Fault(name, "whole numbers are expected."))];
 
     /// <summary>The side of a square: a number, a list of height and width, or an object that names both.</summary>
     public int? Side(string name)
@@ -119,8 +116,8 @@ internal sealed class ConfigSection
     {
         if (Find(name) is not { } value) return null;
         var colors = value.ValueKind == JsonValueKind.Array ? value.EnumerateArray().ToArray() : [value, value, value];
-        return colors.Length == 3 && colors.All(c => c.ValueKind == JsonValueKind.Number && float.IsFinite((float)c.GetDouble()))
-            ? new ColorValues((float)colors[0].GetDouble(), (float)colors[1].GetDouble(), (float)colors[2].GetDouble())
+        return colors.Select(c => (float?)NumberIn(c)).ToArray() is [{ } red, { } green, { } blue]
+            && float.IsFinite(red) && float.IsFinite(green) && float.IsFinite(blue) ? new ColorValues(red, green, blue)
             : throw Fault(name, "three numbers are expected, of red, green and blue.");
     }
 
@@ -129,6 +126,15 @@ internal sealed class ConfigSection
         $"The configuration '{Path}' cannot be used: \"{_place}{name}\" is " +
         (_values.TryGetProperty(name, out var value) ? Shorten(value) : "absent") +
         $"{(expected.StartsWith("which", StringComparison.Ordinal) ? "," : ";")} {expected}");
+
+    private T? Read<T>(string name, Func<JsonElement, T?> read, string expected) where T : struct =>
+        Find(name) is { } value ? read(value) ?? throw Fault(name, expected) : null;
+
+    private static int? IntegerIn(JsonElement value) =>
+        value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number) ? number : null;
+
+    private static double? NumberIn(JsonElement value) =>
+        value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && double.IsFinite(number) ? number : null;
 
     private JsonElement? Find(string name) =>
         _values.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;

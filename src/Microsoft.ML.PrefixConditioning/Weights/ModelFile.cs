@@ -31,7 +31,7 @@ internal static class ModelFile
             (WeightsPart, model.WriteWeights),
         };
         if (model.Summaries is { } summaries) parts.Add((SummariesPart, stream => EmbeddingSummary.Write(stream, summaries)));
-        parts.Add((HistoryPart, stream => WriteHistory(stream, model.History)));
+        parts.Add((HistoryPart, model.History.Write));
         context.Writer.Write(NeedsVersion4(model.Settings) ? FormatVersion : 3);
         context.Writer.Write(parts.Count);
         foreach (var (name, write) in parts)
@@ -53,10 +53,10 @@ internal static class ModelFile
     public static TrainedModel Read(ModelLoadContext context, TorchSharp.torch.Device device)
     {
         var hashes = ReadHashes(context.Reader);
-        var settings = Parse(SettingsPart, ReadSmallPart(context, hashes, SettingsPart), json => ModelSettings.FromJson(json.ToArray()));
-        var tokenizer = Parse(VocabularyPart, ReadSmallPart(context, hashes, VocabularyPart), ClipTokenizer.Load);
-        var history = Parse(HistoryPart, ReadSmallPart(context, hashes, HistoryPart), ReadHistory);
-        var summaries = !hashes.ContainsKey(SummariesPart) ? null : Parse(SummariesPart, ReadSmallPart(context, hashes, SummariesPart),
+        var settings = ReadSmallPart(context, hashes, SettingsPart, json => ModelSettings.FromJson(json.ToArray()));
+        var tokenizer = ReadSmallPart(context, hashes, VocabularyPart, ClipTokenizer.Load);
+        var history = ReadSmallPart(context, hashes, HistoryPart, TrainingHistory.Read);
+        var summaries = !hashes.ContainsKey(SummariesPart) ? null : ReadSmallPart(context, hashes, SummariesPart,
             stream => EmbeddingSummary.Read(stream, settings.DatasetTypes.Count, settings.Architecture.EmbeddingSize));
         if (settings.VocabularySize != tokenizer.VocabularySize)
             throw new InvalidDataException(
@@ -96,12 +96,20 @@ internal static class ModelFile
     }
 
     /// <summary>A part as a whole; nothing looks into it before its hash is found right.</summary>
-    private static MemoryStream ReadSmallPart(ModelLoadContext context, Dictionary<string, byte[]> hashes, string name)
+    private static T ReadSmallPart<T>(
+        ModelLoadContext context, Dictionary<string, byte[]> hashes, string name, Func<MemoryStream, T> parse)
     {
         var content = new MemoryStream();
         ReadPart(context, hashes, name, stream => stream.CopyTo(content));
         content.Position = 0;
-        return content;
+        try
+        {
+            return parse(content);
+        }
+        catch (Exception e) when (IsDamage(e))
+        {
+            throw Unreadable(name, e);
+        }
     }
 
     private static void ReadPart(ModelLoadContext context, Dictionary<string, byte[]> hashes, string name, Action<Stream> read)
@@ -116,7 +124,7 @@ internal static class ModelFile
                 read(hashing);
                 hashing.CopyTo(Stream.Null);   // the hash covers the whole part
             }
-            catch (Exception e) when (e is InvalidDataException or EndOfStreamException or OverflowException)
+            catch (Exception e) when (IsDamage(e))
             {
                 fault = e;   // where the hash is wrong, that explains more
                 SkipToEnd(hashing);
@@ -142,48 +150,8 @@ internal static class ModelFile
         }
     }
 
-    private static T Parse<T>(string name, MemoryStream content, Func<MemoryStream, T> parse)
-    {
-        try
-        {
-            return parse(content);
-        }
-        catch (Exception e) when (e is InvalidDataException or EndOfStreamException or OverflowException)
-        {
-            throw Unreadable(name, e);
-        }
-    }
+    private static bool IsDamage(Exception fault) => fault is InvalidDataException or EndOfStreamException or OverflowException;
 
     private static InvalidDataException Unreadable(string name, Exception fault) =>
         new($"The part '{name}' of the model file cannot be read: {fault.Message}", fault);
-
-    // i32 steps, then f32 loss and f32 rate each; i32 validations, then i32 epoch and f64 accuracy each; i32 skipped images.
-    private static void WriteHistory(Stream stream, TrainingHistory history)
-    {
-        using var writer = new BinaryWriter(stream, System.Text.Encoding.UTF8, leaveOpen: true);
-        writer.Write(history.Steps.Count);
-        foreach (var step in history.Steps)
-        {
-            writer.Write(step.Loss);
-            writer.Write(step.LearningRate);
-        }
-        writer.Write(history.Validations.Count);
-        foreach (var validation in history.Validations)
-        {
-            writer.Write(validation.Epoch);
-            writer.Write(validation.Accuracy);
-        }
-        writer.Write(history.SkippedRows);
-    }
-
-    private static TrainingHistory ReadHistory(Stream stream)
-    {
-        using var reader = new BinaryReader(stream, System.Text.Encoding.UTF8, leaveOpen: true);
-        var steps = new List<TrainingStep>();
-        for (var count = reader.ReadInt32(); count > 0; count--) steps.Add(new TrainingStep(reader.ReadSingle(), reader.ReadSingle()));
-        var validations = new List<ValidationAccuracy>();
-        for (var count = reader.ReadInt32(); count > 0; count--)
-            validations.Add(new ValidationAccuracy(reader.ReadInt32(), reader.ReadDouble()));
-        return new TrainingHistory(steps, validations, reader.ReadInt32());
-    }
 }

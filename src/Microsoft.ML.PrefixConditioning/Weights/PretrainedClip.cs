@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -54,16 +55,13 @@ internal sealed class PretrainedClip : IDisposable
             Activation = options.Activation, VisionHeads = options.VisionHeads, TextHeads = options.TextHeads,
             ImageSize = options.ImageSize,
         });
-        var settings = new ModelSettings
+        var settings = ModelSettings.From(new PrefixClipOptions
         {
-            Architecture = pretrained.Architecture, VocabularySize = pretrained.Tokenizer.VocabularySize,
-            DatasetTypes = pretrained.Prefixes.DatasetTypes,
             PrefixLength = pretrained.FileShape.PrefixLength, ImagePrefixLength = pretrained.FileShape.ImagePrefixLength,
-            ImageDecoding = options.ImageDecoding ?? pretrained.Prefixes.ImageDecoding, Normalization = pretrained.Normalization,
-            Templates = [.. options.PromptTemplates ?? (IEnumerable<string>)pretrained.Prefixes.Templates], BadRows = options.BadRows,
-            ImageColumnName = options.Columns.Image, TextColumnName = options.Columns.Text, LabelColumnName = options.Columns.Label,
-            ImageEmbeddingColumnName = options.Columns.ImageEmbedding, TextEmbeddingColumnName = options.Columns.TextEmbedding,
-        };
+            ImageDecoding = options.ImageDecoding ?? pretrained.Prefixes.ImageDecoding, BadRows = options.BadRows,
+            PromptTemplates = options.PromptTemplates ?? PromptTemplates.Of([.. pretrained.Prefixes.Templates]),
+            Columns = options.Columns,
+        }, pretrained.Prefixes.DatasetTypes, pretrained.Tokenizer.VocabularySize, pretrained);
         var network = pretrained.Create(settings, device, seed: 0, reference: false);
         return new TrainedModel(network, pretrained.Tokenizer, settings, TrainingHistory.Empty);
     }
@@ -99,7 +97,7 @@ internal sealed class PretrainedClip : IDisposable
         {
             files.Dispose();
             if (e is InvalidDataException && !e.Message.Contains(files.Folder, StringComparison.Ordinal))
-                throw new InvalidDataException($"'{files.Path}': {e.Message}", e);
+                throw PretrainedFiles.Named(files.Path, e);
             throw;
         }
     }
@@ -123,7 +121,7 @@ internal sealed class PretrainedClip : IDisposable
                     "bpe_simple_vocab_16e6.txt.gz there, " +
                 $"or set {nameof(ClipLoadOptions.VocabularyPath)} to where they are.", e);
         }
-        if (PretrainedConfig.CheckTokenizer(place, Architecture.ContextLength) is { } warning) _warnings.Add(warning);
+        _warnings.AddRange(PretrainedConfig.CheckTokenizer(place, Architecture.ContextLength));
         return tokenizer.VocabularySize == FileShape.VocabularySize ? tokenizer : throw new InvalidDataException(
             $"The vocabulary in '{place}' has {tokenizer.VocabularySize} tokens, the model '{_files.Path}' {FileShape.VocabularySize}. " +
             $"They do not belong together: set {nameof(ClipLoadOptions.VocabularyPath)} to the model's own vocabulary.");
@@ -156,17 +154,25 @@ internal sealed class PretrainedClip : IDisposable
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         using var generator = new Generator(seed, CPU);
-        foreach (var (name, weight) in model.Weights)
+        try
         {
-            using var one = NewDisposeScope();
-            if (name is ArchitectureInference.TextPrefixName or ArchitectureInference.ImagePrefixName) ReadPrefixes(name, weight, types,
-                generator);
-            else if (name == "visual.positional_embedding" && Architecture.ImageSize != FileShape.Architecture.ImageSize)
-                weight.copy_(PositionGrid.Resize(ReadWhole(name, [-1, weight.shape[1]]), Architecture.ImageSize / Architecture.PatchSize));
-            else ReadOne(name, weight);
-            if (!weight.isfinite().all().ToBoolean())
-                throw new InvalidDataException($"'{_files.Path}': the weight '{WeightOrigin.Of(_files.Layout, name).Names[0]}' holds " +
-                    "values that are not finite. The file is damaged, or its training had failed.");
+            foreach (var (name, weight) in model.Weights)
+            {
+                using var one = NewDisposeScope();
+                if (name is ArchitectureInference.TextPrefixName or ArchitectureInference.ImagePrefixName)
+                    ReadPrefixes(name, weight, types, generator);
+                else if (name == "visual.positional_embedding" && Architecture.ImageSize != FileShape.Architecture.ImageSize)
+                    weight.copy_(PositionGrid.Resize(Read(_files.Find(name)!), Architecture.ImageSize / Architecture.PatchSize));
+                else if (weight.device_type == DeviceType.CPU) _files.Find(name)!.Read(weight);
+                else weight.copy_(Read(_files.Find(name)!).view(weight.shape));
+                if (!weight.isfinite().all().ToBoolean())
+                    throw new InvalidDataException($"the weight '{WeightOrigin.Of(_files.Layout, name).Names[0]}' holds values that are " +
+                        "not finite. The file is damaged, or its training had failed.");
+            }
+        }
+        catch (InvalidDataException e)
+        {
+            throw PretrainedFiles.Named(_files.Path, e);
         }
     }
 
@@ -180,7 +186,7 @@ internal sealed class PretrainedClip : IDisposable
         foreach (var (name, weight) in model.Weights)
             if (name is not (ArchitectureInference.TextPrefixName or ArchitectureInference.ImagePrefixName)) Safetensors.WriteData(hashing,
                 weight);
-            else if (_files.Weights.Entries.ContainsKey(name))
+            else if (_files.Find(name) is not null)
                 for (var i = 0; i < types.Count; i++)
                     if (Prefixes.DatasetTypes.Any(t => t.Name == types[i].Name)) Safetensors.WriteData(hashing, weight.narrow(0, i, 1));
         return Convert.ToHexStringLower(hashing.Hash());
@@ -217,43 +223,15 @@ internal sealed class PretrainedClip : IDisposable
     private static IEnumerable<string> Differences(ClipArchitecture chosen, ClipArchitecture found) =>
         from property in typeof(ClipArchitecture).GetProperties()
         where property.CanWrite && !Equals(property.GetValue(chosen), property.GetValue(found))
-        select FormattableString.Invariant($"{property.Name} is {property.GetValue(chosen)}, the model has {property.GetValue(found)}");
+        select string.Create(CultureInfo.InvariantCulture,
+            $"{property.Name} is {property.GetValue(chosen)}, the model has {property.GetValue(found)}");
 
-    private void ReadOne(string name, Tensor weight)
+    /// <summary>A tensor of the file on the processor.</summary>
+    private static Tensor Read(WeightEntry entry)
     {
-        if (weight.device_type == DeviceType.CPU && WeightOrigin.Of(_files.Layout, name).Order == MatrixOrder.AsIs) ReadParts(name, weight);
-        else weight.copy_(ReadWhole(name, weight.shape));
-    }
-
-    /// <summary>A weight of the file on the processor.</summary>
-    private Tensor ReadWhole(string name, long[] shape)
-    {
-        var origin = WeightOrigin.Of(_files.Layout, name);
-        var stored = origin.Order == MatrixOrder.AsIs ? shape : [shape[1], shape[0]];
-        if (stored[0] < 0) stored = [_files.Weights.Entries[origin.Names[0]].Shape[0], .. stored[1..]];
-        var whole = empty(stored, ScalarType.Float32);
-        ReadParts(name, whole);
-        return origin.Order == MatrixOrder.AsIs ? whole : whole.transpose(0, 1);
-    }
-
-    /// <summary>Straight from the file into the tensor's memory; parts lie one below the other.</summary>
-    private void ReadParts(string name, Tensor destination)
-    {
-        var names = WeightOrigin.Of(_files.Layout, name).Names;
-        try
-        {
-            if (names.Count == 1)
-            {
-                _files.Weights.Read(names[0], destination);
-                return;
-            }
-            var rows = destination.shape[0] / names.Count;
-            for (var i = 0; i < names.Count; i++) _files.Weights.Read(names[i], destination.detach().narrow(0, i * rows, rows));
-        }
-        catch (InvalidDataException e)
-        {
-            throw new InvalidDataException($"'{_files.Path}': {e.Message}", e);
-        }
+        var values = empty(entry.Shape, ScalarType.Float32);
+        entry.Read(values);
+        return values;
     }
 
     /// <summary>Prefixes of the types that the file knows; others are drawn.</summary>
@@ -261,10 +239,9 @@ internal sealed class PretrainedClip : IDisposable
     {
         // DESIGN: N(0, 0.02), drawn whatever the file has, so that a seed gives the same
         var drawn = empty(table.shape, ScalarType.Float32).normal_(0, 0.02, generator);
-        if (_files.Weights.Entries.TryGetValue(name, out var entry))
+        if (_files.Find(name) is { } entry)
         {
-            var known = empty(entry.Shape, ScalarType.Float32);
-            ReadParts(name, known);
+            var known = Read(entry);
             var isText = name == ArchitectureInference.TextPrefixName;
             var option = isText ? nameof(PrefixClipOptions.PrefixLength) : nameof(PrefixClipOptions.ImagePrefixLength);
             if (entry.Shape[1] != table.shape[1])

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>What the configuration files beside a model's weights say of it; null where they do not.</summary>
@@ -8,7 +10,10 @@ namespace Microsoft.ML.PrefixConditioning;
 internal sealed record PretrainedConfig
 {
     private const string OpenClipName = "open_clip_config.json", HuggingFaceName = "config.json",
-        TokenizerName = "tokenizer_config.json";
+        TokenizerName = "tokenizer_config.json", ProcessorName = "processor_config.json",
+        PreprocessorName = "preprocessor_config.json";
+
+    private static readonly string[] OtherSides = ["longest_edge", "height", "width", "max_height", "max_width"];
 
     /// <summary>Nothing is known but what the weights show.</summary>
     public static PretrainedConfig Empty { get; } = new();
@@ -39,32 +44,29 @@ internal sealed record PretrainedConfig
         var path = File.Exists(first) ? first : layout == ClipLayout.OpenClip ? huggingFace : openClip;
         var config = !File.Exists(path) ? Empty : path == openClip ? OfOpenClip(ConfigSection.Read(path))
             : OfHuggingFace(ConfigSection.Read(path));
-        if (config.Normalization is not null || ImageSettings.OfProcessor(folder) is not { } images) return config;
-        return config with
+        return config.Normalization is not null || OfProcessor(folder) is not { } images ? config : config with
         {
-            Normalization = images.Normalization,
-            Warnings = [.. config.Warnings, .. images.Warnings],
-            Sizes = images.Side is not { } side ? config.Sizes
-                : [.. config.Sizes, new(images.Source, nameof(ClipArchitecture.ImageSize), side)],
+            Normalization = images.Normalization, Warnings = [.. config.Warnings, .. images.Warnings],
+            Sizes = [.. config.Sizes, .. images.Sizes],
         };
     }
 
     /// <summary>Refuses settings beside a vocabulary that would give other token ids than the tokenizer here.</summary>
     /// <param name="place">A folder with a vocabulary, or the vocabulary's file.</param>
     /// <param name="contextLength">Where texts are cut.</param>
-    /// <returns>A line for the log: settings that are not known; null without such settings.</returns>
+    /// <returns>Lines for the log: settings that are not known.</returns>
     /// <exception cref="InvalidDataException">The file is damaged, or asks for another tokenizer.</exception>
-    public static string? CheckTokenizer(string place, int contextLength)
+    public static IReadOnlyList<string> CheckTokenizer(string place, int contextLength)
     {
         var path = Path.Combine(Directory.Exists(place) ? place : Path.GetDirectoryName(Path.GetFullPath(place))!, TokenizerName);
-        if (!File.Exists(path)) return null;
+        if (!File.Exists(path)) return [];
         var settings = ConfigSection.Read(path).Check(ConfigKeys.Tokenizer);
         RequireToken(settings, "bos_token", ClipWords.StartText, "<|startoftext|>");
         RequireToken(settings, "eos_token", ClipWords.EndText, "<|endoftext|>");
         if (settings.Number("model_max_length") is { } longest && longest < contextLength)   // "no limit" is written as 1e30
-            throw settings.Fault("model_max_length", FormattableString.Invariant(
+            throw settings.Fault("model_max_length", string.Create(CultureInfo.InvariantCulture,
                 $"texts are cut at the model's context length here, which is {contextLength}. Set it to that."));
-        return settings.Warning;
+        return settings.Warnings;
     }
 
     private static PretrainedConfig OfOpenClip(ConfigSection root)
@@ -79,27 +81,23 @@ internal sealed record PretrainedConfig
             throw text.Fault("hf_tokenizer_name", "only CLIP's own tokenizer is supported, as in \"openai/clip-vit-base-patch32\".");
         var (width, headWidth) = (vision.Whole("width"), vision.Count("head_width") ?? 64);
         var stages = vision.Wholes("layers");
-        var images = root.Section("preprocess_cfg") is { } preprocess ? ImageSettings.OfOpenClip(preprocess) : null;
         return new PretrainedConfig
         {
             Source = root.Path,
             Activation = model.Flag("quick_gelu") ? ClipActivation.QuickGelu : ClipActivation.Gelu,
             VisionHeads = stages is null ? (width ?? 768) / headWidth : (width ?? 64) * ResNetTower.Reduction / headWidth,
             TextHeads = text.Count("heads") ?? 8,
-            Normalization = images?.Normalization, Stages = stages, Warnings = root.Warning is { } warning ? [warning] : [],
-            Sizes = SizesOf(root.Path,
-                (nameof(ClipArchitecture.EmbeddingSize), model.Whole("embed_dim")),
-                (nameof(ClipArchitecture.ImageSize), vision.Side("image_size")),
-                // A ResNet's configuration may have a patch size, which means nothing.
-                (nameof(ClipArchitecture.PatchSize), stages is null ? vision.Side("patch_size") : null),
-                (ConfiguredSize.VisionHidden, stages is null ? (int?)((width ?? 768) * vision.Number("mlp_ratio")) : null),
-                (nameof(ClipArchitecture.VisionWidth), width),
-                (nameof(ClipArchitecture.VisionLayers), stages is null ? vision.Whole("layers") : null),
-                (nameof(ClipArchitecture.ContextLength), text.Whole("context_length")),
-                (nameof(ClipArchitecture.TextWidth), text.Whole("width")),
-                (nameof(ClipArchitecture.TextLayers), text.Whole("layers")),
-                (ConfiguredSize.TextHidden, (int?)((text.Whole("width") ?? 512) * text.Number("mlp_ratio"))),
-                (ConfiguredSize.Vocabulary, text.Whole("vocab_size"))),
+            Normalization = root.Section("preprocess_cfg") is { } preprocess
+                ? NormalizationOf(preprocess.Check(ConfigKeys.OpenClipPreprocess), "mean", "std") : null,
+            Stages = stages, Warnings = root.Warnings,
+            Sizes =
+            [
+                .. ConfiguredSize.Of(ClipLayout.OpenClip, isResNet: stages is not null, model, vision, text),
+                .. ConfiguredSize.Said(root.Path, ConfiguredSize.VisionHidden,
+                    stages is null ? (int?)((width ?? 768) * vision.Number("mlp_ratio")) : null),
+                .. ConfiguredSize.Said(root.Path, ConfiguredSize.TextHidden,
+                    (int?)((text.Whole("width") ?? 512) * text.Number("mlp_ratio"))),
+            ],
         };
     }
 
@@ -122,25 +120,63 @@ internal sealed record PretrainedConfig
         return new PretrainedConfig
         {
             Source = root.Path, Activation = ofVision, VisionHeads = vision.Count("num_attention_heads") ?? 12,
-            TextHeads = text.Count("num_attention_heads") ?? 8, Warnings = root.Warning is { } warning ? [warning] : [],
-            Sizes = SizesOf(root.Path,
-                (nameof(ClipArchitecture.EmbeddingSize), root.Whole("projection_dim")),
-                (nameof(ClipArchitecture.ImageSize), vision.Side("image_size")),
-                (nameof(ClipArchitecture.PatchSize), vision.Side("patch_size")),
-                (nameof(ClipArchitecture.VisionWidth), vision.Whole("hidden_size")),
-                (nameof(ClipArchitecture.VisionLayers), vision.Whole("num_hidden_layers")),
-                (ConfiguredSize.VisionHidden, vision.Whole("intermediate_size")),
-                (nameof(ClipArchitecture.ContextLength), text.Whole("max_position_embeddings")),
-                (nameof(ClipArchitecture.TextWidth), text.Whole("hidden_size")),
-                (nameof(ClipArchitecture.TextLayers), text.Whole("num_hidden_layers")),
-                (ConfiguredSize.TextHidden, text.Whole("intermediate_size")),
-                (ConfiguredSize.Vocabulary, text.Whole("vocab_size"))),
+            TextHeads = text.Count("num_attention_heads") ?? 8, Warnings = root.Warnings,
+            Sizes = [.. ConfiguredSize.Of(ClipLayout.HuggingFace, isResNet: false, root, vision, text)],
         };
     }
 
-    /// <summary>The sizes that a configuration says.</summary>
-    private static ConfiguredSize[] SizesOf(string source, params (string Name, int? Said)[] sizes) =>
-        [.. sizes.Where(s => s.Said is not null).Select(s => new ConfiguredSize(source, s.Name, s.Said!.Value))];
+    /// <summary>Mean, deviation and size of images from the files of Hugging Face's image processor; null where a folder has
+    /// none.</summary>
+    /// <remarks>transformers 5 writes the settings into processor_config.json and reads that first; older versions know the other file
+    /// only. Where a folder has both, no version may compute something else than the other.</remarks>
+    /// <exception cref="InvalidDataException">A file asks for what is not done here, or the two files differ.</exception>
+    private static PretrainedConfig? OfProcessor(string folder)
+    {
+        ConfigSection? Open(string name) => Path.Combine(folder, name) is var path && File.Exists(path) ? ConfigSection.Read(path) : null;
+        var newer = Open(ProcessorName)?.Check(ConfigKeys.Processor).Section("image_processor") is { } section ? OfImages(section) : null;
+        var older = Open(PreprocessorName) is { } only ? OfImages(only) : null;
+        if (newer is null || older is null) return newer ?? older;
+        int? SideOf(PretrainedConfig images) => images.Sizes.SingleOrDefault()?.Value;
+        string Describe(PretrainedConfig images) => $"mean {images.Normalization!.Mean}, deviation " +
+            string.Create(CultureInfo.InvariantCulture, $"{images.Normalization.StandardDeviation}, crop size {SideOf(images)}");
+        var (side, olderSide) = (SideOf(newer), SideOf(older));
+        if (newer.Normalization != older.Normalization || (side ?? olderSide) != (olderSide ?? side))
+            throw new InvalidDataException($"'{newer.Source}' and '{older.Source}' contradict each other: {Describe(newer)} in the " +
+                $"first, {Describe(older)} in the second. Remove the one that is not the model's; older versions of transformers read " +
+                "the second only.");
+        return newer;
+    }
+
+    private static PretrainedConfig OfImages(ConfigSection settings)
+    {
+        var normalization = NormalizationOf(settings.Check(ConfigKeys.ImageProcessor), "image_mean", "image_std");
+        var crop = settings.Side("crop_size");
+        var edge = ShortestEdge(settings);
+        if (edge is not null && crop is not null && crop != edge)
+            throw settings.Fault("size", $"\"crop_size\" is {crop}, and images are resized here to the size that is cut out.");
+        return new PretrainedConfig
+        {
+            Source = settings.Path, Normalization = normalization, Warnings = settings.Warnings,
+            Sizes = [.. ConfiguredSize.Said(settings.Path, nameof(ClipArchitecture.ImageSize), crop ?? edge)],
+        };
+    }
+
+    /// <summary>Images are resized by their shorter side; a model that does otherwise is refused. Older files give a number.</summary>
+    private static int? ShortestEdge(ConfigSection settings)
+    {
+        const string Squashed = "images are resized by their shorter side here (\"shortest_edge\"), not squashed or padded.";
+        if (settings.Wholes("size") is not null) throw settings.Fault("size", Squashed);
+        if (!settings.IsObject("size")) return settings.Whole("size");
+        var size = settings.Section("size")!;
+        return size.Whole("shortest_edge") is { } edge && !OtherSides.Any(size.Has) ? edge : throw settings.Fault("size", Squashed);
+    }
+
+    private static ImageNormalization NormalizationOf(ConfigSection settings, string meanName, string deviationName)
+    {
+        var (mean, deviation) = (settings.Colors(meanName), settings.Colors(deviationName));
+        if (deviation?.ToArray().Any(v => v <= 0) == true) throw settings.Fault(deviationName, "three numbers above 0 are expected.");
+        return new ImageNormalization(mean ?? ImageNormalization.Clip.Mean, deviation ?? ImageNormalization.Clip.StandardDeviation);
+    }
 
     /// <summary>A special token is written as text, or as an object with "content".</summary>
     private static void RequireToken(ConfigSection settings, string name, params string[] expected)
@@ -155,24 +191,5 @@ internal sealed record PretrainedConfig
         null or "quick_gelu" => ClipActivation.QuickGelu,   // also the default of Hugging Face's configuration
         "gelu" => ClipActivation.Gelu,
         _ => throw tower.Fault("hidden_act", "\"gelu\" and \"quick_gelu\" are supported."),
-    };
-}
-
-/// <summary>A size that a configuration gives and the shapes of the weights show.</summary>
-/// <param name="Source">The configuration's file.</param>
-/// <param name="Name">A property of <see cref="ClipArchitecture"/>, or one of the names below.</param>
-/// <param name="Value">What the file says.</param>
-internal sealed record ConfiguredSize(string Source, string Name, int Value)
-{
-    public const string Vocabulary = "VocabularySize", VisionHidden = "the vision tower's hidden layer",
-        TextHidden = "the text tower's hidden layer";
-
-    /// <summary>What the weights show for this size.</summary>
-    public int In(ClipArchitecture architecture, int vocabulary) => Name switch
-    {
-        Vocabulary => vocabulary,
-        VisionHidden => (int)(architecture.VisionWidth * architecture.MlpRatio),
-        TextHidden => (int)(architecture.TextWidth * architecture.MlpRatio),
-        _ => (int)typeof(ClipArchitecture).GetProperty(Name)!.GetValue(architecture)!,
     };
 }

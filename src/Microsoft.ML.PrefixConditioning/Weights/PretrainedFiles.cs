@@ -17,9 +17,9 @@ internal sealed class PretrainedFiles : IDisposable
     // One of several files, as Hugging Face names them.
     private static readonly Regex PartName = new(@"-\d{5}-of-\d{5}\.", RegexOptions.CultureInvariant);
 
-    private PretrainedFiles(string path, IWeightFile weights)
+    private PretrainedFiles(string path, WeightFile weights)
     {
-        (Path, Weights) = (path, WeightNames.Of(weights));
+        (Path, Weights) = (path, weights.WithModelNames());
         Layout = LayoutOf(Weights, path);
     }
 
@@ -30,7 +30,7 @@ internal sealed class PretrainedFiles : IDisposable
     public string Folder => System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(Path))!;
 
     /// <summary>The weights.</summary>
-    public IWeightFile Weights { get; }
+    public WeightFile Weights { get; }
 
     /// <summary>Whose names the weights have.</summary>
     public ClipLayout Layout { get; }
@@ -40,11 +40,11 @@ internal sealed class PretrainedFiles : IDisposable
     /// <exception cref="InvalidDataException">The file is damaged, of an unknown kind, or no CLIP model.</exception>
     public static PretrainedFiles Open(string path)
     {
-        var file = Directory.Exists(path) ? Find(path) : path;
+        var file = Directory.Exists(path) ? WeightsOf(path) : path;
         if (!File.Exists(file))
             throw new FileNotFoundException($"There is no file or folder '{path}'. Give the folder of a CLIP model, or its file with " +
                 "the weights.", path);
-        IWeightFile? weights = null;
+        WeightFile? weights = null;
         try
         {
             weights = OpenWeights(file);
@@ -53,15 +53,21 @@ internal sealed class PretrainedFiles : IDisposable
         catch (Exception e)
         {
             weights?.Dispose();
-            if (e is InvalidDataException) throw new InvalidDataException($"'{file}': {e.Message}", e);
+            if (e is InvalidDataException) throw Named(file, e);
             throw;
         }
     }
 
+    /// <summary>A weight under the name that it has here; null where the file lacks it.</summary>
+    public WeightEntry? Find(string name) => WeightOrigin.Of(Layout, name).In(Weights.Entries);
+
+    /// <summary>A fault of a file, with the file's path before it.</summary>
+    public static InvalidDataException Named(string path, Exception fault) => new($"'{path}': {fault.Message}", fault);
+
     /// <inheritdoc/>
     public void Dispose() => Weights.Dispose();
 
-    private static string Find(string folder)
+    private static string WeightsOf(string folder)
     {
         foreach (var name in KnownNames)
             if (System.IO.Path.Combine(folder, name) is var known && File.Exists(known)) return known;
@@ -72,27 +78,27 @@ internal sealed class PretrainedFiles : IDisposable
         if (others.Length > 1 && IndexesOf(folder) is [var index]) return System.IO.Path.Combine(folder, index);
         if (others.Length == 0)
             throw new FileNotFoundException(
-                $"The folder '{folder}' holds no weights. Expected {string.Join(", ", KnownNames.Select(n => $"'{n}'"))}, or one file " +
+                $"The folder '{folder}' holds no weights. Expected {NearName.List(KnownNames)}, or one file " +
                 $"*{string.Join(", *", Extensions)}.", folder);
         var advice = others.All(f => PartName.IsMatch(f))
             ? $"They are parts of one model: put the index that joins them there, as it was published (*{IndexEnd})."
             : "Give the path of one of them.";
         throw new FileNotFoundException($"The folder '{folder}' holds several files of weights: " +
-            $"{string.Join(", ", others.Take(5).Select(f => $"'{f}'"))}{(others.Length > 5 ? ", ..." : "")}. {advice}", folder);
+            $"{NearName.List(others, 5)}. {advice}", folder);
     }
 
     private static string[] IndexesOf(string folder) => [.. Directory.GetFiles(folder).Select(f => System.IO.Path.GetFileName(f))
         .Where(f => f.EndsWith(IndexEnd, StringComparison.OrdinalIgnoreCase)).Order(StringComparer.Ordinal)];
 
-    private static IWeightFile OpenWeights(string file)
+    private static WeightFile OpenWeights(string file)
     {
         if (!IsIndex(file)) return OpenFile(file);
         var folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(file))!;
-        return new ShardedWeights(SmallFile.Read(file), name => OpenPart(System.IO.Path.Combine(folder, name)));
+        return WeightFile.Join(SmallFile.Read(file), name => OpenPart(System.IO.Path.Combine(folder, name)));
     }
 
     /// <summary>Opens a file by its content, since every kind is found under any name.</summary>
-    private static IWeightFile OpenFile(string file)
+    private static WeightFile OpenFile(string file)
     {
         var start = Start(file);
         if (start.AsSpan().StartsWith("version https://git-lfs"u8))
@@ -101,10 +107,10 @@ internal sealed class PretrainedFiles : IDisposable
         var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 16, FileOptions.RandomAccess);
         // A safetensors file begins with its header's length, which "PK" would make 19 KB.
         var isSafetensors = start.Length > 8 && start[8] == (byte)'{' || file.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase);
-        return isSafetensors ? new SafetensorsFile(stream) : new TorchCheckpoint(stream);
+        return isSafetensors ? Safetensors.Open(stream) : TorchCheckpoint.Open(stream);
     }
 
-    private static IWeightFile OpenPart(string file)
+    private static WeightFile OpenPart(string file)
     {
         if (!File.Exists(file)) throw new FileNotFoundException($"The index names '{file}', which is not there. Put it beside the " +
             "index.", file);
@@ -114,7 +120,7 @@ internal sealed class PretrainedFiles : IDisposable
         }
         catch (InvalidDataException e)
         {
-            throw new InvalidDataException($"'{file}': {e.Message}", e);
+            throw Named(file, e);
         }
     }
 
@@ -129,9 +135,9 @@ internal sealed class PretrainedFiles : IDisposable
         return start[..stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)];
     }
 
-    private static ClipLayout LayoutOf(IWeightFile weights, string path)
+    private static ClipLayout LayoutOf(WeightFile weights, string path)
     {
-        var names = weights.Entries.Keys;
+        string[] names = [.. weights.Entries.Keys.Order(StringComparer.Ordinal)];
         foreach (var layout in Enum.GetValues<ClipLayout>())
             if (WeightOrigin.Of(layout, "visual.conv1.weight").Names.Concat(WeightOrigin.Of(layout, "token_embedding.weight").Names)
                 .All(weights.Entries.ContainsKey)) return layout;
@@ -147,6 +153,6 @@ internal sealed class PretrainedFiles : IDisposable
         throw new InvalidDataException(
             $"This is no CLIP model that is known. {reason}Expected open_clip's names ('visual.conv1.weight', 'token_embedding.weight', " +
             "...) or Hugging Face's CLIPModel's ('vision_model.embeddings.patch_embedding.weight', ...); found " +
-            $"{names.Count()} tensors: {string.Join(", ", names.Order(StringComparer.Ordinal).Take(3).Select(n => $"'{n}'"))}, ...");
+            $"{names.Length} tensors: {NearName.List(names, 3)}.");
     }
 }

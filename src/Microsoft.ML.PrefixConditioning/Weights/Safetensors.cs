@@ -15,22 +15,38 @@ namespace Microsoft.ML.PrefixConditioning;
 /// </remarks>
 internal static class Safetensors
 {
-    /// <summary>Longest accepted header; the reference reader's own limit.</summary>
-    internal const long MaxHeaderBytes = 100_000_000;
+    // Longest accepted header; the reference reader's own limit.
+    private const long MaxHeaderBytes = 100_000_000;
 
-    private const string MetadataKey = "__metadata__";
-    private const long PartBytes = 1 << 30; // a span of bytes ends at 2 GiB; a tensor need not
+    private const string MetadataKey = "__metadata__", Ends = "The safetensors data end inside";
 
-    // The format's names of types.
-    private static readonly (string Name, ScalarType Type)[] Types =
-    [
-        ("F64", ScalarType.Float64), ("F32", ScalarType.Float32), ("F16", ScalarType.Float16), ("BF16", ScalarType.BFloat16),
-        ("I64", ScalarType.Int64), ("I32", ScalarType.Int32), ("I16", ScalarType.Int16), ("I8", ScalarType.Int8), ("U8", ScalarType.Byte),
-        ("BOOL", ScalarType.Bool),
-    ];
+    // A header of 16 MB would describe more than 100,000 tensors; the largest CLIP models have about 1,000.
+    private const long MaxPretrainedHeaderBytes = 16 << 20;
 
     /// <summary>One tensor as the header describes it; offsets count from the start of the data.</summary>
-    internal sealed record Entry(string Name, ScalarType Type, long[] Shape, long Begin, long End) : WeightEntry(Name, Type, Shape);
+    internal sealed record Entry(string Name, ScalarType Type, long[] Shape, long Begin, long End);
+
+    /// <summary>A file whose tensors are read one by one, straight into their destinations. Only the header is kept.</summary>
+    /// <param name="stream">Seekable; owned from here on, also when this fails.</param>
+    /// <exception cref="InvalidDataException">The stream does not hold a valid safetensors file.</exception>
+    public static WeightFile Open(Stream stream)
+    {
+        try
+        {
+            var header = ReadHeader(stream, out var metadata, MaxPretrainedHeaderBytes);
+            var start = stream.Position;
+            return new WeightFile(header.Select(e => new WeightEntry(e.Name, e.Type, e.Shape, destination =>
+            {
+                stream.Position = start + e.Begin;
+                WeightValues.Read(stream, e.Type, destination, e.Name);
+            })), metadata, stream.Dispose);
+        }
+        catch
+        {
+            stream.Dispose();
+            throw;
+        }
+    }
 
     /// <summary>All tensors of a file, on the CPU; the caller owns them.</summary>
     /// <exception cref="InvalidDataException">The file is not a valid safetensors file.</exception>
@@ -69,10 +85,9 @@ internal static class Safetensors
     {
         using var noGrad = no_grad();
         var entries = ReadHeader(stream, out _);
-        var missing = destination.Keys.Except(entries.Select(e => e.Name), StringComparer.Ordinal).Take(3).ToArray();
+        var missing = destination.Keys.Except(entries.Select(e => e.Name), StringComparer.Ordinal).ToArray();
         if (missing.Length > 0)
-            throw new InvalidDataException(
-                $"The weights lack {string.Join(", ", missing.Select(n => $"'{n}'"))}; the file does not fit this architecture.");
+            throw new InvalidDataException($"The weights lack {NearName.List(missing, 3)}; the file does not fit this architecture.");
         foreach (var entry in entries)
         {
             if (!destination.TryGetValue(entry.Name, out var tensor))
@@ -99,7 +114,7 @@ internal static class Safetensors
         long maxHeaderBytes = MaxHeaderBytes)
     {
         Span<byte> lengthBytes = stackalloc byte[8];
-        Fill(stream, lengthBytes, "the header's length");
+        WeightValues.Fill(stream, lengthBytes, $"{Ends} the header's length");
         var length = BinaryPrimitives.ReadUInt64LittleEndian(lengthBytes);
         if (length < 2 || length > (ulong)maxHeaderBytes)
             throw new InvalidDataException(
@@ -109,7 +124,8 @@ internal static class Safetensors
             throw new InvalidDataException($"The safetensors header claims {length} bytes, but only " +
                 $"{stream.Length - stream.Position} follow. The file is truncated.");
         var header = SmallFile.ReadUpTo(stream, (int)length);
-        if (header.Length < (int)length) throw Truncated("the header", (int)length, header.Length);
+        if (header.Length < (int)length)
+            throw new InvalidDataException($"{Ends} the header: {length} bytes expected, {header.Length} found. The file is truncated.");
         var entries = ParseHeader(header, out metadata);
         entries.Sort((a, b) => a.Begin != b.Begin ? a.Begin.CompareTo(b.Begin) : a.End.CompareTo(b.End));
         long position = 0;
@@ -169,7 +185,7 @@ internal static class Safetensors
     public static void WriteData(Stream stream, Tensor tensor)
     {
         using var scope = NewDisposeScope();
-        foreach (var part in Parts(tensor.detach().cpu().contiguous())) stream.Write(part.bytes);
+        foreach (var part in WeightValues.Parts(tensor.detach().cpu().contiguous())) stream.Write(part.bytes);
     }
 
     private static List<Entry> ParseHeader(byte[] header, out IReadOnlyDictionary<string, string> metadata)
@@ -208,7 +224,7 @@ internal static class Safetensors
         if (offsets.GetArrayLength() != 2 || shape.Length > 16)
             throw new InvalidDataException($"Tensor '{name}' has {offsets.GetArrayLength()} offsets and {shape.Length} dimensions; " +
                 "expected 2 offsets and at most 16 dimensions.");
-        long begin = offsets[0].GetInt64(), end = offsets[1].GetInt64(), bytes = FloatReader.BytesOf(type);
+        long begin = offsets[0].GetInt64(), end = offsets[1].GetInt64(), bytes = WeightValues.BytesOf(type);
         foreach (var size in shape)
         {
             if (size < 0) throw new InvalidDataException($"Tensor '{name}' has the dimension {size}; a dimension is 0 or more.");
@@ -223,30 +239,15 @@ internal static class Safetensors
     private static void ReadData(Stream stream, Entry entry, Tensor tensor)
     {
         using var scope = NewDisposeScope();
-        foreach (var part in Parts(tensor.detach())) Fill(stream, part.bytes, $"tensor '{entry.Name}'");
+        foreach (var part in WeightValues.Parts(tensor.detach()))
+            WeightValues.Fill(stream, part.bytes, $"{Ends} tensor '{entry.Name}'");
     }
 
-    /// <summary>Views of a contiguous tensor's values, each short enough for one span of bytes; none for an empty tensor.</summary>
-    private static IEnumerable<Tensor> Parts(Tensor tensor)
-    {
-        long count = tensor.numel(), step = PartBytes / tensor.element_size();
-        var flat = tensor.view(count);
-        for (long begin = 0; begin < count; begin += step) yield return flat.narrow(0, begin, Math.Min(step, count - begin));
-    }
-
-    private static void Fill(Stream stream, Span<byte> buffer, string what)
-    {
-        var read = stream.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
-        if (read < buffer.Length) throw Truncated(what, buffer.Length, read);
-    }
-
-    private static InvalidDataException Truncated(string what, int expected, int found) => new(
-        $"The safetensors data end inside {what}: {expected} bytes expected, {found} found. The file is truncated.");
-
-    private static string TypeName(ScalarType type) => Types.FirstOrDefault(t => t.Type == type).Name
+    private static string TypeName(ScalarType type) => WeightValues.Types.FirstOrDefault(t => t.Type == type).Safetensors
         ?? throw new NotSupportedException($"Tensors of type {type} cannot be written as safetensors.");
 
-    private static ScalarType TypeOf(string name, string? type) => Types.Where(t => t.Name == type).Select(t => (ScalarType?)t.Type)
-        .FirstOrDefault() ?? throw new InvalidDataException(
-            $"Tensor '{name}' has the type '{type}'; F64, F32, F16, BF16, I64, I32, I16, I8, U8 and BOOL are known.");
+    private static ScalarType TypeOf(string name, string? type) =>
+        WeightValues.Types.FirstOrDefault(t => t.Safetensors == type) is { Bytes: > 0 } known ? known.Type : throw new InvalidDataException(
+            $"Tensor '{name}' has the type '{type}'; {string.Join(", ", WeightValues.Types.SkipLast(1).Select(t => t.Safetensors))} and " +
+            $"{WeightValues.Types[^1].Safetensors} are known.");
 }

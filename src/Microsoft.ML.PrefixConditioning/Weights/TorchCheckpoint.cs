@@ -10,7 +10,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// state dictionary of tensors, or a dictionary that has one under one of the names below, as training tools write it. No tensor takes
 /// more memory than the file has bytes: compressed entries are refused.
 /// </remarks>
-internal sealed class TorchCheckpoint : IWeightFile
+internal sealed class TorchCheckpoint
 {
     private const int MaxPickleBytes = 16 << 20;   // ViT-H/14 with its optimizer's state has less than 1 MB
     private const int MaxDepth = 4;              // of dictionaries around the state; a pickle can put one into itself
@@ -19,60 +19,50 @@ internal sealed class TorchCheckpoint : IWeightFile
     // Where training tools have the state dictionary: open_clip and Lightning, DeepSpeed, and what tutorials teach.
     private static readonly string[] StateNames = ["state_dict", "model_state_dict", "model", "module"];
 
-    private readonly Stream _stream;
+    private readonly long _length;
     private readonly ZipArchive _archive;
     private readonly string _root;
-    private readonly Dictionary<string, TorchPickle.Tensor> _tensors = new(StringComparer.Ordinal);
 
+    private TorchCheckpoint(Stream stream)
+    {
+        CheckMagic(stream);
+        _length = stream.Length;
+        _archive = Guard(() => new ZipArchive(stream, ZipArchiveMode.Read));
+        _root = Guard(FindRoot);
+    }
+
+    /// <summary>Opens a checkpoint.</summary>
     /// <param name="stream">Seekable; owned from here on, also when this fails.</param>
     /// <exception cref="InvalidDataException">The stream holds no such checkpoint, or more than a state dictionary.</exception>
-    public TorchCheckpoint(Stream stream)
+    public static WeightFile Open(Stream stream)
     {
-        _stream = stream;
         try
         {
-            CheckMagic(stream);
-            _archive = Guard(() => new ZipArchive(stream, ZipArchiveMode.Read, leaveOpen: true));
-            _root = Guard(FindRoot);
-            foreach (var (name, tensor) in StateOf(TorchPickle.Read(Guard(() => ReadSmall(PickleName, MaxPickleBytes))))) _tensors.Add(
-                name, tensor);
-            CheckSizes();
-            Entries = _tensors.ToDictionary(t => t.Key, t => new WeightEntry(t.Key, t.Value.Storage.Type, t.Value.Shape),
-                StringComparer.Ordinal);
+            var checkpoint = new TorchCheckpoint(stream);
+            var tensors = checkpoint.StateOf(TorchPickle.Read(Guard(() => checkpoint.ReadSmall(PickleName, MaxPickleBytes)))).ToArray();
+            checkpoint.CheckSizes(tensors);
+            return new WeightFile(tensors.Select(t => new WeightEntry(t.Name, t.Tensor.Storage.Type, t.Tensor.Shape,
+                destination => checkpoint.Read(t.Name, t.Tensor, destination))), new Dictionary<string, string>(),
+                checkpoint._archive.Dispose);
         }
         catch
         {
-            Dispose();
+            stream.Dispose();
             throw;
         }
     }
 
-    /// <inheritdoc/>
-    public IReadOnlyDictionary<string, WeightEntry> Entries { get; }
-
-    /// <inheritdoc/>
-    public IReadOnlyDictionary<string, string> Metadata { get; } = new Dictionary<string, string>();
-
-    /// <inheritdoc/>
-    public void Read(string name, Tensor destination)
+    private void Read(string name, TorchPickle.Tensor tensor, Tensor destination)
     {
-        var tensor = _tensors[name];
         if (destination.numel() == 0) return;
         Guard(() =>
         {
             using var data = Find($"data/{tensor.Storage.Key}")!.Open();
-            Skip(data, tensor.Offset * FloatReader.BytesOf(tensor.Storage.Type));
-            if (IsContiguous(tensor)) FloatReader.Read(data, tensor.Storage.Type, destination, name);
+            Skip(data, tensor.Offset * WeightValues.BytesOf(tensor.Storage.Type));
+            if (IsContiguous(tensor)) WeightValues.Read(data, tensor.Storage.Type, destination, name);
             else ReadStrided(data, tensor, destination, name);
             return 0;
         });
-    }
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        _archive?.Dispose();
-        _stream.Dispose();
     }
 
     private static void ReadStrided(Stream data, TorchPickle.Tensor tensor, Tensor destination, string name)
@@ -81,7 +71,7 @@ internal sealed class TorchCheckpoint : IWeightFile
         using var noGrad = no_grad();
         var values = 1 + tensor.Shape.Zip(tensor.Strides, (size, stride) => (size - 1) * stride).Sum();   // from the first to the last one
         var storage = empty([values], ScalarType.Float32);
-        FloatReader.Read(data, tensor.Storage.Type, storage, name);
+        WeightValues.Read(data, tensor.Storage.Type, storage, name);
         destination.view(tensor.Shape).copy_(storage.as_strided(tensor.Shape, tensor.Strides, 0));
     }
 
@@ -132,15 +122,15 @@ internal sealed class TorchCheckpoint : IWeightFile
             throw new InvalidDataException($"'{name}' has {entry.Length} bytes, {entry.CompressedLength} in the archive; at most {most} " +
                 "are read, and PyTorch compresses nothing.");
         using var data = entry.Open();
-        var bytes = new byte[Math.Min(entry.Length, _stream.Length)];
+        var bytes = new byte[Math.Min(entry.Length, _length)];
         data.ReadExactly(bytes);
         return bytes;
     }
 
     private IEnumerable<(string Name, TorchPickle.Tensor Tensor)> StateOf(object? value)
     {
-        if (Find("byteorder") is not null && Encoding.ASCII.GetString(Guard(() => ReadSmall("byteorder",
-            16))) is var order and not "little")
+        if (Find("byteorder") is not null
+            && Encoding.ASCII.GetString(Guard(() => ReadSmall("byteorder", 16))) is var order and not "little")
             throw new InvalidDataException($"The checkpoint's byte order is '{order}'; 'little' is read.");
         var state = value as Dictionary<object, object?>
             ?? throw new InvalidDataException("The checkpoint holds no dictionary; expected a state dictionary: " +
@@ -173,24 +163,24 @@ internal sealed class TorchCheckpoint : IWeightFile
     private static string Printable(object key) => string.Concat($"{key}".Take(60).Select(c => char.IsControl(c) ? '?' : c));
 
     /// <summary>Nothing that the pickle claims may take more memory than the archive's bytes give.</summary>
-    private void CheckSizes()
+    private void CheckSizes((string Name, TorchPickle.Tensor Tensor)[] tensors)
     {
         var total = 0.0;   // no overflow; a rounding error does not matter here
-        foreach (var (name, tensor) in _tensors)
+        foreach (var (name, tensor) in tensors)
         {
-            var (storage, bytes) = (tensor.Storage, (long)FloatReader.BytesOf(tensor.Storage.Type));
+            var (storage, bytes) = (tensor.Storage, (long)WeightValues.BytesOf(tensor.Storage.Type));
             var entry = Find($"data/{storage.Key}")
                 ?? throw new InvalidDataException($"The values of tensor '{name}' are missing: the archive has no 'data/{storage.Key}'. " +
                     "The file is damaged or truncated.");
             if (entry.CompressedLength != entry.Length || entry.Length / bytes != storage.Count || entry.Length % bytes != 0
-                || entry.Length > _stream.Length)
+                || entry.Length > _length)
                 throw new InvalidDataException(
                     $"'data/{storage.Key}' has {entry.Length} bytes, {entry.CompressedLength} in the archive; tensor '{name}' needs " +
                         $"{storage.Count} values of {bytes} bytes, stored without compression.");
             total += tensor.Shape.Aggregate(1.0, (product, size) => product * size) * bytes;
         }
-        if (total > _stream.Length)
-            throw new InvalidDataException($"The tensors have {total:0} bytes together, the file {_stream.Length}: they share memory, " +
+        if (total > _length)
+            throw new InvalidDataException($"The tensors have {total:0} bytes together, the file {_length}: they share memory, " +
                 "which no CLIP model's do.");
     }
 

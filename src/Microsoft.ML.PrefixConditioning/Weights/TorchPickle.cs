@@ -19,14 +19,9 @@ internal sealed class TorchPickle
         "in the program that has the model, or, where you trust the file, torch.save(torch.load(path, 'cpu', " +
         "weights_only=False)['state_dict'], other).";
 
-    // What storages are called, and the type of their values.
-    private static readonly Dictionary<string, ScalarType> Storages = new(StringComparer.Ordinal)
-    {
-        ["DoubleStorage"] = ScalarType.Float64, ["FloatStorage"] = ScalarType.Float32, ["HalfStorage"] = ScalarType.Float16,
-        ["BFloat16Storage"] = ScalarType.BFloat16, ["LongStorage"] = ScalarType.Int64, ["IntStorage"] = ScalarType.Int32,
-        ["ShortStorage"] = ScalarType.Int16, ["CharStorage"] = ScalarType.Int8, ["ByteStorage"] = ScalarType.Byte,
-        ["BoolStorage"] = ScalarType.Bool,
-    };
+    // The type of a storage's values, by the storage's name.
+    private static readonly Dictionary<string, ScalarType> Storages =
+        WeightValues.Types.ToDictionary(t => t.Storage, t => t.Type, StringComparer.Ordinal);
 
     // What training tools save beside the weights. Values of these are skipped over: nothing is called, and no such object is made.
     private static readonly HashSet<string> Skipped =

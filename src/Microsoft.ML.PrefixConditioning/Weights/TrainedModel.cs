@@ -8,6 +8,7 @@ namespace Microsoft.ML.PrefixConditioning;
 internal sealed class TrainedModel(ClipModel network, ClipTokenizer tokenizer, ModelSettings settings, TrainingHistory history)
     : IDisposable
 {
+    private readonly ClipModel _network = network.Freeze();
     private readonly UseCount _uses = new("model", network.Dispose);
     private readonly ClassEmbeddingCache _classes = new();
 
@@ -30,7 +31,7 @@ internal sealed class TrainedModel(ClipModel network, ClipTokenizer tokenizer, M
     public void WriteWeights(Stream stream)
     {
         using var use = _uses.Begin();
-        Safetensors.Write(stream, [.. network.Weights]);
+        Safetensors.Write(stream, [.. _network.Weights]);
     }
 
     /// <summary>Writes the model as the files that other programs know.</summary>
@@ -39,7 +40,7 @@ internal sealed class TrainedModel(ClipModel network, ClipTokenizer tokenizer, M
     public void Export(string folder, ClipLayout layout)
     {
         using var use = _uses.Begin();
-        ClipExport.Write(folder, layout, network, Tokenizer, Settings);
+        ClipExport.Write(folder, layout, _network, Tokenizer, Settings);
     }
 
     /// <summary>Lends the network, which is not freed meanwhile.</summary>
@@ -47,7 +48,7 @@ internal sealed class TrainedModel(ClipModel network, ClipTokenizer tokenizer, M
     public void Lend(Action<ClipModel> borrow)
     {
         using var use = _uses.Begin();
-        borrow(network);
+        borrow(_network);
     }
 
     /// <summary>Does nothing for a model that can be used.</summary>
@@ -60,7 +61,7 @@ internal sealed class TrainedModel(ClipModel network, ClipTokenizer tokenizer, M
     {
         var prefixes = PrefixResolution.Resolve(prefix, Settings.DatasetTypes);
         return _classes.GetOrAdd(classNames, templates, prefixes, () =>
-            Values(() => ClassEmbeddings.Compute(network, Tokenizer, classNames, templates, prefixes)));
+            Values(() => ClassEmbeddings.Compute(_network, Tokenizer, classNames, templates, prefixes)));
     }
 
     /// <summary>Text embeddings with the selected prefix: [U, D] row by row, unit length.</summary>
@@ -69,7 +70,7 @@ internal sealed class TrainedModel(ClipModel network, ClipTokenizer tokenizer, M
         var prefixes = PrefixResolution.Resolve(prefix, Settings.DatasetTypes);
         if (texts.Count == 0) return [];
         var tokens = texts.Select(t => Tokenizer.Encode(t, Settings.Architecture.ContextLength)).ToArray();
-        return Values(() => ClassEmbeddings.FromTokens(network, tokens, templates: 1, prefixes));
+        return Values(() => ClassEmbeddings.FromTokens(_network, tokens, templates: 1, prefixes));
     }
 
     /// <summary>Image embeddings: [N, D] row by row, unit length.</summary>
@@ -82,9 +83,9 @@ internal sealed class TrainedModel(ClipModel network, ClipTokenizer tokenizer, M
         using var use = _uses.Begin();
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        var images = PixelBatch.ToTensor(pixels, count, Settings.Architecture.ImageSize, network.Device);
-        var types = PrefixResolution.ImageTypes(network, PrefixResolution.Resolve(prefix, Settings.DatasetTypes), count);
-        return network.EncodeImages(images, types).cpu().data<float>().ToArray();
+        var images = PixelBatch.ToTensor(pixels, count, Settings.Architecture.ImageSize, _network.Device);
+        var types = PrefixResolution.ImageTypes(_network, PrefixResolution.Resolve(prefix, Settings.DatasetTypes), count);
+        return _network.EncodeImages(images, types).cpu().data<float>().ToArray();
     }
 
     private float[] Values(Func<Tensor> compute)

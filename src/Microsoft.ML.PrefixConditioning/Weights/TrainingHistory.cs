@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>How a model was trained: loss and learning rate of every step, and the validation accuracy of every epoch.</summary>
@@ -18,6 +20,36 @@ public sealed class TrainingHistory
 
     /// <summary>Rows that could not be used and were left out (<see cref="BadRowPolicy.Skip"/>).</summary>
     public int SkippedRows { get; }
+
+    // i32 steps, then f32 loss and f32 rate each; i32 validations, then i32 epoch and f64 accuracy each; i32 skipped images.
+    internal void Write(Stream stream)
+    {
+        using var writer = new BinaryWriter(stream, Encoding.UTF8, leaveOpen: true);
+        writer.Write(Steps.Count);
+        foreach (var step in Steps)
+        {
+            writer.Write(step.Loss);
+            writer.Write(step.LearningRate);
+        }
+        writer.Write(Validations.Count);
+        foreach (var validation in Validations)
+        {
+            writer.Write(validation.Epoch);
+            writer.Write(validation.Accuracy);
+        }
+        writer.Write(SkippedRows);
+    }
+
+    internal static TrainingHistory Read(Stream stream)
+    {
+        using var reader = new BinaryReader(stream, Encoding.UTF8, leaveOpen: true);
+        var steps = new List<TrainingStep>();
+        for (var count = reader.ReadInt32(); count > 0; count--) steps.Add(new TrainingStep(reader.ReadSingle(), reader.ReadSingle()));
+        var validations = new List<ValidationAccuracy>();
+        for (var count = reader.ReadInt32(); count > 0; count--)
+            validations.Add(new ValidationAccuracy(reader.ReadInt32(), reader.ReadDouble()));
+        return new TrainingHistory(steps, validations, reader.ReadInt32());
+    }
 }
 
 /// <summary>One optimizer step.</summary>

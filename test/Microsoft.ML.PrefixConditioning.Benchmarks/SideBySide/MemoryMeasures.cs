@@ -31,7 +31,9 @@ internal sealed class MemoryMeasures(SideBySideSettings settings)
     public Measure CachedGradients()
     {
         var options = Options(1024, reference: false, null);
-        var texts = settings.CaptionTexts(options).Select((t, i) => t.Length < 6 ? t : [.. t[..^2], t[1 + i % (t.Length - 2)], t[^1]]).ToArray(); // not each of them 16 times
+        // not each of them 16 times
+        var texts = settings.CaptionTexts(options).Select((t, i) => t.Length < 6 ? t : [.. t[..^2], t[1 + i % (t.Length - 2)], t[^1]])
+            .ToArray();
         var (whole, loss) = Gradients(options, texts);
         var (chunked, cachedLoss) = Gradients(options with { ChunkSize = 128 }, texts);
         var worst = Math.Abs(loss - cachedLoss) / loss;

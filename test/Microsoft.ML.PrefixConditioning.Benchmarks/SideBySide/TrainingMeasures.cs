@@ -125,7 +125,8 @@ internal sealed class TrainingMeasures(SideBySideSettings settings)
 
     private static double Blocks(double[] lengths, double width, int layers, double ratio)
     {
-        // Multiply-adds per token: queries, keys, values and output 4 W², MLP 2 r W²; the last block has keys and values for all tokens, the rest for one.
+        // Multiply-adds per token: queries, keys, values and output 4 W², MLP 2 r W²; the last block has keys and values for all tokens,
+        // the rest for one.
         double tokens = lengths.Sum(), rest = (2 + 2 * ratio) * width * width;
         var attention = lengths.Sum(l => 2 * l * l) * width;   // in full: a mask is put on afterwards
         var whole = (layers - 1) * (tokens * (2 * width * width + rest) + attention);

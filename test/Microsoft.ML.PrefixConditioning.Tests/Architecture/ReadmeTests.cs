@@ -22,7 +22,7 @@ public sealed class ReadmeTests
     }
 
     [TestMethod]
-    public void Readme_Versions_AreThoseOfTheBuild()
+    public void Documents_Versions_AreThoseOfTheBuild()
     {
         var build = File.ReadAllText(Repository.Path("Directory.Packages.props"));
         string Version(string package) =>
@@ -30,10 +30,10 @@ public sealed class ReadmeTests
         var torchSharp = Regex.Match(build, "<TorchSharpVersion>(.+)</TorchSharpVersion>").Groups[1].Value;
         var libtorch = Regex.Match(build, "<LibtorchVersion>(.+)</LibtorchVersion>").Groups[1].Value;
         var own = Regex.Match(File.ReadAllText(Repository.Path("Directory.Build.props")), "<Version>(.+)</Version>").Groups[1].Value;
-        var table = Section("Versions");
+        var table = Section(File.ReadAllText(Repository.Path("docs/install.md")), "Versions");
 
-        foreach (var package in new[] { "Microsoft.ML", "Microsoft.ML.Tokenizers",
-            "SkiaSharp" }) Assert.Contains($"| {Version(package)} |", table, package);
+        foreach (var package in new[] { "Microsoft.ML", "Microsoft.ML.Tokenizers", "Google.Protobuf", "SkiaSharp" })
+            Assert.Contains($"| {Version(package)} |", table, package);
         Assert.Contains($"| TorchSharp | {torchSharp} | libtorch {libtorch};", table);
         Assert.Contains($"Include=\"Microsoft.ML.PrefixConditioning\" Version=\"{own}\"", Readme);
         Assert.Contains($"Version=\"{torchSharp}\"", Readme);
@@ -42,7 +42,7 @@ public sealed class ReadmeTests
     [TestMethod]
     public void Readme_TwoCommands_AreRealOnes()
     {
-        var commands = Section("Two commands");
+        var commands = Section(Readme, "Two commands");
 
         Assert.Contains("dotnet run -c Release --project samples/Quickstart\n", commands);
         Assert.IsTrue(File.Exists(Repository.Path("samples/Quickstart/Quickstart.csproj")));
@@ -67,7 +67,8 @@ public sealed class ReadmeTests
     [TestMethod]
     public void Documents_EveryFileThatTheyName_Exists()
     {
-        var sources = Repository.CSharp("src").Concat(Repository.CSharp("test")).Concat(Repository.Texts()).Select(Repository.Name).ToHashSet(StringComparer.Ordinal);
+        var sources = Repository.CSharp("src").Concat(Repository.CSharp("test")).Concat(Repository.Texts())
+            .Select(Repository.Name).ToHashSet(StringComparer.Ordinal);
         var missing = from document in Documents()
                       from Match quoted in Regex.Matches(File.ReadAllText(document), @"`([\w.][\w./-]*)`")
                       let name = quoted.Groups[1].Value.TrimEnd('/')
@@ -94,10 +95,10 @@ public sealed class ReadmeTests
         }
     }
 
-    private static string Section(string title)
+    private static string Section(string document, string title)
     {
-        var match = Regex.Match(Readme, $@"^## {Regex.Escape(title)}\n(.*?)(?=^## |\z)", RegexOptions.Multiline | RegexOptions.Singleline);
-        Assert.IsTrue(match.Success, $"README has no section '{title}'.");
+        var match = Regex.Match(document, $@"^## {Regex.Escape(title)}\n(.*?)(?=^## |\z)", RegexOptions.Multiline | RegexOptions.Singleline);
+        Assert.IsTrue(match.Success, $"The document has no section '{title}'.");
         return match.Groups[1].Value;
     }
 

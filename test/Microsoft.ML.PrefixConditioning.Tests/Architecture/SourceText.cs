@@ -7,10 +7,12 @@ internal static class SourceText
 {
     // Line comments, block comments, raw strings, verbatim strings, strings, characters; whichever begins first.
     private static readonly Regex CommentsAndStrings = new(
-        """//[^\n]*|/\*.*?\*/|"{3}.*?"{3}|[$]?@[$]?"(?:[^"]|"")*"|"(?:\\.|[^"\\\n])*"|'(?:\\.[^'\n]*|[^'\\\n])'""", RegexOptions.Singleline);
+        """//[^\n]*|/\*.*?\*/|"{3}.*?"{3}|[$]?@[$]?"(?:[^"]|"")*"|"(?:\\.|[^"\\\n])*"|'(?:\\.[^'\n]*|[^'\\\n])'""",
+        RegexOptions.Singleline);
 
     private static readonly Regex TypeDeclaration = new(
-        @"^(?<modifiers>(?:[a-z]+ )*?)(?<kind>class|struct|interface|enum|record struct|record class|record|delegate [\w<>\[\]?., ]+?) (?<name>\w+)",
+        @"^(?<modifiers>(?:[a-z]+ )*?)(?<kind>class|struct|interface|enum|record struct|record class|record|" +
+        @"delegate [\w<>\[\]?., ]+?) (?<name>\w+)",
         RegexOptions.Multiline);
 
     private static readonly Regex Identifier = new(@"\b[A-Za-z_]\w*\b");

@@ -158,13 +158,13 @@ public sealed class DatasetUnionTests
             var inactive = view.Schema["Image"];
             StringAssert.Contains(
                 DataTestRows.Fails<ArgumentOutOfRangeException>(() => cursor.GetGetter<ReadOnlyMemory<char>>(inactive)).Message,
-                "Column 'Image' was not asked for when the cursor was made.");
+                "Column 'Image' is not active in this cursor; name it when the cursor is created.");
             StringAssert.Contains(DataTestRows.Fails<InvalidOperationException>(() => cursor.GetGetter<float>(view.Schema["Text"])).Message,
-                "a getter of System.Single does not fit.");
+                "its values cannot be read as System.Single.");
             var getter = cursor.GetGetter<ReadOnlyMemory<char>>(view.Schema["Text"]);
             ReadOnlyMemory<char> value = default;
             StringAssert.Contains(DataTestRows.Fails<InvalidOperationException>(() => getter(ref value)).Message,
-                "The cursor stands on no row");
+                "The cursor is not on a row");
             Assert.AreEqual(-1L, cursor.Position);
             Assert.IsTrue(cursor.MoveNext());
             Assert.AreEqual(0L, cursor.Position);
@@ -246,9 +246,10 @@ public sealed class DatasetUnionTests
         var bytes = _mlContext.Data.LoadFromEnumerable(new[] { new Encoded { Image = [1] } });
         var images = _mlContext.Data.LoadFromEnumerable(new[] { new WithImage() });
         Assert.AreEqual(
-            "The image columns differ in form: datasets[0] has text (paths), datasets[1] has byte vectors (encoded files), " +
+            "The image columns have different types: datasets[0] has text (paths), datasets[1] has byte vectors (encoded files), " +
             "datasets[2] has ML.NET images. " +
-            "Make them alike: LoadRawImageBytes turns paths into encoded files, LoadImages turns them into images. (Parameter 'datasets')",
+            "Convert them to one type: LoadRawImageBytes turns paths into encoded files, LoadImages turns them into images. (Parameter " +
+                "'datasets')",
             DataTestRows.Fails<ArgumentOutOfRangeException>(() => _mlContext.Data.UnifyDatasets(Rows("a", 1), bytes, images)).Message);
     }
 

@@ -101,7 +101,7 @@ public sealed class ImageCaptionSourceTests : IDisposable
     [TestMethod]
     [DataRow("image\tcaption\na.png\ta cat\nb.png\n", "line 3: there are 1 field(s), expected 2 as in the first line.")]
     [DataRow("image\tcaption\na.png\ta\tcat\n", "line 2: there are 3 field(s), expected 2 as in the first line. " +
-        "Put quotes around a field that holds a separator or a line break.")]
+        "Put quotes around a field that contains a separator or a line break.")]
     [DataRow("\u001b[31m\timage\n", "no field of the header ('\\u001b[31m', 'image') is a known name for the caption: caption, ")]
     [DataRow("a.png\ta cat\n", "line 1: no field of the header ('a.png', 'a cat') is a known name for the image: image, imagepath, ")]
     [DataRow("a.png\ta cat\n", "Set imageField to its name; or set imageIndex and captionIndex if the table has no header line.")]
@@ -200,7 +200,7 @@ public sealed class ImageCaptionSourceTests : IDisposable
             DataTestRows.Fails<InvalidDataException>(() => data.LoadImageCaptions(table, imageIndex: 0, captionIndex: 2)).Message,
             "line 1: there are 2 field(s), but imageIndex is 0 and captionIndex 2; the first field is 0. Is the separator right?");
         StringAssert.Contains(DataTestRows.Fails<ArgumentException>(() => data.LoadImageCaptions(_folder.Write("c.txt"))).Message,
-            "cannot be told from its extension, which is neither .tsv, .tab nor .csv. Set separator.");
+            "cannot be inferred from its extension, which is neither .tsv, .tab nor .csv. Set separator.");
         StringAssert.Contains(DataTestRows.Fails<ArgumentException>(() => data.LoadImageCaptions(table, separator: '"')).Message,
             "A quote or a line break cannot separate fields; use a comma, a tab or a semicolon.");
     }

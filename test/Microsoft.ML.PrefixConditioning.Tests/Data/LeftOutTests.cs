@@ -86,7 +86,7 @@ public sealed class LeftOutTests : IDisposable
     {
         string[] labels = ["a", "", "a", " ", "b"];
         _mlContext.Data.TakeRowsPerClass(_mlContext.Data.LoadFromEnumerable(labels.Select(l => new Row { Label = l })), 1, seed: 1);
-        DataTestRows.Equal(["2 of 5 row(s) have no label in column 'Label' and were left out, such as row 2."], _warnings);
+        DataTestRows.Equal(["2 of 5 row(s) have no label in column 'Label' and were skipped, such as row 2."], _warnings);
     }
 
     [TestMethod]
@@ -100,7 +100,7 @@ public sealed class LeftOutTests : IDisposable
         DataTestRows.Equal(["a", ""], _mlContext.Data.UnifyDatasets(labeled, renamed).Texts("Label"));
         DataTestRows.Equal(["datasets[1] has no label column 'Label', so its labels are missing. Did you mean 'Labels'? " +
             "Rename it with CopyColumns."], _warnings);
-        Assert.Contains("datasets[1]: columns left out: 'Labels'.", infos);
+        Assert.Contains("datasets[1]: dropped columns: 'Labels'.", infos);
     }
 
     [TestMethod]

@@ -62,8 +62,8 @@ public sealed class PerClassSampleTests
     public void TakeRowsPerClass_ClassWithFewerRows_NamesIt()
     {
         var error = Assert.ThrowsExactly<InvalidDataException>(() => _mlContext.Data.TakeRowsPerClass(View(), 10));
-        Assert.AreEqual("10 row(s) of every class are asked for, and 1 of 3 class(es) have fewer: 'c (9)'. Ask for at most 9, or " +
-            "leave these classes out.", error.Message);
+        Assert.AreEqual("10 row(s) per class were requested, but 1 of 3 class(es) have fewer: 'c (9)'. Request at most 9, or remove " +
+            "these classes.", error.Message);
     }
 
     [TestMethod]

@@ -134,8 +134,8 @@ public sealed class TaggedRowsTests
         StringAssert.StartsWith(WrongColumn(_mlContext.Data.LoadFromEnumerable(new[] { new { Image = "", Text = "", DatasetType = 1L } })),
             "Column 'DatasetType' is Int64; text, or key with text key values, is needed. Set PrefixClipOptions.Columns.DatasetType");
         StringAssert.StartsWith(WrongColumn(_mlContext.Data.LoadFromEnumerable(new[] { new NumberKey() })),
-            "Column 'Label' is Key<UInt32, 0-4> without text key values, so that its keys cannot be matched to names. Make the keys of " +
-            "names, with MapValueToKey of a text column, or set PrefixClipOptions.Columns.Label to another column.");
+            "Column 'Label' is Key<UInt32, 0-4> without text key values, so its keys cannot be matched to names. Create the keys from " +
+                "names, with MapValueToKey of a text column, or set PrefixClipOptions.Columns.Label to another column.");
     }
 
     [TestMethod]

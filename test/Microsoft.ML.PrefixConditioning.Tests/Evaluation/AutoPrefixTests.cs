@@ -67,9 +67,8 @@ public sealed class AutoPrefixTests
     {
         using var model = SmallModel.CreateTrained();
         var error = Assert.ThrowsExactly<ArgumentException>(() => Choose(model, [1, 0, 0, 0, 0, 0, 0, 0]));
-        Assert.AreEqual("PrefixSelection.Auto compares images with the training images, and this model has no summaries of them: an " +
-            "older " +
-            "version of the package saved it, or it is a pretrained model from elsewhere. Name a prefix, or train the model with this " +
+        Assert.AreEqual("PrefixSelection.Auto compares images with the training images, but this model has no summaries of them: an " +
+            "older version of the package saved it, or it was trained elsewhere. Name a prefix, or train the model with this " +
             "version.", error.Message);
         using var transformer = new PrefixClipTransformer(_mlContext, model);
         Assert.ThrowsExactly<ArgumentException>(
@@ -119,8 +118,8 @@ public sealed class AutoPrefixTests
     {
         using var model = WithSummaries(EmbeddingSummary.Of([new float[D]]), EmbeddingSummary.Of([new float[D]]));
         var error = Assert.ThrowsExactly<InvalidDataException>(() => Choose(model));
-        Assert.AreEqual("The view has no rows, and PrefixSelection.Auto chooses the prefix from images. Pass images of the kind that " +
-            "will be classified, which need no labels, or name a prefix.", error.Message);
+        Assert.AreEqual("The view has no rows, but PrefixSelection.Auto chooses the prefix from images. Pass images of the kind to be " +
+            "classified, which need no labels, or name a prefix.", error.Message);
     }
 
     [TestMethod]
@@ -129,7 +128,7 @@ public sealed class AutoPrefixTests
         using var model = WithSummaries(EmbeddingSummary.Of([new float[D]]), EmbeddingSummary.Of([new float[D]]));
         var missing = Enumerable.Repeat(float.NaN, D).ToArray();
         var error = Assert.ThrowsExactly<InvalidDataException>(() => Choose(model, missing, missing));
-        Assert.StartsWith("None of the 2 images that were looked at can be read", error.Message);
+        Assert.StartsWith("None of the 2 sampled images can be read", error.Message);
     }
 
     [TestMethod]

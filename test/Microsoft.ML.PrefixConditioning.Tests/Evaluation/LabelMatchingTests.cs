@@ -82,8 +82,8 @@ public sealed class LabelMatchingTests : ScoringTests
     {
         var rows = _mlContext.Data.LoadFromEnumerable([new NumberRow { Label = 1 }, new NumberRow { Label = 0 }]);
         var keyed = _mlContext.Transforms.Conversion.MapValueToKey("Label").Fit(rows).Transform(rows);
-        const string Expected = "Column 'Label' is Key<UInt32, 0-1> without text key values, so that its keys cannot be matched to " +
-            "names. Make the keys of names, with MapValueToKey of a text column, or set LabelColumnName to another column.";
+        const string Expected = "Column 'Label' is Key<UInt32, 0-1> without text key values, so its keys cannot be matched to names. " +
+            "Create the keys from names, with MapValueToKey of a text column, or set LabelColumnName to another column.";
 
         Assert.StartsWith(Expected, Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => Score(keyed)).Message);
         Assert.StartsWith(Expected, Assert.ThrowsExactly<ArgumentOutOfRangeException>(

@@ -78,7 +78,7 @@ public sealed class FusedTowerTests
     }
 
     [TestMethod]
-    public void EndTraining_AfterSteps_LeavesTheWeightsAlone()
+    public void Freeze_AfterSteps_LeavesTheWeightsAlone()
     {
         var before = LiveTensors.Count();
         using (var model = ClipModel.Create(new ClipModelShape(Even, 50, 2, 1, 1), CPU, 7))
@@ -90,19 +90,36 @@ public sealed class FusedTowerTests
                 model.EncodeImages(images, types);
                 model.EncodeTexts(ids, types);
             }
-            model.EndTraining();
+            model.Freeze();
             var untouched = LiveTensors.Count();   // the weights, and the views of them that the blocks keep
+            foreach (var (_, weight) in model.Weights) weight.requires_grad = true;
             using (NewDisposeScope())
             {
                 var (images, ids, types) = Batch(model.Shape, 5, 8);
                 Gradients(model, images, ids, types);
                 Gradients(model, images, ids, types, clear: false);
             }
-            model.EndTraining();
+            model.Freeze();
             Assert.AreEqual(untouched, LiveTensors.Count());
             foreach (var (name, weight) in model.Weights) Assert.IsNull(weight.grad, name);
         }
         Assert.AreEqual(before, LiveTensors.Count());
+    }
+
+    [TestMethod]
+    public void Freeze_ThenTrainedFurther_EncodesWithTheNewWeights()
+    {
+        using var scope = NewDisposeScope();
+        var shape = new ClipModelShape(Even, 50, 2, 1, 1);
+        using ClipModel plain = ClipModel.Create(shape, CPU, 7, reference: true), fused = ClipModel.Create(shape, CPU, 7);
+        var (images, ids, types) = Batch(shape, 5, 8);
+        using (no_grad()) fused.Freeze().EncodeImages(images, types);   // keeps packed weights from here on
+        foreach (var (_, weight) in fused.Weights) weight.requires_grad = true;
+        Gradients(fused, images, ids, types);
+        using (no_grad())
+            foreach (var model in new[] { plain, fused })
+                foreach (var (_, weight) in model.Weights) weight.add_(weight.sin());
+        using (no_grad()) AreClose(plain.EncodeImages(images, types), fused.Freeze().EncodeImages(images, types), "images");
     }
 
     [TestMethod]

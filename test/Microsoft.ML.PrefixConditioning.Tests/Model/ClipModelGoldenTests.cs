@@ -106,8 +106,9 @@ public sealed class ClipModelGoldenTests
     {
         using var model = TinyGolden.Load(ClipActivation.Gelu, datasetTypes: 2, prefixLength: 1);
         using var document = JsonDocument.Parse(File.ReadAllText(Golden.Path("clip_vit_tiny", "expectations.json")));
-        var expected = document.RootElement.GetProperty("gelu").GetProperty("training").GetProperty("open_clip_v3").GetProperty("no_decay_params")
-            .EnumerateArray().Select(e => e.GetString()!).Append("prefix_embedding").Order(StringComparer.Ordinal).ToArray();
+        var expected = document.RootElement.GetProperty("gelu").GetProperty("training").GetProperty("open_clip_v3")
+            .GetProperty("no_decay_params").EnumerateArray().Select(e => e.GetString()!)
+            .Append("prefix_embedding").Order(StringComparer.Ordinal).ToArray();
         var actual = model.Weights.Where(w => !ClipOptimizer.IsDecayed(w.Key, w.Value)).Select(w =>
             w.Key).Order(StringComparer.Ordinal).ToArray();
         CollectionAssert.AreEqual(expected, actual);

@@ -56,7 +56,7 @@ public sealed class ResNetTowerTests
         using var model = ClipModel.CreateUnset(new ClipModelShape(ClipArchitecture.RN50, 49408, 0, 0, 0), new Device(DeviceType.META));
         Assert.AreEqual(102_007_137, model.ParameterCount);   // open_clip's own count, statistics not among them
         Assert.IsEmpty(OptionFaults.Of(ClipArchitecture.RN50));
-        var header = model.Weights.ToDictionary(w => w.Key, w => new WeightEntry(w.Key, ScalarType.Float32, w.Value.shape));
+        var header = model.Weights.ToDictionary(w => w.Key, w => new WeightEntry(w.Key, ScalarType.Float32, w.Value.shape, _ => { }));
         var shape = ArchitectureInference.Infer(header, ClipLayout.OpenClip, PretrainedConfig.Empty,
             new PretrainedWishes { Activation = ClipActivation.QuickGelu });
         Assert.AreEqual(ClipArchitecture.RN50, shape.Architecture);

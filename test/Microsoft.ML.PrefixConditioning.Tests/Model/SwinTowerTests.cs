@@ -161,7 +161,7 @@ public sealed class SwinTowerTests
         using var model = new PrefixClipTransformer(new MLContext(1), Trained());
         using var folder = new ModelFolder();
         foreach (var layout in Enum.GetValues<ClipLayout>())
-            Assert.AreEqual("Models with a Swin vision tower have no place in open_clip's or Hugging Face's layout; save this one with " +
+            Assert.AreEqual("open_clip's and Hugging Face's layouts do not support Swin vision towers; save this model with " +
                 "mlContext.Model.Save.",
                 Assert.ThrowsExactly<NotSupportedException>(() => model.SaveSafetensors(folder["x"], layout)).Message);
         Assert.IsFalse(Directory.Exists(folder["x"]));

@@ -9,7 +9,7 @@ public sealed class ConvertToOnnxTests : ScoringTests
     [TestMethod]
     public void ConvertToOnnx_Model_NamesTheMethodsThatWriteIt()
     {
-        Assert.AreEqual("mlContext.Model.ConvertToOnnx cannot write a PrefixClipTransformer. Write its towers with " +
+        Assert.AreEqual("mlContext.Model.ConvertToOnnx cannot export a PrefixClipTransformer. Export its towers with " +
             "SaveImageEncoderAsOnnx and SaveTextEncoderAsOnnx, or a zero-shot classifier with SaveAsOnnx, and run the " +
             "file in a pipeline with ApplyOnnxModel.",
             Refusal(_model));
@@ -30,8 +30,8 @@ public sealed class ConvertToOnnxTests : ScoringTests
     {
         var classifier = _mlContext.Transforms.ZeroShotClassification(_model, ["red", "blue"]).Fit(Rows);
 
-        Assert.AreEqual("mlContext.Model.ConvertToOnnx cannot write a ZeroShotClassificationTransformer. Write it with its method " +
-            "SaveAsOnnx, and run the file in a pipeline with ClipPixels and ApplyOnnxModel.", Refusal(classifier));
+        Assert.AreEqual("mlContext.Model.ConvertToOnnx cannot export a ZeroShotClassificationTransformer. Export it with its SaveAsOnnx " +
+            "method, and run the file in a pipeline with ClipPixels and ApplyOnnxModel.", Refusal(classifier));
     }
 
     [TestMethod]
@@ -39,8 +39,8 @@ public sealed class ConvertToOnnxTests : ScoringTests
     {
         var pixels = _mlContext.Transforms.ClipPixels(_model).Fit(Rows);
 
-        Assert.AreEqual("mlContext.Model.ConvertToOnnx cannot write a ClipPixelsTransformer, which decodes image files. Keep ClipPixels " +
-            "in the pipeline, write the model behind it with SaveAsOnnx or SaveImageEncoderAsOnnx, and run that file with ApplyOnnxModel.",
+        Assert.AreEqual("mlContext.Model.ConvertToOnnx cannot export a ClipPixelsTransformer, which decodes image files. Keep ClipPixels " +
+            "in the pipeline, export the model behind it with SaveAsOnnx or SaveImageEncoderAsOnnx, and run that file with ApplyOnnxModel.",
             Refusal(pixels));
     }
 

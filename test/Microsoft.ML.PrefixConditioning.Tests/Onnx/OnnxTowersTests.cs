@@ -48,7 +48,8 @@ public sealed class OnnxTowersTests
         using var run = new OnnxRun();
         var bytes = Enumerable.Range(0, 2 * 3 * 16 * 16).Select(i => (float)(i * 37 % 256)).ToArray();
         var normalized = bytes.Select((b, i) =>
-            ((b / 255) - ImageNormalization.Clip.Mean.ToArray()[i / 256 % 3]) / ImageNormalization.Clip.StandardDeviation.ToArray()[i / 256 % 3]).ToArray();
+            ((b / 255) - ImageNormalization.Clip.Mean.ToArray()[i / 256 % 3])
+                / ImageNormalization.Clip.StandardDeviation.ToArray()[i / 256 % 3]).ToArray();
 
         model.Lend(network => OnnxExport.ImageEncoder(model, network, null, PixelValues.Rgb255).Write(run.Path));
 

@@ -81,16 +81,16 @@ public sealed class PrefixSelectionTests
         Fails("A dataset type's name is empty; pass the name of a type that the model was trained on, such as \"caption\".", ("", 1.0));
         Fails("A dataset type's name is empty; pass the name of a type that the model was trained on, such as \"caption\".", (null!, 1.0));
         Fails("The blend names the dataset type 'a' twice; give each type one weight.", ("a", 1.0), ("a", 2.0));
-        const string Number = "a weight is a number other than 0. Leave a type out that is to have no share.";
+        const string Number = "a weight must be a finite number other than 0. To give a type no share, leave it out.";
         Fails($"The weight of dataset type 'a' is 0; {Number}", ("a", 0.0));
         Fails($"The weight of dataset type 'a' is NaN; {Number}", ("a", double.NaN));
         Fails($"The weight of dataset type 'a' is Infinity; {Number}", ("a", double.PositiveInfinity));
         Fails($"The weight of dataset type 'a' is -Infinity; {Number}", ("a", double.NegativeInfinity));
-        const string TooLittle = "which is too little: a negative weight needs a larger positive one beside it, such as -0.25 and 1.25.";
-        Fails($"The weights of the blend add up to -1.5, {TooLittle}", ("a", -1.5));
-        Fails($"The weights of the blend add up to 0, {TooLittle}", ("a", -1.5), ("b", 1.5));
-        Fails($"The weights of the blend add up to -0.5, {TooLittle}", ("a", -1.5), ("b", 1));
-        Fails("The weight of dataset type 'b' vanishes beside the largest; leave the type out, or make its weight larger.", ("a", 1e300),
+        const string TooLittle = "the sum must be positive. Combine a negative weight with a larger positive one, such as -0.25 and 1.25.";
+        Fails($"The weights of the blend add up to -1.5; {TooLittle}", ("a", -1.5));
+        Fails($"The weights of the blend add up to 0; {TooLittle}", ("a", -1.5), ("b", 1.5));
+        Fails($"The weights of the blend add up to -0.5; {TooLittle}", ("a", -1.5), ("b", 1));
+        Fails("The weight of dataset type 'b' is negligible beside the largest; leave the type out or increase its weight.", ("a", 1e300),
             ("b", 1e-300));
         Assert.ThrowsExactly<ArgumentNullException>(() => PrefixSelection.Blend(null!));
         StringAssert.StartsWith(Assert.ThrowsExactly<ArgumentException>(() => PrefixSelection.For("")).Message,

@@ -42,7 +42,7 @@ public sealed class PromptTemplatesTests
     public void Of_NoTemplate_SaysWhatToPass()
     {
         var error = Assert.ThrowsExactly<ArgumentException>(() => PromptTemplates.Of());
-        StringAssert.Contains(error.Message, "Found no prompt template, expected at least one. Pass PromptTemplates.NameOnly");
+        StringAssert.Contains(error.Message, "There is no prompt template; at least one is needed. Pass PromptTemplates.NameOnly");
     }
 
     [TestMethod]
@@ -54,6 +54,6 @@ public sealed class PromptTemplatesTests
     {
         var error = Assert.ThrowsExactly<ArgumentException>(() => PromptTemplates.Of("a {}", template!));
         StringAssert.Contains(error.Message,
-            $"The prompt template \"{template}\" must hold {{}}, the place of the class name, exactly once.");
+            $"The prompt template \"{template}\" must contain {{}}, the place of the class name, exactly once.");
     }
 }

@@ -27,7 +27,7 @@ public sealed class SwinStagesTests
         ["patch does not divide"] = (Swin(new(2), layers: 2) with { ImageSize = 226 },
             "ImageSize is 226 and PatchSize 4; the image size must be a multiple of the patch size."),
         ["heads do not divide"] = (Swin(new(2), layers: 2) with { VisionHeads = 5 },
-            "VisionWidth is 96 and VisionHeads 5; the width must be a multiple of the heads."),
+            "VisionWidth is 96 and VisionHeads 5; the width must be a multiple of the number of heads."),
     };
 
     public static IEnumerable<string> FaultyCases => Faulty.Keys;

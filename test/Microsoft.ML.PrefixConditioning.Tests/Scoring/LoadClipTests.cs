@@ -298,15 +298,15 @@ public sealed class LoadClipTests
             ));
 
         classifier.SaveClassEmbeddings(folder["classes.safetensors"]);
-        using var file = new SafetensorsFile(File.OpenRead(folder["classes.safetensors"]));
+        using var file = Safetensors.Open(File.OpenRead(folder["classes.safetensors"]));
         using var read = zeros(3, 8);
-        file.Read("class_embeddings", read);
+        file.Entries["class_embeddings"].Read(read);
         CollectionAssert.AreEqual(expected, read.data<float>().ToArray());
         CollectionAssert.AreEqual(names, JsonSerializer.Deserialize<string[]>(file.Metadata["class_names"]));
         Assert.AreEqual("größer", file.Metadata["prefix"]);
 
         var error = Assert.ThrowsExactly<ArgumentException>(() => classifier.SaveClassEmbeddings(folder["classes.csv"]));
-        StringAssert.Contains(error.Message, "has the extension '.csv'; '.npy' and '.safetensors' can be written.");
+        StringAssert.Contains(error.Message, "has the extension '.csv'; the supported ones are '.npy' and '.safetensors'.");
         var missing = Path.Combine(folder["no-such-folder"], "classes.npy");
         StringAssert.StartsWith(Assert.ThrowsExactly<IOException>(() => classifier.SaveClassEmbeddings(missing)).Message, $"'{missing}' " +
             "cannot be written: ");

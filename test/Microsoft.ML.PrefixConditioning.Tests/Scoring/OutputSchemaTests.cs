@@ -47,7 +47,7 @@ public sealed class OutputSchemaTests : ScoringTests
         var early = Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => estimator.GetOutputSchema(Shape(input.Schema)));
         var late = Assert.ThrowsExactly<ArgumentOutOfRangeException>(() => estimator.Fit(input).GetOutputSchema(input.Schema));
 
-        const string Expected = " without text key values, so that its keys cannot be matched to names. Make the keys of names, with ";
+        const string Expected = " without text key values, so its keys cannot be matched to names. Create the keys from names, with ";
         Assert.StartsWith("Column 'Label' is Key<UInt32>" + Expected, early.Message);
         Assert.StartsWith("Column 'Label' is Key<UInt32, 0-0>" + Expected, late.Message);
     }

@@ -70,7 +70,7 @@ public sealed class ReadAheadFaultTests : ScoringTests
         var number = cursor.GetGetter<int>(embedded.Schema["Int"]);
         var value = 0;
         var noRow = Assert.ThrowsExactly<InvalidOperationException>(() => number(ref value));
-        Assert.AreEqual("The cursor stands on no row: call MoveNext first, and read values only while it returns true.", noRow.Message);
+        Assert.AreEqual("The cursor is not on a row: call MoveNext first, and read values only while it returns true.", noRow.Message);
     }
 
     [TestMethod]

@@ -37,7 +37,7 @@ public sealed class RepeatedClassNamesTests : ScoringTests
         Fit(new() { ClassNames = Given });
         Fit(new() { ClassNames = Named, ClassTexts = Given });
 
-        Assert.AreEqual("2 of 4 class names repeat an earlier one; the class 'missile' at index 2 is now named 'missile (2)'. The label " +
+        Assert.AreEqual("2 of 4 class names repeat an earlier one. The class 'missile' at index 2 is now named 'missile (2)'. The label " +
             "'missile' means the first class of that name. To tell such classes apart, give each its own name in ClassNames and its text " +
             "in ClassTexts.", string.Join('\n', warnings));
     }

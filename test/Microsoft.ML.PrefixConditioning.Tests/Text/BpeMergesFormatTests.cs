@@ -97,7 +97,7 @@ public sealed class BpeMergesFormatTests
     public void Load_SameMergeTwice_SaysWhich() => AssertError(Sealed(2, [1, 2, 1, 2]), "Merge 2", "merge 1 makes already");
 
     [TestMethod]
-    public void Load_PayloadTooLong_SaysMore() => AssertError(Sealed(1, [1, 2, 3]), "only 2 of its 3 bytes have a meaning");
+    public void Load_PayloadTooLong_SaysMore() => AssertError(Sealed(1, [1, 2, 3]), "only 2 of its 3 bytes are used");
 
     [TestMethod]
     public void Load_PayloadTooShort_SaysSo() => AssertError(Sealed(1, [1, 0x80]), "damaged: Unable to read beyond the end");

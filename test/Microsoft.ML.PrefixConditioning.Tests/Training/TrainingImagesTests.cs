@@ -34,10 +34,9 @@ public sealed class TrainingImagesTests
         var images = new TrainingImages(data.Tagged(), TestRun.Of(options), 1);
         var pixels = Load(images, [0], 3);
         CollectionAssert.AreEqual(pixels, Load(images, [0], 3), "from the cache");
-        CollectionAssert.AreEqual(pixels,
-            Load(new TrainingImages(data.Tagged(), TestRun.Of(options with { ImageCacheMegabytes = 0 }), 1), [0], 3), "another run");
-        CollectionAssert.AreNotEqual(pixels,
-            Load(new TrainingImages(data.Tagged(), TestRun.Of(options with { ImageDecoding = ImageDecoding.Upright }), 1), [0], 3), "in full");
+        var (uncached, full) = (options with { ImageCacheMegabytes = 0 }, options with { ImageDecoding = ImageDecoding.Upright });
+        CollectionAssert.AreEqual(pixels, Load(new TrainingImages(data.Tagged(), TestRun.Of(uncached), 1), [0], 3), "another run");
+        CollectionAssert.AreNotEqual(pixels, Load(new TrainingImages(data.Tagged(), TestRun.Of(full), 1), [0], 3), "in full");
     }
 
     [TestMethod]

@@ -20,9 +20,8 @@ public sealed class ArchitectureInferenceTests
         {
             var origin = WeightOrigin.Of(layout, name);
             foreach (var part in origin.Names)
-                entries.Add(part, new WeightEntry(part, type,
-                    origin.Order == MatrixOrder.Transposed ? [weight.shape[1], weight.shape[0]] : origin.Names.Count == 1 ? weight.shape
-                        : [weight.shape[0] / 3, .. weight.shape[1..]]));
+                Put(entries, type, part, origin.IsTransposed ? [weight.shape[1], weight.shape[0]] : origin.Names.Count == 1 ? weight.shape
+                    : [weight.shape[0] / 3, .. weight.shape[1..]]);
         }
         return entries;
     }
@@ -70,7 +69,7 @@ public sealed class ArchitectureInferenceTests
     {
         var header = Header(architecture, ClipLayout.OpenClip, type: ScalarType.Float16);
         foreach (var note in new[] { "input_resolution", "context_length", "vocab_size" })
-            header.Add(note, new WeightEntry(note, ScalarType.Int64, []));
+            Put(header, ScalarType.Int64, note);
         foreach (var norm in header.Keys.Where(n => n.EndsWith(".running_mean", StringComparison.Ordinal)).ToArray())
             Put(header, norm.Replace("running_mean", "num_batches_tracked", StringComparison.Ordinal));
         // not a 64th of its width
@@ -108,8 +107,7 @@ public sealed class ArchitectureInferenceTests
     public void Infer_OpenAINotes_MeanQuickGelu()
     {
         var header = Header(ClipArchitecture.ViTB32, ClipLayout.OpenClip, type: ScalarType.Float16);
-        foreach (var note in new[] { "input_resolution", "context_length", "vocab_size" }) header.Add(note, new WeightEntry(note,
-            ScalarType.Int64, []));
+        foreach (var note in new[] { "input_resolution", "context_length", "vocab_size" }) Put(header, ScalarType.Int64, note);
         Assert.AreEqual(ClipActivation.QuickGelu, Infer(header, config: PretrainedConfig.Empty).Architecture.Activation);
     }
 
@@ -198,6 +196,9 @@ public sealed class ArchitectureInferenceTests
                 config: config)).Message);
     }
 
-    private static void Put(Dictionary<string, WeightEntry> header, string name, params long[] shape) => header[name] = new WeightEntry(
-        name, ScalarType.Float32, shape);
+    private static void Put(Dictionary<string, WeightEntry> header, string name, params long[] shape) =>
+        Put(header, ScalarType.Float32, name, shape);
+
+    private static void Put(Dictionary<string, WeightEntry> header, ScalarType type, string name, params long[] shape) =>
+        header[name] = new WeightEntry(name, type, shape, Read: _ => Assert.Fail("A weight was read."));
 }

@@ -57,7 +57,8 @@ public sealed class SafetensorsDamageTests
         ["hole between"] = (Of(Two("0,4", "8,12"), 12), "Tensor 'b' begins at byte 8, expected 4: the data overlap or have a hole."),
         ["overlap"] = (Of(Two("0,4", "2,6"), 6), "Tensor 'b' begins at byte 2, expected 4: the data overlap or have a hole."),
         ["same place"] = (Of(Two("0,4", "0,4"), 4), "begins at byte 0, expected 4: the data overlap or have a hole."),
-        ["name twice"] = (Of("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 8),
+        ["name twice"] = (Of("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}," +
+            "\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 8),
             "The safetensors header names 'a' twice."),
     };
 
@@ -69,7 +70,8 @@ public sealed class SafetensorsDamageTests
         $"{{\"a\":{{\"dtype\":\"{type}\",\"shape\":[{shape}],\"data_offsets\":[{offsets}]}}}}";
 
     private static string Two(string first, string second) =>
-        $"{{\"a\":{{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[{first}]}},\"b\":{{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[{second}]}}}}";
+        $"{{\"a\":{{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[{first}]}}," +
+        $"\"b\":{{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[{second}]}}}}";
 
     private static byte[] WithLength(ulong length, int bytes)
     {

@@ -121,7 +121,7 @@ public sealed class TorchCheckpointTests
     {
         var file = Faulty[fault].File();
         var before = GC.GetAllocatedBytesForCurrentThread();
-        var error = Assert.ThrowsExactly<InvalidDataException>(() => new TorchCheckpoint(new MemoryStream(file)));
+        var error = Assert.ThrowsExactly<InvalidDataException>(() => TorchCheckpoint.Open(new MemoryStream(file)));
         StringAssert.Contains(error.Message, Faulty[fault].Fault);
         Assert.IsLessThan(4L << 20, GC.GetAllocatedBytesForCurrentThread() - before);
     }
@@ -133,14 +133,14 @@ public sealed class TorchCheckpointTests
     {
         using var scope = NewDisposeScope();
         var expected = Safetensors.Load(Golden.Path("pretrained", $"{name}.safetensors"));
-        using var checkpoint = new TorchCheckpoint(File.OpenRead(Golden.Path("pretrained", $"{name}.pt")));
+        using var checkpoint = TorchCheckpoint.Open(File.OpenRead(Golden.Path("pretrained", $"{name}.pt")));
         Assert.HasCount(count, checkpoint.Entries);
         foreach (var (plain, values) in expected)
         {
             var tensor = prefix + plain;
             CollectionAssert.AreEqual(values.shape, checkpoint.Entries[tensor].Shape, tensor);
             var read = full(values.shape, 7f);
-            checkpoint.Read(tensor, read);
+            checkpoint.Entries[tensor].Read(read);
             if (values.numel() > 0) TinyGolden.AreClose(values, read, 0, tensor);
         }
     }
@@ -149,8 +149,8 @@ public sealed class TorchCheckpointTests
     public void Read_IntegerTensor_SaysThatWeightsAreFloatingPoint()
     {
         using var scope = NewDisposeScope();
-        using var checkpoint = new TorchCheckpoint(File.OpenRead(Golden.Path("pretrained", "state_dict.pt")));
-        var error = Assert.ThrowsExactly<InvalidDataException>(() => checkpoint.Read("i64", zeros(3)));
+        using var checkpoint = TorchCheckpoint.Open(File.OpenRead(Golden.Path("pretrained", "state_dict.pt")));
+        var error = Assert.ThrowsExactly<InvalidDataException>(() => checkpoint.Entries["i64"].Read(zeros(3)));
         Assert.AreEqual("Tensor 'i64' is of type Int64; weights are floating-point numbers (F64, F32, F16 or BF16).", error.Message);
     }
 
@@ -159,7 +159,7 @@ public sealed class TorchCheckpointTests
     {
         var file = Bytes("state_dict.pt");
         for (var length = 0; length < file.Length; length += 13)
-            Assert.ThrowsExactly<InvalidDataException>(() => new TorchCheckpoint(new MemoryStream(file[..length])), $"{length} bytes");
+            Assert.ThrowsExactly<InvalidDataException>(() => TorchCheckpoint.Open(new MemoryStream(file[..length])), $"{length} bytes");
     }
 
     [TestMethod]
@@ -176,7 +176,7 @@ public sealed class TorchCheckpointTests
         foreach (var name in names) zip.Op("}(").Text("optimizer").Op("}(").Int(0).Text("x").Op("u").Text(name);
         zip.Op("}(").Tensors([new("a", ones(2))]).Op("u");
         foreach (var _ in names) zip.Op("u");
-        using var checkpoint = new TorchCheckpoint(new MemoryStream(zip.Op(".").Archive()));
+        using var checkpoint = TorchCheckpoint.Open(new MemoryStream(zip.Op(".").Archive()));
         Assert.AreEqual("a", checkpoint.Entries.Keys.Single());
     }
 
@@ -191,7 +191,7 @@ public sealed class TorchCheckpointTests
             .Text("counts").Name("collections", "defaultdict").Name("__builtin__", "set").Raw(0x85).Op("R(").Text("x").Int(1).Op("u")
             .Text("type").Name("torch", "float32")
             .Text("model").Op("}(").Tensors([new("a", ones(2))]).Op("uu.");
-        using var checkpoint = new TorchCheckpoint(new MemoryStream(zip.Archive()));
+        using var checkpoint = TorchCheckpoint.Open(new MemoryStream(zip.Archive()));
         Assert.AreEqual("a", checkpoint.Entries.Keys.Single());
     }
 
@@ -199,7 +199,7 @@ public sealed class TorchCheckpointTests
     public void Constructor_SkippedValueAmongTheWeights_IsNoTensor()
     {
         var zip = new TorchZip().Op("}").Text("a").Name("argparse", "Namespace").Op(")").Raw(0x81).Op("s.");
-        var error = Assert.ThrowsExactly<InvalidDataException>(() => new TorchCheckpoint(new MemoryStream(zip.Archive())));
+        var error = Assert.ThrowsExactly<InvalidDataException>(() => TorchCheckpoint.Open(new MemoryStream(zip.Archive())));
         StringAssert.StartsWith(error.Message, "The checkpoint's 'a' is no tensor;");
     }
 }

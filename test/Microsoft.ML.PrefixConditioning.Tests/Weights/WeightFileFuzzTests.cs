@@ -24,13 +24,13 @@ public sealed class WeightFileFuzzTests
         }
         var pickle = PickleOf(checkpoint);
         var index = "{\"weight_map\":{\"a\":\"x\",\"b.c\":\"x\",\"e\":\"x\"}}"u8.ToArray();
-        var sources = new (byte[] Valid, Func<byte[], IWeightFile?> Open)[]
+        var sources = new (byte[] Valid, Func<byte[], WeightFile?> Open)[]
         {
-            (safetensors, bytes => new SafetensorsFile(new MemoryStream(bytes))),
-            (checkpoint, bytes => new TorchCheckpoint(new MemoryStream(bytes))),
-            (training, bytes => new TorchCheckpoint(new MemoryStream(bytes))),
+            (safetensors, bytes => Safetensors.Open(new MemoryStream(bytes))),
+            (checkpoint, bytes => TorchCheckpoint.Open(new MemoryStream(bytes))),
+            (training, bytes => TorchCheckpoint.Open(new MemoryStream(bytes))),
             (pickle, bytes => { TorchPickle.Read(bytes); return null; }),
-            (index, bytes => new ShardedWeights(bytes, _ => new SafetensorsFile(new MemoryStream(safetensors)))),
+            (index, bytes => WeightFile.Join(bytes, _ => Safetensors.Open(new MemoryStream(safetensors)))),
         };
         for (var seed = 0UL; seed < 20_000; seed++)
         {
@@ -55,14 +55,14 @@ public sealed class WeightFileFuzzTests
         Assert.IsGreaterThan(1_000, read);
     }
 
-    private static void ReadAll(IWeightFile weights, long most)
+    private static void ReadAll(WeightFile weights, long most)
     {
         using var scope = NewDisposeScope();
         Assert.IsLessThanOrEqualTo(most, weights.Entries.Values.Sum(e => e.Shape.Aggregate(1L, (a, b) =>
-            checked(a * b)) * FloatReader.BytesOf(e.Type)));
+            checked(a * b)) * WeightValues.BytesOf(e.Type)));
         foreach (var entry in weights.Entries.Values)
-            if (entry.Type is ScalarType.Float32 or ScalarType.Float16 or ScalarType.BFloat16 or ScalarType.Float64) weights.Read(
-                entry.Name, empty(entry.Shape));
+            if (entry.Type is ScalarType.Float32 or ScalarType.Float16 or ScalarType.BFloat16 or ScalarType.Float64) entry.Read(
+                empty(entry.Shape));
     }
 
     private static byte[] PickleOf(byte[] checkpoint)

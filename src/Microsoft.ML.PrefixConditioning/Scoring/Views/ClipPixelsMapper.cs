@@ -3,7 +3,7 @@ using Microsoft.ML.Model.OnnxConverter;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Adds the pixels to one schema's rows; ML.NET's own view runs it on as many threads as it likes.</summary>
+/// <summary>Adds the pixels to the rows of one schema. ML.NET's own view runs it on several threads.</summary>
 internal sealed class ClipPixelsMapper : IRowMapper, ICanSaveOnnx
 {
     private readonly ClipPixelsSettings _settings;
@@ -51,8 +51,8 @@ internal sealed class ClipPixelsMapper : IRowMapper, ICanSaveOnnx
 
     // Without the exception ML.NET writes the rest of the chain.
     bool ICanSaveOnnx.CanSaveOnnx(OnnxContext ctx) => throw new NotSupportedException(
-        "mlContext.Model.ConvertToOnnx cannot write a ClipPixelsTransformer, which decodes image files. Keep ClipPixels in the pipeline, " +
-        "write the model behind it with SaveAsOnnx or SaveImageEncoderAsOnnx, and run that file with ApplyOnnxModel.");
+        "mlContext.Model.ConvertToOnnx cannot export a ClipPixelsTransformer, which decodes image files. Keep ClipPixels in the " +
+        "pipeline, export the model behind it with SaveAsOnnx or SaveImageEncoderAsOnnx, and run that file with ApplyOnnxModel.");
 
     private void Fill(ImageReference image, Span<float> pixels)
     {

@@ -8,7 +8,7 @@ internal abstract class ColumnBuffer : IDisposable
 {
     private static readonly MethodInfo TypedFactory = Method(nameof(CreateFactory));
 
-    /// <summary>Keeps the value of the row that the source stands on.</summary>
+    /// <summary>Stores the value of the source's current row.</summary>
     public abstract void Read(int row);
 
     /// <inheritdoc/>
@@ -56,7 +56,7 @@ internal abstract class ColumnBuffer : IDisposable
 
     private static MethodInfo Method(string name) => typeof(ColumnBuffer).GetMethod(name, BindingFlags.NonPublic | BindingFlags.Static)!;
 
-    /// <summary>Images that belong to the buffer: those of the source may be its own, or the user's.</summary>
+    /// <summary>Images owned by the buffer; those of the source may belong to the source or to the user.</summary>
     private static ValueGetter<MLImage> OwnImages(ValueGetter<MLImage> source)
     {
         // Kept from row to row: a view that owns its images disposes the last one when it gives the next.

@@ -1,6 +1,6 @@
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>The embeddings of the row that a cursor or mapper stands on, wherever they come from.</summary>
+/// <summary>The embeddings of the current row of a cursor or mapper.</summary>
 internal abstract class EncodedRow
 {
     private float[] _scores = [];
@@ -14,7 +14,7 @@ internal abstract class EncodedRow
 
     /// <summary>[C] probabilities of the image, computed once for all getters of a row.</summary>
     /// <param name="classifier">Always the same one.</param>
-    /// <param name="position">The row's position, which tells rows apart; below 0 where there is none.</param>
+    /// <param name="position">The row's position, which identifies it; negative if there is none.</param>
     public ReadOnlySpan<float> Scores(ZeroShotClassifier classifier, long position)
     {
         if (position == _scoredPosition && position >= 0) return _scores;

@@ -2,7 +2,7 @@ using Microsoft.ML.Data;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>The embeddings of single rows, computed when asked for: for prediction engines, and where embeddings are read rather than
+/// <summary>The embeddings of single rows, computed on demand: for prediction engines, and if embeddings are read instead of
 /// computed.</summary>
 internal sealed class OnDemandEncodedRow : EncodedRow
 {

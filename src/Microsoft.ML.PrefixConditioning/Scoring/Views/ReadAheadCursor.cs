@@ -108,7 +108,7 @@ internal sealed class ReadAheadCursor : DataViewRowCursor
     public override ValueGetter<DataViewRowId> GetIdGetter() => (ref DataViewRowId value) => value = Current().Ids[_row];
 
     private RowBatch Current() => _batch ?? throw new InvalidOperationException(
-        "The cursor stands on no row: call MoveNext first, and read values only while it returns true.");
+        "The cursor is not on a row: call MoveNext first, and read values only while it returns true.");
 
     protected override void Dispose(bool disposing)
     {

@@ -7,8 +7,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>Fills row batches from a cursor. Used by one thread at a time.</summary>
 internal sealed class RowBatchReader
 {
-    /// <summary>Images in memory end a batch early when they take more than this: photographs as pixels take tens of megabytes
-    /// each.</summary>
+    /// <summary>Largest size of a batch's images in memory; a larger batch ends early. A photograph as pixels takes tens of
+    /// megabytes.</summary>
     internal const long MaxImageBytes = 64L << 20;
 
     private readonly DataViewRowCursor _source;
@@ -30,8 +30,8 @@ internal sealed class RowBatchReader
         if (parts.Text) _textGetter = ColumnReader.TextGetter(source, mapper.TextColumn!.Value);
     }
 
-    /// <summary>The next rows, their images decoded; null when there are none left.</summary>
-    /// <param name="capacity">Rows at most.</param>
+    /// <summary>Reads the next rows and decodes their images; null if there are no more.</summary>
+    /// <param name="capacity">Maximum number of rows.</param>
     /// <param name="cancellation">Stops between two rows or images.</param>
     /// <remarks>A fault of the source is thrown by the call after the one that gave the rows before it, and by all further calls.</remarks>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
@@ -108,7 +108,7 @@ internal sealed class RowBatchReader
         rows.Texts[rows.Count] = text.ToString();
     }
 
-    /// <summary>Rows that are being read.</summary>
+    /// <summary>Rows being read.</summary>
     private sealed class Rows(int capacity, ColumnBuffer[] columns) : IDisposable
     {
         public readonly DataViewRowId[] Ids = new DataViewRowId[capacity];

@@ -22,7 +22,7 @@ internal sealed class ScoringCursor(ScoringMapper mapper, DataViewRowCursor inpu
     public override bool IsColumnActive(DataViewSchema.Column column) => active[column.Index];
 
     public override ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column) =>
-        AddedColumnGetter.Create<TValue>(mapper, column, active, input, encoded, _labels);
+        mapper.CreateGetter<TValue>(column, active, input, encoded, _labels);
 
     public override ValueGetter<DataViewRowId> GetIdGetter() => input.GetIdGetter();
 

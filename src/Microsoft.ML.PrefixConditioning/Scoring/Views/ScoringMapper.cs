@@ -53,6 +53,21 @@ internal abstract class ScoringMapper : IRowToRowMapper
     /// <param name="labels">From <see cref="CountLabels"/>.</param>
     public abstract Delegate CreateGetter(int added, DataViewRow row, EncodedRow encoded, LabelCount? labels);
 
+    /// <summary>The getter of an input's column or an added one.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The column is not active.</exception>
+    /// <exception cref="InvalidOperationException">The column has another type.</exception>
+    public ValueGetter<TValue> CreateGetter<TValue>(
+        DataViewSchema.Column column, bool[] active, DataViewRow row, EncodedRow encoded, LabelCount? labels)
+    {
+        if (column.Index >= active.Length || !active[column.Index])
+            throw new ArgumentOutOfRangeException(nameof(column),
+                $"Column '{column.Name}' is not active in this cursor; name it when the cursor is created.");
+        if (column.Index < InputSchema.Count) return row.GetGetter<TValue>(InputSchema[column.Index]);
+        return CreateGetter(column.Index - InputSchema.Count, row, encoded, labels) as ValueGetter<TValue>
+            ?? throw new InvalidOperationException(
+                $"Column '{column.Name}' is {column.Type}; its values cannot be read as {typeof(TValue)}.");
+    }
+
     /// <summary>The count of the labels of one pass, or of one row; null where there are none.</summary>
     public virtual LabelCount? CountLabels() => null;
 

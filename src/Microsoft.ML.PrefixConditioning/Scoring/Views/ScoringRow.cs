@@ -2,7 +2,7 @@ using Microsoft.ML.Data;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>A row with the added columns, computed when asked for.</summary>
+/// <summary>A row with the added columns, computed on demand.</summary>
 internal sealed class ScoringRow : DataViewRow
 {
     private readonly ScoringMapper _mapper;
@@ -27,7 +27,7 @@ internal sealed class ScoringRow : DataViewRow
     public override bool IsColumnActive(DataViewSchema.Column column) => _active[column.Index];
 
     public override ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column) =>
-        AddedColumnGetter.Create<TValue>(_mapper, column, _active, _input, _encoded, _labels);
+        _mapper.CreateGetter<TValue>(column, _active, _input, _encoded, _labels);
 
     public override ValueGetter<DataViewRowId> GetIdGetter() => _input.GetIdGetter();
 

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
 [TestClass]
-public sealed class SafetensorsFileTests
+public sealed class WeightFileTests
 {
     private static byte[] Written(params KeyValuePair<string, Tensor>[] tensors)
     {
@@ -25,10 +25,10 @@ public sealed class SafetensorsFileTests
         using var generator = new Generator(3, CPU);
         var values = cat([randn([1 << 20], generator: generator), tensor(new float[] { 0, -0f, 65504, 1e-7f, float.NegativeInfinity,
             float.PositiveInfinity })]).to_type(type);
-        using var file = new SafetensorsFile(new MemoryStream(Written(new("before", tensor(1f)), new("a", values),
+        using var file = Safetensors.Open(new MemoryStream(Written(new("before", tensor(1f)), new("a", values),
             new("after", tensor(2f)))));
         var read = zeros(values.shape);
-        file.Read("a", read);
+        file.Entries["a"].Read(read);
         CollectionAssert.AreEqual(values.to_type(ScalarType.Float32).bytes.ToArray(), read.bytes.ToArray());
         Assert.AreEqual("v", file.Metadata["k"]);
     }
@@ -39,7 +39,7 @@ public sealed class SafetensorsFileTests
         var file = new byte[(17 << 20) + 8];
         BitConverter.TryWriteBytes(file, 17L << 20);
         var before = GC.GetAllocatedBytesForCurrentThread();
-        var error = Assert.ThrowsExactly<InvalidDataException>(() => new SafetensorsFile(new MemoryStream(file)));
+        var error = Assert.ThrowsExactly<InvalidDataException>(() => Safetensors.Open(new MemoryStream(file)));
         Assert.AreEqual("The safetensors header claims 17825792 bytes; 2 to 16777216 are allowed. This is not a safetensors file, or it " +
             "is damaged.", error.Message);
         Assert.IsLessThan(1L << 20, GC.GetAllocatedBytesForCurrentThread() - before);
@@ -54,11 +54,11 @@ public sealed class SafetensorsFileTests
             ["x-1.safetensors"] = Written(new KeyValuePair<string, Tensor>("a", tensor(1f))),
             ["x-2.safetensors"] = Written(new("b", tensor(2f)), new("c", tensor(3f))),
         };
-        using var sharded = new ShardedWeights(Index("\"a\":\"x-1.safetensors\",\"c\":\"x-2.safetensors\",\"b\":\"x-2.safetensors\""),
-            name => new SafetensorsFile(new MemoryStream(files[name])));
+        using var sharded = WeightFile.Join(Index("\"a\":\"x-1.safetensors\",\"c\":\"x-2.safetensors\",\"b\":\"x-2.safetensors\""),
+            name => Safetensors.Open(new MemoryStream(files[name])));
         CollectionAssert.AreEquivalent((string[])["a", "b", "c"], sharded.Entries.Keys.ToArray());
         var read = zeros([]);
-        sharded.Read("c", read);
+        sharded.Entries["c"].Read(read);
         Assert.AreEqual(3f, read.ToSingle());
     }
 
@@ -77,7 +77,7 @@ public sealed class SafetensorsFileTests
         using var scope = NewDisposeScope();
         var file = Written(new("a", tensor(1f)), new("b", tensor(2f)));
         var error = Assert.ThrowsExactly<InvalidDataException>(() =>
-            new ShardedWeights(Index(map), _ => new SafetensorsFile(new MemoryStream(file))));
+            WeightFile.Join(Index(map), _ => Safetensors.Open(new MemoryStream(file))));
         StringAssert.StartsWith(error.Message, fault);
     }
 
