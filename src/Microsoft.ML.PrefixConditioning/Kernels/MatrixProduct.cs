@@ -112,7 +112,8 @@ internal sealed unsafe class MatrixProduct<V> where V : struct, ILanes<V>
     }
 
     /// <summary>Where a pass of a part lies in the packed matrix: parts one after the other, in each its passes.</summary>
-    private float* PackedAt(int column, int columns, int first) => _packed + (long)column * _k + (long)Panels(columns) * TileColumns * first;
+    private float* PackedAt(int column, int columns, int first) =>
+        _packed + (long)column * _k + (long)Panels(columns) * TileColumns * first;
 
     private static int Panels(int columns) => (columns + TileColumns - 1) / TileColumns;
 

@@ -97,7 +97,8 @@ public sealed class ReadmeTests
 
     private static string Section(string document, string title)
     {
-        var match = Regex.Match(document, $@"^## {Regex.Escape(title)}\n(.*?)(?=^## |\z)", RegexOptions.Multiline | RegexOptions.Singleline);
+        var match = Regex.Match(document, $@"^## {Regex.Escape(title)}\n(.*?)(?=^## |\z)",
+            RegexOptions.Multiline | RegexOptions.Singleline);
         Assert.IsTrue(match.Success, $"The document has no section '{title}'.");
         return match.Groups[1].Value;
     }
