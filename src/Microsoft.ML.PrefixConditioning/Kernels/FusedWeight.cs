@@ -6,7 +6,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>One weight in the processor's memory with its gradient, as the fused computation uses it.</summary>
 internal sealed unsafe class FusedWeight : IDisposable
 {
-    private const long MostPacked = 1 << 18;   // values: a megabyte
+    private const long MostRowsPacked = 1024;   // for more rows, packing again costs less than the memory for a second copy is worth
 
     private readonly Dictionary<long, MatrixBuffer> _packed = [];   // by first row
     private readonly Tensor _weight;
@@ -77,7 +77,7 @@ internal sealed unsafe class FusedWeight : IDisposable
         if (IsMultipliedHere)
         {
             var weight = new MatrixOperand(Data + firstRow * _columns, _columns);
-            var packed = Packed<V>(weight.Transposed, (int)y.Columns, firstRow);
+            var packed = x.Rows <= MostRowsPacked ? Packed<V>(weight.Transposed, (int)y.Columns, firstRow) : null;
             MatrixProduct<V>.Run((int)x.Rows, (int)y.Columns, (int)_columns, new(x.Data, _columns), weight.Transposed, y.Data,
                 add: false, finish, packed);
             return;
@@ -122,11 +122,11 @@ internal sealed unsafe class FusedWeight : IDisposable
         rows.addmm_(transposed, x.Tensor, beta: 1);
     }
 
-    /// <summary>Rows of the weight as products read them, kept for a small frozen weight: to pack it takes as long as to multiply a few
-    /// rows. Null for others; a large one is limited by how fast memory gives it, packed or not.</summary>
+    /// <summary>Rows of the weight as products read them, kept for a frozen weight: packing takes as long as multiplying a few rows. Null
+    /// for a weight that is trained.</summary>
     private float* Packed<V>(MatrixOperand transposed, int rows, long firstRow) where V : struct, ILanes<V>
     {
-        if (rows * _columns > MostPacked || IsTrained) return null;
+        if (IsTrained) return null;
         lock (_packed)
         {
             if (_packed.TryGetValue(firstRow, out var kept)) return kept.Data;

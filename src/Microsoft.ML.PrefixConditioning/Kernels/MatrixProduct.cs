@@ -45,7 +45,7 @@ internal sealed unsafe class MatrixProduct<V> where V : struct, ILanes<V>
     private const int FewRowsAhead = 256;       // of the left matrix: up to here memory is slower than multiplying
     private const int EnoughParts = 8;          // not the number of cores, which must not change what is computed
 
-    private readonly int _m, _n, _k, _rowParts, _columnParts, _passes;
+    private readonly int _m, _n, _k, _rowParts, _columnParts, _partColumns, _passes;
     private readonly MatrixOperand _left, _right;
     private readonly float* _result, _packed;
     private readonly bool _add;
@@ -58,7 +58,9 @@ internal sealed unsafe class MatrixProduct<V> where V : struct, ILanes<V>
         _result = result;
         _packed = packed;
         _passes = Math.Max(1, (k + MostDepth - 1) / MostDepth);
-        _columnParts = (n + MostColumns - 1) / MostColumns;
+        // Few rows are soon done: smaller parts give a thread that comes late something to do.
+        _partColumns = m > FewRowsAhead ? MostColumns : Math.Clamp(Panels(n) / EnoughParts * TileColumns, TileColumns, MostColumns);
+        _columnParts = Math.Max(1, (n + _partColumns - 1) / _partColumns);
         var wanted = Math.Max((m + MostRows - 1) / MostRows, (EnoughParts + _columnParts - 1) / _columnParts);
         _rowParts = Math.Max(1, Math.Min(wanted, m / FewestRows));
     }
@@ -96,14 +98,14 @@ internal sealed unsafe class MatrixProduct<V> where V : struct, ILanes<V>
             for (var pass = 0; pass < product._passes; pass++)
             {
                 var (first, depth) = product.DepthOf(pass);
-                product.PackPart(first, depth, column, columns, product.PackedAt(column, columns, first));
+                product.PackPart(first, depth, column, columns, product.PackedAt(column, first, depth));
             }
         }
     }
 
     private static int TileColumns => 2 * V.Count;
 
-    private (int First, int Count) ColumnsOf(int part) => (part * MostColumns, Math.Min(MostColumns, _n - part * MostColumns));
+    private (int First, int Count) ColumnsOf(int part) => (part * _partColumns, Math.Min(_partColumns, _n - part * _partColumns));
 
     private (int First, int Count) DepthOf(int pass)
     {
@@ -111,9 +113,9 @@ internal sealed unsafe class MatrixProduct<V> where V : struct, ILanes<V>
         return (first, (int)((long)_k * (pass + 1) / _passes) - first);
     }
 
-    /// <summary>Where a pass of a part lies in the packed matrix: parts one after the other, in each its passes.</summary>
-    private float* PackedAt(int column, int columns, int first) =>
-        _packed + (long)column * _k + (long)Panels(columns) * TileColumns * first;
+    /// <summary>Where the columns of a part lie in the packed matrix: passes one after the other, in each its panels.</summary>
+    private float* PackedAt(int column, int first, int depth) =>
+        _packed + (long)first * Panels(_n) * TileColumns + (long)column * depth;
 
     private static int Panels(int columns) => (columns + TileColumns - 1) / TileColumns;
 
@@ -131,13 +133,13 @@ internal sealed unsafe class MatrixProduct<V> where V : struct, ILanes<V>
             for (var pass = 0; pass < _passes; pass++)
             {
                 var (first, depth) = DepthOf(pass);
-                var panels = _packed is null ? own : PackedAt(firstColumn, columns, first);
+                var panels = _packed is null ? own : PackedAt(firstColumn, first, depth);
                 if (_packed is null) PackPart(first, depth, firstColumn, columns, panels);
                 var tiles = (endRow - firstRow + FewRows - 1) / FewRows;   // at most
                 for (int row = firstRow, rows; row < endRow; row += rows)
                 {
                     rows = RowsOfTile(endRow - row);
-                    if (_packed is null && _m <= FewRowsAhead)
+                    if (_m <= FewRowsAhead)
                         Fetch(part, pass + 1, (row - firstRow) / FewRows, (rows + FewRows - 1) / FewRows, tiles);
                     var left = new MatrixOperand(_left.At(row, first), _left.Row, _left.Column);
                     if (rows < FewRows) left = WithZeros(left, rows, depth, rest);
@@ -151,17 +153,18 @@ internal sealed unsafe class MatrixProduct<V> where V : struct, ILanes<V>
         ArrayPool<float>.Shared.Return(memory);
     }
 
-    /// <summary>Asks for a share of what is packed next, while the tiles of this pass are multiplied: memory and arithmetic
-    /// overlap.</summary>
+    /// <summary>Asks for a share of what the next pass reads of the right matrix, while the tiles of this one are multiplied: memory and
+    /// arithmetic overlap.</summary>
     private void Fetch(int part, int pass, int tile, int count, int tiles)
     {
         if (pass == _passes) (part, pass) = (part + Environment.ProcessorCount, 0);   // a guess: the others take those between
-        if (part >= _rowParts * _columnParts || _right.Row != 1 || !Sse.IsSupported) return;
+        if (part >= _rowParts * _columnParts || !Sse.IsSupported || (_packed is null && _right.Row != 1)) return;
         var (firstColumn, columns) = ColumnsOf(part % _columnParts);
         var (first, depth) = DepthOf(pass);
         for (int column = columns * tile / tiles, end = columns * (tile + count) / tiles; column < end; column++)
         {
-            var source = _right.At(first, firstColumn + column);
+            var source = _packed is null ? _right.At(first, firstColumn + column)
+                : PackedAt(firstColumn, first, depth) + (long)column * depth;
             for (var i = 0; i < depth; i += LineFloats) Sse.Prefetch1(source + i);
         }
     }

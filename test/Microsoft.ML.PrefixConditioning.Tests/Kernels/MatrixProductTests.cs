@@ -23,6 +23,33 @@ public sealed unsafe class MatrixProductTests
         RowsAlone<Lanes512>();
     }
 
+    [TestMethod]
+    public void Run_PackedBefore_GivesTheSameBits()
+    {
+        Packed<Lanes256>();
+        Packed<Lanes512>();
+    }
+
+    private static void Packed<V>() where V : struct, ILanes<V>
+    {
+        var random = new Random(3);
+        foreach (var (m, n, k) in Sizes)
+            foreach (var transposed in new[] { false, true })
+            {
+                float[] left = Values(random, m * k), right = Values(random, k * n);
+                var packed = new float[MatrixProduct<V>.PackedLength(n, k)];
+                var results = new[] { new float[m * n], new float[m * n] };
+                fixed (float* a = left, b = right, p = packed, first = results[0], second = results[1])
+                {
+                    var operand = transposed ? new MatrixOperand(b, k).Transposed : new MatrixOperand(b, n);
+                    MatrixProduct<V>.Pack(n, k, operand, p);
+                    MatrixProduct<V>.Run(m, n, k, new(a, k), operand, first);
+                    MatrixProduct<V>.Run(m, n, k, new(a, k), operand, second, packed: p);
+                }
+                CollectionAssert.AreEqual(results[0], results[1], $"{m} x {n} x {k} {transposed}");
+            }
+    }
+
     private static void Check<V>() where V : struct, ILanes<V>
     {
         var random = new Random(1);
