@@ -89,7 +89,8 @@ internal sealed class ScoringMeasures(SideBySideSettings settings) : IDisposable
             _context.Model.Save(zeroShot, view.Schema, model);
         }
         var (ours, libtorch, speedup) = Pairs.Run(settings.Pairs,
-            () => Pairs.Time(() => ChildProcess.Number("measure-start", model, image)), () => Pairs.Time(() => ChildProcess.Number("measure-libtorch")));
+            () => Pairs.Time(() => ChildProcess.Number("measure-start", model, image)),
+            () => Pairs.Time(() => ChildProcess.Number("measure-libtorch")));
         return new Measure("a new process loads Tiny and scores one image, seconds, over one that loads libtorch only", ours, libtorch,
             1 / speedup, 1.5, Bound.AtMost);
     }

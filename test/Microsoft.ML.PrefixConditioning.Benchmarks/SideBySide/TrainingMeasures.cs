@@ -7,11 +7,14 @@ internal sealed class TrainingMeasures(SideBySideSettings settings)
 
     private static PrefixClipOptions Large => new() { Architecture = ClipArchitecture.ViTB32, BatchSize = 8, PrefixLength = 0 };
 
-    public Measure SmallOnCaptions() => Speed("train small on captions, images/s", Small, settings.CaptionTexts(Small), Processor.Has512Bits ? 4 : 2.5);
+    public Measure SmallOnCaptions() =>
+        Speed("train small on captions, images/s", Small, settings.CaptionTexts(Small), Processor.Has512Bits ? 4 : 2.5);
 
-    public Measure SmallOnClassNames() => Speed("train small on class names, images/s", Small, settings.ClassTexts(Small), Processor.Has512Bits ? 3.5 : 3);
+    public Measure SmallOnClassNames() =>
+        Speed("train small on class names, images/s", Small, settings.ClassTexts(Small), Processor.Has512Bits ? 3.5 : 3);
 
-    public Measure LargeOnCaptions() => Speed("train ViT-B/32 on captions, images/s", Large, settings.CaptionTexts(Large), Processor.Has512Bits ? 3 : 2.2);
+    public Measure LargeOnCaptions() =>
+        Speed("train ViT-B/32 on captions, images/s", Large, settings.CaptionTexts(Large), Processor.Has512Bits ? 3 : 2.2);
 
     /// <summary>Seconds of a step of the small model alone.</summary>
     public static double MedianStep(int steps)
