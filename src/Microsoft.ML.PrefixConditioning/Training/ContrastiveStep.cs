@@ -69,8 +69,11 @@ internal sealed class ContrastiveStep(ClipModel model, ClipOptimizer optimizer, 
     private Tensor Loss(Tensor images, Tensor texts, TrainingBatch batch)
     {
         var scale = model.LogitScale.exp();
-        return options.Loss == LossFunction.Clip
-            ? ContrastiveLoss.Clip(images, texts, scale)
-            : ContrastiveLoss.UniCl(images, texts, scale, tensor(batch.Labels, device: model.Device));
+        return options.Loss switch
+        {
+            LossFunction.Clip => ContrastiveLoss.Clip(images, texts, scale),
+            LossFunction.UniCl => ContrastiveLoss.UniCl(images, texts, scale, tensor(batch.Labels, device: model.Device)),
+            var other => throw new NotSupportedException($"Nothing computes the loss {other}: add it to {nameof(ContrastiveStep)}."),
+        };
     }
 }

@@ -13,6 +13,13 @@ namespace Microsoft.ML.PrefixConditioning;
 /// </remarks>
 internal static class TrainingPlan
 {
+    // How names begin: the text tower's, those of layer 0 and those of layer L + 1.
+    private static readonly string[] TextParts = ["token_embedding.", "positional_embedding", "transformer.resblocks.", "ln_final."];
+    private static readonly string[] FirstParts =
+    [
+        "visual.class_embedding", "visual.positional_embedding", "visual.conv", "visual.bn", "visual.ln_pre.", "token_embedding.",
+        "positional_embedding",
+    ];
     private static readonly string[] LastParts = ["visual.ln_post.", "visual.attnpool.", "visual.norm.", "ln_final."];
 
     /// <summary>The weights to train; the others are cut off from gradients.</summary>
@@ -53,6 +60,7 @@ internal static class TrainingPlan
     };
 
     /// <summary>The part that a weight belongs to, by its name.</summary>
+    /// <exception cref="NotSupportedException">No tower declares such a weight.</exception>
     public static TrainableParts PartOf(string name) => name switch
     {
         "logit_scale" => TrainableParts.LogitScale,
@@ -60,8 +68,14 @@ internal static class TrainingPlan
             TrainableParts.Projections,
         ArchitectureInference.TextPrefixName or ArchitectureInference.ImagePrefixName => TrainableParts.Prefixes,
         _ when name.StartsWith("visual.", StringComparison.Ordinal) => TrainableParts.Vision,
-        _ => TrainableParts.Text,
+        _ when BeginsWith(name, TextParts) => TrainableParts.Text,
+        _ => throw Unknown(name),
     };
+
+    private static bool BeginsWith(string name, string[] parts) => parts.Any(part => name.StartsWith(part, StringComparison.Ordinal));
+
+    private static NotSupportedException Unknown(string name) =>
+        new($"The weight '{name}' has no layer: add it to {nameof(TrainingPlan)}.");
 
     private static bool IsAbove(int layer, int frozen) => frozen == 0 || layer > frozen;
 
@@ -85,7 +99,7 @@ internal static class TrainingPlan
         const string Blocks = "transformer.resblocks.", Stage = "visual.layer";
         if (name.StartsWith(Stage, StringComparison.Ordinal)) return name[Stage.Length] - '0';
         var at = name.IndexOf(Blocks, StringComparison.Ordinal);
-        if (at < 0) return LastParts.Any(part => name.StartsWith(part, StringComparison.Ordinal)) ? layers + 1 : 0;
+        if (at < 0) return BeginsWith(name, LastParts) ? layers + 1 : BeginsWith(name, FirstParts) ? 0 : throw Unknown(name);
         var index = name.AsSpan(at + Blocks.Length);
         return 1 + int.Parse(index[..index.IndexOf('.')], NumberStyles.None, CultureInfo.InvariantCulture);
     }

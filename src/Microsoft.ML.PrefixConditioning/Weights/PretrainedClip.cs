@@ -148,7 +148,7 @@ internal sealed class PretrainedClip : IDisposable
     /// <param name="model">Its prefix tables may be others than the file's: those that the file lacks are drawn anew.</param>
     /// <param name="types">The dataset types of the model's prefixes.</param>
     /// <param name="seed">For new prefixes: N(0, 0.02).</param>
-    /// <exception cref="InvalidDataException">A weight is not finite, or the file cannot be read.</exception>
+    /// <exception cref="InvalidDataException">A weight is missing or not finite, or the file cannot be read.</exception>
     public void ReadInto(ClipModel model, IReadOnlyList<DatasetType> types, ulong seed)
     {
         using var scope = NewDisposeScope();
@@ -162,9 +162,9 @@ internal sealed class PretrainedClip : IDisposable
                 if (name is ArchitectureInference.TextPrefixName or ArchitectureInference.ImagePrefixName)
                     ReadPrefixes(name, weight, types, generator);
                 else if (name == "visual.positional_embedding" && Architecture.ImageSize != FileShape.Architecture.ImageSize)
-                    weight.copy_(PositionGrid.Resize(Read(_files.Find(name)!), Architecture.ImageSize / Architecture.PatchSize));
-                else if (weight.device_type == DeviceType.CPU) _files.Find(name)!.Read(weight);
-                else weight.copy_(Read(_files.Find(name)!).view(weight.shape));
+                    weight.copy_(PositionGrid.Resize(Read(Find(name)), Architecture.ImageSize / Architecture.PatchSize));
+                else if (weight.device_type == DeviceType.CPU) Find(name).Read(weight);
+                else weight.copy_(Read(Find(name)).view(weight.shape));
                 if (!weight.isfinite().all().ToBoolean())
                     throw new InvalidDataException($"the weight '{WeightOrigin.Of(_files.Layout, name).Names[0]}' holds values that are " +
                         "not finite. The file is damaged, or its training had failed.");
@@ -175,6 +175,9 @@ internal sealed class PretrainedClip : IDisposable
             throw PretrainedFiles.Named(_files.Path, e);
         }
     }
+
+    private WeightEntry Find(string name) => _files.Find(name) ?? throw new InvalidDataException(
+        $"the weight '{WeightOrigin.Of(_files.Layout, name).Names[0]}' is missing. The file belongs to another architecture.");
 
     /// <summary>SHA-256 of a model's weights but those prefixes that the file does not have, which a run draws anew.</summary>
     /// <param name="model">A model that was read from this file, before training.</param>

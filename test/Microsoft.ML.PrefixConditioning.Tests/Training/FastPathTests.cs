@@ -71,6 +71,16 @@ public sealed class FastPathTests
                 name);
     }
 
+    [TestMethod]
+    public void Backward_LossThatNothingComputes_SaysWhereToAddIt()
+    {
+        using var model = ClipModel.Create(Shape, CPU, 3);
+        using var optimizer = new ClipOptimizer(model.Weights, new());
+        var step = new ContrastiveStep(model, optimizer, new PrefixClipOptions { Loss = (LossFunction)2 });
+        Assert.AreEqual("Nothing computes the loss 2: add it to ContrastiveStep.",
+            Assert.ThrowsExactly<NotSupportedException>(() => step.Backward(Batch(plainTexts: false))).Message);
+    }
+
     private static (double Loss, Dictionary<string, Tensor> Gradients) Gradients(bool reference, int? chunkSize, bool plainTexts)
     {
         var options = new PrefixClipOptions
