@@ -20,7 +20,7 @@ internal sealed class TrainingImages
     private readonly Lock _lock = new();
     private readonly SortedDictionary<int, string> _bad = [];
 
-    public TrainingImages(TaggedRows rows, TrainingRun run, ulong seed)
+    public TrainingImages(TaggedRows rows, TrainingSetup run, ulong seed)
     {
         var options = run.Options;
         (_rows, _decoding, _policy, _seed) = (rows, options.ImageDecoding, options.BadRows, seed);

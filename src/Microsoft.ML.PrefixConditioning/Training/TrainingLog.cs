@@ -13,13 +13,13 @@ internal sealed class TrainingLog : IDisposable
 
     private readonly IChannel _channel;
     private readonly IProgressChannel _progressChannel;
-    private readonly TrainingRun _run;
+    private readonly TrainingSetup _run;
     private readonly int _stepsPerEpoch, _totalSteps;
     private readonly Stopwatch _sinceLog = Stopwatch.StartNew();
     private readonly Queue<long> _stepEnds = new();     // timestamps of the last steps
     private TrainingProgress? _last;
 
-    public TrainingLog(IHost host, TrainingRun run, int stepsPerEpoch, int totalSteps)
+    public TrainingLog(IHost host, TrainingSetup run, int stepsPerEpoch, int totalSteps)
     {
         (_run, _stepsPerEpoch, _totalSteps) = (run, stepsPerEpoch, totalSteps);
         _channel = host.Start("Training");

@@ -14,7 +14,7 @@ internal static class TrainingSummaries
     /// <summary>One summary per dataset type, from images as in scoring, with their type's own image prefix.</summary>
     /// <returns>Null where not one of a type's images can be read.</returns>
     /// <exception cref="OperationCanceledException">The options' token was cancelled.</exception>
-    public static IReadOnlyList<EmbeddingSummary>? Of(ClipModel model, TaggedRows rows, TrainingRun run)
+    public static IReadOnlyList<EmbeddingSummary>? Of(ClipModel model, TaggedRows rows, TrainingSetup run)
     {
         var summaries = new List<EmbeddingSummary>();
         for (var type = 0; type < rows.Types.Count; type++)
@@ -35,7 +35,7 @@ internal static class TrainingSummaries
         return order;
     }
 
-    private static List<float[]> Embeddings(ClipModel model, TaggedRows rows, int[] order, TrainingRun run)
+    private static List<float[]> Embeddings(ClipModel model, TaggedRows rows, int[] order, TrainingSetup run)
     {
         var preprocessor = run.Model.CreatePreprocessor();
         var embeddings = new List<float[]>();

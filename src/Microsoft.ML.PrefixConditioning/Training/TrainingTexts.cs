@@ -66,9 +66,3 @@ internal sealed class TrainingTexts
         return tokens;
     }
 }
-
-/// <summary>The texts of one batch. U distinct texts, N rows.</summary>
-/// <param name="Tokens">[U, L] token ids.</param>
-/// <param name="DatasetTypes">[U], the dataset type of every distinct text.</param>
-/// <param name="TextOfRow">[N], which of the distinct texts each row has.</param>
-internal sealed record BatchTexts(TokenBatch Tokens, long[] DatasetTypes, long[] TextOfRow);

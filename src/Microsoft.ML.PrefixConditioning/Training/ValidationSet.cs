@@ -11,12 +11,12 @@ internal sealed class ValidationSet
     private readonly float[]?[] _kept;         // [3, S, S] each: validation images are not augmented
     private readonly int[] _labels;
     private readonly string[] _classNames;
-    private readonly TrainingRun _run;
+    private readonly TrainingSetup _run;
     private readonly ImagePreprocessor _preprocessor;
 
     private int ImagesPerPass => PixelBatch.Most(128, _preprocessor.Length);
 
-    private ValidationSet(IReadOnlyList<ImageReference> images, int[] labels, string[] classNames, TrainingRun run)
+    private ValidationSet(IReadOnlyList<ImageReference> images, int[] labels, string[] classNames, TrainingSetup run)
     {
         (_images, _labels, _classNames, _run) = (images, labels, classNames, run);
         _preprocessor = run.Model.CreatePreprocessor();
@@ -26,7 +26,7 @@ internal sealed class ValidationSet
     /// <summary>Reads the view's image and label columns; the class names are the labels that occur.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or has the wrong type.</exception>
     /// <exception cref="InvalidDataException">There are no rows, fewer than two classes, or an image cannot be read.</exception>
-    public static ValidationSet Read(IDataView view, TrainingRun run)
+    public static ValidationSet Read(IDataView view, TrainingSetup run)
     {
         var (images, labels) = LabeledImages.Read(view, run.Options.Columns);
         labels = [.. labels.Select(CanonicalComposition.Compose)];   // one class, however a file system composes its name

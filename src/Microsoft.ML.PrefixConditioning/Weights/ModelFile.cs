@@ -28,7 +28,7 @@ internal static class ModelFile
         {
             (SettingsPart, stream => stream.Write(model.Settings.ToJson())),
             (VocabularyPart, model.Tokenizer.Save),
-            (WeightsPart, model.WriteWeights),
+            (WeightsPart, stream => model.Lend(network => Safetensors.Write(stream, [.. network.Weights]))),
         };
         if (model.Summaries is { } summaries) parts.Add((SummariesPart, stream => EmbeddingSummary.Write(stream, summaries)));
         parts.Add((HistoryPart, model.History.Write));

@@ -55,14 +55,14 @@ internal sealed class PretrainedClip : IDisposable
             Activation = options.Activation, VisionHeads = options.VisionHeads, TextHeads = options.TextHeads,
             ImageSize = options.ImageSize,
         });
-        var settings = ModelSettings.From(new PrefixClipOptions
+        var settings = pretrained.SettingsFor(new PrefixClipOptions
         {
             PrefixLength = pretrained.FileShape.PrefixLength, ImagePrefixLength = pretrained.FileShape.ImagePrefixLength,
             ImageDecoding = options.ImageDecoding ?? pretrained.Prefixes.ImageDecoding, BadRows = options.BadRows,
             PromptTemplates = options.PromptTemplates ?? PromptTemplates.Of([.. pretrained.Prefixes.Templates]),
             Columns = options.Columns,
-        }, pretrained.Prefixes.DatasetTypes, pretrained.Tokenizer.VocabularySize, pretrained);
-        var network = pretrained.Create(settings, device, seed: 0, reference: false);
+        }, pretrained.Prefixes.DatasetTypes);
+        var network = pretrained.Create(settings, device, seed: 0, useTensorOperations: false);
         return new TrainedModel(network, pretrained.Tokenizer, settings, TrainingHistory.Empty);
     }
 
@@ -127,11 +127,17 @@ internal sealed class PretrainedClip : IDisposable
             $"They do not belong together: set {nameof(ClipLoadOptions.VocabularyPath)} to the model's own vocabulary.");
     }
 
+    /// <summary>The settings of a model that starts from this one.</summary>
+    /// <param name="options">Everything that the files do not say.</param>
+    /// <param name="types">The dataset types of the model's prefixes.</param>
+    public ModelSettings SettingsFor(PrefixClipOptions options, IReadOnlyList<DatasetType> types) =>
+        ModelSettings.From(options, types, Tokenizer.VocabularySize) with { Architecture = Architecture, Normalization = Normalization };
+
     /// <summary>A model with the file's weights, and prefixes that are new where the file has none.</summary>
     /// <inheritdoc cref="ReadInto" path="/exception"/>
-    public ClipModel Create(ModelSettings settings, Device device, ulong seed, bool reference)
+    public ClipModel Create(ModelSettings settings, Device device, ulong seed, bool useTensorOperations)
     {
-        var model = ClipModel.CreateUnset(settings.Shape, device, reference);
+        var model = ClipModel.CreateUnset(settings.Shape, device, useTensorOperations);
         try
         {
             ReadInto(model, settings.DatasetTypes, seed);

@@ -36,6 +36,7 @@ public sealed class LayerTests
     [TestMethod]
     [DataRow("TextRepair")]
     [DataRow("Options")]
+    [DataRow("Foundation")]
     [DataRow("Data")]
     [DataRow("Imaging")]
     [DataRow("Text")]

@@ -53,7 +53,7 @@ public sealed class FitFromPretrainedTests
         });
 
         Assert.AreEqual(loaded.Architecture, trained.Architecture);
-        Assert.AreEqual(loaded.Model.Settings.Normalization, trained.Model.Settings.Normalization);
+        Assert.AreEqual(loaded.Trained.Settings.Normalization, trained.Trained.Settings.Normalization);
         var (before, after) = (DrawnData.Weights(loaded), DrawnData.Weights(trained));
         CollectionAssert.AreEquivalent(before.Keys.Append("prefix_embedding").ToArray(), after.Keys);
         foreach (var (name, bytes) in before) CollectionAssert.AreEqual(bytes, after[name], name);

@@ -45,14 +45,14 @@ public sealed class OldModelFileTests
         CollectionAssert.AreEqual(
             new[] { DatasetType.Caption, DatasetType.Classification, new DatasetType("sketch", TextKind.ClassName) },
             model.DatasetTypes.ToArray());
-        var settings = model.Model.Settings;
+        var settings = model.Trained.Settings;
         Assert.AreEqual((2, version < 4 ? 1 : 0, ImageDecoding.OpenClip, BadRowPolicy.Skip),
             (settings.PrefixLength, settings.ImagePrefixLength, settings.ImageDecoding, settings.BadRows));
         Assert.AreEqual(("Image", "Sentence", "Label", "Picture", "TextEmbedding"), (settings.ImageColumnName, settings.TextColumnName,
             settings.LabelColumnName, settings.ImageEmbeddingColumnName, settings.TextEmbeddingColumnName));
         var own = new ImageNormalization(new(0.5f, 0.25f, 0.125f), new(0.5f, 0.75f, 1));
         Assert.AreEqual(version == 1 ? ImageNormalization.Clip : own, settings.Normalization);
-        Assert.AreEqual(version < 3 ? null : "1 2 3", model.Model.Summaries is { } all ? string.Join(' ', all.Select(s => s.Count)) : null);
+        CollectionAssert.AreEqual(version < 3 ? null : new long[] { 1, 2, 3 }, model.Trained.Summaries?.Select(s => s.Count).ToArray());
         CollectionAssert.AreEqual(new[] { new TrainingStep(2.5f, 1e-3f), new TrainingStep(1.25f, 5e-4f) }, model.History.Steps.ToArray());
         CollectionAssert.AreEqual(new[] { new ValidationAccuracy(1, 0.75) }, model.History.Validations.ToArray());
         Assert.AreEqual(3, model.History.SkippedRows);
@@ -68,7 +68,7 @@ public sealed class OldModelFileTests
         using var model = Load(version);
         using var again = (PrefixClipTransformer)new SavedModel(model).Load(out _);
         DrawnData.AreBitEqual(DrawnData.Weights(model), DrawnData.Weights(again));
-        Assert.AreEqual(model.Model.Settings.Normalization, again.Model.Settings.Normalization);
+        Assert.AreEqual(model.Trained.Settings.Normalization, again.Trained.Settings.Normalization);
     }
 
     private static PrefixClipTransformer Load(int version) =>
@@ -87,7 +87,7 @@ public sealed class OldModelFileTests
         using MLImage image = ScoringModel.Image(3), other = ScoringModel.Image(8);
         AreClose(expected, "images", model.EncodeImages([image, other]).SelectMany(row => row));
         var pixels = Enumerable.Range(0, 2 * 3 * 16 * 16).Select(i => i * 37 % 251 / 64f - 2).ToArray();
-        AreClose(expected, "pixels.sketch", model.Model.EncodeImages(pixels, 2, PrefixSelection.For("sketch")));
+        AreClose(expected, "pixels.sketch", model.Trained.EncodeImages(pixels, 2, PrefixSelection.For("sketch")));
     }
 
     private static void AreClose(JsonElement expected, string name, IEnumerable<float> actual)

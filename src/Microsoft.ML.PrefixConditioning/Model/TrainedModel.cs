@@ -26,23 +26,6 @@ internal sealed class TrainedModel(ClipModel network, ClipTokenizer tokenizer, M
     /// <summary>Number of learned values.</summary>
     public long ParameterCount { get; } = network.ParameterCount;
 
-    /// <summary>Writes the weights by their names.</summary>
-    /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
-    public void WriteWeights(Stream stream)
-    {
-        using var use = _uses.Begin();
-        Safetensors.Write(stream, [.. _network.Weights]);
-    }
-
-    /// <summary>Writes the model as the files that other programs know.</summary>
-    /// <exception cref="IOException">A file cannot be written.</exception>
-    /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
-    public void Export(string folder, ClipLayout layout)
-    {
-        using var use = _uses.Begin();
-        ClipExport.Write(folder, layout, _network, Tokenizer, Settings);
-    }
-
     /// <summary>Lends the network, which is not freed meanwhile.</summary>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public void Lend(Action<ClipModel> borrow)
