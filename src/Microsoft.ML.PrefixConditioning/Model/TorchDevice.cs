@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>From the option to a device that is there.</summary>
+/// <summary>Resolves the device option to an available device.</summary>
 internal static class TorchDevice
 {
     /// <summary>The device to compute on; ML.NET's own settings for GPUs are honored.</summary>
@@ -28,7 +28,7 @@ internal static class TorchDevice
 
 /// <summary>What an <see cref="MLContext"/> says of GPUs.</summary>
 /// <param name="DeviceId">The GPU to use, or null where none is named.</param>
-/// <param name="FallbackToCpu">Whether the processor will do where there is no such GPU.</param>
+/// <param name="FallbackToCpu">Whether to use the processor if there is no such GPU.</param>
 internal readonly record struct GpuSettings(int? DeviceId, bool FallbackToCpu)
 {
     /// <summary>The settings of an environment.</summary>

@@ -16,8 +16,7 @@ internal sealed class TrainedModel(ClipModel network, ClipTokenizer tokenizer, M
     public ModelSettings Settings { get; } = settings;
     public TrainingHistory History { get; } = history;
 
-    /// <summary>Where the training images' embeddings lie, per dataset type; null for a model of an older version, or not trained
-    /// here.</summary>
+    /// <summary>Mean and variance of the training images' embeddings, per dataset type; null if the model has none.</summary>
     public IReadOnlyList<EmbeddingSummary>? Summaries { get; init; }
 
     /// <summary>The factor between cosine and logit, exp of the learned scale.</summary>
@@ -26,7 +25,7 @@ internal sealed class TrainedModel(ClipModel network, ClipTokenizer tokenizer, M
     /// <summary>Number of learned values.</summary>
     public long ParameterCount { get; } = network.ParameterCount;
 
-    /// <summary>Lends the network, which is not freed meanwhile.</summary>
+    /// <summary>Lends the network; it is not freed during the call.</summary>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public void Lend(Action<ClipModel> borrow)
     {
@@ -34,7 +33,7 @@ internal sealed class TrainedModel(ClipModel network, ClipTokenizer tokenizer, M
         borrow(_network);
     }
 
-    /// <summary>Does nothing for a model that can be used.</summary>
+    /// <summary>Throws if the model was disposed.</summary>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public void ThrowIfDisposed() => _uses.Begin().Dispose();
 

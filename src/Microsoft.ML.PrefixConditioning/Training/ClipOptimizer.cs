@@ -8,9 +8,9 @@ namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>AdamW over a model's weights, with open_clip's parameter groups and the clamp of the logit scale.</summary>
 /// <remarks>
-/// Source: "Decoupled Weight Decay Regularization" (arXiv 1711.05101) in PyTorch's order of operations; groups of open_clip v3.3.0.
-/// On a processor one fused, vectorized pass reads the gradient and updates weight and both moments in place: a step moves each
-/// value once, where separate tensor operations would move it many times. Gradients stay in memory, as 0, for the next step to add to.
+/// Source: "Decoupled Weight Decay Regularization" (arXiv 1711.05101) in PyTorch's order of operations; groups of open_clip v3.3.0. On a
+/// processor one fused, vectorized pass reads the gradient and updates weight and both moments in place: each value is loaded and stored
+/// once per step, not once per tensor operation. Gradients are set to 0, and their memory is reused.
 /// </remarks>
 internal sealed class ClipOptimizer : IDisposable
 {

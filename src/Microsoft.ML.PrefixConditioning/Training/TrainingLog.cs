@@ -4,7 +4,7 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>What happened in a run so far, and its way to the user: ML.NET's progress channel and log, and the options' callback.</summary>
+/// <summary>Records the steps of a run and reports them: to ML.NET's progress channel and log, and to the options' callback.</summary>
 internal sealed class TrainingLog : IDisposable
 {
     private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(10);
@@ -67,7 +67,7 @@ internal sealed class TrainingLog : IDisposable
                 $"left{(accuracy is null ? "" : string.Create(CultureInfo.InvariantCulture, $", validation accuracy {accuracy:0.0%}"))}"));
     }
 
-    /// <summary>The record that stays with the model.</summary>
+    /// <summary>The history that is saved with the model.</summary>
     public TrainingHistory ToHistory(int skippedRows) => new([.. Steps], [.. Validations], skippedRows);
 
     private double StepsPerSecond()

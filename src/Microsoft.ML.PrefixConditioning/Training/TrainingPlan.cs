@@ -8,8 +8,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// A tower of L blocks has the layers 0 (embeddings, first norm), 1 to L (blocks) and L + 1 (last norm). With layer decay d, layer i learns
 /// with the rate times d^(L + 1 - i). A ResNet's layers are its stem (0), its four stages and the attention pooling; a Swin's blocks are
 /// counted through all stages, and what merges patches after a stage belongs to its last block. Projections, prefixes and the logit scale
-/// belong to no layer and have the whole rate, prefixes times their own factor. Source: ELECTRA (arXiv 2003.10555), in
-/// the form of BEiT (arXiv 2106.08254).
+/// belong to no layer and have the full rate; that of prefixes is multiplied by its own factor. Source: ELECTRA (arXiv 2003.10555), in the
+/// form of BEiT (arXiv 2106.08254).
 /// </remarks>
 internal static class TrainingPlan
 {
@@ -22,7 +22,7 @@ internal static class TrainingPlan
     ];
     private static readonly string[] LastParts = ["visual.ln_post.", "visual.attnpool.", "visual.norm.", "ln_final."];
 
-    /// <summary>The weights to train; the others are cut off from gradients.</summary>
+    /// <summary>Selects the weights to train and freezes the others.</summary>
     /// <exception cref="ArgumentException">The options freeze everything.</exception>
     public static IReadOnlyList<KeyValuePair<string, Tensor>> Apply(ClipModel model, FineTuningOptions options)
     {

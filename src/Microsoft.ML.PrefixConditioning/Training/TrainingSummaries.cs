@@ -2,10 +2,11 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Where the images of each dataset type lie for the trained model, from a sample of them.</summary>
+/// <summary>Mean and variance of the image embeddings of each dataset type, from a sample of the training images.</summary>
 internal static class TrainingSummaries
 {
-    /// <summary>Images per dataset type: the mean of a thousand is known to a thirtieth of the spread of one.</summary>
+    /// <summary>Images sampled per dataset type. The standard error of a mean over 1,000 images is a thirtieth of their standard
+    /// deviation.</summary>
     internal const int Sample = 1000;
 
     private const ulong SamplePurpose = 11;

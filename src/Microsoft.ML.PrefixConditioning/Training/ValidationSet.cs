@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Labeled images on which zero-shot accuracy is taken while training.</summary>
+/// <summary>Labeled images for measuring zero-shot accuracy during training.</summary>
 internal sealed class ValidationSet
 {
     private const long KeptBytes = 256L << 20; // 1,783 images of 224 x 224 pixels; the others are decoded at every validation
@@ -40,8 +40,8 @@ internal sealed class ValidationSet
         return set;
     }
 
-    /// <summary>Share of images whose nearest class embedding is their own class's, 0 to 1.</summary>
-    /// <remarks>Not stopped by the options' token: a step and the validation after it are recorded together.</remarks>
+    /// <summary>Zero-shot accuracy, 0 to 1: the fraction of images whose nearest class embedding is that of their own class.</summary>
+    /// <remarks>Does not observe the options' cancellation token: a step and the validation after it are recorded together.</remarks>
     public double Accuracy(ClipModel model, ClipTokenizer tokenizer, IReadOnlyList<(int Type, double Weight)> prefixes)
     {
         using var scope = NewDisposeScope();

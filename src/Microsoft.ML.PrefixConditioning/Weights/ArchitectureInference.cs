@@ -3,9 +3,9 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Sizes of a model from the shapes in its file, its configuration and the caller's wishes; and whether every tensor fits
+/// <summary>Infers a model's sizes from the shapes in its file, its configuration and the caller's wishes, and checks every tensor against
 /// them.</summary>
-/// <remarks>Only shapes are looked at: nothing is read and no weight takes memory, whatever the file claims.</remarks>
+/// <remarks>Reads only shapes: no weight takes memory, whatever the file claims.</remarks>
 internal static class ArchitectureInference
 {
     private const int WidthOfAHead = 64;   // of all of CLIP's own models

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>A pretrained CLIP model on disk: everything but its weights is known, and the weights can be read into a model.</summary>
+/// <summary>A pretrained CLIP model on disk. Opening it reads everything except the weights.</summary>
 internal sealed class PretrainedClip : IDisposable
 {
     private readonly PretrainedFiles _files;
@@ -28,7 +28,7 @@ internal sealed class PretrainedClip : IDisposable
     /// <summary>The shape of the model in the file.</summary>
     public ClipModelShape FileShape { get; }
 
-    /// <summary>Sizes of the towers; the image size may be another than the file's.</summary>
+    /// <summary>Sizes of the towers; the image size may differ from the file's.</summary>
     public ClipArchitecture Architecture { get; }
 
     /// <summary>Mean and standard deviation of pixels.</summary>
@@ -37,13 +37,13 @@ internal sealed class PretrainedClip : IDisposable
     /// <summary>Dataset types and templates.</summary>
     public PretrainedPrefixes Prefixes { get; }
 
-    /// <summary>What a user should know of the files that were read so far: settings that are not known.</summary>
+    /// <summary>Warnings about the files read so far: unknown settings.</summary>
     public IReadOnlyList<string> Warnings => _warnings;
 
-    /// <summary>The model's own vocabulary; known where a whole model was opened, not its files alone.</summary>
+    /// <summary>The model's own vocabulary; unavailable if only files were opened, not a whole model.</summary>
     public ClipTokenizer Tokenizer => _tokenizer ?? throw new InvalidOperationException("The vocabulary was not read.");
 
-    /// <summary>Reads a folder or a file as a model that is used as it is.</summary>
+    /// <summary>Loads a model from a folder or a file, for use without training.</summary>
     /// <inheritdoc cref="Open(string, PretrainedWishes)" path="/exception"/>
     public static TrainedModel Load(IHostEnvironment environment, string path, ClipLoadOptions options)
     {
@@ -66,7 +66,7 @@ internal sealed class PretrainedClip : IDisposable
         return new TrainedModel(network, pretrained.Tokenizer, settings, TrainingHistory.Empty);
     }
 
-    /// <summary>Opens the model that a run's options name. An architecture among the options says what the files do not.</summary>
+    /// <summary>Opens a run's initial weights. The options' architecture supplies what the files do not state.</summary>
     /// <inheritdoc cref="Open(string, PretrainedWishes)" path="/exception"/>
     public static PretrainedClip Open(IHostEnvironment environment, string path, PrefixClipOptions options)
     {
@@ -133,7 +133,7 @@ internal sealed class PretrainedClip : IDisposable
     public ModelSettings SettingsFor(PrefixClipOptions options, IReadOnlyList<DatasetType> types) =>
         ModelSettings.From(options, types, Tokenizer.VocabularySize) with { Architecture = Architecture, Normalization = Normalization };
 
-    /// <summary>A model with the file's weights, and prefixes that are new where the file has none.</summary>
+    /// <summary>A model with the file's weights; prefixes that the file lacks are drawn.</summary>
     /// <inheritdoc cref="ReadInto" path="/exception"/>
     public ClipModel Create(ModelSettings settings, Device device, ulong seed, bool useTensorOperations)
     {
@@ -151,7 +151,7 @@ internal sealed class PretrainedClip : IDisposable
     }
 
     /// <summary>Reads all weights into a model of this architecture.</summary>
-    /// <param name="model">Its prefix tables may be others than the file's: those that the file lacks are drawn anew.</param>
+    /// <param name="model">Its dataset types may differ from the file's; prefixes that the file lacks are drawn.</param>
     /// <param name="types">The dataset types of the model's prefixes.</param>
     /// <param name="seed">For new prefixes: N(0, 0.02).</param>
     /// <exception cref="InvalidDataException">A weight is missing or not finite, or the file cannot be read.</exception>
@@ -185,7 +185,7 @@ internal sealed class PretrainedClip : IDisposable
     private WeightEntry Find(string name) => _files.Find(name) ?? throw new InvalidDataException(
         $"the weight '{WeightOrigin.Of(_files.Layout, name).Names[0]}' is missing. The file belongs to another architecture.");
 
-    /// <summary>SHA-256 of a model's weights but those prefixes that the file does not have, which a run draws anew.</summary>
+    /// <summary>SHA-256 of a model's weights, without the prefixes that the file lacks, which a run draws.</summary>
     /// <param name="model">A model that was read from this file, before training.</param>
     /// <param name="types">Its dataset types.</param>
     public string HashOf(ClipModel model, IReadOnlyList<DatasetType> types)
@@ -204,7 +204,7 @@ internal sealed class PretrainedClip : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _files.Dispose();
 
-    /// <summary>Opens files and vocabulary; what a user should know of them goes to ML.NET's log.</summary>
+    /// <summary>Opens files and vocabulary, and logs warnings about them.</summary>
     private static PretrainedClip Open(IHostEnvironment environment, string path, PretrainedWishes wishes,
         ClipArchitecture? chosen = null)
     {
@@ -246,7 +246,7 @@ internal sealed class PretrainedClip : IDisposable
     /// <summary>Prefixes of the types that the file knows; others are drawn.</summary>
     private void ReadPrefixes(string name, Tensor table, IReadOnlyList<DatasetType> types, Generator generator)
     {
-        // DESIGN: N(0, 0.02), drawn whatever the file has, so that a seed gives the same
+        // N(0, 0.02), always drawn for all types: a type's new prefix does not depend on what the file has
         var drawn = empty(table.shape, ScalarType.Float32).normal_(0, 0.02, generator);
         if (_files.Find(name) is { } entry)
         {

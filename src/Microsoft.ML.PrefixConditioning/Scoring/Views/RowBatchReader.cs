@@ -33,7 +33,7 @@ internal sealed class RowBatchReader
     /// <summary>Reads the next rows and decodes their images; null if there are no more.</summary>
     /// <param name="capacity">Maximum number of rows.</param>
     /// <param name="cancellation">Stops between two rows or images.</param>
-    /// <remarks>A fault of the source is thrown by the call after the one that gave the rows before it, and by all further calls.</remarks>
+    /// <remarks>If the source fails, this call returns the rows read so far; every later call throws.</remarks>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public RowBatch? Read(int capacity, CancellationToken cancellation)
     {
