@@ -10,7 +10,7 @@ internal static class TorchDevice
     /// <summary>The device to compute on; ML.NET's own settings for GPUs are honored.</summary>
     /// <param name="choice">The option.</param>
     /// <param name="settings">What the <see cref="MLContext"/> says of GPUs.</param>
-    /// <exception cref="InvalidOperationException">A GPU is asked for, there is none, and falling back is not allowed.</exception>
+    /// <exception cref="InvalidOperationException">A GPU was requested, there is none, and fallback is not allowed.</exception>
     public static Device Resolve(ComputeDevice choice, GpuSettings settings)
     {
         TorchLibrary.EnsureLoaded();
@@ -20,7 +20,7 @@ internal static class TorchDevice
         if (wanted < found) return new Device(DeviceType.CUDA, wanted);
         if (settings.FallbackToCpu || (choice == ComputeDevice.Auto && settings.DeviceId is null)) return CPU;
         throw new InvalidOperationException(
-            $"CUDA GPU {wanted} is asked for, but TorchSharp finds {found} GPU(s). Reference TorchSharp-cuda-linux or " +
+            $"CUDA GPU {wanted} was requested, but TorchSharp finds {found} GPU(s). Reference TorchSharp-cuda-linux or " +
                 "TorchSharp-cuda-windows and check the driver, set MLContext.FallbackToCpu, or set Device to " +
                 $"{nameof(ComputeDevice.Cpu)}.");
     }

@@ -19,10 +19,10 @@ internal sealed class PretrainedClip : IDisposable
         _warnings = [.. config.Warnings];
         if (shape.Architecture.ResNet is not null && wishes.ImageSize is { } size && size != shape.Architecture.ImageSize)
             throw new ArgumentException($"The model '{files.Path}' has a ResNet, whose image size is {shape.Architecture.ImageSize}; " +
-                $"{size} is asked for. Leave it open.");
+                $"{size} was requested. Do not set it.");
         Architecture = shape.Architecture with { ImageSize = wishes.ImageSize ?? shape.Architecture.ImageSize };
         if (OptionFaults.Of(Architecture).FirstOrDefault() is { } fault)
-            throw new ArgumentException($"The model '{files.Path}' cannot be used so: {fault}");
+            throw new ArgumentException($"The model '{files.Path}' cannot be used with these settings: {fault}");
     }
 
     /// <summary>The shape of the model in the file.</summary>
@@ -215,7 +215,7 @@ internal sealed class PretrainedClip : IDisposable
                 throw new ArgumentException(
                     $"{nameof(PrefixClipOptions.Architecture)} contradicts the model '{path}': " +
                     $"{string.Join(", ", Differences(chosen, pretrained.Architecture))}. " +
-                    $"Leave {nameof(PrefixClipOptions.Architecture)} open; only its image size may be another than the model's.");
+                    $"Do not set {nameof(PrefixClipOptions.Architecture)}; only its image size may differ from the model's.");
             pretrained._tokenizer = pretrained.ReadTokenizer(wishes.VocabularyPath);
             if (pretrained.Warnings.Count == 0) return pretrained;
             using var channel = environment.Start("Loading");
@@ -256,7 +256,7 @@ internal sealed class PretrainedClip : IDisposable
             if (entry.Shape[1] != table.shape[1])
                 throw new ArgumentException(
                     $"The model '{_files.Path}' has {entry.Shape[1]} prefix token(s) for each dataset type in '{name}', and " +
-                    $"{table.shape[1]} are asked for. Set {option} to {entry.Shape[1]}.");
+                    $"{table.shape[1]} were requested. Set {option} to {entry.Shape[1]}.");
             for (var i = 0; i < types.Count; i++)
                 for (var j = 0; j < Prefixes.DatasetTypes.Count; j++)
                     if (Prefixes.DatasetTypes[j].Name == types[i].Name) drawn.narrow(0, i, 1).copy_(known.narrow(0, j, 1));
