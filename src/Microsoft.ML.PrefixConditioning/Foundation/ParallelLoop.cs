@@ -11,6 +11,10 @@ namespace Microsoft.ML.PrefixConditioning;
 /// </remarks>
 internal sealed class ParallelLoop
 {
+    /// <summary>Multiplications from which on several cores are faster than one: about 20 microseconds of work, what it takes to share
+    /// it.</summary>
+    public const long WorthSharing = 2_000_000;
+
     private static readonly long LookoutTicks = Stopwatch.Frequency / 20_000;   // 50 microseconds
 
     private static volatile ParallelLoop? s_newest;

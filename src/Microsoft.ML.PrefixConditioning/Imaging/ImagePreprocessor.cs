@@ -39,6 +39,10 @@ internal sealed class ImagePreprocessor
     /// <summary>Number of values in one result, 3 * S * S.</summary>
     public int Length => Channels * Size * Size;
 
+    /// <summary>The length of the short side at which the smallest random crop has S pixels per side.</summary>
+    public int TrainingShortSide(AugmentationOptions augmentation) =>
+        (int)Math.Ceiling(Size / RandomCrop.SmallestSide(augmentation.MinCropScale));
+
     /// <summary>The test transform: resizes the short side to S and keeps the center.</summary>
     /// <param name="image">Any size.</param>
     /// <param name="destination">[3, S, S].</param>
@@ -86,7 +90,7 @@ internal sealed class ImagePreprocessor
         {
             try
             {
-                ApplyTest(ImageDecoder.Decode(image(i), decoding), destination(i).Span);
+                ApplyTest(ImageDecoder.Decode(image(i), decoding, Size), destination(i).Span);
             }
             catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
             {
@@ -98,15 +102,15 @@ internal sealed class ImagePreprocessor
 
     private (ResampleAxis Horizontal, ResampleAxis Vertical) CentralAxes(RgbImage image)
     {
-        var shortSide = Math.Min(image.Width, image.Height);
-        return (CentralAxis(image.Width, shortSide), CentralAxis(image.Height, shortSide));
+        var shortSide = Math.Min(image.Horizontal.Length, image.Vertical.Length);
+        return (CentralAxis(image.Width, image.Horizontal, shortSide), CentralAxis(image.Height, image.Vertical, shortSide));
     }
 
-    private ResampleAxis CentralAxis(int length, int shortSide)
+    private ResampleAxis CentralAxis(int pixels, Extent picture, double shortSide)
     {
-        var resized = (long)Size * length / shortSide;   // torchvision's int(size * long / short)
+        var resized = (long)(Size * picture.Length / shortSide);   // torchvision's int(size * long / short)
         var offset = (long)Math.Round((resized - Size) / 2.0);   // halves to even, as Python's round
-        return new ResampleAxis(0, length, resized, offset, Size);
+        return new ResampleAxis(0, pixels, resized, offset, Size) { Source = picture };
     }
 
     private void Apply(RgbImage image, (ResampleAxis Horizontal, ResampleAxis Vertical) axes, Mirroring mirroring, Span<float> destination)

@@ -82,6 +82,7 @@ internal sealed class PillowResampler
     private static void CheckInside(ResampleAxis axis, int length, string name)
     {
         if (axis.SourceStart < 0 || axis.SourceLength < 1 || axis.SourceLength > length - axis.SourceStart
+            || axis.Source.Start < 0 || axis.Source.Start + axis.Source.Length > axis.SourceLength
             || axis.Count < 1 || axis.First < 0 || axis.First > axis.ResizedLength - axis.Count)
             throw new ArgumentOutOfRangeException(name, $"{axis} does not lie inside a side of {length} pixels.");
     }
@@ -99,6 +100,9 @@ internal readonly record struct ResampleAxis(int SourceStart, int SourceLength, 
     public static ResampleAxis Whole(int sourceStart, int sourceLength, int resizedLength) =>
         new(sourceStart, sourceLength, resizedLength, 0, resizedLength);
 
+    /// <summary>The stretch of the part, relative to its start, that is resized; the whole part by default.</summary>
+    public Extent Source { get; init; } = new(0, SourceLength);
+
     /// <summary>True if every kept pixel is a copy of a source pixel.</summary>
-    public bool IsCopy => ResizedLength == SourceLength;
+    public bool IsCopy => Source == new Extent(0, ResizedLength);
 }

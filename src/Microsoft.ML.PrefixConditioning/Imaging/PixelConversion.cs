@@ -30,18 +30,13 @@ internal static class PixelConversion
     /// <param name="alpha">Opaque or straight.</param>
     /// <param name="origin">Position of the first stored pixel (EXIF orientation); used in upright mode.</param>
     /// <param name="mode">Upright composites transparent pixels over white and rotates the image; the reference's way does neither.</param>
-    public static RgbImage FromDecoded(
-        ReadOnlySpan<byte> pixels, int width, int height, AlphaMeaning alpha, SKEncodedOrigin origin, ImageDecoding mode)
+    /// <param name="picture">Size of the picture within the stored pixels, from the first one on; null if it fills them.</param>
+    public static RgbImage FromDecoded(ReadOnlySpan<byte> pixels, int width, int height, AlphaMeaning alpha, SKEncodedOrigin origin,
+        ImageDecoding mode, (double Width, double Height)? picture = null)
     {
         if (mode == ImageDecoding.OpenClip) (alpha, origin) = (AlphaMeaning.Opaque, SKEncodedOrigin.TopLeft);
         var turned = origin is SKEncodedOrigin.LeftTop or SKEncodedOrigin.RightTop
             or SKEncodedOrigin.RightBottom or SKEncodedOrigin.LeftBottom;
-        var image = turned ? new RgbImage(height, width) : new RgbImage(width, height);
-        if (origin is SKEncodedOrigin.TopLeft && alpha == AlphaMeaning.Opaque)
-        {
-            DropAlpha(pixels, image.Pixels, swap: false);
-            return image;
-        }
         // The orientation as steps through the stored pixels: where the first one is, and how far the next to the right and below are.
         var (right, bottom) = (width - 1, height - 1);
         var (first, stepX, stepY) = origin switch
@@ -55,6 +50,15 @@ internal static class PixelConversion
             SKEncodedOrigin.LeftBottom => (right, width, -1),                               // 8: to be turned counter-clockwise
             _ => (0, 1, width),
         };
+        var (across, down) = picture ?? (width, height);
+        var image = turned
+            ? new RgbImage(height, width) { Horizontal = Covered(height, down, stepX), Vertical = Covered(width, across, stepY) }
+            : new RgbImage(width, height) { Horizontal = Covered(width, across, stepX), Vertical = Covered(height, down, stepY) };
+        if (origin is SKEncodedOrigin.TopLeft && alpha == AlphaMeaning.Opaque)
+        {
+            DropAlpha(pixels, image.Pixels, swap: false);
+            return image;
+        }
         var destination = image.Pixels;
         for (var y = 0; y < image.Height; y++)
         {
@@ -71,6 +75,9 @@ internal static class PixelConversion
         }
         return image;
     }
+
+    // A side whose steps go backwards ends with the first stored pixel, and so with the picture.
+    private static Extent Covered(int pixels, double picture, int step) => new(step < 0 ? pixels - picture : 0, picture);
 
     /// <summary>Converts the pixels of an ML.NET image.</summary>
     /// <param name="pixels">[height, width, 4].</param>
@@ -106,8 +113,8 @@ internal static class PixelConversion
 
     private static byte Convert(byte color, byte opacity, AlphaMeaning alpha, ImageDecoding mode) => (alpha, mode) switch
     {
-        (AlphaMeaning.Straight, ImageDecoding.Upright) => OverWhite(color, opacity),
-        (AlphaMeaning.Premultiplied, ImageDecoding.Upright) => (byte)(color + byte.MaxValue - opacity),
+        (AlphaMeaning.Straight, not ImageDecoding.OpenClip) => OverWhite(color, opacity),
+        (AlphaMeaning.Premultiplied, not ImageDecoding.OpenClip) => (byte)(color + byte.MaxValue - opacity),
         (AlphaMeaning.Premultiplied, _) when opacity > 0 => (byte)(((color * byte.MaxValue) + (opacity / 2)) / opacity),
         _ => color,
     };

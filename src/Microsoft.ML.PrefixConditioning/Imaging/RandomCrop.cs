@@ -38,6 +38,11 @@ internal static class RandomCrop
         return Central(width, height);
     }
 
+    /// <summary>The smallest side that a box can have before rounding, as a share of the image's short side.</summary>
+    /// <remarks>A box keeps at least the share s of the area. By its ratio, its sides have at least sqrt(3/4 s) of the short side; and as
+    /// no side is longer than the image's, the other has at least s of the image's.</remarks>
+    public static double SmallestSide(double minScale) => Math.Max(minScale, Math.Sqrt(minScale * MinRatio));
+
     private static PixelBox Central(int width, int height)
     {
         var ratio = (double)width / height;

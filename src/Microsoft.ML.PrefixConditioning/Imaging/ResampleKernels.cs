@@ -16,6 +16,9 @@ internal enum ResampleKernel
 
     /// <summary>x86-64 processors with AVX2.</summary>
     Avx2,
+
+    /// <summary>x86-64 processors with AVX-512BW: eight pixels of a row at a time.</summary>
+    Avx512,
 }
 
 /// <summary>The inner loops of resizing: weighted sums of pixels along rows and along columns, rounded to 8 bits.</summary>
@@ -26,7 +29,8 @@ internal static unsafe class ResampleKernels
     private const int Half = 1 << (ResampleWeights.FractionBits - 1);   // rounds to nearest
 
     /// <summary>The fastest code that this machine runs.</summary>
-    public static ResampleKernel Best { get; } = Avx2.IsSupported ? ResampleKernel.Avx2
+    public static ResampleKernel Best { get; } = Vector512.IsHardwareAccelerated && Avx512BW.IsSupported ? ResampleKernel.Avx512
+        : Avx2.IsSupported ? ResampleKernel.Avx2
         : Vector128.IsHardwareAccelerated ? ResampleKernel.Vector : ResampleKernel.Scalar;
 
     /// <summary>Resizes one row.</summary>
@@ -36,7 +40,7 @@ internal static unsafe class ResampleKernels
     /// <param name="destination">[kept, 3]; writable for one byte more.</param>
     public static void ResizeRow(ResampleKernel kernel, byte* source, ResampleWeights weights, byte* destination)
     {
-        if (kernel == ResampleKernel.Avx2) RowAvx2(source, weights, destination);
+        if (kernel is ResampleKernel.Avx2 or ResampleKernel.Avx512) RowAvx(kernel, source, weights, destination);
         else if (kernel == ResampleKernel.Vector) RowVector(source, weights, destination);
         else RowScalar(source, weights, destination);
     }
@@ -105,23 +109,27 @@ internal static unsafe class ResampleKernels
             at, Zero, Zero, Zero, (byte)(at + 1), Zero, Zero, Zero, (byte)(at + 2), Zero, Zero, Zero, Zero, Zero, Zero, Zero)).AsInt32();
     }
 
-    // Four pixels at a time, sorted by channel and multiplied in 16 bits by the low and the high parts of their weights.
-    private static void RowAvx2(byte* source, ResampleWeights weights, byte* destination)
+    // Four or eight pixels at a time, sorted by channel and multiplied in 16 bits by the low and the high parts of their weights.
+    private static void RowAvx(ResampleKernel kernel, byte* source, ResampleWeights weights, byte* destination)
     {
+        const int Four = ResampleWeights.GroupSize;
         var byChannel = Vector128.Create((byte)0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11, 255, 255, 255, 255);
+        var wide = kernel == ResampleKernel.Avx512 ? Four + 1 : int.MaxValue;   // pixels from which on eight are taken at a time
         fixed (short* split = weights.Split)
             for (var x = 0; x < weights.Starts.Length; x++)
             {
                 var pixels = source + ((long)weights.Starts[x] * Channels);
                 var weight = split + ((long)x * weights.Stride * 2);
+                var left = weights.Lengths[x];
                 Vector256<int> low = default, high = default;   // [r01 r23 g01 g23 | b01 b23 0 0]
-                for (var left = weights.Lengths[x]; left > 0; left -= ResampleWeights.GroupSize)
+                if (left >= wide) (low, high) = SumEights(ref pixels, ref weight, ref left, byChannel);
+                for (; left > 0; left -= Four)
                 {
                     var four = Avx2.ConvertToVector256Int16(Ssse3.Shuffle(Vector128.Load(pixels), byChannel));
                     low += Avx2.MultiplyAddAdjacent(four, Vector256.Create(*(long*)weight).AsInt16());
-                    high += Avx2.MultiplyAddAdjacent(four, Vector256.Create(*(long*)(weight + ResampleWeights.GroupSize)).AsInt16());
-                    weight += 2 * ResampleWeights.GroupSize;
-                    pixels += ResampleWeights.GroupSize * Channels;
+                    high += Avx2.MultiplyAddAdjacent(four, Vector256.Create(*(long*)(weight + Four)).AsInt16());
+                    weight += 2 * Four;
+                    pixels += Four * Channels;
                 }
                 var pairs = low + (high << 15);
                 var sum = Ssse3.HorizontalAdd(pairs.GetLower(), pairs.GetUpper());   // [r g b 0]
@@ -131,6 +139,28 @@ internal static unsafe class ResampleKernels
                 *(uint*)destination = Sse2.PackUnsignedSaturate(words, words).AsUInt32().ToScalar();
                 destination += Channels;
             }
+    }
+
+    /// <summary>The pixels of a sum as long as there are five or more, two groups at a time.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (Vector256<int> Low, Vector256<int> High) SumEights(
+        ref byte* pixels, ref short* weight, ref int left, Vector128<byte> byChannel)
+    {
+        const int Four = ResampleWeights.GroupSize, Eight = 2 * Four;
+        Vector512<int> low = default, high = default;
+        for (; left > Four; left -= Eight)
+        {
+            var eight = Avx512BW.ConvertToVector512Int16(Vector256.Create(
+                Ssse3.Shuffle(Vector128.Load(pixels), byChannel), Ssse3.Shuffle(Vector128.Load(pixels + (Four * Channels)), byChannel)));
+            var parts = Vector256.Load((long*)weight).ToVector512Unsafe();   // low and high of the first group, and of the second
+            low += Avx512BW.MultiplyAddAdjacent(eight,
+                Avx512F.PermuteVar8x64(parts, Vector512.Create(0L, 0, 0, 0, 2, 2, 2, 2)).AsInt16());
+            high += Avx512BW.MultiplyAddAdjacent(eight,
+                Avx512F.PermuteVar8x64(parts, Vector512.Create(1L, 1, 1, 1, 3, 3, 3, 3)).AsInt16());
+            weight += 2 * Eight;
+            pixels += Eight * Channels;
+        }
+        return (low.GetLower() + low.GetUpper(), high.GetLower() + high.GetUpper());
     }
 
     private static int SumRowsVector(byte* rows, int rowBytes, ReadOnlySpan<int> weights, byte* destination)

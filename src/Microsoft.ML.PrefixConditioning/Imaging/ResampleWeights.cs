@@ -21,7 +21,7 @@ internal sealed class ResampleWeights
     /// <summary>Computes the weights of an axis' kept pixels.</summary>
     public ResampleWeights(ResampleAxis axis)
     {
-        var scale = (double)axis.SourceLength / axis.ResizedLength;
+        var scale = axis.Source.Length / axis.ResizedLength;
         var widening = Math.Max(scale, 1);   // when shrinking, the filter grows so that every source pixel counts
         var narrowing = 1 / widening;
         var support = CubicSupport * widening;
@@ -33,7 +33,7 @@ internal sealed class ResampleWeights
         Span<double> weights = longest <= 256 ? stackalloc double[(int)longest] : new double[longest];
         for (var i = 0; i < axis.Count; i++)
         {
-            var center = (axis.First + i + 0.5) * scale;
+            var center = axis.Source.Start + ((axis.First + i + 0.5) * scale);
             var start = (int)Math.Max(center - support + 0.5, 0);
             var end = (int)Math.Min(center + support + 0.5, axis.SourceLength);
             var sum = 0.0;

@@ -1,5 +1,8 @@
 namespace Microsoft.ML.PrefixConditioning;
 
+/// <summary>A stretch of a side, in pixels that need not be whole.</summary>
+internal readonly record struct Extent(double Start, double Length);
+
 /// <summary>A decoded image: 8-bit RGB, interleaved, row by row from the top, without padding between rows.</summary>
 /// <remarks>Once filled it is only read, so threads can share it.</remarks>
 internal sealed class RgbImage
@@ -20,6 +23,7 @@ internal sealed class RgbImage
         ArgumentOutOfRangeException.ThrowIfLessThan(height, 1);
         Width = width;
         Height = height;
+        (Horizontal, Vertical) = (new(0, width), new(0, height));
         _buffer = GC.AllocateUninitializedArray<byte>(checked((width * height * Channels) + ReadSlack));
     }
 
@@ -41,6 +45,12 @@ internal sealed class RgbImage
 
     /// <summary>Rows.</summary>
     public int Height { get; }
+
+    /// <summary>Where the picture lies in the rows: all of them, unless a reduced scale left part of a pixel at one end.</summary>
+    public Extent Horizontal { get; init; }
+
+    /// <summary>Where the picture lies in the columns.</summary>
+    public Extent Vertical { get; init; }
 
     /// <summary>[Height, Width, 3].</summary>
     public Span<byte> Pixels => _buffer.AsSpan(0, Width * Height * Channels);

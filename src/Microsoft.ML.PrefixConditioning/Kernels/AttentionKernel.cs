@@ -86,7 +86,8 @@ internal static unsafe class AttentionKernel<V> where V : struct, ILanes<V>
     private static void Run(AttentionLayout layout, int scratch, HeadAction action)
     {
         var pairs = layout.Sequences * layout.Heads;
-        var chunks = Math.Min(pairs, MostChunks);
+        var work = 2.0 * pairs * layout.LongestSequence * layout.LongestSequence * layout.HeadSize;   // products alone, at most
+        var chunks = work < ParallelLoop.WorthSharing ? 1 : Math.Min(pairs, MostChunks);
         ParallelLoop.Run(chunks, chunk =>
         {
             var memory = ArrayPool<float>.Shared.Rent(scratch + 2 * SmallMatrix.ColumnStep);

@@ -40,6 +40,9 @@ internal sealed unsafe class MatrixProduct<V> where V : struct, ILanes<V>
     private const int MostColumns = 96;         // of a part: with the depth 192 KB, a part of a core's second cache
     private const int MostRows = 2048;          // of a part; packing again for the next rows is little beside multiplying
     private const int FewestRows = 192;         // of a part, so that it stays little
+    private const int Block = 8;                // of a transposition
+    private const int LineFloats = 16;          // of a line of the cache
+    private const int FewRowsAhead = 256;       // of the left matrix: up to here memory is slower than multiplying
     private const int EnoughParts = 8;          // not the number of cores, which must not change what is computed
 
     private readonly int _m, _n, _k, _rowParts, _columnParts, _passes;
@@ -75,7 +78,9 @@ internal sealed unsafe class MatrixProduct<V> where V : struct, ILanes<V>
     {
         if (m == 0 || n == 0) return;
         var product = new MatrixProduct<V>(m, n, k, left, right, result, add, finish, packed);
-        ParallelLoop.Run(product._rowParts * product._columnParts, product.Multiply);
+        var parts = product._rowParts * product._columnParts;
+        if ((double)m * n * k >= ParallelLoop.WorthSharing) ParallelLoop.Run(parts, product.Multiply);
+        else for (var part = 0; part < parts; part++) product.Multiply(part);
     }
 
     /// <summary>Values that <see cref="Pack"/> writes for a right matrix of this size.</summary>
@@ -107,7 +112,8 @@ internal sealed unsafe class MatrixProduct<V> where V : struct, ILanes<V>
     }
 
     /// <summary>Where a pass of a part lies in the packed matrix: parts one after the other, in each its passes.</summary>
-    private float* PackedAt(int column, int columns, int first) => _packed + (long)column * _k + (long)Panels(columns) * TileColumns * first;
+    private float* PackedAt(int column, int columns, int first) =>
+        _packed + (long)column * _k + (long)Panels(columns) * TileColumns * first;
 
     private static int Panels(int columns) => (columns + TileColumns - 1) / TileColumns;
 
@@ -127,9 +133,12 @@ internal sealed unsafe class MatrixProduct<V> where V : struct, ILanes<V>
                 var (first, depth) = DepthOf(pass);
                 var panels = _packed is null ? own : PackedAt(firstColumn, columns, first);
                 if (_packed is null) PackPart(first, depth, firstColumn, columns, panels);
+                var tiles = (endRow - firstRow + FewRows - 1) / FewRows;   // at most
                 for (int row = firstRow, rows; row < endRow; row += rows)
                 {
                     rows = RowsOfTile(endRow - row);
+                    if (_packed is null && _m <= FewRowsAhead)
+                        Fetch(part, pass + 1, (row - firstRow) / FewRows, (rows + FewRows - 1) / FewRows, tiles);
                     var left = new MatrixOperand(_left.At(row, first), _left.Row, _left.Column);
                     if (rows < FewRows) left = WithZeros(left, rows, depth, rest);
                     for (var column = 0; column < columns; column += TileColumns)
@@ -140,6 +149,21 @@ internal sealed unsafe class MatrixProduct<V> where V : struct, ILanes<V>
             }
         }
         ArrayPool<float>.Shared.Return(memory);
+    }
+
+    /// <summary>Asks for a share of what is packed next, while the tiles of this pass are multiplied: memory and arithmetic
+    /// overlap.</summary>
+    private void Fetch(int part, int pass, int tile, int count, int tiles)
+    {
+        if (pass == _passes) (part, pass) = (part + Environment.ProcessorCount, 0);   // a guess: the others take those between
+        if (part >= _rowParts * _columnParts || _right.Row != 1 || !Sse.IsSupported) return;
+        var (firstColumn, columns) = ColumnsOf(part % _columnParts);
+        var (first, depth) = DepthOf(pass);
+        for (int column = columns * tile / tiles, end = columns * (tile + count) / tiles; column < end; column++)
+        {
+            var source = _right.At(first, firstColumn + column);
+            for (var i = 0; i < depth; i += LineFloats) Sse.Prefetch1(source + i);
+        }
     }
 
     private static int FewRows => Tile<V>.FewRows;
@@ -207,41 +231,45 @@ internal sealed unsafe class MatrixProduct<V> where V : struct, ILanes<V>
         }
     }
 
+    /// <summary>Eight columns at a time, along the depth: as many streams from memory as a processor follows.</summary>
     private static void PackTransposed(int depth, int count, float* source, long stride, float* packed)
     {
-        var row = 0;
-        for (; row <= depth - 4; row += 4)
-            for (var column = 0; column < TileColumns; column += 4)
-                if (column <= count - 4)
-                    Transpose(source + column * stride + row, stride, packed + (long)row * TileColumns + column, TileColumns);
-                else
-                    for (var i = row; i < row + 4; i++) PackValues(i, column, column + 4);
-        for (; row < depth; row++) PackValues(row, 0, TileColumns);
-
-        void PackValues(int row, int from, int to)
+        for (var column = 0; column < TileColumns; column += Block, source += Block * stride, packed += Block)
         {
-            for (var column = from; column < to; column++)
-                packed[(long)row * TileColumns + column] = column < count ? source[column * stride + row] : 0;
+            var row = 0;
+            if (Avx.IsSupported && column + Block <= count)
+                for (; row <= depth - Block; row += Block) Transpose(source + row, stride, packed + (long)row * TileColumns);
+            for (; row < depth; row++)
+                for (var i = 0; i < Block; i++)
+                    packed[(long)row * TileColumns + i] = column + i < count ? source[i * stride + row] : 0;
         }
     }
 
-    /// <summary>Four by four values.</summary>
+    /// <summary>Eight by eight values.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Transpose(float* source, long sourceStride, float* target, int targetStride)
+    private static void Transpose(float* source, long stride, float* target)
     {
-        Vector128<float> x = Vector128.Load(source), y = Vector128.Load(source + sourceStride);
-        Vector128<float> z = Vector128.Load(source + 2 * sourceStride), w = Vector128.Load(source + 3 * sourceStride);
-        Vector128<float> xz = Interleave(x, z, low: true), yw = Interleave(y, w, low: true);
-        Interleave(xz, yw, low: true).Store(target);
-        Interleave(xz, yw, low: false).Store(target + targetStride);
-        (xz, yw) = (Interleave(x, z, low: false), Interleave(y, w, low: false));
-        Interleave(xz, yw, low: true).Store(target + 2 * targetStride);
-        Interleave(xz, yw, low: false).Store(target + 3 * targetStride);
+        var (a0, a1, a2, a3) = Quarters(source, stride);
+        var (b0, b1, b2, b3) = Quarters(source + 4 * stride, stride);
+        Avx.Permute2x128(a0, b0, 0x20).Store(target);
+        Avx.Permute2x128(a1, b1, 0x20).Store(target + TileColumns);
+        Avx.Permute2x128(a2, b2, 0x20).Store(target + 2 * TileColumns);
+        Avx.Permute2x128(a3, b3, 0x20).Store(target + 3 * TileColumns);
+        Avx.Permute2x128(a0, b0, 0x31).Store(target + 4 * TileColumns);
+        Avx.Permute2x128(a1, b1, 0x31).Store(target + 5 * TileColumns);
+        Avx.Permute2x128(a2, b2, 0x31).Store(target + 6 * TileColumns);
+        Avx.Permute2x128(a3, b3, 0x31).Store(target + 7 * TileColumns);
     }
 
-    /// <summary>x0 y0 x1 y1, or x2 y2 x3 y3.</summary>
+    /// <summary>Four rows of eight values: columns 0 and 4, 1 and 5, 2 and 6, 3 and 7.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<float> Interleave(Vector128<float> x, Vector128<float> y, bool low) =>
-        Sse.IsSupported ? low ? Sse.UnpackLow(x, y) : Sse.UnpackHigh(x, y)
-            : low ? Vector128.Create(x[0], y[0], x[1], y[1]) : Vector128.Create(x[2], y[2], x[3], y[3]);
+    private static (Vector256<float>, Vector256<float>, Vector256<float>, Vector256<float>) Quarters(float* source, long stride)
+    {
+        Vector256<float> x = Vector256.Load(source), y = Vector256.Load(source + stride);
+        Vector256<float> z = Vector256.Load(source + 2 * stride), w = Vector256.Load(source + 3 * stride);
+        Vector256<float> low = Avx.UnpackLow(x, y), high = Avx.UnpackHigh(x, y);
+        Vector256<float> nextLow = Avx.UnpackLow(z, w), nextHigh = Avx.UnpackHigh(z, w);
+        return (Avx.Shuffle(low, nextLow, 0x44), Avx.Shuffle(low, nextLow, 0xEE), Avx.Shuffle(high, nextHigh, 0x44),
+            Avx.Shuffle(high, nextHigh, 0xEE));
+    }
 }

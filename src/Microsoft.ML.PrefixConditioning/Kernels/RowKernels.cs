@@ -79,7 +79,8 @@ internal static unsafe class RowKernels<V> where V : struct, ILanes<V>
     /// <param name="rows">Rows of the part.</param>
     /// <param name="columns">Columns of the part.</param>
     /// <param name="stride">M, from one row to the next.</param>
-    /// <param name="hidden">[rows, columns]; becomes the derivative at hidden + bias where <paramref name="keepDerivative"/> is true.</param>
+    /// <param name="hidden">[rows, columns]; becomes the derivative at hidden + bias where <paramref name="keepDerivative"/> is
+    /// true.</param>
     /// <param name="bias">[columns].</param>
     /// <param name="activation">Which form.</param>
     /// <param name="result">[rows, columns]; may be <paramref name="hidden"/> where no derivative is kept.</param>

@@ -115,8 +115,13 @@ internal static class OnnxExport
                 $"RGB; short side resized to {size} with Pillow's bicubic filter (a = -0.5, widened when shrinking); " +
                 $"center {size} x {size} kept; ") +
                 (pixels == PixelValues.Rgb255 ? "values 0 to 255, normalized inside the graph" : "values over 255, less mean, over std")),
-            Entry("image_decoding", settings.ImageDecoding == ImageDecoding.Upright
-                ? "EXIF orientation applied, transparency over white" : "EXIF orientation ignored, alpha channel dropped"),
+            Entry("image_decoding", settings.ImageDecoding switch
+            {
+                ImageDecoding.Upright => "EXIF orientation applied, transparency over white",
+                ImageDecoding.Scaled => "EXIF orientation applied, transparency over white, " +
+                    "JPEG decoded at the smallest scale in eighths whose short side is at least twice the image size",
+                _ => "EXIF orientation ignored, alpha channel dropped",
+            }),
         ];
     }
 

@@ -94,7 +94,8 @@ public sealed record PrefixClipOptions : IValidatableObject
     [Range(0.0, double.MaxValue, MinimumIsExclusive = true)]
     public double LearningRate { get; init; } = 5e-4;
 
-    /// <summary>How image files are decoded. The trained model decodes images for scoring in the same way.</summary>
+    /// <summary>How image files are decoded. The trained model decodes images for scoring in the same way.
+    /// <see cref="ImageDecoding.Scaled"/> decodes large JPEG files about three times as fast and changes embeddings slightly.</summary>
     /// <value>Default <see cref="ImageDecoding.Upright"/>.</value>
     public ImageDecoding ImageDecoding { get; init; } = ImageDecoding.Upright;
 

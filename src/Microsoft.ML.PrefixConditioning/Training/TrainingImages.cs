@@ -15,6 +15,7 @@ internal sealed class TrainingImages
     private readonly DecodedImageCache _cache;
     private readonly AugmentationOptions _augmentation;
     private readonly ImageDecoding _decoding;
+    private readonly int _shortSide;
     private readonly BadRowPolicy _policy;
     private readonly ulong _seed;
     private readonly Lock _lock = new();
@@ -27,6 +28,7 @@ internal sealed class TrainingImages
         _preprocessor = run.Model.CreatePreprocessor();
         _cache = new DecodedImageCache(options.ImageCacheMegabytes * 1024L * 1024L);
         _augmentation = options.Augmentation;
+        _shortSide = _preprocessor.TrainingShortSide(_augmentation);
     }
 
     /// <summary>Rows left out so far because their image cannot be read.</summary>
@@ -113,7 +115,7 @@ internal sealed class TrainingImages
         if (_cache.TryGet(row, out var cached)) return cached;
         try
         {
-            var image = ImageDecoder.Decode(_rows.Images[row], _decoding);
+            var image = ImageDecoder.Decode(_rows.Images[row], _decoding, _shortSide);
             _cache.TryAdd(row, image);
             return image;
         }

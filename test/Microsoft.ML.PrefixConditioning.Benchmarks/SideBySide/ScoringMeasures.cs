@@ -20,6 +20,22 @@ internal sealed class ScoringMeasures(SideBySideSettings settings) : IDisposable
     public Measure LargeFromFiles() =>
         FromFiles("score JPEG files with ViT-B/32, images/s, against its parts alone", ClipArchitecture.ViTB32, 64);
 
+    /// <summary>JPEG files to pixels for the tower, decoded at a reduced scale, against the full decode.</summary>
+    public Measure ScaledDecoding()
+    {
+        const int Size = 224;
+        var images = Array.ConvertAll(Jpegs(8, 1600, 1200), ImageReference.FromLocator);
+        var preprocessor = ImagePreprocessor.For(Size, ImageNormalization.Clip);
+        var pixels = new float[preprocessor.Length];
+        double Read(ImageDecoding mode) => Pairs.Time(() =>
+        {
+            foreach (var image in images) preprocessor.ApplyTest(ImageDecoder.Decode(image, mode, Size), pixels);
+        });
+        var (ours, other, speedup) = Pairs.Run(settings.Pairs, () => Read(ImageDecoding.Scaled), () => Read(ImageDecoding.Upright));
+        return new Measure("scaled decode of 1,600 x 1,200 JPEG files to 224 pixels, images/s, against full decode", images.Length / ours,
+            images.Length / other, speedup, 2);
+    }
+
     /// <summary>Transform over rows with images in memory, against the tower on ready batches.</summary>
     public Measure PipelineOverhead()
     {
@@ -154,23 +170,24 @@ internal sealed class ScoringMeasures(SideBySideSettings settings) : IDisposable
             new TrainedModel(ClipModel.Create(model.Shape, CPU, 1), tokenizer, model, new TrainingHistory([], [], 0)));
     }
 
-    /// <summary>Pictures of 640 x 480 with edges and gradients, as photographs have them.</summary>
-    private string[] Jpegs(int count)
+    /// <summary>Pictures with edges and gradients, as photographs have them.</summary>
+    private string[] Jpegs(int count, int width = 640, int height = 480)
     {
-        var files = Enumerable.Range(0, count).Select(i => Path.Combine(_folder, $"{i}.jpg")).ToArray();
+        var files = Enumerable.Range(0, count).Select(i => Path.Combine(_folder, $"{i}-{width}x{height}.jpg")).ToArray();
         Parallel.For(0, count, i =>
         {
             if (File.Exists(files[i])) return;
             var random = new Random(i);
-            using var bitmap = new SKBitmap(640, 480);
+            using var bitmap = new SKBitmap(width, height);
             using var canvas = new SKCanvas(bitmap);
             using var paint = new SKPaint();
             for (var shape = 0; shape < 60; shape++)
             {
-                paint.Shader = SKShader.CreateLinearGradient(new SKPoint(0, 0), new SKPoint(640, 480),
+                paint.Shader = SKShader.CreateLinearGradient(new SKPoint(0, 0), new SKPoint(width, height),
                     [new SKColor((uint)random.Next() | 0xFF000000), new SKColor((uint)random.Next() | 0xFF000000)],
                         SKShaderTileMode.Mirror);
-                canvas.DrawOval(random.Next(640), random.Next(480), random.Next(20, 200), random.Next(20, 200), paint);
+                canvas.DrawOval(random.Next(width), random.Next(height), random.Next(height / 24, height * 5 / 12),
+                    random.Next(height / 24, height * 5 / 12), paint);
             }
             using var data = bitmap.Encode(SKEncodedImageFormat.Jpeg, 90);
             File.WriteAllBytes(files[i], data.ToArray());

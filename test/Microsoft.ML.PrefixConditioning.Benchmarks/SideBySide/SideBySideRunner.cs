@@ -33,6 +33,7 @@ internal static class SideBySideRunner
             ("cached-gradients", memory.CachedGradients),
             ("score-files-small", scoring.SmallFromFiles),
             ("score-files-vit-b-32", scoring.LargeFromFiles),
+            ("scaled-decoding", scoring.ScaledDecoding),
             ("pipeline-overhead", scoring.PipelineOverhead),
             ("class-embeddings", scoring.TextClassifier),
             ("class-embeddings-again", scoring.CachedClassifier),

@@ -15,6 +15,13 @@ public sealed class ImagePreprocessorTests
         expected.Contains($"{image}.rgb_first_u8") ? $"{image}.rgb_first_u8" : $"{image}.u8";
 
     [TestMethod]
+    [DataRow(1.0, 224)]     // the central crop has the short side
+    [DataRow(0.9, 249)]     // 224 / 0.9: a side as long as the image's leaves the other nine tenths
+    [DataRow(0.25, 518)]    // 224 / sqrt(3/4 * 0.25): a small box of ratio 3/4
+    public void TrainingShortSide_ShareOfTheCrop_LeavesTheSmallestCropItsPixels(double minCropScale, int expected) =>
+        Assert.AreEqual(expected, ImagePreprocessor.ForClip(224).TrainingShortSide(new() { MinCropScale = minCropScale }));
+
+    [TestMethod]
     [DataRow(32)]
     [DataRow(224)]
     public void CropTest_GoldenPixels_EqualsPillowBitForBit(int size)

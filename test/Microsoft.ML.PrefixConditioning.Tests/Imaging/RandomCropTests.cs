@@ -44,6 +44,23 @@ public sealed class RandomCropTests
     }
 
     [TestMethod]
+    [DataRow(400, 400, 0.9)]
+    [DataRow(400, 500, 0.9)]
+    [DataRow(600, 400, 0.3)]
+    [DataRow(1000, 40, 0.5)]
+    [DataRow(40, 1000, 1)]
+    public void SmallestSide_ManyDraws_IsNeverUndercut(int width, int height, double minScale)
+    {
+        var random = new SeededRandom(14);
+        var smallest = Math.Floor(RandomCrop.SmallestSide(minScale) * Math.Min(width, height));   // sides are rounded to whole pixels
+        for (var i = 0; i < 1000; i++)
+        {
+            var box = RandomCrop.Draw(width, height, minScale, ref random);
+            Assert.IsGreaterThanOrEqualTo(smallest, Math.Min(box.Width, box.Height), box.ToString());
+        }
+    }
+
+    [TestMethod]
     [DataRow(1, 1000, 0, 499, 1, 1)]
     [DataRow(1000, 1, 499, 0, 1, 1)]
     [DataRow(30, 1000, 0, 480, 30, 40)]

@@ -2,7 +2,8 @@ using Microsoft.ML.Data;
 
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
-/// <summary>Zero-shot classification without a model of its own: what it finds in a view, and its errors.</summary>
+/// <summary>Zero-shot classification without a model of its own: what it finds in a view, and what it says where it finds
+/// nothing.</summary>
 [TestClass]
 public sealed class ModelAnnotationTests : ScoringTests
 {

@@ -26,6 +26,20 @@ public sealed class TrainingImagesTests
     }
 
     [TestMethod]
+    public void Load_JpegAtAReducedScale_GivesTheSamePixelsCachedOrNotFromFewerThanTheFullDecode()
+    {
+        using var data = new DrawnData();
+        File.Copy(Golden.Path("preprocess", "images", "02_chelsea_rgb_300x199.jpg"), data.Rows[0].Image, overwrite: true);
+        var options = DrawnData.Options with { ImageDecoding = ImageDecoding.Scaled, Augmentation = new() { MinCropScale = 0.5 } };
+        var images = new TrainingImages(data.Tagged(), TestSetup.Of(options), 1);
+        var pixels = Load(images, [0], 3);
+        CollectionAssert.AreEqual(pixels, Load(images, [0], 3), "from the cache");
+        var (uncached, full) = (options with { ImageCacheMegabytes = 0 }, options with { ImageDecoding = ImageDecoding.Upright });
+        CollectionAssert.AreEqual(pixels, Load(new TrainingImages(data.Tagged(), TestSetup.Of(uncached), 1), [0], 3), "another run");
+        CollectionAssert.AreNotEqual(pixels, Load(new TrainingImages(data.Tagged(), TestSetup.Of(full), 1), [0], 3), "in full");
+    }
+
+    [TestMethod]
     public void Load_CropOff_GivesTheSamePixelsAtEveryStep()
     {
         using var data = new DrawnData();

@@ -35,6 +35,15 @@ public sealed class ModelFileTests
     }
 
     [TestMethod]
+    public void Read_ModelThatDecodesAtAReducedScale_StillDoes()
+    {
+        var options = new PrefixClipOptions { Architecture = ScoringModel.Architecture, ImageDecoding = ImageDecoding.Scaled };
+        using var model = new PrefixClipTransformer(new MLContext(1), ScoringModel.Create(options: options));
+        using var loaded = (PrefixClipTransformer)new SavedModel(model).Load(out _);
+        Assert.AreEqual(ImageDecoding.Scaled, loaded.Trained.Settings.ImageDecoding);
+    }
+
+    [TestMethod]
     [DataRow(5)]
     [DataRow(0)]
     [DataRow(-1)]

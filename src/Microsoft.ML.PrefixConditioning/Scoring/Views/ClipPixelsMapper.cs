@@ -58,7 +58,7 @@ internal sealed class ClipPixelsMapper : IRowMapper, ICanSaveOnnx
     {
         try
         {
-            var decoded = ImageDecoder.Decode(image, _settings.ImageDecoding);
+            var decoded = ImageDecoder.Decode(image, _settings.ImageDecoding, _settings.ImageSize);
             if (_settings.Pixels == PixelValues.Normalized) _preprocessor.ApplyTest(decoded, pixels);
             else FillRgb(decoded, pixels);
         }
