@@ -84,7 +84,7 @@ public sealed class AutoPrefixTests
 
     [TestMethod]
     public void Auto_Elsewhere_SaysWhereItBelongs() => Assert.StartsWith("The prefix is auto, which is chosen from",
-        Assert.ThrowsExactly<ArgumentException>(() => Tiny.Trained.EncodeTexts(["red"], PrefixSelection.Auto)).Message);
+        Assert.ThrowsExactly<ArgumentException>(() => Tiny.Model.EncodeTexts(["red"], PrefixSelection.Auto)).Message);
 
     private static ZeroShotClassificationOptions Options { get; } = new() { ClassNames = TinyData.ClassNames };
 

@@ -13,7 +13,7 @@ public sealed class CursorTests
     {
         var paths = Enumerable.Range(0, 150).Select(i => Tiny.Data.Image(i * 7 % 24)).ToArray();
         var embedded = Tiny.Model.Transform(Paths(paths));
-        var single = Tiny.Data.Images.ToDictionary(i => i.Path, i => Tiny.Trained.EncodeImages([i.Path])[0]);
+        var single = Tiny.Data.Images.ToDictionary(i => i.Path, i => Tiny.Model.EncodeImages([i.Path])[0]);
 
         Assert.AreSequenceEqual(paths, embedded.GetColumn<string>("Image"));
         var embeddings = embedded.GetColumn<float[]>("ImageEmbedding").ToArray();

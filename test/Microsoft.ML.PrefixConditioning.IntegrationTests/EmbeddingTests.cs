@@ -37,8 +37,8 @@ public sealed class EmbeddingTests
     {
         var rows = _mlContext.Data.LoadFromEnumerable([new CaptionedRow { Image = Tiny.Data.Image(0), Text = "something red" }]);
         var added = Tiny.Model.Transform(rows).GetColumn<float[]>("TextEmbedding").Single();
-        AssertClose(Tiny.Trained.EncodeTexts(["something red"], PrefixSelection.For("caption"))[0], added);
-        CollectionAssert.AreNotEqual(Tiny.Trained.EncodeTexts(["something red"], PrefixSelection.None)[0], added);
+        AssertClose(Tiny.Model.EncodeTexts(["something red"], PrefixSelection.For("caption"))[0], added);
+        CollectionAssert.AreNotEqual(Tiny.Model.EncodeTexts(["something red"], PrefixSelection.None)[0], added);
     }
 
     [TestMethod]
@@ -69,9 +69,9 @@ public sealed class EmbeddingTests
         var images = paths.Select(MLImage.CreateFromFile).ToArray();
         for (var i = 0; i < paths.Length; i++)
         {
-            AssertClose(column[i], Tiny.Trained.EncodeImages(paths)[i]);
-            AssertClose(column[i], Tiny.Trained.EncodeImages(paths.Select(File.ReadAllBytes).ToArray())[i]);
-            AssertClose(column[i], Tiny.Trained.EncodeImages(images)[i]);
+            AssertClose(column[i], Tiny.Model.EncodeImages(paths)[i]);
+            AssertClose(column[i], Tiny.Model.EncodeImages(paths.Select(File.ReadAllBytes).ToArray())[i]);
+            AssertClose(column[i], Tiny.Model.EncodeImages(images)[i]);
         }
         foreach (var image in images) image.Dispose();
     }
@@ -79,7 +79,7 @@ public sealed class EmbeddingTests
     [TestMethod]
     public void EncodeImages_MissingFile_NamesIndexAndLocator()
     {
-        var error = Assert.ThrowsExactly<InvalidDataException>(() => Tiny.Trained.EncodeImages([Tiny.Data.Image(0), "no-such.png"]));
+        var error = Assert.ThrowsExactly<InvalidDataException>(() => Tiny.Model.EncodeImages([Tiny.Data.Image(0), "no-such.png"]));
         Assert.Contains("The image at index 1: The image 'no-such.png' cannot be read", error.Message);
         Assert.Contains("A model trained with BadRows = Skip gives missing values instead.", error.Message);
     }
@@ -87,17 +87,17 @@ public sealed class EmbeddingTests
     [TestMethod]
     public void EncodeText_NullText_NamesItsIndex()
     {
-        var error = Assert.ThrowsExactly<ArgumentException>(() => Tiny.Trained.EncodeTexts(["red", null!]));
+        var error = Assert.ThrowsExactly<ArgumentException>(() => Tiny.Model.EncodeTexts(["red", null!]));
         Assert.Contains("The text at index 1 is null; pass an empty text for no words.", error.Message);
     }
 
     [TestMethod]
-    public void EncodeText_NoTexts_GivesNoVectors() => Assert.IsEmpty(Tiny.Trained.EncodeTexts([]));
+    public void EncodeText_NoTexts_GivesNoVectors() => Assert.IsEmpty(Tiny.Model.EncodeTexts([]));
 
     [TestMethod]
     public void EncodeText_UnknownPrefix_NamesTheKnownOnes()
     {
-        var error = Assert.ThrowsExactly<ArgumentException>(() => Tiny.Trained.EncodeTexts(["red"], PrefixSelection.For("sketch")));
+        var error = Assert.ThrowsExactly<ArgumentException>(() => Tiny.Model.EncodeTexts(["red"], PrefixSelection.For("sketch")));
         Assert.Contains("The model was not trained on the dataset type 'sketch'. It knows 'caption', 'classification'", error.Message);
     }
 

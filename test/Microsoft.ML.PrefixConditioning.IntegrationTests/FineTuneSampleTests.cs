@@ -26,9 +26,9 @@ public sealed class FineTuneSampleTests
         var mlContext = new MLContext();
         using var tuned = mlContext.Model.LoadClip(Path.Combine(output, "clip"));
         CollectionAssert.AreEqual(
-            Tiny.Trained.EncodeTexts(["something red"], PrefixSelection.None)[0],
+            Tiny.Model.EncodeTexts(["something red"], PrefixSelection.None)[0],
                 tuned.EncodeTexts(["something red"], PrefixSelection.None)[0]);
-        CollectionAssert.AreNotEqual(Tiny.Trained.EncodeTexts(["something red"])[0], tuned.EncodeTexts(["something red"])[0]);
+        CollectionAssert.AreNotEqual(Tiny.Model.EncodeTexts(["something red"])[0], tuned.EncodeTexts(["something red"])[0]);
     }
 
     [TestMethod]

@@ -103,7 +103,7 @@ public sealed class OnnxTests
             using var results = session.Run(
                 [NamedOnnxValue.CreateFromTensor("TokenIds", tokens)]);
 
-            AssertClose(Tiny.Trained.EncodeTexts(texts, prefix), results[0].AsEnumerable<float>().Chunk(24));
+            AssertClose(Tiny.Model.EncodeTexts(texts, prefix), results[0].AsEnumerable<float>().Chunk(24));
         }
     }
 

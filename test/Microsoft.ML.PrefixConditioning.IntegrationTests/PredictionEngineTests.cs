@@ -53,7 +53,7 @@ public sealed class PredictionEngineTests
         var expected = paths.Predict(new CaptionedRow { Image = path, Text = "red" });
         CollectionAssert.AreEqual(expected.ImageEmbedding, bytes.Predict(new BytesRow { Image = File.ReadAllBytes(path) }).ImageEmbedding);
         CollectionAssert.AreEqual(expected.ImageEmbedding, pixels.Predict(new PixelsRow { Image = image }).ImageEmbedding);
-        CollectionAssert.AreEqual(Tiny.Trained.EncodeTexts(["red"])[0], expected.TextEmbedding);
+        CollectionAssert.AreEqual(Tiny.Model.EncodeTexts(["red"])[0], expected.TextEmbedding);
         Assert.AreEqual(20, image.Width, "The user's image was disposed.");
     }
 

@@ -143,7 +143,7 @@ public sealed class SaveLoadTests
     {
         Assert.ThrowsExactly<DirectoryNotFoundException>(() =>
             _mlContext.Model.Save(Tiny.Model, null, Path.Combine(_folder, "no", "such", "model.zip")));
-        Assert.HasCount(1, Tiny.Trained.EncodeTexts(["red"]));
+        Assert.HasCount(1, Tiny.Model.EncodeTexts(["red"]));
     }
 
     [TestMethod]
@@ -199,7 +199,7 @@ public sealed class SaveLoadTests
     public void Load_AnyByteOfTheHeaderChanged_IsRefusedOrHarmless()
     {
         var bytes = Save(Tiny.Model);
-        var expected = Tiny.Trained.EncodeTexts(["red"])[0];
+        var expected = Tiny.Model.EncodeTexts(["red"])[0];
         var length = Entries(bytes).Single(IsHeader).Value.Length;
         for (var at = 0; at < length; at += 11)
         {

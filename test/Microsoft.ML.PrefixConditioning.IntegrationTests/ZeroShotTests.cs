@@ -36,7 +36,7 @@ public sealed class ZeroShotTests
         var scored = _mlContext.Transforms.ZeroShotClassification(Tiny.Model, options).Fit(test).Transform(test);
 
         var image = Tiny.Model.Transform(test).GetColumn<float[]>("ImageEmbedding").First();
-        var logits = Tiny.Trained.EncodeTexts(["red", "blue"]).Select(t => 12 * t.Zip(image, (a, b) => (double)a * b).Sum()).ToArray();
+        var logits = Tiny.Model.EncodeTexts(["red", "blue"]).Select(t => 12 * t.Zip(image, (a, b) => (double)a * b).Sum()).ToArray();
         var expected = 1 / (1 + Math.Exp(logits[1] - logits[0]));
         Assert.AreEqual(expected, scored.GetColumn<float[]>("Score").First()[0], 1e-5);
     }
