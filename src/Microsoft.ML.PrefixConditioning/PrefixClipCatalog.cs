@@ -145,7 +145,7 @@ public static class PrefixClipCatalog
     {
         ArgumentNullException.ThrowIfNull(catalog);
         ArgumentNullException.ThrowIfNull(model);
-        var settings = ClipPixelsSettings.Of(model.Model.Settings, pixels);
+        var settings = ClipPixelsSettings.Of(model.Trained.Settings, pixels);
         if (outputColumnName is not null) settings = settings with { OutputColumnName = outputColumnName };
         if (inputColumnName is not null) settings = settings with { ImageColumnName = inputColumnName };
         ArgumentException.ThrowIfNullOrWhiteSpace(settings.OutputColumnName, nameof(outputColumnName));

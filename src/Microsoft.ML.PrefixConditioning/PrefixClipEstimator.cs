@@ -50,16 +50,17 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
         using var start = _options.InitialWeights is { } path ? PretrainedClip.Open(_host, path, _options) : null;
         var tokenizer = start?.Tokenizer ?? CreateTokenizer(rows);                            // texts to ids
         if (start is not null) _options.Validate(start.Architecture);
-        var settings = ModelSettings.From(_options, rows.Types, tokenizer.VocabularySize, start);
+        var settings = start?.SettingsFor(_options, rows.Types)
+            ?? ModelSettings.From(_options, rows.Types, tokenizer.VocabularySize);
         var seed = SeededRandom.Derive(_seed, WeightsPurpose).NextUInt64();
-        var model = start?.Create(settings, device, seed, _options.Reference)
-            ?? ClipModel.Create(settings.Shape, device, seed, _options.Reference);   // two towers and the prefixes
+        var model = start?.Create(settings, device, seed, _options.UseTensorOperations)
+            ?? ClipModel.Create(settings.Shape, device, seed, _options.UseTensorOperations);   // two towers and the prefixes
         try
         {
             var hash = start is null || _options.Checkpoints.Folder is null ? "" : start.HashOf(model, rows.Types);
-            var run = new TrainingRun(_options, settings, batchSize, hash);
-            var history = ClipTrainer.Run(_host, model, tokenizer, rows, run, _seed);         // the only long step
-            var summaries = TrainingSummaries.Of(model, rows, run);                            // where each type's images lie
+            var setup = new TrainingSetup(_options, settings, batchSize, hash);
+            var history = ClipTrainer.Run(_host, model, tokenizer, rows, setup, _seed);         // the only long step
+            var summaries = TrainingSummaries.Of(model, rows, setup);                            // where each type's images lie
             return new PrefixClipTransformer(_host, new TrainedModel(model, tokenizer, settings, history) { Summaries = summaries });
         }
         catch

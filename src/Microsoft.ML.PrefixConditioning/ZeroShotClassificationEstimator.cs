@@ -22,7 +22,7 @@ public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassif
         // An unknown type is an error now, not in Fit.
         if (model is not null)
         {
-            if (options.Prefix is { IsAuto: true }) AutoPrefix.Check(model.Model);
+            if (options.Prefix is { IsAuto: true }) AutoPrefix.Check(model.Trained);
             else PrefixResolution.Resolve(options.Prefix, model.DatasetTypes);
         }
         _host = environment.Register(nameof(ZeroShotClassificationEstimator));
@@ -44,7 +44,7 @@ public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassif
     {
         ArgumentNullException.ThrowIfNull(input);
         var (embeddings, source) = _model is null ? ModelAnnotation.Find(input.Schema, _options.ImageColumnName) : (null, _model);
-        var model = source.Model;
+        var model = source.Trained;
         string ImageColumn(PrefixSelection? prefix) => _options.ImageColumnName
             ?? (ZeroShotColumns.EmbeddingsFit(prefix, model.Settings) ? embeddings : null) ?? model.Settings.ImageColumnName;
         var prefix = _options.Prefix is not { IsAuto: true } ? _options.Prefix
@@ -80,7 +80,7 @@ public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassif
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
-        var image = _model is null ? FindBeforeTraining(inputSchema) : _model.Model.Settings.ImageColumnName;
+        var image = _model is null ? FindBeforeTraining(inputSchema) : _model.Trained.Settings.ImageColumnName;
         EmbeddingColumns.RequireImage(inputSchema, _options.ImageColumnName ?? image,
             nameof(ZeroShotClassificationOptions.ImageColumnName), embeddingsFit: true);
         return ZeroShotColumns.AddTo(inputSchema, _options.LabelColumnName, _options.ScoreColumnName, _options.PredictedLabelColumnName);

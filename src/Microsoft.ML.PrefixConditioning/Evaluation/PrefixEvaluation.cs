@@ -13,16 +13,16 @@ internal static class PrefixEvaluation
         IHostEnvironment environment, MulticlassClassificationCatalog catalog, IDataView data, PrefixClipTransformer model,
         ZeroShotClassificationOptions options, IEnumerable<PrefixSelection> further, int topK)
     {
-        var classes = new PrefixedClasses(model.Model, options);
+        var classes = new PrefixedClasses(model.Trained, options);
         classes.Keys.WarnOfRepeated(environment);
         PrefixSelection[] prefixes = [.. model.DatasetTypes.Select(t => PrefixSelection.For(t.Name))
             .Append(PrefixSelection.None).Concat(further).Distinct()];
         foreach (var prefix in prefixes) PrefixResolution.Resolve(prefix, model.DatasetTypes);   // an error before the long step
         PrefixSelection ImagePrefix(PrefixSelection prefix) =>
-            PrefixResolution.ImagePrefix(model.Model.Settings.ImagePrefixLength, prefix);
-        var images = EncodedImages.Read(model.Model, data, new ImageRequest
+            PrefixResolution.ImagePrefix(model.Trained.Settings.ImagePrefixLength, prefix);
+        var images = EncodedImages.Read(model.Trained, data, new ImageRequest
         {
-            ImageColumnName = options.ImageColumnName ?? model.Model.Settings.ImageColumnName,
+            ImageColumnName = options.ImageColumnName ?? model.Trained.Settings.ImageColumnName,
             LabelColumnName = options.LabelColumnName,
             Classes = classes.Keys,
             ImagePrefixes = [.. prefixes.Select(ImagePrefix).Distinct()],

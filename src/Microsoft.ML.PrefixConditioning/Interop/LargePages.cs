@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Asks the system for large pages under large arrays: fewer page faults and fewer misses of the address cache.</summary>
+/// <summary>Asks the system for large pages for large arrays, which cause fewer page faults and TLB misses.</summary>
 internal static class LargePages
 {
     private const int MadviseHugePage = 14, PageBytes = 2 << 20;

@@ -66,7 +66,7 @@ public static class TorchLibrary
             && !NativeLibrary.TryGetExport(libstdcxx, ElfVersionPatch.NewestSymbol, out _);
     }
 
-    /// <summary>The ordinary way: TorchSharp loads its library; only a failure is put in clearer words.</summary>
+    /// <summary>The usual case: TorchSharp loads its library. A failure gets a clearer message.</summary>
     /// <param name="libraries">Where to look for the cause of a failure.</param>
     /// <param name="load">TorchSharp's own loading.</param>
     /// <exception cref="DllNotFoundException">TorchSharp could not load its library.</exception>

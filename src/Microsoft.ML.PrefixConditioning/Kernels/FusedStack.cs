@@ -34,7 +34,8 @@ internal sealed unsafe class FusedStack : autograd.SingleTensorFunction<FusedSta
     }
 
     /// <inheritdoc/>
-    /// <remarks>The last argument makes libtorch record the function where only the blocks, and not their input, are trained.</remarks>
+    /// <remarks>The last argument, a trained tensor, is not read; it makes autograd record this call even if <c>x</c> needs no
+    /// gradient.</remarks>
     public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
     {
         var (x, blocks, pooled, lengths) = ((Tensor)vars[0], (FusedBlocks)vars[1], (int[])vars[2], (int[])vars[3]);

@@ -43,7 +43,7 @@ internal sealed unsafe class FusedWeight : IDisposable
     /// <summary>Whether <see cref="MatrixProduct{V}"/> is faster than libtorch's products on this processor.</summary>
     private static bool IsMultipliedHere => Vector256.IsHardwareAccelerated;
 
-    /// <summary>Finds the weight's gradient, or gives it one of zeros; everything up to the end of the dispose scope adds to it.</summary>
+    /// <summary>Finds the weight's gradient, or gives it one of zeros. Valid until the current dispose scope ends.</summary>
     public void BeginBackward()
     {
         _gradient = null;

@@ -10,11 +10,11 @@ internal sealed class ClipModel : IDisposable
 
     private readonly ModelWeights _weights;
 
-    private ClipModel(ModelWeights weights, ClipModelShape shape, bool reference)
+    private ClipModel(ModelWeights weights, ClipModelShape shape, bool useTensorOperations)
     {
         _weights = weights;
         Shape = shape;
-        var fused = !reference && weights.Device.type == TorchSharp.DeviceType.CPU;
+        var fused = !useTensorOperations && weights.Device.type == TorchSharp.DeviceType.CPU;
         Vision = shape.Architecture switch
         {
             { ResNet: not null } => new ResNetTower(weights, shape.Architecture),
@@ -30,19 +30,19 @@ internal sealed class ClipModel : IDisposable
     /// <param name="shape">Sizes.</param>
     /// <param name="device">Where the weights lie.</param>
     /// <param name="seed">Of the initial values.</param>
-    /// <param name="reference">Whether a processor computes with libtorch's operations, as a GPU does.</param>
-    public static ClipModel Create(ClipModelShape shape, Device device, ulong seed, bool reference = false) =>
-        Build(ModelWeights.Initialized(device, seed), shape, reference);
+    /// <param name="useTensorOperations">Whether a processor computes with libtorch's operations, as a GPU does.</param>
+    public static ClipModel Create(ClipModelShape shape, Device device, ulong seed, bool useTensorOperations = false) =>
+        Build(ModelWeights.Initialized(device, seed), shape, useTensorOperations);
 
     /// <summary>A model whose weights are undefined until they are read.</summary>
-    public static ClipModel CreateUnset(ClipModelShape shape, Device device, bool reference = false) =>
-        Build(ModelWeights.Unset(device), shape, reference);
+    public static ClipModel CreateUnset(ClipModelShape shape, Device device, bool useTensorOperations = false) =>
+        Build(ModelWeights.Unset(device), shape, useTensorOperations);
 
-    private static ClipModel Build(ModelWeights weights, ClipModelShape shape, bool reference)
+    private static ClipModel Build(ModelWeights weights, ClipModelShape shape, bool useTensorOperations)
     {
         try
         {
-            return new ClipModel(weights, shape, reference);
+            return new ClipModel(weights, shape, useTensorOperations);
         }
         catch
         {

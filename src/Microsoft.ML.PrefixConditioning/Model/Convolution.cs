@@ -6,10 +6,10 @@ namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Convolutions whose values and gradients are right on every processor.</summary>
 /// <remarks>
-/// libtorch 2.10 computes convolutions on a processor with oneDNN 3.7.1, in blocks of 8 or 16 channels. Where a number of channels does
-/// not fill its last block, the rest of the block is read without having been written: values and gradients by the input are wrong, by
-/// a fifth or more, or not numbers. So kernels of more than one pixel get channels that fill their blocks here, and patches need no
-/// convolution at all. N images, C and O input and output channels, K kernel size, p patch size, S image size, W width.
+/// libtorch 2.10 computes convolutions on a processor with oneDNN 3.7.1, in blocks of 8 or 16 channels. If the channels do not fill the
+/// last block, uninitialized memory is read: outputs and input gradients can be wrong by a fifth or more, or NaN. So this class pads the
+/// channels of kernels larger than one pixel to whole blocks, and computes patch embeddings as a matrix product. N images, C and O input
+/// and output channels, K kernel size, p patch size, S image size, W width.
 /// </remarks>
 internal static class Convolution
 {

@@ -2,10 +2,10 @@ using System.Diagnostics;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Where a set of embeddings lies: its mean and, number by number, its variance.</summary>
+/// <summary>Mean and variance of a set of embeddings, per dimension.</summary>
 /// <param name="Count">Embeddings that it was taken from.</param>
 /// <param name="Mean">[D].</param>
-/// <param name="Variance">[D], of the set itself: divided by its count.</param>
+/// <param name="Variance">[D], divided by the count, not by the count minus 1.</param>
 internal sealed record EmbeddingSummary(long Count, double[] Mean, double[] Variance)
 {
     /// <summary>The summary of embeddings.</summary>

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Position embeddings of another image size: the grid of patches is resized like a picture.</summary>
+/// <summary>Resizes position embeddings to another image size: the grid of patches is resized like an image.</summary>
 internal static class PositionGrid
 {
     /// <summary>[1 + G², W] -> [1 + H², W]; the class token's position stays as it is.</summary>

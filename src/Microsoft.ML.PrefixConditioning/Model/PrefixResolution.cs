@@ -1,6 +1,6 @@
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>From the names of a prefix selection to the indexes of a model's dataset types.</summary>
+/// <summary>Maps the dataset types that a prefix selection names to a model's indexes.</summary>
 internal static class PrefixResolution
 {
     /// <summary>The selected types by index; null selects the caption type, or the first where there is none.</summary>

@@ -3,7 +3,7 @@ using F = TorchSharp.torch.nn.functional;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>The way from a stage of a Swin transformer to the next: four neighbors become one position with twice the channels.</summary>
+/// <summary>Patch merging between two stages of a Swin transformer: four neighbors become one position with twice the channels.</summary>
 /// <remarks>
 /// Source: "Swin Transformer" (arXiv 2103.14030), section 3.1, as built by torchvision 0.14: a side that is odd is padded with zeros
 /// before the norm.

@@ -39,7 +39,7 @@ internal sealed class SwinWindows(long side, long window)
             .reshape(n * Count, window * window, channels).MoveToOuterDisposeScope();
     }
 
-    /// <summary>What <see cref="Cut"/> did, undone: [N G, L, C] -> [N, S, S, C].</summary>
+    /// <summary>Reverses <see cref="Cut"/>: [N G, L, C] -> [N, S, S, C].</summary>
     public Tensor Join(Tensor windows, long shift)
     {
         using var scope = NewDisposeScope();

@@ -4,13 +4,13 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>From the option to a device that is there.</summary>
+/// <summary>Resolves the device option to an available device.</summary>
 internal static class TorchDevice
 {
     /// <summary>The device to compute on; ML.NET's own settings for GPUs are honored.</summary>
     /// <param name="choice">The option.</param>
     /// <param name="settings">What the <see cref="MLContext"/> says of GPUs.</param>
-    /// <exception cref="InvalidOperationException">A GPU is asked for, there is none, and falling back is not allowed.</exception>
+    /// <exception cref="InvalidOperationException">A GPU was requested, there is none, and fallback is not allowed.</exception>
     public static Device Resolve(ComputeDevice choice, GpuSettings settings)
     {
         TorchLibrary.EnsureLoaded();
@@ -20,7 +20,7 @@ internal static class TorchDevice
         if (wanted < found) return new Device(DeviceType.CUDA, wanted);
         if (settings.FallbackToCpu || (choice == ComputeDevice.Auto && settings.DeviceId is null)) return CPU;
         throw new InvalidOperationException(
-            $"CUDA GPU {wanted} is asked for, but TorchSharp finds {found} GPU(s). Reference TorchSharp-cuda-linux or " +
+            $"CUDA GPU {wanted} was requested, but TorchSharp finds {found} GPU(s). Reference TorchSharp-cuda-linux or " +
                 "TorchSharp-cuda-windows and check the driver, set MLContext.FallbackToCpu, or set Device to " +
                 $"{nameof(ComputeDevice.Cpu)}.");
     }
@@ -28,7 +28,7 @@ internal static class TorchDevice
 
 /// <summary>What an <see cref="MLContext"/> says of GPUs.</summary>
 /// <param name="DeviceId">The GPU to use, or null where none is named.</param>
-/// <param name="FallbackToCpu">Whether the processor will do where there is no such GPU.</param>
+/// <param name="FallbackToCpu">Whether to use the processor if there is no such GPU.</param>
 internal readonly record struct GpuSettings(int? DeviceId, bool FallbackToCpu)
 {
     /// <summary>The settings of an environment.</summary>

@@ -18,10 +18,10 @@ internal sealed class OnnxGraph
     /// <summary>Nodes, each after those whose outputs it takes.</summary>
     public IReadOnlyList<OnnxMessage> Nodes => _nodes;
 
-    /// <summary>What the caller of the model gives.</summary>
+    /// <summary>The model's inputs.</summary>
     public IReadOnlyList<OnnxMessage> Inputs => _inputs;
 
-    /// <summary>What the model gives.</summary>
+    /// <summary>The model's outputs.</summary>
     public IReadOnlyList<OnnxMessage> Outputs => _outputs;
 
     /// <summary>Constants in the order of their first use.</summary>

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>A constant of a graph: a weight, or what is computed from weights when it is written.</summary>
+/// <summary>A constant of a graph: a weight, or values computed from weights while writing.</summary>
 internal sealed class OnnxInitializer
 {
     private const int Dims = 1, DataType = 2, StringData = 6, Name = 8, RawData = 9, DocString = 12; // TensorProto
@@ -28,7 +28,7 @@ internal sealed class OnnxInitializer
     /// <summary>Bytes of the values; 0 for texts, which cannot lie outside the model's file.</summary>
     public long DataLength { get; }
 
-    /// <summary>Floats that are computed when they are written, so that one weight at a time is copied.</summary>
+    /// <summary>Floats that are computed while writing, so that only one weight at a time is copied.</summary>
     /// <param name="name">Name in the graph.</param>
     /// <param name="shape">Sizes of what <paramref name="value"/> gives.</param>
     /// <param name="value">The values; what it creates is disposed after writing.</param>

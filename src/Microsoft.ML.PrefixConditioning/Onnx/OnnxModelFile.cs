@@ -1,6 +1,6 @@
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>A graph with what is said of it, as an ONNX file.</summary>
+/// <summary>A graph with its metadata, as an ONNX file.</summary>
 /// <remarks>
 /// Constants are computed and written one after the other, so that a large model is not in memory twice. Everything is written to
 /// temporary files and moved into place: a failure leaves older files whole.

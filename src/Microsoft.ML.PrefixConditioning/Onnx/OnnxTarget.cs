@@ -1,6 +1,6 @@
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Where a model goes: its file, and perhaps one with its weights beside it; both are replaced or none.</summary>
+/// <summary>The files of an exported model: the model, and for large models its weights. Both are replaced, or neither.</summary>
 /// <param name="path">The model's path.</param>
 /// <param name="dataPath">Path of the file with the weights.</param>
 internal sealed class OnnxTarget(string path, string dataPath)

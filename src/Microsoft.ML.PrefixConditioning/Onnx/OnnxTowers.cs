@@ -10,10 +10,11 @@ internal sealed class OnnxTowers
     private readonly OnnxGraph _graph;
     private readonly OnnxWeights _weights;
     private readonly ClipModelShape _shape;
+    private readonly IVisionTower _vision;
 
     public OnnxTowers(OnnxGraph graph, ClipModel model)
     {
-        (_graph, _shape) = (graph, model.Shape);
+        (_graph, _shape, _vision) = (graph, model.Shape, model.Vision);
         _weights = new OnnxWeights(graph, model);
     }
 
@@ -24,16 +25,18 @@ internal sealed class OnnxTowers
     /// <param name="prefix">The image prefix, by its type's index; null for none.</param>
     /// <param name="output">Name of the result.</param>
     /// <returns>[N, D], unit length.</returns>
-    public string Images(string pixels, int? prefix, string output)
+    public string Images(string pixels, int? prefix, string output) =>
+        UnitLength(Features(_vision, pixels, prefix), "/visual/normalize", output);
+
+    /// <summary>What a vision tower computes: [N, 3, S, S] -> [N, D].</summary>
+    /// <exception cref="NotSupportedException">The tower has no graph.</exception>
+    internal string Features(IVisionTower tower, string pixels, int? prefix) => tower switch
     {
-        var features = Sizes switch
-        {
-            { ResNet: not null } => new OnnxResNet(_graph, _weights, Sizes).Features(pixels),
-            { Swin: not null } => new OnnxSwin(_graph, _weights, Sizes).Features(pixels),
-            _ => VisionTransformer(pixels, prefix),
-        };
-        return UnitLength(features, "/visual/normalize", output);
-    }
+        VisionTower => VisionTransformer(pixels, prefix),
+        ResNetTower => new OnnxResNet(_graph, _weights, Sizes).Features(pixels),
+        SwinTower => new OnnxSwin(_graph, _weights, Sizes).Features(pixels),
+        _ => throw new NotSupportedException($"{tower.GetType().Name} has no ONNX graph: add one to {nameof(OnnxTowers)}."),
+    };
 
     /// <summary>What <see cref="VisionTower"/> computes: [N, 3, S, S] -> [N, D].</summary>
     private string VisionTransformer(string pixels, int? prefix)

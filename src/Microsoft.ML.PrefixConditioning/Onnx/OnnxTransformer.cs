@@ -50,7 +50,7 @@ internal sealed class OnnxTransformer(OnnxGraph graph, OnnxWeights weights, stri
         return Rest(choose(x, $"{at}/pooled"), mixed, block, at);
     }
 
-    /// <summary>From the mixed values to the block's result: output projection and MLP, each added to what came before.</summary>
+    /// <summary>The second part of a block: output projection and MLP, each with its residual.</summary>
     private string Rest(string x, string mixed, string block, string at)
     {
         x = graph.Add("Add", $"{at}/attn", [x, weights.Linear(mixed, $"{at}/attn/out_proj", $"{block}.attn.out_proj")]);

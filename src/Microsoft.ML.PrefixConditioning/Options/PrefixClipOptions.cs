@@ -160,7 +160,7 @@ public sealed record PrefixClipOptions : IValidatableObject
     public CheckpointOptions Checkpoints { get; init; } = new();
 
     /// <summary>Whether a CPU computes with libtorch's operations, as a GPU does. Tests and benchmarks compare with it.</summary>
-    internal bool Reference { get; init; }
+    internal bool UseTensorOperations { get; init; }
 
     /// <summary>Checks every setting, without or with the architecture that the initial weights gave.</summary>
     /// <exception cref="ArgumentException">Names all settings that are out of their range.</exception>

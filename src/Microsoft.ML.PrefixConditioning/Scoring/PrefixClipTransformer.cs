@@ -40,7 +40,7 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
 
     /// <summary>The trained model.</summary>
     /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
-    internal TrainedModel Model
+    internal TrainedModel Trained
     {
         get
         {
@@ -75,7 +75,7 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
     public float[][] EncodeTexts(IReadOnlyList<string> texts, PrefixSelection? prefix = null)
     {
         RequireTexts(texts);
-        return Rows(Model.EncodeTexts(texts, prefix));
+        return Rows(Trained.EncodeTexts(texts, prefix));
     }
 
     /// <summary>Computes embeddings of image files.</summary>
@@ -108,7 +108,7 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
 
     private float[][] EncodeImages(IEnumerable<ImageReference> images)
     {
-        var encoder = new EmbeddingEncoder(Model, prefix: null);
+        var encoder = new EmbeddingEncoder(Trained, prefix: null);
         var all = new List<float[]>();
         foreach (var pass in images.Chunk(encoder.ImagesPerPass))
         {
@@ -154,7 +154,7 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
             throw new NotSupportedException(
                 "open_clip's and Hugging Face's layouts do not support Swin vision towers; save this model with " +
                     "mlContext.Model.Save.");
-        Model.Export(folder, layout);
+        Trained.Lend(network => ClipExport.Write(folder, layout, network, _model.Tokenizer, _model.Settings));
     }
 
     /// <summary>Converts texts to token ids, the input of the exported text encoder.</summary>
@@ -166,7 +166,7 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
     {
         RequireTexts(texts);
         if (texts.Count == 0) return [];
-        var batch = TokenBatch.Pad([.. texts.Select(t => Model.Tokenizer.Encode(t, Architecture.ContextLength))]);
+        var batch = TokenBatch.Pad([.. texts.Select(t => Trained.Tokenizer.Encode(t, Architecture.ContextLength))]);
         return [.. batch.Ids.Chunk(batch.Length)];
     }
 
@@ -184,7 +184,7 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
     /// <exception cref="ArgumentException">The path is empty, or the prefix names a type that the model was not trained on.</exception>
     /// <exception cref="IOException">The file cannot be written; an existing file is unchanged.</exception>
     public void SaveImageEncoderAsOnnx(string path, PrefixSelection? prefix = null, PixelValues pixels = PixelValues.Rgb255) =>
-        Model.Lend(network => OnnxExport.ImageEncoder(_model, network, prefix, pixels).Write(path));
+        Trained.Lend(network => OnnxExport.ImageEncoder(_model, network, prefix, pixels).Write(path));
 
     /// <summary>Exports the text tower as an ONNX model: token ids to embeddings of unit length, with a built-in prefix.</summary>
     /// <param name="path"><inheritdoc cref="SaveImageEncoderAsOnnx" path="/param[@name='path']"/></param>
@@ -197,7 +197,7 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
     /// <exception cref="ArgumentException">The path is empty, or the prefix names a type that the model was not trained on.</exception>
     /// <exception cref="IOException">The file cannot be written; an existing file is unchanged.</exception>
     public void SaveTextEncoderAsOnnx(string path, PrefixSelection? prefix = null) =>
-        Model.Lend(network => OnnxExport.TextEncoder(_model, network, prefix).Write(path));
+        Trained.Lend(network => OnnxExport.TextEncoder(_model, network, prefix).Write(path));
 
     /// <inheritdoc/>
     public IDataView Transform(IDataView input)
@@ -215,17 +215,17 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
 
     bool ITransformer.IsRowToRowMapper => true;
 
-    private EmbeddingColumns.Mapper CreateMapper(DataViewSchema input)
+    private EmbeddingMapper CreateMapper(DataViewSchema input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        return new EmbeddingColumns.Mapper(this, input);
+        return new EmbeddingMapper(this, input);
     }
 
     // The stream layout is ModelFile's.
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
         SavedTransformer.WriteHeader(ctx, Signature, LoaderSignature);
-        ModelFile.Write(ctx, Model);
+        ModelFile.Write(ctx, Trained);
     }
 
     // Called by ML.NET's loader, which finds it by its name and parameters.

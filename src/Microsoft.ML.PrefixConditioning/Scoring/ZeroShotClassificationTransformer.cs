@@ -92,7 +92,7 @@ public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposabl
     /// <exception cref="InvalidOperationException">The classifier has no <see cref="Model"/>.</exception>
     public void SaveAsOnnx(string path, PixelValues pixels = PixelValues.Rgb255)
     {
-        var model = Model.Model;
+        var model = Model.Trained;
         var classes = new OnnxClasses(_classifier.ClassNames, _classifier.Embeddings, _classifier.LogitScale, _classifier.Prefix);
         model.Lend(network => OnnxExport.Classifier(model, network, classes, pixels).Write(path));
     }
@@ -113,10 +113,10 @@ public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposabl
 
     bool ITransformer.IsRowToRowMapper => true;
 
-    private ZeroShotColumns.Mapper CreateMapper(DataViewSchema input)
+    private ZeroShotMapper CreateMapper(DataViewSchema input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        return new ZeroShotColumns.Mapper(Environment, () => Model.Model, _classifier, input);
+        return new ZeroShotMapper(Environment, () => Model.Trained, _classifier, input);
     }
 
     // ZeroShotClassifier's layout, and the model as a sub-model of its own, unless another step saves it.

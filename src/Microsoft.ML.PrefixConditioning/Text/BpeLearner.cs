@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Learns merges from texts: again and again the most frequent pair of neighbors within words becomes one symbol.</summary>
+/// <summary>Learns merges from texts by repeatedly merging the most frequent pair of adjacent symbols within words.</summary>
 /// <remarks>
 /// Source: Sennrich et al., "Neural Machine Translation of Rare Words with Subword Units" (2016), on bytes as in GPT-2, with CLIP's
 /// words. Pairs are counted once and then only where a merge changes them, so the cost grows with the distinct words, not with the
@@ -40,11 +40,11 @@ internal sealed class BpeLearner
         public readonly List<int> Positions = [];   // of the left symbol; some may be out of date
     }
 
-    /// <summary>Learns merges until the vocabulary has its size, or no pair occurs at least twice.</summary>
+    /// <summary>Learns merges until the vocabulary reaches its size, or no pair occurs twice.</summary>
     /// <param name="texts">Texts as they come; they are cleaned here.</param>
     /// <param name="vocabularySize">All ids: 512 for bytes, one a merge, start and end.</param>
     /// <exception cref="ArgumentException">The texts hold no word.</exception>
-    /// <remarks>Of equally frequent pairs the ordinally first is merged, so the order of the texts does not matter.</remarks>
+    /// <remarks>Among equally frequent pairs, the ordinally first is merged, so the order of the texts does not matter.</remarks>
     public static BpeMerges Learn(IEnumerable<string> texts, int vocabularySize)
     {
         const int Smallest = BpeMerges.BaseCount + 2;

@@ -1,6 +1,6 @@
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>An ordered list of merges and the symbols that follow from it; immutable and always consistent.</summary>
+/// <summary>An ordered list of merges and the symbols that they make. Immutable.</summary>
 /// <remarks>
 /// Ids as in CLIP: 0 to 255 the bytes, 256 to 511 the same at the end of a word, then one for every merge in order. Start and
 /// end token follow; they are not symbols.
@@ -10,7 +10,7 @@ internal sealed class BpeMerges
     /// <summary>Ids that exist before the first merge: every byte, inside and at the end of a word.</summary>
     public const int BaseCount = 2 * ByteAlphabet.Size;
 
-    /// <summary>What a symbol ends with when it ends a word.</summary>
+    /// <summary>Suffix of the symbols that end a word.</summary>
     public const string WordEnd = "</w>";
 
     private readonly List<(int Left, int Right)> _pairs = [];
@@ -30,7 +30,8 @@ internal sealed class BpeMerges
     public IReadOnlyList<string> Symbols => _symbols;
 
     /// <summary>Merges given by the two symbols that each joins.</summary>
-    /// <exception cref="InvalidDataException">A merge joins what no earlier merge makes, or makes what exists already.</exception>
+    /// <exception cref="InvalidDataException">A merge joins a symbol that no earlier merge makes, or makes one that exists
+    /// already.</exception>
     public static BpeMerges FromSymbols(IEnumerable<(string Left, string Right)> merges)
     {
         var result = new BpeMerges();

@@ -3,7 +3,7 @@ using Microsoft.ML.Tokenizers;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Texts to token ids, as CLIP does it; safe for concurrent use.</summary>
+/// <summary>Converts texts to token ids as CLIP does. Safe for concurrent use.</summary>
 /// <remarks>
 /// Source: <c>SimpleTokenizer</c> of open_clip v3.3.0. The merging is <see cref="BpeTokenizer"/>'s, which is exact here (byte level,
 /// "&lt;/w&gt;" at the end of a word). Not used of it: its pre-tokenizers and normalizers, which see text as UTF-16; its special
@@ -47,7 +47,7 @@ internal sealed class ClipTokenizer
     /// <summary>Id of the token that every text ends with; always the largest id, because the text tower pools at it.</summary>
     public int EndToken => Merges.Symbols.Count + 1;
 
-    /// <summary>Reads a vocabulary that others made.</summary>
+    /// <summary>Reads a published vocabulary.</summary>
     /// <param name="path">
     /// CLIP's bpe_simple_vocab_16e6.txt.gz or the unpacked .txt, or a folder (or a file in it) with Hugging Face's vocab.json and
     /// merges.txt, or with its tokenizer.json.
@@ -58,7 +58,7 @@ internal sealed class ClipTokenizer
 
     /// <summary>Learns a vocabulary from texts; deterministic, and independent of the texts' order.</summary>
     /// <param name="texts">Captions and class names as they come; they are cleaned here.</param>
-    /// <param name="vocabularySize">Wanted number of ids, at least 514; fewer result where the texts do not give as many.</param>
+    /// <param name="vocabularySize">Number of ids, at least 514. Fewer are learned if the texts do not yield as many.</param>
     /// <exception cref="ArgumentException">The texts hold no word.</exception>
     public static ClipTokenizer Learn(IEnumerable<string> texts, int vocabularySize) => new(BpeLearner.Learn(texts, vocabularySize));
 
@@ -70,13 +70,13 @@ internal sealed class ClipTokenizer
     public void Save(Stream stream) => BpeMergesFormat.Write(stream, Merges);
 
     /// <summary>The vocabulary as Hugging Face's files.</summary>
-    /// <param name="contextLength">Longest text in tokens.</param>
+    /// <param name="contextLength">Maximum length of a text in tokens.</param>
     public IEnumerable<(string Name, byte[] Content)> Files(int contextLength) => VocabularyFiles.Of(Merges, contextLength);
 
     /// <summary>Cleans a text and turns it into ids.</summary>
     /// <param name="text">Any text.</param>
-    /// <param name="contextLength">Most ids to return, at least 2; CLIP's is 77.</param>
-    /// <returns>Start token, tokens, end token, without padding; what is too long is cut before the end token.</returns>
+    /// <param name="contextLength">Maximum number of ids, at least 2; CLIP's is 77.</param>
+    /// <returns>Start token, tokens, end token, without padding. A text that is too long is truncated before the end token.</returns>
     public int[] Encode(string text, int contextLength)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(contextLength, 2);

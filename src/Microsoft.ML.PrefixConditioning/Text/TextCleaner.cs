@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Brings a text into the form that CLIP's vocabulary was made from.</summary>
+/// <summary>Cleans texts as CLIP's were cleaned before its vocabulary was learned.</summary>
 /// <remarks>
 /// Source: <c>SimpleTokenizer</c> of open_clip v3.3.0 with <c>clean="lower"</c>: ftfy 6.3.1, HTML references twice, white space,
 /// lower case. Nothing here depends on the process's culture or on its globalization mode, so a model reads texts alike everywhere.

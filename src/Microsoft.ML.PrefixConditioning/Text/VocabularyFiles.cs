@@ -13,7 +13,7 @@ internal static class VocabularyFiles
 
     /// <summary>The files by name.</summary>
     /// <param name="merges">The vocabulary.</param>
-    /// <param name="contextLength">Longest text in tokens.</param>
+    /// <param name="contextLength">Maximum length of a text in tokens.</param>
     public static IEnumerable<(string Name, byte[] Content)> Of(BpeMerges merges, int contextLength) =>
     [
         ("vocab.json", SmallFile.Json(Json, json =>

@@ -76,11 +76,3 @@ internal sealed class BatchLoader : IDisposable
         }
     }
 }
-
-/// <summary>One step's input. N rows.</summary>
-/// <param name="Rows">[N], the rows.</param>
-/// <param name="Pixels">[N, 3, S, S].</param>
-/// <param name="Texts">The distinct texts and which of them each row has.</param>
-/// <param name="Labels">[N], equal for rows of one class; unique for captions.</param>
-/// <param name="DatasetTypes">[N], the index of each row's dataset type.</param>
-internal sealed record TrainingBatch(int[] Rows, float[] Pixels, BatchTexts Texts, long[] Labels, long[] DatasetTypes);

@@ -1,10 +1,10 @@
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Which rows make each step's batch: a function of the seed and the step alone, so that a run can go on from any step.</summary>
+/// <summary>Draws the rows of every batch. They depend on the seed and the step only, so a run can resume at any step.</summary>
 /// <remarks>
-/// Source: arXiv 2206.01125, section 3.2 (batches of one dataset type, drawn in proportion to the types' sizes). Rows are drawn
-/// without replacement: a stream's rows are shuffled, cut into full batches, and shuffled anew when these are used up. Two captions
-/// of one image are kept out of the same batch where possible, because each would be a false negative of the other.
+/// Source: arXiv 2206.01125, section 3.2 (batches of one dataset type, drawn in proportion to the types' sizes). Rows are drawn without
+/// replacement: a stream's rows are shuffled, cut into full batches, and reshuffled when all batches are used. Two captions of one image
+/// are kept out of the same batch where possible, because each would be a false negative of the other.
 /// </remarks>
 internal sealed class BatchSampler
 {
@@ -45,8 +45,8 @@ internal sealed class BatchSampler
     /// <summary>Full batches that fit into the rows.</summary>
     public int StepsPerEpoch { get; }
 
-    /// <summary>Rows of every batch from a step on, without end.</summary>
-    /// <param name="firstStep">Steps that were done before, from 0.</param>
+    /// <summary>The rows of each batch, from a step on, without end.</summary>
+    /// <param name="firstStep">Steps done before, from 0.</param>
     public IEnumerable<int[]> Batches(int firstStep)
     {
         var drawn = new long[_streams.Length];   // batches taken from each stream so far
@@ -81,7 +81,7 @@ internal sealed class BatchSampler
         return rows;
     }
 
-    /// <summary>What a pass over a weighted union takes of one type: each of its rows as often as any other, but for one.</summary>
+    /// <summary>One type's rows for a pass; how often two rows occur differs by at most one.</summary>
     private IEnumerable<int> Part(int[] rows, int count, long pass, int stream)
     {
         var (cycle, place) = Math.DivRem(pass * count, rows.Length);
@@ -114,8 +114,7 @@ internal sealed class BatchSampler
         }
     }
 
-    /// <summary>Changes a repeated image's place with the first row behind its batch that fits; near the end of a pass there may be
-    /// none.</summary>
+    /// <summary>Swaps a repeated image with the first later row that fits; near the end of a pass there may be none.</summary>
     private bool SwapWithLater(int[] rows, int place, int end, HashSet<int> inBatch)
     {
         for (var later = end; later < rows.Length; later++)
@@ -127,7 +126,7 @@ internal sealed class BatchSampler
         return false;
     }
 
-    /// <summary>Changes a repeated image's place with a row of an earlier batch, where both fit.</summary>
+    /// <summary>Swaps a repeated image with a row of an earlier batch, if each fits into the other's batch.</summary>
     private bool SwapWithEarlier(int[] rows, int place, int begin)
     {
         var image = _imageOfRow[rows[place]];

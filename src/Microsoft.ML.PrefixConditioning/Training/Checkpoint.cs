@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>A run's whole state on disk, so that it can go on after a crash or a stop with the same result as without one.</summary>
+/// <summary>The complete state of a run on disk. A resumed run gives the same result as an uninterrupted one.</summary>
 /// <remarks>
 /// One safetensors file: the weights by name, both moments of AdamW, the history, the rows left out, and as metadata the run's
 /// fingerprint, seed and step, and a SHA-256 of all of it. It is written to a temporary file and moved into place: a killed process
@@ -23,7 +23,7 @@ internal sealed class Checkpoint
     private readonly string _fingerprint;
 
     /// <param name="folder">Created if it does not exist.</param>
-    /// <param name="fingerprint">What makes two runs the same but for their seed.</param>
+    /// <param name="fingerprint">Equal for runs that differ in their seed only.</param>
     /// <exception cref="IOException">The folder cannot be created or written to.</exception>
     public Checkpoint(string folder, string fingerprint)
     {

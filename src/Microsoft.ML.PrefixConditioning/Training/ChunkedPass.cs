@@ -14,7 +14,7 @@ internal sealed class ChunkedPass : IDisposable
     /// <param name="model">Whose tower it is.</param>
     /// <param name="count">N, rows to encode.</param>
     /// <param name="chunkSize">Rows of a chunk at most; null for all rows.</param>
-    /// <param name="encode">Encodes rows from a first one on, so many.</param>
+    /// <param name="encode">Encodes rows, given the first one and their number.</param>
     public ChunkedPass(ClipModel model, int count, int? chunkSize, Func<int, int, Tensor> encode)
     {
         (_model, _count, _chunkSize, _encode) = (model, count, chunkSize ?? count, encode);

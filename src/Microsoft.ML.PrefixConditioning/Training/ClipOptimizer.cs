@@ -8,9 +8,9 @@ namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>AdamW over a model's weights, with open_clip's parameter groups and the clamp of the logit scale.</summary>
 /// <remarks>
-/// Source: "Decoupled Weight Decay Regularization" (arXiv 1711.05101) in PyTorch's order of operations; groups of open_clip v3.3.0.
-/// On a processor one fused, vectorized pass reads the gradient and updates weight and both moments in place: a step moves each
-/// value once, where separate tensor operations would move it many times. Gradients stay in memory, as 0, for the next step to add to.
+/// Source: "Decoupled Weight Decay Regularization" (arXiv 1711.05101) in PyTorch's order of operations; groups of open_clip v3.3.0. On a
+/// processor one fused, vectorized pass reads the gradient and updates weight and both moments in place: each value is loaded and stored
+/// once per step, not once per tensor operation. Gradients are set to 0, and their memory is reused.
 /// </remarks>
 internal sealed class ClipOptimizer : IDisposable
 {
@@ -27,15 +27,15 @@ internal sealed class ClipOptimizer : IDisposable
     /// <param name="weights">The weights to train; others are not touched.</param>
     /// <param name="options">AdamW's constants and the gradient's largest norm.</param>
     /// <param name="rateFactor">A weight's learning rate over the step's, by name; null for 1.</param>
-    /// <param name="reference">Whether a processor computes with tensor operations, as a GPU does.</param>
+    /// <param name="useTensorOperations">Whether a processor computes with tensor operations, as a GPU does.</param>
     public ClipOptimizer(
         IReadOnlyList<KeyValuePair<string, Tensor>> weights, OptimizerOptions options, Func<string, double>? rateFactor = null,
-        bool reference = false)
+        bool useTensorOperations = false)
     {
         _options = options;
         _groups = [.. weights.Select(w => new Group(w.Key, w.Value, rateFactor?.Invoke(w.Key) ?? 1))];
         _logitScale = weights.FirstOrDefault(w => w.Key == "logit_scale").Value;
-        Method = weights[0].Value.device_type == DeviceType.CPU && !reference ? UpdateMethod.Fused : UpdateMethod.Tensors;
+        Method = weights[0].Value.device_type == DeviceType.CPU && !useTensorOperations ? UpdateMethod.Fused : UpdateMethod.Tensors;
     }
 
     /// <summary>How a step is computed; both ways also run on a processor, so that both can be tested there.</summary>

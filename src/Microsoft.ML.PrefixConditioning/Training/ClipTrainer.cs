@@ -14,9 +14,9 @@ internal sealed class ClipTrainer
     private readonly ClipModel _model;
     private readonly ClipTokenizer _tokenizer;
     private readonly TaggedRows _rows;
-    private readonly TrainingRun _run;
+    private readonly TrainingSetup _run;
 
-    private ClipTrainer(ClipModel model, ClipTokenizer tokenizer, TaggedRows rows, TrainingRun run) =>
+    private ClipTrainer(ClipModel model, ClipTokenizer tokenizer, TaggedRows rows, TrainingSetup run) =>
         (_model, _tokenizer, _rows, _run) = (model, tokenizer, rows, run);
 
     private PrefixClipOptions Options => _run.Options;
@@ -27,7 +27,8 @@ internal sealed class ClipTrainer
     /// fit.</exception>
     /// <exception cref="InvalidOperationException">The loss is no longer a number.</exception>
     /// <exception cref="OperationCanceledException">The options' token was cancelled.</exception>
-    public static TrainingHistory Run(IHost host, ClipModel model, ClipTokenizer tokenizer, TaggedRows rows, TrainingRun run, ulong seed) =>
+    public static TrainingHistory Run(
+        IHost host, ClipModel model, ClipTokenizer tokenizer, TaggedRows rows, TrainingSetup run, ulong seed) =>
         new ClipTrainer(model, tokenizer, rows, run).Run(host, seed);
 
     private TrainingHistory Run(IHost host, ulong seed)
@@ -46,7 +47,7 @@ internal sealed class ClipTrainer
         var texts = new TrainingTexts(_rows, _tokenizer, _run.Model.Architecture.ContextLength, Options.PromptTemplates, seed);
         using var optimizer = new ClipOptimizer(
             TrainingPlan.Apply(_model, Options.FineTuning), Options.Optimizer,
-            name => TrainingPlan.RateFactor(name, _run.Model.Architecture, Options.FineTuning), Options.Reference);
+            name => TrainingPlan.RateFactor(name, _run.Model.Architecture, Options.FineTuning), Options.UseTensorOperations);
         var step = new ContrastiveStep(_model, optimizer, Options, seed);
         using var log = new TrainingLog(host, _run, sampler.StepsPerEpoch, totalSteps);
         if (found is { } start)

@@ -6,13 +6,13 @@ namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>One training step: a batch's loss, its gradients, the optimizer's update.</summary>
 /// <remarks>
-/// The loss looks at the embeddings alone, so both towers end at embeddings whose gradients are then sent back through them. With
-/// <see cref="PrefixClipOptions.ChunkSize"/> the towers see the batch in chunks: once for the embeddings of all, and once more for the
-/// way back, so that intermediate results of one chunk only are in memory ("Scaling Deep Contrastive Learning Batch Size under Memory
-/// Limited Setup", arXiv 2101.06983). N rows, U distinct texts, D embedding size, S image size.
+/// First the loss gives the embeddings' gradients; then each tower is back-propagated from them. With
+/// <see cref="PrefixClipOptions.ChunkSize"/>, each tower encodes the batch in chunks, twice: first for the loss, then for the backward
+/// pass. Only one chunk's intermediate results are in memory at a time ("Scaling Deep Contrastive Learning Batch Size under Memory Limited
+/// Setup", arXiv 2101.06983). N rows, U distinct texts, D embedding size, S image size.
 /// </remarks>
 /// <param name="model">What is trained.</param>
-/// <param name="optimizer">Whose step count tells the position in the run.</param>
+/// <param name="optimizer">Updates the weights; its step count is the position in the run.</param>
 /// <param name="options">The run's options.</param>
 /// <param name="seed">The run's seed.</param>
 internal sealed class ContrastiveStep(ClipModel model, ClipOptimizer optimizer, PrefixClipOptions options, ulong seed = 0)
@@ -32,7 +32,7 @@ internal sealed class ContrastiveStep(ClipModel model, ClipOptimizer optimizer, 
         return loss;
     }
 
-    /// <summary>What to say when training has led nowhere.</summary>
+    /// <summary>The error for training that diverged.</summary>
     public static InvalidOperationException Diverged(PrefixClipOptions options, string what) => new(string.Create(
         CultureInfo.InvariantCulture,
         $"{what} Lower {nameof(PrefixClipOptions.LearningRate)} (now {options.LearningRate:g3}), ") +
@@ -69,8 +69,11 @@ internal sealed class ContrastiveStep(ClipModel model, ClipOptimizer optimizer, 
     private Tensor Loss(Tensor images, Tensor texts, TrainingBatch batch)
     {
         var scale = model.LogitScale.exp();
-        return options.Loss == LossFunction.Clip
-            ? ContrastiveLoss.Clip(images, texts, scale)
-            : ContrastiveLoss.UniCl(images, texts, scale, tensor(batch.Labels, device: model.Device));
+        return options.Loss switch
+        {
+            LossFunction.Clip => ContrastiveLoss.Clip(images, texts, scale),
+            LossFunction.UniCl => ContrastiveLoss.UniCl(images, texts, scale, tensor(batch.Labels, device: model.Device)),
+            var other => throw new NotSupportedException($"Nothing computes the loss {other}: add it to {nameof(ContrastiveStep)}."),
+        };
     }
 }

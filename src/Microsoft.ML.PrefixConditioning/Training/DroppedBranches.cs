@@ -2,13 +2,13 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Which residual branches of a Swin tower are left out, image by image.</summary>
+/// <summary>Stochastic depth of a Swin tower: which residual branches are dropped for each image.</summary>
 /// <remarks>
-/// Draws depend on the seed, the step and the image's place in the batch only: a batch in chunks has those of the whole one, both passes of
-/// a chunk have the same, and so has a run that goes on from a checkpoint. Source: "Deep Networks with Stochastic Depth" (arXiv
+/// Draws depend on the seed, the step and the image's place in the batch only. So chunks draw what the whole batch would, both passes of a
+/// chunk draw the same, and a resumed run draws what an uninterrupted one would. Source: "Deep Networks with Stochastic Depth" (arXiv
 /// 1603.09382), in the form of torchvision 0.14 (<c>StochasticDepth</c> by rows). L blocks.
 /// </remarks>
-/// <param name="swin">The tower's stages; null for another tower, which leaves nothing out.</param>
+/// <param name="swin">The tower's stages; null for another tower, which drops nothing.</param>
 /// <param name="seed">The run's seed.</param>
 internal sealed class DroppedBranches(SwinStages? swin, ulong seed)
 {
@@ -16,12 +16,12 @@ internal sealed class DroppedBranches(SwinStages? swin, ulong seed)
 
     private readonly double[] _rates = swin is { StochasticDepth: > 0 } ? swin.BranchRates() : [];
 
-    /// <summary>What the branches are multiplied by: 0 where one is left out, else 1 over the share that is kept.</summary>
+    /// <summary>Factors of the branches: 0 for a dropped branch, else 1 over the probability of keeping it.</summary>
     /// <param name="step">Position in the run.</param>
     /// <param name="first">Place of the first image in the batch.</param>
     /// <param name="count">N, images from there on.</param>
     /// <param name="device">Where the result lies.</param>
-    /// <returns>[2 L, N], attention and MLP of each block in turn; null where nothing is ever left out.</returns>
+    /// <returns>[2 L, N], attention and MLP of each block in turn; null if the tower drops nothing.</returns>
     public Tensor? Factors(int step, int first, int count, Device device)
     {
         if (_rates.Length == 0) return null;

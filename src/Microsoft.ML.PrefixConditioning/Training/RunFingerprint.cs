@@ -8,7 +8,7 @@ internal static class RunFingerprint
 {
     private const int Version = 3; // of what a checkpoint holds, and of how this package trains
 
-    /// <summary>Options that do not change the result, or that <see cref="TrainingRun"/> states exactly.</summary>
+    /// <summary>Options that do not change the result, or that <see cref="TrainingSetup"/> states exactly.</summary>
     internal static readonly HashSet<string> LeftOut = new(StringComparer.Ordinal)
     {
         nameof(PrefixClipOptions.Architecture), nameof(PrefixClipOptions.InitialWeights), nameof(PrefixClipOptions.DatasetTypes),
@@ -21,7 +21,7 @@ internal static class RunFingerprint
 
     /// <summary>A hash of every option that changes the result, of the vocabulary and of all rows.</summary>
     /// <remarks>Images count by their path, or by their bytes where they are in memory; files are not opened.</remarks>
-    public static string Of(TaggedRows rows, ClipTokenizer tokenizer, TrainingRun run)
+    public static string Of(TaggedRows rows, ClipTokenizer tokenizer, TrainingSetup run)
     {
         using var hashing = new HashingStream(Stream.Null);
         using (var writer = new BinaryWriter(new BufferedStream(hashing, 1 << 16)))

@@ -2,9 +2,9 @@ namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>The images of a batch as network input: decoded once where memory allows, augmented anew each time.</summary>
 /// <remarks>
-/// Augmentation depends on the seed, the step and the row only, so that the order in which threads work changes nothing. An image
-/// that cannot be read is replaced by the next readable row of its dataset type that the batch does not hold: always the same one, on
-/// every run. Messages count rows from 1.
+/// Augmentation depends on the seed, the step and the place in the batch only, so the order in which threads work changes nothing. An
+/// unreadable image is replaced by that of the next readable row of its dataset type that is not in the batch: the same one on every run.
+/// Messages count rows from 1.
 /// </remarks>
 internal sealed class TrainingImages
 {
@@ -21,7 +21,7 @@ internal sealed class TrainingImages
     private readonly Lock _lock = new();
     private readonly SortedDictionary<int, string> _bad = [];
 
-    public TrainingImages(TaggedRows rows, TrainingRun run, ulong seed)
+    public TrainingImages(TaggedRows rows, TrainingSetup run, ulong seed)
     {
         var options = run.Options;
         (_rows, _decoding, _policy, _seed) = (rows, options.ImageDecoding, options.BadRows, seed);

@@ -4,7 +4,7 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>What happened in a run so far, and its way to the user: ML.NET's progress channel and log, and the options' callback.</summary>
+/// <summary>Records the steps of a run and reports them: to ML.NET's progress channel and log, and to the options' callback.</summary>
 internal sealed class TrainingLog : IDisposable
 {
     private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(10);
@@ -13,13 +13,13 @@ internal sealed class TrainingLog : IDisposable
 
     private readonly IChannel _channel;
     private readonly IProgressChannel _progressChannel;
-    private readonly TrainingRun _run;
+    private readonly TrainingSetup _run;
     private readonly int _stepsPerEpoch, _totalSteps;
     private readonly Stopwatch _sinceLog = Stopwatch.StartNew();
     private readonly Queue<long> _stepEnds = new();     // timestamps of the last steps
     private TrainingProgress? _last;
 
-    public TrainingLog(IHost host, TrainingRun run, int stepsPerEpoch, int totalSteps)
+    public TrainingLog(IHost host, TrainingSetup run, int stepsPerEpoch, int totalSteps)
     {
         (_run, _stepsPerEpoch, _totalSteps) = (run, stepsPerEpoch, totalSteps);
         _channel = host.Start("Training");
@@ -67,7 +67,7 @@ internal sealed class TrainingLog : IDisposable
                 $"left{(accuracy is null ? "" : string.Create(CultureInfo.InvariantCulture, $", validation accuracy {accuracy:0.0%}"))}"));
     }
 
-    /// <summary>The record that stays with the model.</summary>
+    /// <summary>The history that is saved with the model.</summary>
     public TrainingHistory ToHistory(int skippedRows) => new([.. Steps], [.. Validations], skippedRows);
 
     private double StepsPerSecond()

@@ -8,14 +8,21 @@ namespace Microsoft.ML.PrefixConditioning;
 /// A tower of L blocks has the layers 0 (embeddings, first norm), 1 to L (blocks) and L + 1 (last norm). With layer decay d, layer i learns
 /// with the rate times d^(L + 1 - i). A ResNet's layers are its stem (0), its four stages and the attention pooling; a Swin's blocks are
 /// counted through all stages, and what merges patches after a stage belongs to its last block. Projections, prefixes and the logit scale
-/// belong to no layer and have the whole rate, prefixes times their own factor. Source: ELECTRA (arXiv 2003.10555), in
-/// the form of BEiT (arXiv 2106.08254).
+/// belong to no layer and have the full rate; that of prefixes is multiplied by its own factor. Source: ELECTRA (arXiv 2003.10555), in the
+/// form of BEiT (arXiv 2106.08254).
 /// </remarks>
 internal static class TrainingPlan
 {
+    // How names begin: the text tower's, those of layer 0 and those of layer L + 1.
+    private static readonly string[] TextParts = ["token_embedding.", "positional_embedding", "transformer.resblocks.", "ln_final."];
+    private static readonly string[] FirstParts =
+    [
+        "visual.class_embedding", "visual.positional_embedding", "visual.conv", "visual.bn", "visual.ln_pre.", "token_embedding.",
+        "positional_embedding",
+    ];
     private static readonly string[] LastParts = ["visual.ln_post.", "visual.attnpool.", "visual.norm.", "ln_final."];
 
-    /// <summary>The weights to train; the others are cut off from gradients.</summary>
+    /// <summary>Selects the weights to train and freezes the others.</summary>
     /// <exception cref="ArgumentException">The options freeze everything.</exception>
     public static IReadOnlyList<KeyValuePair<string, Tensor>> Apply(ClipModel model, FineTuningOptions options)
     {
@@ -53,6 +60,7 @@ internal static class TrainingPlan
     };
 
     /// <summary>The part that a weight belongs to, by its name.</summary>
+    /// <exception cref="NotSupportedException">No tower declares such a weight.</exception>
     public static TrainableParts PartOf(string name) => name switch
     {
         "logit_scale" => TrainableParts.LogitScale,
@@ -60,8 +68,14 @@ internal static class TrainingPlan
             TrainableParts.Projections,
         ArchitectureInference.TextPrefixName or ArchitectureInference.ImagePrefixName => TrainableParts.Prefixes,
         _ when name.StartsWith("visual.", StringComparison.Ordinal) => TrainableParts.Vision,
-        _ => TrainableParts.Text,
+        _ when BeginsWith(name, TextParts) => TrainableParts.Text,
+        _ => throw Unknown(name),
     };
+
+    private static bool BeginsWith(string name, string[] parts) => parts.Any(part => name.StartsWith(part, StringComparison.Ordinal));
+
+    private static NotSupportedException Unknown(string name) =>
+        new($"The weight '{name}' has no layer: add it to {nameof(TrainingPlan)}.");
 
     private static bool IsAbove(int layer, int frozen) => frozen == 0 || layer > frozen;
 
@@ -85,7 +99,7 @@ internal static class TrainingPlan
         const string Blocks = "transformer.resblocks.", Stage = "visual.layer";
         if (name.StartsWith(Stage, StringComparison.Ordinal)) return name[Stage.Length] - '0';
         var at = name.IndexOf(Blocks, StringComparison.Ordinal);
-        if (at < 0) return LastParts.Any(part => name.StartsWith(part, StringComparison.Ordinal)) ? layers + 1 : 0;
+        if (at < 0) return BeginsWith(name, LastParts) ? layers + 1 : BeginsWith(name, FirstParts) ? 0 : throw Unknown(name);
         var index = name.AsSpan(at + Blocks.Length);
         return 1 + int.Parse(index[..index.IndexOf('.')], NumberStyles.None, CultureInfo.InvariantCulture);
     }

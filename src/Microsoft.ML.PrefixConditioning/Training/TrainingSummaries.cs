@@ -2,10 +2,11 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Where the images of each dataset type lie for the trained model, from a sample of them.</summary>
+/// <summary>Mean and variance of the image embeddings of each dataset type, from a sample of the training images.</summary>
 internal static class TrainingSummaries
 {
-    /// <summary>Images per dataset type: the mean of a thousand is known to a thirtieth of the spread of one.</summary>
+    /// <summary>Images sampled per dataset type. The standard error of a mean over 1,000 images is a thirtieth of their standard
+    /// deviation.</summary>
     internal const int Sample = 1000;
 
     private const ulong SamplePurpose = 11;
@@ -14,7 +15,7 @@ internal static class TrainingSummaries
     /// <summary>One summary per dataset type, from images as in scoring, with their type's own image prefix.</summary>
     /// <returns>Null where not one of a type's images can be read.</returns>
     /// <exception cref="OperationCanceledException">The options' token was cancelled.</exception>
-    public static IReadOnlyList<EmbeddingSummary>? Of(ClipModel model, TaggedRows rows, TrainingRun run)
+    public static IReadOnlyList<EmbeddingSummary>? Of(ClipModel model, TaggedRows rows, TrainingSetup run)
     {
         var summaries = new List<EmbeddingSummary>();
         for (var type = 0; type < rows.Types.Count; type++)
@@ -35,7 +36,7 @@ internal static class TrainingSummaries
         return order;
     }
 
-    private static List<float[]> Embeddings(ClipModel model, TaggedRows rows, int[] order, TrainingRun run)
+    private static List<float[]> Embeddings(ClipModel model, TaggedRows rows, int[] order, TrainingSetup run)
     {
         var preprocessor = run.Model.CreatePreprocessor();
         var embeddings = new List<float[]>();

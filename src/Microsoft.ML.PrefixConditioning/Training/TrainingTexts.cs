@@ -2,8 +2,8 @@ namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>The texts of a batch as token ids: captions as they are, class names through a prompt template.</summary>
 /// <remarks>
-/// Every row draws its template, so that rows of a class have different sentences: were they the same, the losses of CLIP and UniCL would
-/// be equal. Every distinct text of a batch is encoded once and gathered, which gives the same loss and gradients.
+/// Every row draws its own template. If all rows of a class had the same sentence, the CLIP and UniCL losses would be equal. Each distinct
+/// text of a batch is encoded once; loss and gradients are the same.
 /// </remarks>
 internal sealed class TrainingTexts
 {
@@ -66,9 +66,3 @@ internal sealed class TrainingTexts
         return tokens;
     }
 }
-
-/// <summary>The texts of one batch. U distinct texts, N rows.</summary>
-/// <param name="Tokens">[U, L] token ids.</param>
-/// <param name="DatasetTypes">[U], the dataset type of every distinct text.</param>
-/// <param name="TextOfRow">[N], which of the distinct texts each row has.</param>
-internal sealed record BatchTexts(TokenBatch Tokens, long[] DatasetTypes, long[] TextOfRow);

@@ -2,7 +2,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Labeled images on which zero-shot accuracy is taken while training.</summary>
+/// <summary>Labeled images for measuring zero-shot accuracy during training.</summary>
 internal sealed class ValidationSet
 {
     private const long KeptBytes = 256L << 20; // 1,783 images of 224 x 224 pixels; the others are decoded at every validation
@@ -11,12 +11,12 @@ internal sealed class ValidationSet
     private readonly float[]?[] _kept;         // [3, S, S] each: validation images are not augmented
     private readonly int[] _labels;
     private readonly string[] _classNames;
-    private readonly TrainingRun _run;
+    private readonly TrainingSetup _run;
     private readonly ImagePreprocessor _preprocessor;
 
     private int ImagesPerPass => PixelBatch.Most(128, _preprocessor.Length);
 
-    private ValidationSet(IReadOnlyList<ImageReference> images, int[] labels, string[] classNames, TrainingRun run)
+    private ValidationSet(IReadOnlyList<ImageReference> images, int[] labels, string[] classNames, TrainingSetup run)
     {
         (_images, _labels, _classNames, _run) = (images, labels, classNames, run);
         _preprocessor = run.Model.CreatePreprocessor();
@@ -26,7 +26,7 @@ internal sealed class ValidationSet
     /// <summary>Reads the view's image and label columns; the class names are the labels that occur.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or has the wrong type.</exception>
     /// <exception cref="InvalidDataException">There are no rows, fewer than two classes, or an image cannot be read.</exception>
-    public static ValidationSet Read(IDataView view, TrainingRun run)
+    public static ValidationSet Read(IDataView view, TrainingSetup run)
     {
         var (images, labels) = LabeledImages.Read(view, run.Options.Columns);
         labels = [.. labels.Select(CanonicalComposition.Compose)];   // one class, however a file system composes its name
@@ -40,8 +40,8 @@ internal sealed class ValidationSet
         return set;
     }
 
-    /// <summary>Share of images whose nearest class embedding is their own class's, 0 to 1.</summary>
-    /// <remarks>Not stopped by the options' token: a step and the validation after it are recorded together.</remarks>
+    /// <summary>Zero-shot accuracy, 0 to 1: the fraction of images whose nearest class embedding is that of their own class.</summary>
+    /// <remarks>Does not observe the options' cancellation token: a step and the validation after it are recorded together.</remarks>
     public double Accuracy(ClipModel model, ClipTokenizer tokenizer, IReadOnlyList<(int Type, double Weight)> prefixes)
     {
         using var scope = NewDisposeScope();

@@ -3,9 +3,9 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Sizes of a model from the shapes in its file, its configuration and the caller's wishes; and whether every tensor fits
+/// <summary>Infers a model's sizes from the shapes in its file, its configuration and the caller's wishes, and checks every tensor against
 /// them.</summary>
-/// <remarks>Only shapes are looked at: nothing is read and no weight takes memory, whatever the file claims.</remarks>
+/// <remarks>Reads only shapes: no weight takes memory, whatever the file claims.</remarks>
 internal static class ArchitectureInference
 {
     private const int WidthOfAHead = 64;   // of all of CLIP's own models
@@ -121,7 +121,7 @@ internal static class ArchitectureInference
         if (known is { } sure && wishes.Activation is { } wished && sure != wished)
         {
             var source = config.Activation is null ? "OpenAI's own state dictionaries mean" : $"'{config.Source}' says";
-            throw new ArgumentException($"{nameof(ClipLoadOptions.Activation)} is {wished}, but {source} {sure}. Leave it open.");
+            throw new ArgumentException($"{nameof(ClipLoadOptions.Activation)} is {wished}, but {source} {sure}. Do not set it.");
         }
         return known ?? wishes.Activation ?? throw new ArgumentException(
             "Which form of GELU the model has cannot be told from its weights, and there is no configuration beside them. Put the " +
@@ -133,7 +133,7 @@ internal static class ArchitectureInference
     private static int Heads(string tower, string option, int width, int? wished, int? configured, string source)
     {
         if (configured is { } sure && wished is { } other && sure != other)
-            throw new ArgumentException($"{option} is {other}, but '{source}' says {sure}. Leave it open.");
+            throw new ArgumentException($"{option} is {other}, but '{source}' says {sure}. Do not set it.");
         var heads = wished ?? configured ?? (width % WidthOfAHead == 0 ? width / WidthOfAHead : throw new ArgumentException(
             $"The {tower} tower's width {width} is no multiple of {WidthOfAHead}, so its attention heads cannot be told. Set {option}, " +
                 "or put the model's configuration beside the weights."));

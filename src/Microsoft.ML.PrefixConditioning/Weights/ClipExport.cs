@@ -5,11 +5,10 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Writes a model as the files under which other programs know CLIP models.</summary>
+/// <summary>Writes a model in open_clip's layout or in that of Hugging Face's transformers.</summary>
 /// <remarks>
-/// Weights come last: a folder whose writing was interrupted has no new weights. Each file is written beside its place and moved there.
-/// Prefixes are further tensors, <c>prefix_embedding</c> and <c>visual.prefix_embedding</c>; a reader that takes known names only must be
-/// told to leave them out.
+/// Weights are written last, so an interrupted export leaves no new weights. Each file is replaced atomically. Prefixes are additional
+/// tensors, <c>prefix_embedding</c> and <c>visual.prefix_embedding</c>; a reader that rejects unknown names must be told to ignore them.
 /// </remarks>
 internal static class ClipExport
 {

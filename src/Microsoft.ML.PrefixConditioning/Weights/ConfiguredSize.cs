@@ -2,8 +2,8 @@ using System.Text.Json.Nodes;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>A size that a configuration gives and the shapes of the weights show; and the keys of all of them, to read and to
-/// write.</summary>
+/// <summary>A size in a configuration, which must agree with the shapes of the weights. Has the keys of all sizes, for reading and
+/// writing.</summary>
 /// <param name="Source">The configuration's file.</param>
 /// <param name="Name">A property of <see cref="ClipArchitecture"/>, or one of the names below.</param>
 /// <param name="Value">What the file says.</param>

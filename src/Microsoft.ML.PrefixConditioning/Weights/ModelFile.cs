@@ -4,12 +4,11 @@ namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>A model in ML.NET's model repository: the one on-disk format.</summary>
 /// <remarks>
-/// Main stream: i32 format version, i32 number of parts, then per part its name and the SHA-256 of its bytes.
-/// Parts, each a binary stream of its own: settings (JSON), vocabulary, weights (safetensors), history.
-/// Version 2 added the mean and standard deviation of pixels to the settings; version 3 a Swin's stages, and an optional part, summaries
-/// of the training images' embeddings; version 4 a text projection per dataset type and a Swin's stochastic depth. A model with
-/// neither of the latter is written as version 3.
-/// A file of a newer version, a missing part and a changed byte are each refused with an error that says so.
+/// Main stream: i32 format version, i32 number of parts, then per part its name and the SHA-256 of its bytes. Parts, each a binary stream
+/// of its own: settings (JSON), vocabulary, weights (safetensors), history. Version 2 added the mean and standard deviation of pixels to
+/// the settings; version 3 a Swin's stages, and an optional part, summaries of the training images' embeddings; version 4 a text projection
+/// per dataset type and a Swin's stochastic depth. A model with neither of the latter is written as version 3. A newer version, a missing
+/// part and a changed byte have an error each.
 /// </remarks>
 internal static class ModelFile
 {
@@ -28,7 +27,7 @@ internal static class ModelFile
         {
             (SettingsPart, stream => stream.Write(model.Settings.ToJson())),
             (VocabularyPart, model.Tokenizer.Save),
-            (WeightsPart, model.WriteWeights),
+            (WeightsPart, stream => model.Lend(network => Safetensors.Write(stream, [.. network.Weights]))),
         };
         if (model.Summaries is { } summaries) parts.Add((SummariesPart, stream => EmbeddingSummary.Write(stream, summaries)));
         parts.Add((HistoryPart, model.History.Write));
@@ -95,7 +94,7 @@ internal static class ModelFile
         }
     }
 
-    /// <summary>A part as a whole; nothing looks into it before its hash is found right.</summary>
+    /// <summary>Reads a whole part and checks its hash before parsing it.</summary>
     private static T ReadSmallPart<T>(
         ModelLoadContext context, Dictionary<string, byte[]> hashes, string name, Func<MemoryStream, T> parse)
     {

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>A pretrained CLIP model on disk: everything but its weights is known, and the weights can be read into a model.</summary>
+/// <summary>A pretrained CLIP model on disk. Opening it reads everything except the weights.</summary>
 internal sealed class PretrainedClip : IDisposable
 {
     private readonly PretrainedFiles _files;
@@ -19,16 +19,16 @@ internal sealed class PretrainedClip : IDisposable
         _warnings = [.. config.Warnings];
         if (shape.Architecture.ResNet is not null && wishes.ImageSize is { } size && size != shape.Architecture.ImageSize)
             throw new ArgumentException($"The model '{files.Path}' has a ResNet, whose image size is {shape.Architecture.ImageSize}; " +
-                $"{size} is asked for. Leave it open.");
+                $"{size} was requested. Do not set it.");
         Architecture = shape.Architecture with { ImageSize = wishes.ImageSize ?? shape.Architecture.ImageSize };
         if (OptionFaults.Of(Architecture).FirstOrDefault() is { } fault)
-            throw new ArgumentException($"The model '{files.Path}' cannot be used so: {fault}");
+            throw new ArgumentException($"The model '{files.Path}' cannot be used with these settings: {fault}");
     }
 
     /// <summary>The shape of the model in the file.</summary>
     public ClipModelShape FileShape { get; }
 
-    /// <summary>Sizes of the towers; the image size may be another than the file's.</summary>
+    /// <summary>Sizes of the towers; the image size may differ from the file's.</summary>
     public ClipArchitecture Architecture { get; }
 
     /// <summary>Mean and standard deviation of pixels.</summary>
@@ -37,13 +37,13 @@ internal sealed class PretrainedClip : IDisposable
     /// <summary>Dataset types and templates.</summary>
     public PretrainedPrefixes Prefixes { get; }
 
-    /// <summary>What a user should know of the files that were read so far: settings that are not known.</summary>
+    /// <summary>Warnings about the files read so far: unknown settings.</summary>
     public IReadOnlyList<string> Warnings => _warnings;
 
-    /// <summary>The model's own vocabulary; known where a whole model was opened, not its files alone.</summary>
+    /// <summary>The model's own vocabulary; unavailable if only files were opened, not a whole model.</summary>
     public ClipTokenizer Tokenizer => _tokenizer ?? throw new InvalidOperationException("The vocabulary was not read.");
 
-    /// <summary>Reads a folder or a file as a model that is used as it is.</summary>
+    /// <summary>Loads a model from a folder or a file, for use without training.</summary>
     /// <inheritdoc cref="Open(string, PretrainedWishes)" path="/exception"/>
     public static TrainedModel Load(IHostEnvironment environment, string path, ClipLoadOptions options)
     {
@@ -55,18 +55,18 @@ internal sealed class PretrainedClip : IDisposable
             Activation = options.Activation, VisionHeads = options.VisionHeads, TextHeads = options.TextHeads,
             ImageSize = options.ImageSize,
         });
-        var settings = ModelSettings.From(new PrefixClipOptions
+        var settings = pretrained.SettingsFor(new PrefixClipOptions
         {
             PrefixLength = pretrained.FileShape.PrefixLength, ImagePrefixLength = pretrained.FileShape.ImagePrefixLength,
             ImageDecoding = options.ImageDecoding ?? pretrained.Prefixes.ImageDecoding, BadRows = options.BadRows,
             PromptTemplates = options.PromptTemplates ?? PromptTemplates.Of([.. pretrained.Prefixes.Templates]),
             Columns = options.Columns,
-        }, pretrained.Prefixes.DatasetTypes, pretrained.Tokenizer.VocabularySize, pretrained);
-        var network = pretrained.Create(settings, device, seed: 0, reference: false);
+        }, pretrained.Prefixes.DatasetTypes);
+        var network = pretrained.Create(settings, device, seed: 0, useTensorOperations: false);
         return new TrainedModel(network, pretrained.Tokenizer, settings, TrainingHistory.Empty);
     }
 
-    /// <summary>Opens the model that a run's options name. An architecture among the options says what the files do not.</summary>
+    /// <summary>Opens a run's initial weights. The options' architecture supplies what the files do not state.</summary>
     /// <inheritdoc cref="Open(string, PretrainedWishes)" path="/exception"/>
     public static PretrainedClip Open(IHostEnvironment environment, string path, PrefixClipOptions options)
     {
@@ -127,11 +127,17 @@ internal sealed class PretrainedClip : IDisposable
             $"They do not belong together: set {nameof(ClipLoadOptions.VocabularyPath)} to the model's own vocabulary.");
     }
 
-    /// <summary>A model with the file's weights, and prefixes that are new where the file has none.</summary>
+    /// <summary>The settings of a model that starts from this one.</summary>
+    /// <param name="options">Everything that the files do not say.</param>
+    /// <param name="types">The dataset types of the model's prefixes.</param>
+    public ModelSettings SettingsFor(PrefixClipOptions options, IReadOnlyList<DatasetType> types) =>
+        ModelSettings.From(options, types, Tokenizer.VocabularySize) with { Architecture = Architecture, Normalization = Normalization };
+
+    /// <summary>A model with the file's weights; prefixes that the file lacks are drawn.</summary>
     /// <inheritdoc cref="ReadInto" path="/exception"/>
-    public ClipModel Create(ModelSettings settings, Device device, ulong seed, bool reference)
+    public ClipModel Create(ModelSettings settings, Device device, ulong seed, bool useTensorOperations)
     {
-        var model = ClipModel.CreateUnset(settings.Shape, device, reference);
+        var model = ClipModel.CreateUnset(settings.Shape, device, useTensorOperations);
         try
         {
             ReadInto(model, settings.DatasetTypes, seed);
@@ -145,10 +151,10 @@ internal sealed class PretrainedClip : IDisposable
     }
 
     /// <summary>Reads all weights into a model of this architecture.</summary>
-    /// <param name="model">Its prefix tables may be others than the file's: those that the file lacks are drawn anew.</param>
+    /// <param name="model">Its dataset types may differ from the file's; prefixes that the file lacks are drawn.</param>
     /// <param name="types">The dataset types of the model's prefixes.</param>
     /// <param name="seed">For new prefixes: N(0, 0.02).</param>
-    /// <exception cref="InvalidDataException">A weight is not finite, or the file cannot be read.</exception>
+    /// <exception cref="InvalidDataException">A weight is missing or not finite, or the file cannot be read.</exception>
     public void ReadInto(ClipModel model, IReadOnlyList<DatasetType> types, ulong seed)
     {
         using var scope = NewDisposeScope();
@@ -162,9 +168,9 @@ internal sealed class PretrainedClip : IDisposable
                 if (name is ArchitectureInference.TextPrefixName or ArchitectureInference.ImagePrefixName)
                     ReadPrefixes(name, weight, types, generator);
                 else if (name == "visual.positional_embedding" && Architecture.ImageSize != FileShape.Architecture.ImageSize)
-                    weight.copy_(PositionGrid.Resize(Read(_files.Find(name)!), Architecture.ImageSize / Architecture.PatchSize));
-                else if (weight.device_type == DeviceType.CPU) _files.Find(name)!.Read(weight);
-                else weight.copy_(Read(_files.Find(name)!).view(weight.shape));
+                    weight.copy_(PositionGrid.Resize(Read(Find(name)), Architecture.ImageSize / Architecture.PatchSize));
+                else if (weight.device_type == DeviceType.CPU) Find(name).Read(weight);
+                else weight.copy_(Read(Find(name)).view(weight.shape));
                 if (!weight.isfinite().all().ToBoolean())
                     throw new InvalidDataException($"the weight '{WeightOrigin.Of(_files.Layout, name).Names[0]}' holds values that are " +
                         "not finite. The file is damaged, or its training had failed.");
@@ -176,7 +182,10 @@ internal sealed class PretrainedClip : IDisposable
         }
     }
 
-    /// <summary>SHA-256 of a model's weights but those prefixes that the file does not have, which a run draws anew.</summary>
+    private WeightEntry Find(string name) => _files.Find(name) ?? throw new InvalidDataException(
+        $"the weight '{WeightOrigin.Of(_files.Layout, name).Names[0]}' is missing. The file belongs to another architecture.");
+
+    /// <summary>SHA-256 of a model's weights, without the prefixes that the file lacks, which a run draws.</summary>
     /// <param name="model">A model that was read from this file, before training.</param>
     /// <param name="types">Its dataset types.</param>
     public string HashOf(ClipModel model, IReadOnlyList<DatasetType> types)
@@ -195,7 +204,7 @@ internal sealed class PretrainedClip : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _files.Dispose();
 
-    /// <summary>Opens files and vocabulary; what a user should know of them goes to ML.NET's log.</summary>
+    /// <summary>Opens files and vocabulary, and logs warnings about them.</summary>
     private static PretrainedClip Open(IHostEnvironment environment, string path, PretrainedWishes wishes,
         ClipArchitecture? chosen = null)
     {
@@ -206,7 +215,7 @@ internal sealed class PretrainedClip : IDisposable
                 throw new ArgumentException(
                     $"{nameof(PrefixClipOptions.Architecture)} contradicts the model '{path}': " +
                     $"{string.Join(", ", Differences(chosen, pretrained.Architecture))}. " +
-                    $"Leave {nameof(PrefixClipOptions.Architecture)} open; only its image size may be another than the model's.");
+                    $"Do not set {nameof(PrefixClipOptions.Architecture)}; only its image size may differ from the model's.");
             pretrained._tokenizer = pretrained.ReadTokenizer(wishes.VocabularyPath);
             if (pretrained.Warnings.Count == 0) return pretrained;
             using var channel = environment.Start("Loading");
@@ -237,7 +246,7 @@ internal sealed class PretrainedClip : IDisposable
     /// <summary>Prefixes of the types that the file knows; others are drawn.</summary>
     private void ReadPrefixes(string name, Tensor table, IReadOnlyList<DatasetType> types, Generator generator)
     {
-        // DESIGN: N(0, 0.02), drawn whatever the file has, so that a seed gives the same
+        // N(0, 0.02), always drawn for all types: a type's new prefix does not depend on what the file has
         var drawn = empty(table.shape, ScalarType.Float32).normal_(0, 0.02, generator);
         if (_files.Find(name) is { } entry)
         {
@@ -247,7 +256,7 @@ internal sealed class PretrainedClip : IDisposable
             if (entry.Shape[1] != table.shape[1])
                 throw new ArgumentException(
                     $"The model '{_files.Path}' has {entry.Shape[1]} prefix token(s) for each dataset type in '{name}', and " +
-                    $"{table.shape[1]} are asked for. Set {option} to {entry.Shape[1]}.");
+                    $"{table.shape[1]} were requested. Set {option} to {entry.Shape[1]}.");
             for (var i = 0; i < types.Count; i++)
                 for (var j = 0; j < Prefixes.DatasetTypes.Count; j++)
                     if (Prefixes.DatasetTypes[j].Name == types[i].Name) drawn.narrow(0, i, 1).copy_(known.narrow(0, j, 1));

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>What the configuration files beside a model's weights say of it; null where they do not.</summary>
+/// <summary>Settings of the configuration files beside a model's weights; null where they state nothing.</summary>
 /// <remarks>
 /// Sources: open_clip v3.3.0's <c>CLIPVisionCfg</c> and <c>CLIPTextCfg</c>, Hugging Face's <c>CLIPConfig</c>, with their defaults.
 /// <see cref="ConfigKeys"/> says which settings are honored, and which are refused by name.
@@ -15,10 +15,10 @@ internal sealed record PretrainedConfig
 
     private static readonly string[] OtherSides = ["longest_edge", "height", "width", "max_height", "max_width"];
 
-    /// <summary>Nothing is known but what the weights show.</summary>
+    /// <summary>No configuration: only the weights are known.</summary>
     public static PretrainedConfig Empty { get; } = new();
 
-    /// <summary>The file that says so, for messages.</summary>
+    /// <summary>The configuration file, for messages.</summary>
     public string Source { get; init; } = "";
 
     public ClipActivation? Activation { get; init; }
@@ -51,7 +51,7 @@ internal sealed record PretrainedConfig
         };
     }
 
-    /// <summary>Refuses settings beside a vocabulary that would give other token ids than the tokenizer here.</summary>
+    /// <summary>Rejects settings beside a vocabulary that would give other token ids than <see cref="ClipTokenizer"/>.</summary>
     /// <param name="place">A folder with a vocabulary, or the vocabulary's file.</param>
     /// <param name="contextLength">Where texts are cut.</param>
     /// <returns>Lines for the log: settings that are not known.</returns>
@@ -128,7 +128,7 @@ internal sealed record PretrainedConfig
     /// <summary>Mean, deviation and size of images from the files of Hugging Face's image processor; null where a folder has
     /// none.</summary>
     /// <remarks>transformers 5 writes the settings into processor_config.json and reads that first; older versions know the other file
-    /// only. Where a folder has both, no version may compute something else than the other.</remarks>
+    /// only. If a folder has both, they must agree.</remarks>
     /// <exception cref="InvalidDataException">A file asks for what is not done here, or the two files differ.</exception>
     private static PretrainedConfig? OfProcessor(string folder)
     {

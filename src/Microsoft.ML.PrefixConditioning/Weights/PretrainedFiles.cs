@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>The files of a pretrained model: which of a folder's files are read, and in which layout they are.</summary>
+/// <summary>Finds the files of a pretrained model in a folder and recognizes their layout.</summary>
 internal sealed class PretrainedFiles : IDisposable
 {
     private const string IndexEnd = ".index.json";
@@ -32,7 +32,7 @@ internal sealed class PretrainedFiles : IDisposable
     /// <summary>The weights.</summary>
     public WeightFile Weights { get; }
 
-    /// <summary>Whose names the weights have.</summary>
+    /// <summary>The layout of the weights' names.</summary>
     public ClipLayout Layout { get; }
 
     /// <summary>Opens a folder's weights, or a file.</summary>
@@ -58,10 +58,10 @@ internal sealed class PretrainedFiles : IDisposable
         }
     }
 
-    /// <summary>A weight under the name that it has here; null where the file lacks it.</summary>
+    /// <summary>Finds a weight by its name in <see cref="ModelWeights"/>; null if the file lacks it.</summary>
     public WeightEntry? Find(string name) => WeightOrigin.Of(Layout, name).In(Weights.Entries);
 
-    /// <summary>A fault of a file, with the file's path before it.</summary>
+    /// <summary>An error with the file's path before its message.</summary>
     public static InvalidDataException Named(string path, Exception fault) => new($"'{path}': {fault.Message}", fault);
 
     /// <inheritdoc/>
@@ -97,7 +97,7 @@ internal sealed class PretrainedFiles : IDisposable
         return WeightFile.Join(SmallFile.Read(file), name => OpenPart(System.IO.Path.Combine(folder, name)));
     }
 
-    /// <summary>Opens a file by its content, since every kind is found under any name.</summary>
+    /// <summary>Opens a file of the format that its content shows; names do not tell.</summary>
     private static WeightFile OpenFile(string file)
     {
         var start = Start(file);

@@ -3,8 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>What a file that this package wrote says of its model besides weights: dataset types, templates and how images are
-/// read.</summary>
+/// <summary>Metadata of files that this package wrote: dataset types, templates and how images are read.</summary>
 /// <remarks>A JSON text in the metadata of the safetensors file, beside the prefix tables that it explains.</remarks>
 internal sealed record PretrainedPrefixes
 {

@@ -3,9 +3,9 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Named tensors of one file or of several, read one by one, so that no more than the wanted ones take memory.</summary>
+/// <summary>Named tensors of one or several files. Each is read on request; the others take no memory.</summary>
 /// <param name="entries">All tensors. Together they have no more bytes than the file.</param>
-/// <param name="metadata">What the file says of itself besides its tensors; empty where the format has no place for it.</param>
+/// <param name="metadata">The file's metadata; empty if the format has none.</param>
 /// <param name="close">Closes the file.</param>
 internal sealed class WeightFile(
     IEnumerable<WeightEntry> entries, IReadOnlyDictionary<string, string> metadata, Action close) : IDisposable
@@ -21,10 +21,10 @@ internal sealed class WeightFile(
     /// <summary>All tensors by name.</summary>
     public IReadOnlyDictionary<string, WeightEntry> Entries { get; } = entries.ToDictionary(e => e.Name, StringComparer.Ordinal);
 
-    /// <summary>What the file says of itself besides its tensors.</summary>
+    /// <summary>The file's metadata.</summary>
     public IReadOnlyDictionary<string, string> Metadata { get; } = metadata;
 
-    /// <summary>Several files that an index joins to one set of tensors.</summary>
+    /// <summary>Opens the files that an index lists as one set of tensors.</summary>
     /// <param name="index">The index's content.</param>
     /// <param name="open">Opens a file of the same folder by its name.</param>
     /// <remarks>Source: Hugging Face's <c>model.safetensors.index.json</c> and <c>pytorch_model.bin.index.json</c>: "weight_map" gives the
@@ -58,9 +58,9 @@ internal sealed class WeightFile(
         }
     }
 
-    /// <summary>The same tensors under their model's own names, without what training tools put between or before them.</summary>
-    /// <remarks>Before: whatever stands before the vision tower's first weight, such as "module.", "model." or "clip.". Tensors beside the
-    /// model keep their names.</remarks>
+    /// <summary>The same tensors under the model's own names, without what training tools add to these.</summary>
+    /// <remarks>What precedes the name of the vision tower's first weight, such as "module.", "model." or "clip.", is removed from all
+    /// names. Tensors outside the model keep theirs.</remarks>
     /// <exception cref="InvalidDataException">The file holds several models, or one name twice.</exception>
     public WeightFile WithModelNames()
     {

@@ -2,9 +2,9 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Where a weight lies in a file: under which names, and how.</summary>
-/// <param name="Names">One name, or several whose tensors lie one below the other in the weight.</param>
-/// <param name="IsTransposed">Whether rows and columns of the file's matrix are exchanged here.</param>
+/// <summary>Where a file stores a weight: its names and orientation.</summary>
+/// <param name="Names">One name, or several whose tensors are stacked by rows.</param>
+/// <param name="IsTransposed">Whether the file stores the transposed matrix.</param>
 internal sealed record WeightOrigin(IReadOnlyList<string> Names, bool IsTransposed = false)
 {
     private static readonly Dictionary<string, string> HuggingFaceNames = new(StringComparer.Ordinal)
@@ -25,7 +25,7 @@ internal sealed record WeightOrigin(IReadOnlyList<string> Names, bool IsTranspos
         ["mlp.c_proj"] = "mlp.fc2",
     };
 
-    /// <summary>Where a layout has a weight.</summary>
+    /// <summary>Where a layout stores a weight.</summary>
     /// <param name="layout">The layout of the file.</param>
     /// <param name="name">The weight's name here, which is open_clip's.</param>
     /// <remarks>Source: the conversion from OpenAI's models in Hugging Face's transformers: q, k and v are separate, projections
@@ -51,7 +51,7 @@ internal sealed record WeightOrigin(IReadOnlyList<string> Names, bool IsTranspos
         return new WeightOrigin([place + HuggingFaceBlockNames[part[..dot]] + part[dot..]]);
     }
 
-    /// <summary>The weight as it is here, from a file's tensors; null where one is missing.</summary>
+    /// <summary>Assembles the weight from a file's tensors; null if one is missing.</summary>
     /// <remarks>Parts of different shapes cannot be joined; the first then stands for the weight, whose shape is checked.</remarks>
     public WeightEntry? In(IReadOnlyDictionary<string, WeightEntry> entries)
     {

@@ -30,7 +30,7 @@ public class BlockBenchmarks
         var options = new PrefixClipOptions
         {
             Architecture = ClipArchitecture.Small with { VisionLayers = 2, TextLayers = 1 }, BatchSize = 128, PrefixLength = 0,
-            Reference = !Fused,
+            UseTensorOperations = !Fused,
         };
         _training = new TrainingCase(options, settings.CaptionTexts(options));
     }
@@ -57,7 +57,7 @@ public class OptimizerBenchmarks
     public void Prepare()
     {
         (_weight, _scale) = (randn(10_000, 1000).requires_grad_(true), zeros(1).requires_grad_(true));
-        _optimizer = new ClipOptimizer([new("weight", _weight), new("logit_scale", _scale)], new(), reference: Reference);
+        _optimizer = new ClipOptimizer([new("weight", _weight), new("logit_scale", _scale)], new(), useTensorOperations: Reference);
     }
 
     [Benchmark]

@@ -64,7 +64,10 @@ internal sealed class MemoryMeasures(SideBySideSettings settings)
         new(name, ours, other, ours / other, bar, Bound.AtMost);
 
     private static PrefixClipOptions Options(int batch, bool reference, int? chunk) =>
-        new() { Architecture = ClipArchitecture.Small, BatchSize = batch, PrefixLength = 0, Reference = reference, ChunkSize = chunk };
+        new()
+        {
+            Architecture = ClipArchitecture.Small, BatchSize = batch, PrefixLength = 0, UseTensorOperations = reference, ChunkSize = chunk,
+        };
 
     private static double Child(int batch, bool reference, int? chunk, string size = "small") => ChildProcess.Number(
         "measure-memory", size, batch.ToString(CultureInfo.InvariantCulture), reference ? "1" : "0",

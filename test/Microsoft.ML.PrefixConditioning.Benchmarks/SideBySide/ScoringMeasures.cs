@@ -47,7 +47,7 @@ internal sealed class ScoringMeasures(SideBySideSettings settings) : IDisposable
         var pixels = new float[PassSize * 3 * 48 * 48];
         var (ours, other, speedup) = Pairs.Run(settings.Pairs, () => Pairs.Time(() => Read(transformer.Transform(view))), () =>
             Pairs.Time(() => Forward(transformer, pixels, Rows)));
-        var encoder = new EmbeddingEncoder(transformer.Model, prefix: null);
+        var encoder = new EmbeddingEncoder(transformer.Trained, prefix: null);
         var images = Enumerable.Repeat(ImageReference.FromImage(image), PassSize).ToArray();
         var preparing = Pairs.Time(() =>
         {
@@ -125,7 +125,7 @@ internal sealed class ScoringMeasures(SideBySideSettings settings) : IDisposable
         using var transformer = CreateModel(architecture);
         var files = Jpegs(count);
         var view = _context.Data.LoadFromEnumerable(files.Select(f => new FileRow { Image = f }));
-        var encoder = new EmbeddingEncoder(transformer.Model, prefix: null);
+        var encoder = new EmbeddingEncoder(transformer.Trained, prefix: null);
         var pixels = new float[PassSize * 3 * architecture.ImageSize * architecture.ImageSize];
         double Decode() => Pairs.Time(() =>
         {
@@ -157,7 +157,7 @@ internal sealed class ScoringMeasures(SideBySideSettings settings) : IDisposable
         for (var first = 0; first < count; first += PassSize)
         {
             var pass = Math.Min(PassSize, count - first);
-            transformer.Model.EncodeImages(pixels.AsSpan(0, pass * image), pass, null);
+            transformer.Trained.EncodeImages(pixels.AsSpan(0, pass * image), pass, null);
         }
     }
 

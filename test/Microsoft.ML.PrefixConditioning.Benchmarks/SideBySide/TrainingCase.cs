@@ -20,8 +20,8 @@ internal sealed class TrainingCase : IDisposable
     {
         Options = options;
         var shape = new ClipModelShape(options.Architecture!, VocabularySize, 2, options.PrefixLength, options.ImagePrefixLength);
-        _model = ClipModel.Create(shape, CPU, 1, options.Reference);
-        _optimizer = new ClipOptimizer(_model.Weights, options.Optimizer, reference: options.Reference);
+        _model = ClipModel.Create(shape, CPU, 1, options.UseTensorOperations);
+        _optimizer = new ClipOptimizer(_model.Weights, options.Optimizer, useTensorOperations: options.UseTensorOperations);
         _step = new ContrastiveStep(_model, _optimizer, options);
         Batch = CreateBatch(options, texts, seed: 1);
     }

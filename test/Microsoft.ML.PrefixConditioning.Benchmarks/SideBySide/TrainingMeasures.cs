@@ -39,7 +39,7 @@ internal sealed class TrainingMeasures(SideBySideSettings settings)
                     $"they are not the same.");
             return FromTimes(name, options, Pairs.Run(settings.Pairs, ours.Step, peer.Step), bar);
         }
-        using var plain = new TrainingCase(options with { Reference = true }, texts);
+        using var plain = new TrainingCase(options with { UseTensorOperations = true }, texts);
         return FromTimes($"{name} (against the plain way)", options, Pairs.Run(settings.Pairs, ours.Step, plain.Step), bar);
     }
 
@@ -53,7 +53,7 @@ internal sealed class TrainingMeasures(SideBySideSettings settings)
         var options = Small with { BatchSize = 32, PrefixLength = 1 };
         var texts = settings.CaptionTexts(Small);
         using var fast = new TrainingCase(options, texts);
-        using var plain = new TrainingCase(options with { Reference = true }, texts);
+        using var plain = new TrainingCase(options with { UseTensorOperations = true }, texts);
         double worst = 0, last = 0;
         for (var step = 0; step < 50; step++)
         {

@@ -81,6 +81,18 @@ public sealed class ReadmeTests
     }
 
     [TestMethod]
+    public void Architecture_EveryStopOfThePaths_IsAFile()
+    {
+        var section = Section(File.ReadAllText(Repository.Path("docs/architecture.md")), "Two paths");
+        var names = Repository.CSharp("src").Select(f => Path.GetFileNameWithoutExtension(f)).ToHashSet(StringComparer.Ordinal);
+        var stops = Regex.Matches(section, @"`([A-Z]\w+)`").Select(m => m.Groups[1].Value).Distinct().ToArray();
+
+        Assert.IsGreaterThan(60, stops.Length);
+        CollectionAssert.AreEqual((string[])["Fit", "PredictedLabel", "PrefixClip", "Score"],
+            stops.Where(stop => !names.Contains(stop)).Order(StringComparer.Ordinal).ToArray());
+    }
+
+    [TestMethod]
     public void Decisions_AreNumberedWithoutGapsAndHaveTheFourParts()
     {
         var records = Directory.GetFiles(Repository.Path("docs/decisions"), "*.md").Order(StringComparer.Ordinal).ToArray();
@@ -97,8 +109,8 @@ public sealed class ReadmeTests
 
     private static string Section(string document, string title)
     {
-        var match = Regex.Match(document, $@"^## {Regex.Escape(title)}\n(.*?)(?=^## |\z)",
-            RegexOptions.Multiline | RegexOptions.Singleline);
+        var match = Regex.Match(
+            document, $@"^## {Regex.Escape(title)}\n(.*?)(?=^## |\z)", RegexOptions.Multiline | RegexOptions.Singleline);
         Assert.IsTrue(match.Success, $"The document has no section '{title}'.");
         return match.Groups[1].Value;
     }

@@ -39,7 +39,7 @@ public sealed class FusedTowerEdgeTests
         foreach (var prefixes in new[] { 0, 1 })
         {
             var shape = new ClipModelShape(Sizes[size], 20, 2, prefixes, prefixes);
-            using ClipModel plain = ClipModel.Create(shape, CPU, 7, reference: true), fused = ClipModel.Create(shape, CPU, 7);
+            using ClipModel plain = ClipModel.Create(shape, CPU, 7, useTensorOperations: true), fused = ClipModel.Create(shape, CPU, 7);
             foreach (var count in new[] { 2, 5 })
             {
                 var (images, ids, types) = FusedTowerTests.Batch(shape, count, Sizes[size].ContextLength);
@@ -62,7 +62,7 @@ public sealed class FusedTowerEdgeTests
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         var shape = new ClipModelShape(Small, 20, 2, 1, 1);
-        using ClipModel plain = ClipModel.Create(shape, CPU, 7, reference: true), fused = ClipModel.Create(shape, CPU, 7);
+        using ClipModel plain = ClipModel.Create(shape, CPU, 7, useTensorOperations: true), fused = ClipModel.Create(shape, CPU, 7);
         var (images, _, types) = FusedTowerTests.Batch(shape, 3, 6);
         images[1, 0, 5, 5] = value;   // in the last patch
         Tensor expected = plain.EncodeImages(images, types), actual = fused.EncodeImages(images, types);
@@ -161,7 +161,7 @@ public sealed class FusedTowerEdgeTests
     {
         using var scope = NewDisposeScope();
         var shape = new ClipModelShape(Small, 20, 2, 1, 1);
-        using ClipModel plain = ClipModel.Create(shape, CPU, 7, reference: true), fused = ClipModel.Create(shape, CPU, 7);
+        using ClipModel plain = ClipModel.Create(shape, CPU, 7, useTensorOperations: true), fused = ClipModel.Create(shape, CPU, 7);
         var (images, ids, types) = FusedTowerTests.Batch(shape, 4, 6);
         foreach (var isTrained in new Func<string, bool>[]
         {

@@ -34,7 +34,7 @@ public sealed class FusedTowerPrecisionTests
         foreach (var count in new[] { 2, 5 })
             for (ulong seed = 1; seed <= ComparedSeeds; seed++)
             {
-                using var plain = ClipModel.Create(shape, CPU, seed, reference: true);
+                using var plain = ClipModel.Create(shape, CPU, seed, useTensorOperations: true);
                 using var fused = ClipModel.Create(shape, CPU, seed);
                 var (images, ids, types) = FusedTowerTests.Batch(shape, count, 6);
                 var truth = new DoubleTowers(plain).Gradients(images, ids);

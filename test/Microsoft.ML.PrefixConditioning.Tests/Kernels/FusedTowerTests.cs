@@ -32,7 +32,7 @@ public sealed class FusedTowerTests
     public void BackwardOfLoss_RandomBatch_IsThatOfThePlainWay(string name, object shape)
     {
         using var scope = NewDisposeScope();
-        using var plain = ClipModel.Create((ClipModelShape)shape, CPU, 7, reference: true);
+        using var plain = ClipModel.Create((ClipModelShape)shape, CPU, 7, useTensorOperations: true);
         using var fused = ClipModel.Create((ClipModelShape)shape, CPU, 7);
         foreach (var (batch, length) in new[] { (6, 11), (6, 5), (40, 9) })
         {
@@ -53,7 +53,7 @@ public sealed class FusedTowerTests
         using var noGrad = no_grad();
         foreach (var shape in Shapes.Select(s => (ClipModelShape)s[1]))
         {
-            using var plain = ClipModel.Create(shape, CPU, 7, reference: true);
+            using var plain = ClipModel.Create(shape, CPU, 7, useTensorOperations: true);
             using var fused = ClipModel.Create(shape, CPU, 7);
             foreach (var (batch, length) in new[] { (1, 3), (33, 11), (2, 6) })
             {
@@ -111,7 +111,7 @@ public sealed class FusedTowerTests
     {
         using var scope = NewDisposeScope();
         var shape = new ClipModelShape(Even, 50, 2, 1, 1);
-        using ClipModel plain = ClipModel.Create(shape, CPU, 7, reference: true), fused = ClipModel.Create(shape, CPU, 7);
+        using ClipModel plain = ClipModel.Create(shape, CPU, 7, useTensorOperations: true), fused = ClipModel.Create(shape, CPU, 7);
         var (images, ids, types) = Batch(shape, 5, 8);
         using (no_grad()) fused.Freeze().EncodeImages(images, types);   // keeps packed weights from here on
         foreach (var (_, weight) in fused.Weights) weight.requires_grad = true;

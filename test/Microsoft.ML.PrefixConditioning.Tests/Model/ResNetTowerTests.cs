@@ -140,6 +140,6 @@ public sealed class ResNetTowerTests
             "ImagePrefixLength is 1; a ResNet takes no prefix, so it must be 0.");
         StringAssert.Contains(Assert.ThrowsExactly<ArgumentException>(() =>
             data.Fit(options with { Architecture = before.Architecture with { ImageSize = 96 } })).Message,
-            "has a ResNet, whose image size is 64; 96 is asked for. Leave it open.");
+            "has a ResNet, whose image size is 64; 96 was requested. Do not set it.");
     }
 }

@@ -61,7 +61,7 @@ public sealed class SwinTowerTests
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         var shape = new ClipModelShape(SwinModel.Architecture, SmallModel.Tokenizer.VocabularySize, 2, 1, 0);
-        using ClipModel plain = ClipModel.Create(shape, CPU, 3, reference: true), fast = ClipModel.Create(shape, CPU, 3);
+        using ClipModel plain = ClipModel.Create(shape, CPU, 3, useTensorOperations: true), fast = ClipModel.Create(shape, CPU, 3);
         var images = SmallModel.Images(5);
         TinyGolden.AreClose(plain.EncodeImages(images, null), fast.EncodeImages(images, null), 0, "images");
         TinyGolden.AreClose(ones(5), fast.EncodeImages(images, null).norm(1), 1e-6, "lengths");

@@ -39,6 +39,19 @@ public sealed class OnnxOtherTowersTests
         select new object[] { tower.Name, tower.Architecture };
 
     [TestMethod]
+    public void Features_TowerWithoutAGraph_SaysWhereToAddIt()
+    {
+        using var model = SmallModel.Create();
+        Assert.AreEqual("OtherTower has no ONNX graph: add one to OnnxTowers.", Assert.ThrowsExactly<NotSupportedException>(
+            () => new OnnxTowers(new OnnxGraph(), model).Features(new OtherTower(), "pixels", prefix: null)).Message);
+    }
+
+    private sealed class OtherTower : IVisionTower
+    {
+        public Tensor Forward(Tensor images, long[]? datasetTypes, Tensor? branchFactors = null) => images;
+    }
+
+    [TestMethod]
     [DynamicData(nameof(Towers))]
     public void ImageEncoder_EveryTower_EqualsLibtorch(string name, ClipArchitecture architecture)
     {

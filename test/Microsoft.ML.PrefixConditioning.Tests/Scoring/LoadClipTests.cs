@@ -50,9 +50,9 @@ public sealed class LoadClipTests
         DrawnData.AreBitEqual(DrawnData.Weights(model), DrawnData.Weights(loaded));
         Assert.AreEqual(model.Architecture, loaded.Architecture);
         CollectionAssert.AreEqual(model.DatasetTypes.ToArray(), loaded.DatasetTypes.ToArray());
-        CollectionAssert.AreEqual(model.Model.Settings.Templates.ToArray(), loaded.Model.Settings.Templates.ToArray());
-        Assert.AreEqual(ImageDecoding.OpenClip, loaded.Model.Settings.ImageDecoding);
-        Assert.AreEqual(OwnNormalization, loaded.Model.Settings.Normalization);
+        CollectionAssert.AreEqual(model.Trained.Settings.Templates.ToArray(), loaded.Trained.Settings.Templates.ToArray());
+        Assert.AreEqual(ImageDecoding.OpenClip, loaded.Trained.Settings.ImageDecoding);
+        Assert.AreEqual(OwnNormalization, loaded.Trained.Settings.Normalization);
         Assert.IsEmpty(loaded.History.Steps);
         foreach (var prefix in new[] { null, PrefixSelection.None, PrefixSelection.For("größer") })
             foreach (var (expected, actual) in model.EncodeTexts(Texts, prefix).Zip(loaded.EncodeTexts(Texts,
@@ -74,7 +74,7 @@ public sealed class LoadClipTests
             BadRows = BadRowPolicy.Skip, ImageDecoding = ImageDecoding.Upright, PromptTemplates = PromptTemplates.NameOnly,
             Device = ComputeDevice.Cpu,
         });
-        var settings = loaded.Model.Settings;
+        var settings = loaded.Trained.Settings;
         Assert.AreEqual(("Photo", "Words", "Class", "I", "T"), (settings.ImageColumnName, settings.TextColumnName,
             settings.LabelColumnName, settings.ImageEmbeddingColumnName, settings.TextEmbeddingColumnName));
         Assert.AreEqual((32, BadRowPolicy.Skip, ImageDecoding.Upright), (settings.Architecture.ImageSize, settings.BadRows,
@@ -110,9 +110,9 @@ public sealed class LoadClipTests
         }
         using var loaded = Context.Model.LoadClip(folder.Path);
         CollectionAssert.AreEqual(new[] { DatasetType.Caption }, loaded.DatasetTypes.ToArray());
-        Assert.AreEqual((0, 0), (loaded.Model.Settings.PrefixLength, loaded.Model.Settings.ImagePrefixLength));
+        Assert.AreEqual((0, 0), (loaded.Trained.Settings.PrefixLength, loaded.Trained.Settings.ImagePrefixLength));
         CollectionAssert.AreEqual(loaded.EncodeTexts(Texts, PrefixSelection.None)[1], loaded.EncodeTexts(Texts)[1]);
-        CollectionAssert.AreEqual(PromptTemplates.Default.ToArray(), loaded.Model.Settings.Templates.ToArray());
+        CollectionAssert.AreEqual(PromptTemplates.Default.ToArray(), loaded.Trained.Settings.Templates.ToArray());
     }
 
     [TestMethod]
@@ -125,10 +125,10 @@ public sealed class LoadClipTests
         using var again = (PrefixClipTransformer)new SavedModel(loaded).Load(out _);
         using var image = ScoringModel.Image(5);
         CollectionAssert.AreEqual(model.EncodeImages([image])[0], again.EncodeImages([image])[0]);
-        Assert.AreEqual(OwnNormalization, again.Model.Settings.Normalization);
+        Assert.AreEqual(OwnNormalization, again.Trained.Settings.Normalization);
         using var other = new PrefixClipTransformer(Context, new TrainedModel(
-            ClipModel.Create(model.Model.Settings.Shape, CPU, 3), SmallModel.Tokenizer,
-                model.Model.Settings with { Normalization = ImageNormalization.Clip }, TrainingHistory.Empty));
+            ClipModel.Create(model.Trained.Settings.Shape, CPU, 3), SmallModel.Tokenizer,
+                model.Trained.Settings with { Normalization = ImageNormalization.Clip }, TrainingHistory.Empty));
         CollectionAssert.AreNotEqual(model.EncodeImages([image])[0], other.EncodeImages([image])[0], "the mean matters");
     }
 
@@ -284,7 +284,7 @@ public sealed class LoadClipTests
         string[] names = ["red square", "blauer Kreis", "x"];
         var empty = Context.Data.LoadFromEnumerable(Array.Empty<ImageRow>());
         using var classifier = Context.Transforms.ZeroShotClassification(model, names, PrefixSelection.For("größer")).Fit(empty);
-        var expected = model.Model.EncodeClasses(names, PromptTemplates.Of([.. model.Model.Settings.Templates]), PrefixSelection.For(
+        var expected = model.Trained.EncodeClasses(names, PromptTemplates.Of([.. model.Trained.Settings.Templates]), PrefixSelection.For(
             "größer"));
 
         classifier.SaveClassEmbeddings(folder["classes.npy"]);

@@ -10,7 +10,7 @@ public sealed class BatchLoaderTests
         var sampler = new BatchSampler(rows.DatasetTypes, [.. Enumerable.Range(0, rows.Count)], BatchComposition.PerDatasetType, null, 8,
             1);
         var texts = new TrainingTexts(rows, SmallModel.Tokenizer, 16, PromptTemplates.Default, 1);
-        return new BatchLoader(sampler, new TrainingImages(rows, TestRun.Of(options), 1), texts, rows, first, last, cancellation);
+        return new BatchLoader(sampler, new TrainingImages(rows, TestSetup.Of(options), 1), texts, rows, first, last, cancellation);
     }
 
     private static List<TrainingBatch> All(BatchLoader loader, int count)

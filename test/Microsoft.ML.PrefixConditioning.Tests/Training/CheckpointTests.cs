@@ -159,18 +159,19 @@ public sealed class CheckpointTests
         Interrupt(data, options, 2);
         // The same run as far as the fingerprint says, but with a weight less.
         using var scope = NewDisposeScope();
-        using var log = new TrainingLog(((Microsoft.ML.Runtime.IHostEnvironment)data.Context).Register("test"), TestRun.Of(options), 4, 12);
+        using var log = new TrainingLog(
+            ((Microsoft.ML.Runtime.IHostEnvironment)data.Context).Register("test"), TestSetup.Of(options), 4, 12);
         log.Steps.AddRange([new(1, 1), new(1, 1)]);
         var rows = data.Tagged(options);
         using var model = SmallModel.Create();
         using var optimizer = new ClipOptimizer([.. model.Weights.Skip(1)], new());
         var tokenizer = ClipTokenizer.Learn(["unused"], 520);
-        var checkpoint = new Checkpoint(data["other"], RunFingerprint.Of(rows, tokenizer, TestRun.Of(options)));
-        checkpoint.Write(model, optimizer, log, new TrainingImages(rows, TestRun.Of(options), 7), 7);
+        var checkpoint = new Checkpoint(data["other"], RunFingerprint.Of(rows, tokenizer, TestSetup.Of(options)));
+        checkpoint.Write(model, optimizer, log, new TrainingImages(rows, TestSetup.Of(options), 7), 7);
         Assert.AreEqual((7UL, 2), checkpoint.Find(12));
         using var whole = new ClipOptimizer(model.Weights, new());
         var error = Assert.ThrowsExactly<InvalidDataException>(() =>
-            checkpoint.Restore(model, whole, log, new TrainingImages(rows, TestRun.Of(options), 7), 2));
+            checkpoint.Restore(model, whole, log, new TrainingImages(rows, TestSetup.Of(options), 7), 2));
         StringAssert.Contains(error.Message, "is damaged: it has no fitting tensor 'adamw.first.visual.class_embedding'.");
     }
 

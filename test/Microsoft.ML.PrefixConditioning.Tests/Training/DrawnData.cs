@@ -58,7 +58,7 @@ internal sealed class DrawnData : IDisposable
     {
         using var scope = NewDisposeScope();
         using var stream = new MemoryStream();
-        transformer.Model.WriteWeights(stream);
+        transformer.Trained.Lend(network => Safetensors.Write(stream, [.. network.Weights]));
         stream.Position = 0;
         return Safetensors.Read(stream).ToDictionary(w => w.Key, w => w.Value.bytes.ToArray());
     }

@@ -35,7 +35,7 @@ public sealed class FastPathTests
         using var data = new DrawnData();
         var options = DrawnData.Options with { Loss = loss, Optimizer = new() { GradientClipNorm = 1 }, ImagePrefixLength = 1, Epochs = 3 };
         using var fast = data.Fit(options);
-        using var plain = data.Fit(options with { Reference = true });
+        using var plain = data.Fit(options with { UseTensorOperations = true });
         using var chunked = data.Fit(options with { ChunkSize = 3 });
         for (var step = 0; step < fast.History.Steps.Count; step++)
         {
@@ -71,16 +71,26 @@ public sealed class FastPathTests
                 name);
     }
 
+    [TestMethod]
+    public void Backward_LossThatNothingComputes_SaysWhereToAddIt()
+    {
+        using var model = ClipModel.Create(Shape, CPU, 3);
+        using var optimizer = new ClipOptimizer(model.Weights, new());
+        var step = new ContrastiveStep(model, optimizer, new PrefixClipOptions { Loss = (LossFunction)2 });
+        Assert.AreEqual("Nothing computes the loss 2: add it to ContrastiveStep.",
+            Assert.ThrowsExactly<NotSupportedException>(() => step.Backward(Batch(plainTexts: false))).Message);
+    }
+
     private static (double Loss, Dictionary<string, Tensor> Gradients) Gradients(bool reference, int? chunkSize, bool plainTexts)
     {
         var options = new PrefixClipOptions
         {
             Architecture = Shape.Architecture, PrefixLength = Shape.PrefixLength, ImagePrefixLength = Shape.ImagePrefixLength,
-            Reference = reference,
+            UseTensorOperations = reference,
             ChunkSize = chunkSize,
         };
         using var model = ClipModel.Create(Shape, CPU, 3, reference);
-        using var optimizer = new ClipOptimizer(model.Weights, new(), reference: reference);
+        using var optimizer = new ClipOptimizer(model.Weights, new(), useTensorOperations: reference);
         var loss = new ContrastiveStep(model, optimizer, options).Backward(Batch(plainTexts));
         return (loss, model.Weights.Where(w => w.Value.grad is not null).ToDictionary(w => w.Key, w => w.Value.grad!.detach().clone()));
     }

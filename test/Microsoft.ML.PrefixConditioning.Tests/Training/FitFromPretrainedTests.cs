@@ -53,7 +53,7 @@ public sealed class FitFromPretrainedTests
         });
 
         Assert.AreEqual(loaded.Architecture, trained.Architecture);
-        Assert.AreEqual(loaded.Model.Settings.Normalization, trained.Model.Settings.Normalization);
+        Assert.AreEqual(loaded.Trained.Settings.Normalization, trained.Trained.Settings.Normalization);
         var (before, after) = (DrawnData.Weights(loaded), DrawnData.Weights(trained));
         CollectionAssert.AreEquivalent(before.Keys.Append("prefix_embedding").ToArray(), after.Keys);
         foreach (var (name, bytes) in before) CollectionAssert.AreEqual(bytes, after[name], name);
@@ -235,14 +235,14 @@ public sealed class FitFromPretrainedTests
         using var loaded = Load(folder);
         var options = Options with { InitialWeights = folder.Path };
         Assert.AreEqual(
-            $"Architecture contradicts the model '{folder.Path}': EmbeddingSize is 9, the model has 8. Leave Architecture open; only " +
-                "its image size may be another than the model's.",
+            $"Architecture contradicts the model '{folder.Path}': EmbeddingSize is 9, the model has 8. Do not set Architecture; only " +
+                "its image size may differ from the model's.",
             Fails<ArgumentException>(options with { Architecture = loaded.Architecture with { EmbeddingSize = 9 } }).Message);
         var gelu = loaded.Architecture with { Activation = ClipActivation.Gelu };
         StringAssert.StartsWith(Fails<ArgumentException>(options with { Architecture = gelu }).Message,
             "Activation is Gelu, but '");
         StringAssert.EndsWith(Fails<ArgumentException>(options with { PrefixLength = 2 }).Message,
-            "has 1 prefix token(s) for each dataset type in 'prefix_embedding', and 2 are asked for. Set PrefixLength to 1.");
+            "has 1 prefix token(s) for each dataset type in 'prefix_embedding', and 2 were requested. Set PrefixLength to 1.");
         StringAssert.Contains(Fails<ArgumentException>(options with { FineTuning = new() { FrozenTextLayers = 3 } }).Message,
             "FineTuning.FrozenTextLayers is 3; the tower has 2 blocks, and no more can be frozen.");
         StringAssert.Contains(Fails<FileNotFoundException>(options with { InitialWeights = folder["none"] }).Message,

@@ -41,7 +41,7 @@ public sealed class FitSwinTests
             Optimizer = new() { WarmupSteps = 0 },
             FineTuning = new() { FrozenVisionLayers = 2 }
         });
-        using var initial = ClipModel.Create(trained.Model.Settings.Shape, CPU, SeededRandom.Derive(7, 5).NextUInt64());
+        using var initial = ClipModel.Create(trained.Trained.Settings.Shape, CPU, SeededRandom.Derive(7, 5).NextUInt64());
         var last = DrawnData.Weights(trained);
         foreach (var (name, weight) in initial.Weights.Where(w => w.Key.StartsWith("visual.", StringComparison.Ordinal)))
         {

@@ -117,7 +117,7 @@ public sealed class FitTests
     {
         using var data = new DrawnData();
         using var model = data.Fit(DrawnData.Options with { Epochs = 3 });
-        using var initial = ClipModel.Create(model.Model.Settings.Shape, CPU, SeededRandom.Derive(7, 5).NextUInt64());
+        using var initial = ClipModel.Create(model.Trained.Settings.Shape, CPU, SeededRandom.Derive(7, 5).NextUInt64());
         // 16 floats of each type
         var before = initial.Weights.Single(w => w.Key == "prefix_embedding").Value.bytes.ToArray().Chunk(64).ToArray();
         var after = DrawnData.Weights(model)["prefix_embedding"].Chunk(64).ToArray();
@@ -239,7 +239,7 @@ public sealed class FitTests
     public void Fit_InsideNoGradOrInferenceMode_TrainsAsOutside(bool reference)
     {
         using var data = new DrawnData();
-        var options = DrawnData.Options with { Reference = reference, ValidationSet = data.Labeled };
+        var options = DrawnData.Options with { UseTensorOperations = reference, ValidationSet = data.Labeled };
         using var model = data.Fit(options);
         var expected = DrawnData.Weights(model);
         foreach (var enter in new Func<IDisposable>[] { () => no_grad(), () => inference_mode(), () => enable_grad() })

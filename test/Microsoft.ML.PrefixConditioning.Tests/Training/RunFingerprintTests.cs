@@ -4,7 +4,7 @@ namespace Microsoft.ML.PrefixConditioning.Tests;
 public sealed class RunFingerprintTests
 {
     private static string Of(DrawnData data, PrefixClipOptions? options = null, ClipTokenizer? tokenizer = null) =>
-        RunFingerprint.Of(data.Tagged(options), tokenizer ?? SmallModel.Tokenizer, TestRun.Of(options ?? DrawnData.Options));
+        RunFingerprint.Of(data.Tagged(options), tokenizer ?? SmallModel.Tokenizer, TestSetup.Of(options ?? DrawnData.Options));
 
     [TestMethod]
     public void Of_SameRun_IsTheSame()
@@ -53,8 +53,8 @@ public sealed class RunFingerprintTests
                 DrawnData.Options with { FineTuning = new() { LayerDecay = 0.5 } },
             DrawnData.Options with { DatasetTypes = [DatasetType.Classification, DatasetType.Caption] },
         ];
-        var run = TestRun.Of(DrawnData.Options);
-        TrainingRun[] runs =
+        var run = TestSetup.Of(DrawnData.Options);
+        TrainingSetup[] runs =
         [
             run with { InitialWeightsHash = "00" }, run with { BatchSize = 5 },
             run with { Model = run.Model with { Normalization = new(new(0, 0, 0), new(1, 1, 1)) } },
@@ -100,7 +100,7 @@ public sealed class RunFingerprintTests
         static string Of(byte last) => RunFingerprint.Of(TaggedRows.Read(new MLContext().Data.LoadFromEnumerable(
             new[] { new EncodedRow { Image = [1, 2, last], Text = "a", DatasetType = "caption" } }), DrawnData.Options),
                 SmallModel.Tokenizer,
-            TestRun.Of(DrawnData.Options));
+            TestSetup.Of(DrawnData.Options));
         Assert.AreEqual(Of(3), Of(3));
         Assert.AreNotEqual(Of(3), Of(4));
     }

@@ -26,6 +26,28 @@ public sealed class TrainingPlanTests
     public void PartOf_Name_IsItsPart(string name, TrainableParts expected) => Assert.AreEqual(expected, TrainingPlan.PartOf(name));
 
     [TestMethod]
+    [DataRow("new_part.weight")]
+    [DataRow("visual.new_part.weight")]
+    public void RateFactor_NameThatNoTowerDeclares_SaysWhereToAddIt(string name) => Assert.AreEqual(
+        $"The weight '{name}' has no layer: add it to TrainingPlan.",
+        Assert.ThrowsExactly<NotSupportedException>(() => TrainingPlan.RateFactor(name, Options.Architecture!, new())).Message);
+
+    [TestMethod]
+    public void RateFactor_EveryWeightOfEveryTower_IsKnown()
+    {
+        var resNet = SmallModel.Architecture with
+        {
+            ImageSize = 64, PatchSize = 32, VisionWidth = 4, VisionLayers = 4, ResNet = new ResNetStages(1, 1, 1, 1),
+        };
+        foreach (var architecture in new[] { resNet, SwinModel.Architecture, Options.Architecture! })
+        {
+            using var model = ClipModel.CreateUnset(new ClipModelShape(architecture, 520, 2, 1, 0), CPU);
+            foreach (var (name, _) in model.Weights)
+                Assert.IsInRange(0, 1, TrainingPlan.RateFactor(name, architecture, new() { LayerDecay = 0.5 }), name);
+        }
+    }
+
+    [TestMethod]
     public void IsTrained_PartsAndLayers_FreezeWhatTheySay()
     {
         using var model = ClipModel.CreateUnset(new ClipModelShape(Options.Architecture!, 520, 2, 1, 1), new Device(DeviceType.META));

@@ -9,7 +9,7 @@ public sealed class TrainingSummariesTests
     {
         using var data = new DrawnData(labeled: 16, captioned: 24);
         using var model = data.Fit(DrawnData.Options with { Epochs = 1, ImagePrefixLength = 0 });
-        var summaries = model.Model.Summaries!;
+        var summaries = model.Trained.Summaries!;
         Assert.HasCount(2, summaries);
         foreach (var (type, summary) in model.DatasetTypes.Zip(summaries))
         {
@@ -30,6 +30,6 @@ public sealed class TrainingSummariesTests
         using var data = new DrawnData();
         data.Break(3, 20, 21);
         using var model = data.Fit(DrawnData.Options with { Epochs = 1, BadRows = BadRowPolicy.Skip, MaxBadRowFraction = 0.5 });
-        Assert.AreEqual("14 15", string.Join(' ', model.Model.Summaries!.Select(s => s.Count)));
+        Assert.AreEqual("14 15", string.Join(' ', model.Trained.Summaries!.Select(s => s.Count)));
     }
 }

@@ -9,7 +9,7 @@ public sealed class ValidationSetTests
     public void Accuracy_ModelOfTheRows_IsTheShareOfNearestClasses()
     {
         using var data = new DrawnData();
-        var set = ValidationSet.Read(data.Labeled, TestRun.Of(DrawnData.Options));
+        var set = ValidationSet.Read(data.Labeled, TestSetup.Of(DrawnData.Options));
         using var scope = NewDisposeScope();
         var network = SmallModel.CreateWithLargePrefixes();
         using var model = SmallModel.Trained(network);
@@ -39,7 +39,7 @@ public sealed class ValidationSetTests
         var rows = data.Rows.Take(2).Select((row, i) => new { row.Image, Label = i == 0 ? "caf\u00e9" : "cafe\u0301" });
         var view = data.Context.Data.LoadFromEnumerable(rows);
 
-        var error = Assert.ThrowsExactly<InvalidDataException>(() => ValidationSet.Read(view, TestRun.Of(DrawnData.Options)));
+        var error = Assert.ThrowsExactly<InvalidDataException>(() => ValidationSet.Read(view, TestSetup.Of(DrawnData.Options)));
 
         Assert.StartsWith("The validation set has 1 class(es) in 2 row(s)", error.Message);
     }
@@ -50,7 +50,7 @@ public sealed class ValidationSetTests
         using var data = new DrawnData(labeled: 1, captioned: 0);
         Assert.AreEqual("The validation set has 1 class(es) in 1 row(s); accuracy needs at least two. Pass a set with more classes, or " +
             "none.",
-            Assert.ThrowsExactly<InvalidDataException>(() => ValidationSet.Read(data.Labeled, TestRun.Of(DrawnData.Options))).Message);
+            Assert.ThrowsExactly<InvalidDataException>(() => ValidationSet.Read(data.Labeled, TestSetup.Of(DrawnData.Options))).Message);
     }
 
     [TestMethod]
@@ -59,7 +59,7 @@ public sealed class ValidationSetTests
         using var data = new DrawnData();
         data.Break(3);
         StringAssert.StartsWith(Assert.ThrowsExactly<InvalidDataException>(() =>
-            ValidationSet.Read(data.Labeled, TestRun.Of(DrawnData.Options))).Message,
+            ValidationSet.Read(data.Labeled, TestSetup.Of(DrawnData.Options))).Message,
             $"The validation set: The image '{data.Rows[3].Image}' is not an image");
     }
 
@@ -69,6 +69,6 @@ public sealed class ValidationSetTests
         using var data = new DrawnData();
         Assert.ThrowsExactly<OperationCanceledException>(
             () => ValidationSet.Read(data.Labeled,
-                TestRun.Of(DrawnData.Options with { CancellationToken = new CancellationToken(canceled: true) })));
+                TestSetup.Of(DrawnData.Options with { CancellationToken = new CancellationToken(canceled: true) })));
     }
 }

@@ -121,14 +121,14 @@ public sealed class ArchitectureInferenceTests
         StringAssert.Contains(error.Message, "or set Activation: QuickGelu for OpenAI's weights");
         var wishes = new PretrainedWishes { Activation = ClipActivation.QuickGelu };
         Assert.AreEqual(ClipActivation.QuickGelu, Infer(header, config: PretrainedConfig.Empty, wishes: wishes).Architecture.Activation);
-        Assert.AreEqual("Activation is QuickGelu, but 'config.json' says Gelu. Leave it open.", Assert.ThrowsExactly<ArgumentException>(
+        Assert.AreEqual("Activation is QuickGelu, but 'config.json' says Gelu. Do not set it.", Assert.ThrowsExactly<ArgumentException>(
             () => Infer(header, wishes: wishes)).Message);
     }
 
     [TestMethod]
     [DataRow(5, null, "The vision tower is 768 wide and cannot have 5 heads. Correct VisionHeads.")]
     [DataRow(null, 7, "The vision tower is 768 wide and cannot have 7 heads, which 'config.json' gives it.")]
-    [DataRow(6, 12, "VisionHeads is 6, but 'config.json' says 12. Leave it open.")]
+    [DataRow(6, 12, "VisionHeads is 6, but 'config.json' says 12. Do not set it.")]
     public void Infer_HeadsThatCannotBe_SaysSo(int? wished, int? configured, string expected)
     {
         var header = Header(ClipArchitecture.ViTB32, ClipLayout.OpenClip);

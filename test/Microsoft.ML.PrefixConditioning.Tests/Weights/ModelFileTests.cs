@@ -25,10 +25,10 @@ public sealed class ModelFileTests
     {
         using var loaded = (PrefixClipTransformer)_saved.Load(out _);
         CollectionAssert.AreEqual(_model.EncodeTexts(["a red thing"])[0], loaded.EncodeTexts(["a red thing"])[0]);
-        Assert.AreEqual(_model.Model.Settings.Architecture, loaded.Architecture);
-        Assert.AreSequenceEqual(_model.Model.Settings.Templates, loaded.Model.Settings.Templates);
-        Assert.AreEqual(_model.Model.Settings.ImageDecoding, loaded.Model.Settings.ImageDecoding);
-        Assert.AreEqual(_model.Model.Settings.BadRows, loaded.Model.Settings.BadRows);
+        Assert.AreEqual(_model.Trained.Settings.Architecture, loaded.Architecture);
+        Assert.AreSequenceEqual(_model.Trained.Settings.Templates, loaded.Trained.Settings.Templates);
+        Assert.AreEqual(_model.Trained.Settings.ImageDecoding, loaded.Trained.Settings.ImageDecoding);
+        Assert.AreEqual(_model.Trained.Settings.BadRows, loaded.Trained.Settings.BadRows);
         Assert.AreSequenceEqual(_model.History.Steps, loaded.History.Steps);
         Assert.AreSequenceEqual(_model.History.Validations, loaded.History.Validations);
         Assert.AreEqual(3, loaded.History.SkippedRows);
@@ -40,7 +40,7 @@ public sealed class ModelFileTests
         var options = new PrefixClipOptions { Architecture = ScoringModel.Architecture, ImageDecoding = ImageDecoding.Scaled };
         using var model = new PrefixClipTransformer(new MLContext(1), ScoringModel.Create(options: options));
         using var loaded = (PrefixClipTransformer)new SavedModel(model).Load(out _);
-        Assert.AreEqual(ImageDecoding.Scaled, loaded.Model.Settings.ImageDecoding);
+        Assert.AreEqual(ImageDecoding.Scaled, loaded.Trained.Settings.ImageDecoding);
     }
 
     [TestMethod]
@@ -59,7 +59,7 @@ public sealed class ModelFileTests
         Assert.IsTrue(json.Remove("Normalisation"));   // new in version 2; all else is as it was
         using var loaded = (PrefixClipTransformer)_saved.WithPart("settings.json",
             Encoding.UTF8.GetBytes(json.ToJsonString())).WithVersion(1).Load(out _);
-        Assert.AreEqual(ImageNormalization.Clip, loaded.Model.Settings.Normalization);
+        Assert.AreEqual(ImageNormalization.Clip, loaded.Trained.Settings.Normalization);
         CollectionAssert.AreEqual(_model.EncodeTexts(["a red thing"])[0], loaded.EncodeTexts(["a red thing"])[0]);
     }
 
@@ -67,7 +67,7 @@ public sealed class ModelFileTests
     public void Read_FileOfVersion2_HasNoSummaries()
     {
         using var loaded = (PrefixClipTransformer)_saved.WithVersion(2).Load(out _);
-        Assert.IsNull(loaded.Model.Summaries);
+        Assert.IsNull(loaded.Trained.Summaries);
         CollectionAssert.AreEqual(_model.EncodeTexts(["a red thing"])[0], loaded.EncodeTexts(["a red thing"])[0]);
     }
 
@@ -75,9 +75,9 @@ public sealed class ModelFileTests
     public void Read_ModelWithSummaries_HasThem()
     {
         using var loaded = (PrefixClipTransformer)WithSummaries().Load(out _);
-        Assert.AreEqual(5, loaded.Model.Summaries![1].Count);
-        Assert.AreEqual(0.25, loaded.Model.Summaries[1].Mean[7]);
-        Assert.AreEqual(0.5, loaded.Model.Summaries[0].Variance[0]);
+        Assert.AreEqual(5, loaded.Trained.Summaries![1].Count);
+        Assert.AreEqual(0.25, loaded.Trained.Summaries[1].Mean[7]);
+        Assert.AreEqual(0.5, loaded.Trained.Summaries[0].Variance[0]);
         CollectionAssert.AreEqual(WithSummaries().Part("summaries.bin"), new SavedModel(loaded).Part("summaries.bin"));
     }
 

@@ -42,6 +42,18 @@ public sealed class PretrainedClipTests
     }
 
     [TestMethod]
+    public void ReadInto_ModelWithOneMoreLayer_NamesTheMissingWeight()
+    {
+        using var folder = new ModelFolder().Add("open_clip_model.safetensors", ModelFolder.OpenClipWeights()).AddOpenClipConfig();
+        using var pretrained = PretrainedClip.Open(folder.Path, new PretrainedWishes());
+        var layers = pretrained.FileShape.Architecture.TextLayers;
+        var shape = pretrained.FileShape with { Architecture = pretrained.FileShape.Architecture with { TextLayers = layers + 1 } };
+        using var model = ClipModel.CreateUnset(shape, CPU);
+        Assert.EndsWith($": the weight 'transformer.resblocks.{layers}.ln_1.weight' is missing. The file belongs to another architecture.",
+            Assert.ThrowsExactly<InvalidDataException>(() => pretrained.ReadInto(model, pretrained.Prefixes.DatasetTypes, 1)).Message);
+    }
+
+    [TestMethod]
     public void ReadInto_OpenClipLayout_EqualsReference()
     {
         using var folder = new ModelFolder().Add("open_clip_model.safetensors", ModelFolder.OpenClipWeights()).AddOpenClipConfig();

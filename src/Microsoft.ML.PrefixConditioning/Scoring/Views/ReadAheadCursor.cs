@@ -7,7 +7,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <para>ML.NET pulls one row at a time, which would run the network on single images. This cursor has its source's columns; the values
 /// of active ones are kept until their row is reached. The source cursor is used by one thread at a time. Batches grow from small to
 /// full, so that the first row of a short look comes soon. At most two batches are in memory, however slow the consumer is.</para>
-/// <para>The background work is only a chance to be early: a consumer that comes first does it itself. So any number of cursors can be
+/// <para>If the background task has not started when a row is needed, the consumer reads the batch itself. So any number of cursors can be
 /// read on any number of thread-pool threads without one waiting for a free thread.</para>
 /// </remarks>
 internal sealed class ReadAheadCursor : DataViewRowCursor

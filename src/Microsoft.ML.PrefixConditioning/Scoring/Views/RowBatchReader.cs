@@ -33,34 +33,32 @@ internal sealed class RowBatchReader
     /// <summary>Reads the next rows and decodes their images; null if there are no more.</summary>
     /// <param name="capacity">Maximum number of rows.</param>
     /// <param name="cancellation">Stops between two rows or images.</param>
-    /// <remarks>A fault of the source is thrown by the call after the one that gave the rows before it, and by all further calls.</remarks>
+    /// <remarks>If the source fails, this call returns the rows read so far; every later call throws.</remarks>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public RowBatch? Read(int capacity, CancellationToken cancellation)
     {
         _fault?.Throw();
         if (_ended) return null;
-        var rows = new Rows(capacity, Array.ConvertAll(_createBuffers, create => create(capacity)));
+        var batch = new RowBatch(capacity, Array.ConvertAll(_createBuffers, create => create(capacity)));
         try
         {
-            Fill(rows, cancellation);
-            if (rows.Count == 0)
+            var images = new ImageReference[_imageGetter is null ? 0 : capacity];   // not kept: they may hold encoded files
+            Fill(batch, capacity, images, cancellation);
+            if (batch.Count == 0)
             {
                 _fault?.Throw();
-                rows.Dispose();
+                batch.Dispose();
                 return null;
             }
             var first = _rowsRead + 1;   // people count rows from 1
-            _rowsRead += rows.Count;
-            return new RowBatch(rows.Count, rows.Ids, rows.SourceBatches, rows.Columns)
-            {
-                Images = _imageGetter is null ? null
-                    : _mapper.Encoder!.Prepare(rows.Images.AsMemory(0, rows.Count), i => RowName(first + i), cancellation),
-                Texts = _textGetter is null ? null : rows.Texts[..rows.Count],
-            };
+            _rowsRead += batch.Count;
+            if (_imageGetter is not null)
+                batch.Images = _mapper.Encoder!.Prepare(images.AsMemory(0, batch.Count), i => RowName(first + i), cancellation);
+            return batch;
         }
         catch
         {
-            rows.Dispose();
+            batch.Dispose();
             throw;
         }
     }
@@ -69,12 +67,12 @@ internal sealed class RowBatchReader
     /// <param name="number">Counted from 1.</param>
     public static string RowName(long number) => string.Create(CultureInfo.InvariantCulture, $"Row {number}");
 
-    private void Fill(Rows rows, CancellationToken cancellation)
+    private void Fill(RowBatch batch, int capacity, ImageReference[] images, CancellationToken cancellation)
     {
         long imageBytes = 0;
         try
         {
-            for (; rows.Count < rows.Capacity && imageBytes < MaxImageBytes; rows.Count++)
+            for (; batch.Count < capacity && imageBytes < MaxImageBytes; batch.Count++)
             {
                 cancellation.ThrowIfCancellationRequested();
                 if (!_source.MoveNext())
@@ -82,7 +80,7 @@ internal sealed class RowBatchReader
                     _ended = true;
                     return;
                 }
-                Take(rows, ref imageBytes);
+                Take(batch, images, ref imageBytes);
             }
         }
         catch (Exception e) when (e is not OperationCanceledException || !cancellation.IsCancellationRequested)
@@ -91,39 +89,20 @@ internal sealed class RowBatchReader
         }
     }
 
-    private void Take(Rows rows, ref long imageBytes)
+    private void Take(RowBatch batch, ImageReference[] images, ref long imageBytes)
     {
-        foreach (var column in rows.Columns) column.Read(rows.Count);
-        _idGetter(ref rows.Ids[rows.Count]);
-        rows.SourceBatches[rows.Count] = _source.Batch;
+        var row = batch.Count;
+        foreach (var column in batch.Columns) column.Read(row);
+        _idGetter(ref batch.Ids[row]);
+        batch.SourceBatches[row] = _source.Batch;
         if (_imageGetter is not null)
         {
-            ref var image = ref rows.Images[rows.Count];
-            _imageGetter(ref image);
-            imageBytes += image.Encoded?.Length ?? image.Pixels?.Length ?? 0;
+            _imageGetter(ref images[row]);
+            imageBytes += images[row].Encoded?.Length ?? images[row].Pixels?.Length ?? 0;
         }
         if (_textGetter is null) return;
         ReadOnlyMemory<char> text = default;
         _textGetter(ref text);
-        rows.Texts[rows.Count] = text.ToString();
-    }
-
-    /// <summary>Rows being read.</summary>
-    private sealed class Rows(int capacity, ColumnBuffer[] columns) : IDisposable
-    {
-        public readonly DataViewRowId[] Ids = new DataViewRowId[capacity];
-        public readonly long[] SourceBatches = new long[capacity];
-        public readonly ImageReference[] Images = new ImageReference[capacity];
-        public readonly string[] Texts = new string[capacity];
-        public int Count;
-
-        public int Capacity { get; } = capacity;
-
-        public ColumnBuffer[] Columns { get; } = columns;
-
-        public void Dispose()
-        {
-            foreach (var column in Columns) column.Dispose();
-        }
+        batch.Texts[row] = text.ToString();
     }
 }

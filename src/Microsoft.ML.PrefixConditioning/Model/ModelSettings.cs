@@ -43,14 +43,13 @@ internal sealed record ModelSettings
     /// <param name="options">The run's options.</param>
     /// <param name="trainedTypes">The dataset types that have rows.</param>
     /// <param name="vocabularySize">Tokens of the vocabulary.</param>
-    /// <param name="pretrained">The model that training starts from; null for random weights.</param>
     public static ModelSettings From(
-        PrefixClipOptions options, IReadOnlyList<DatasetType> trainedTypes, int vocabularySize, PretrainedClip? pretrained = null) => new()
+        PrefixClipOptions options, IReadOnlyList<DatasetType> trainedTypes, int vocabularySize) => new()
         {
-            Architecture = pretrained?.Architecture ?? options.Architecture ?? ClipArchitecture.Tiny,
+            Architecture = options.Architecture ?? ClipArchitecture.Tiny,
             VocabularySize = vocabularySize, DatasetTypes = trainedTypes,
             PrefixLength = options.PrefixLength, ImagePrefixLength = options.ImagePrefixLength,
-            ImageDecoding = options.ImageDecoding, Normalization = pretrained?.Normalization ?? ImageNormalization.Clip,
+            ImageDecoding = options.ImageDecoding,
             Templates = [.. options.PromptTemplates], BadRows = options.BadRows,
             ImageColumnName = options.Columns.Image, TextColumnName = options.Columns.Text, LabelColumnName = options.Columns.Label,
             ImageEmbeddingColumnName = options.Columns.ImageEmbedding, TextEmbeddingColumnName = options.Columns.TextEmbedding,

@@ -1,8 +1,8 @@
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>A run as <c>Fit</c> works it out: the user's options, and what they leave to the data and the initial weights.</summary>
+/// <summary>What a run needs to know before it begins: the options, and what they leave to the data and the initial weights.</summary>
 /// <param name="Options">The options as the user gave them.</param>
 /// <param name="Model">What the model needs besides its weights.</param>
 /// <param name="BatchSize">Rows per step.</param>
 /// <param name="InitialWeightsHash">SHA-256 of the initial weights where a checkpoint has to be recognized; else empty.</param>
-internal sealed record TrainingRun(PrefixClipOptions Options, ModelSettings Model, int BatchSize, string InitialWeightsHash = "");
+internal sealed record TrainingSetup(PrefixClipOptions Options, ModelSettings Model, int BatchSize, string InitialWeightsHash = "");

@@ -16,8 +16,7 @@ internal sealed class TrainedModel(ClipModel network, ClipTokenizer tokenizer, M
     public ModelSettings Settings { get; } = settings;
     public TrainingHistory History { get; } = history;
 
-    /// <summary>Where the training images' embeddings lie, per dataset type; null for a model of an older version, or not trained
-    /// here.</summary>
+    /// <summary>Mean and variance of the training images' embeddings, per dataset type; null if the model has none.</summary>
     public IReadOnlyList<EmbeddingSummary>? Summaries { get; init; }
 
     /// <summary>The factor between cosine and logit, exp of the learned scale.</summary>
@@ -26,24 +25,7 @@ internal sealed class TrainedModel(ClipModel network, ClipTokenizer tokenizer, M
     /// <summary>Number of learned values.</summary>
     public long ParameterCount { get; } = network.ParameterCount;
 
-    /// <summary>Writes the weights by their names.</summary>
-    /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
-    public void WriteWeights(Stream stream)
-    {
-        using var use = _uses.Begin();
-        Safetensors.Write(stream, [.. _network.Weights]);
-    }
-
-    /// <summary>Writes the model as the files that other programs know.</summary>
-    /// <exception cref="IOException">A file cannot be written.</exception>
-    /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
-    public void Export(string folder, ClipLayout layout)
-    {
-        using var use = _uses.Begin();
-        ClipExport.Write(folder, layout, _network, Tokenizer, Settings);
-    }
-
-    /// <summary>Lends the network, which is not freed meanwhile.</summary>
+    /// <summary>Lends the network; it is not freed during the call.</summary>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public void Lend(Action<ClipModel> borrow)
     {
@@ -51,7 +33,7 @@ internal sealed class TrainedModel(ClipModel network, ClipTokenizer tokenizer, M
         borrow(_network);
     }
 
-    /// <summary>Does nothing for a model that can be used.</summary>
+    /// <summary>Throws if the model was disposed.</summary>
     /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
     public void ThrowIfDisposed() => _uses.Begin().Dispose();
 

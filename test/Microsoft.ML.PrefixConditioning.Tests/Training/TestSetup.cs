@@ -1,9 +1,9 @@
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
 /// <summary>A run with the small model's vocabulary, as <c>Fit</c> works it out from options.</summary>
-internal static class TestRun
+internal static class TestSetup
 {
-    public static TrainingRun Of(PrefixClipOptions options) => new(
+    public static TrainingSetup Of(PrefixClipOptions options) => new(
         options, ModelSettings.From(options, options.DatasetTypes, SmallModel.Tokenizer.VocabularySize),
         options.BatchSize ?? PrefixClipOptions.DefaultBatchSize);
 }

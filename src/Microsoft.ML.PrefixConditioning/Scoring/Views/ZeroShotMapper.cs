@@ -1,0 +1,128 @@
+using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
+using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>The columns that the classifier adds to a schema: 0 score, 1 predicted label, 2 the label as a key if the input has
+/// one.</summary>
+internal sealed class ZeroShotMapper : ScoringMapper
+{
+    private const int Score = 0, PredictedLabel = 1;
+    private const string LabelSetting = nameof(ZeroShotClassificationOptions.LabelColumnName);
+
+    private readonly ZeroShotClassifier _classifier;
+    private readonly IChannelProvider _log;
+    private readonly ClassKeys _keys;
+    private readonly StrongBox<(long Unmatched, long Labels)> _warned = new();
+    private readonly DataViewSchema.Column? _label;
+
+    /// <param name="log">ML.NET's log.</param>
+    /// <param name="model">Gives the model, where the input has images.</param>
+    /// <param name="classifier">The classifier.</param>
+    /// <param name="input">Schema of the input.</param>
+    public ZeroShotMapper(IChannelProvider log, Func<TrainedModel> model, ZeroShotClassifier classifier, DataViewSchema input)
+        : base(input, Added(classifier, input))
+    {
+        (_log, _classifier) = (log, classifier);
+        _keys = new ClassKeys(classifier.ClassNames);
+        _label = LabelOf(input, classifier.LabelColumnName);
+        ImageColumn = ZeroShotColumns.RequireImage(input, classifier.ImageColumnName, classifier.EmbeddingSize);
+        if (!ZeroShotColumns.IsEmbedding(ImageColumn)) Encoder = new EmbeddingEncoder(model(), classifier.Prefix);
+    }
+
+    public override EmbeddingEncoder? Encoder { get; }
+
+    public override DataViewSchema.Column ImageColumn { get; }
+
+    public override string OnnxRefusal =>
+        "mlContext.Model.ConvertToOnnx cannot export a ZeroShotClassificationTransformer. Export it with its SaveAsOnnx method, and " +
+        "run the file in a pipeline with ClipPixels and ApplyOnnxModel.";
+
+    public override LabelCount? CountLabels() =>
+        _label is null ? null : new LabelCount(_log, _keys, _classifier.LabelColumnName, _warned);
+
+    public override bool NeedsImage(int added) => added is Score or PredictedLabel;
+
+    public override IEnumerable<DataViewSchema.Column> Dependencies(int added) => [NeedsImage(added) ? ImageColumn : _label!.Value];
+
+    public override Delegate CreateGetter(int added, DataViewRow row, EncodedRow encoded, LabelCount? labels)
+    {
+        switch (added)
+        {
+            case Score:
+                return (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) =>
+                {
+                    var scores = encoded.Scores(_classifier, row.Position);
+                    var editor = VBufferEditor.Create(ref value, scores.Length);
+                    scores.CopyTo(editor.Values);
+                    value = editor.Commit();
+                });
+            case PredictedLabel:
+                return (ValueGetter<uint>)((ref uint value) =>
+                {
+                    var scores = encoded.Scores(_classifier, row.Position);
+                    value = float.IsNaN(scores[0]) ? 0 : (uint)TensorPrimitives.IndexOfMax(scores) + 1;   // 0 is a missing key
+                });
+            default:
+                var textGetter = ColumnReader.TextGetter(row, _label!.Value);
+                return (ValueGetter<uint>)((ref uint value) =>
+                {
+                    ReadOnlyMemory<char> text = default;
+                    textGetter(ref text);
+                    value = labels!.Find(text.Span, row.Position);
+                });
+        }
+    }
+
+    /// <exception cref="ArgumentOutOfRangeException">The column is a key without names.</exception>
+    private static DataViewSchema.Column? LabelOf(DataViewSchema input, string name) => input.GetColumnOrNull(name)?.Type switch
+    {
+        TextDataViewType or KeyDataViewType => ColumnReader.RequireTextOrKey(input, name, LabelSetting),
+        _ => null,
+    };
+
+    private static List<DataViewSchema.DetachedColumn> Added(ZeroShotClassifier classifier, DataViewSchema input)
+    {
+        var names = new VBuffer<ReadOnlyMemory<char>>(classifier.ClassNames.Length,
+            [.. classifier.ClassNames.Select(n => n.AsMemory())]);
+        var key = new KeyDataViewType(typeof(uint), names.Length);
+        var scoreSet = AnnotationUtils.GetMaxAnnotationKind(input, out _, AnnotationUtils.Kinds.ScoreColumnSetId) + 1;
+        var score = OfScoreSet(scoreSet, AnnotationUtils.Const.ScoreValueKind.Score);
+        AddNames(score, AnnotationUtils.Kinds.SlotNames, names);
+        AddNames(score, AnnotationUtils.Kinds.TrainingLabelValues, names);
+        var predicted = OfScoreSet(scoreSet, AnnotationUtils.Const.ScoreValueKind.PredictedLabel);
+        AddNames(predicted, AnnotationUtils.Kinds.KeyValues, names);
+        var added = new List<DataViewSchema.DetachedColumn>
+        {
+            new(classifier.ScoreColumnName, new VectorDataViewType(NumberDataViewType.Single, names.Length), score.ToAnnotations()),
+            new(classifier.PredictedLabelColumnName, key, predicted.ToAnnotations()),
+        };
+        if (LabelOf(input, classifier.LabelColumnName) is not null)
+        {
+            var label = new DataViewSchema.Annotations.Builder();
+            AddNames(label, AnnotationUtils.Kinds.KeyValues, names);
+            added.Add(new(classifier.LabelColumnName, key, label.ToAnnotations()));
+        }
+        return added;
+    }
+
+    /// <summary>The annotations by which ML.NET's evaluators recognize columns of one model.</summary>
+    private static DataViewSchema.Annotations.Builder OfScoreSet(uint scoreSet, string valueKind)
+    {
+        var builder = new DataViewSchema.Annotations.Builder();
+        builder.Add<uint>(
+            AnnotationUtils.Kinds.ScoreColumnSetId, AnnotationUtils.ScoreColumnSetIdType, (ref uint value) => value = scoreSet);
+        AddText(builder, AnnotationUtils.Kinds.ScoreColumnKind, AnnotationUtils.Const.ScoreColumnKind.MulticlassClassification);
+        AddText(builder, AnnotationUtils.Kinds.ScoreValueKind, valueKind);
+        return builder;
+    }
+
+    private static void AddNames(DataViewSchema.Annotations.Builder builder, string kind, VBuffer<ReadOnlyMemory<char>> names) =>
+        builder.Add<VBuffer<ReadOnlyMemory<char>>>(kind, new VectorDataViewType(TextDataViewType.Instance, names.Length),
+            (ref VBuffer<ReadOnlyMemory<char>> value) => names.CopyTo(ref value));
+
+    private static void AddText(DataViewSchema.Annotations.Builder builder, string kind, string text) =>
+        builder.Add<ReadOnlyMemory<char>>(kind, TextDataViewType.Instance, (ref ReadOnlyMemory<char> value) => value = text.AsMemory());
+}
