@@ -46,7 +46,8 @@ internal sealed record PretrainedConfig
             : OfHuggingFace(ConfigSection.Read(path));
         return config.Normalization is not null || OfProcessor(folder) is not { } images ? config : config with
         {
-            Normalization = images.Normalization, Warnings = [.. config.Warnings, .. images.Warnings],
+            Normalization = images.Normalization,
+            Warnings = [.. config.Warnings, .. images.Warnings],
             Sizes = [.. config.Sizes, .. images.Sizes],
         };
     }

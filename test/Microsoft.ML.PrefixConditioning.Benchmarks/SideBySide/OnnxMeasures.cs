@@ -37,7 +37,9 @@ internal sealed class OnnxMeasures(SideBySideSettings settings)
         TorchLibrary.EnsureLoaded();
         var architecture = name switch
         {
-            "Tiny" => ClipArchitecture.Tiny, "Small" => ClipArchitecture.Small, "ViT-B/32" => ClipArchitecture.ViTB32,
+            "Tiny" => ClipArchitecture.Tiny,
+            "Small" => ClipArchitecture.Small,
+            "ViT-B/32" => ClipArchitecture.ViTB32,
             _ => throw new ArgumentException($"There is no architecture '{name}'; take Tiny, Small or ViT-B/32."),
         };
         using var model = Model(architecture);

@@ -37,7 +37,11 @@ public sealed class TrainingPlanTests
     {
         var resNet = SmallModel.Architecture with
         {
-            ImageSize = 64, PatchSize = 32, VisionWidth = 4, VisionLayers = 4, ResNet = new ResNetStages(1, 1, 1, 1),
+            ImageSize = 64,
+            PatchSize = 32,
+            VisionWidth = 4,
+            VisionLayers = 4,
+            ResNet = new ResNetStages(1, 1, 1, 1),
         };
         foreach (var architecture in new[] { resNet, SwinModel.Architecture, Options.Architecture! })
         {

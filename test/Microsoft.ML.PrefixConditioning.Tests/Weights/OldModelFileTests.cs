@@ -17,7 +17,8 @@ public sealed class OldModelFileTests
     };
     private static readonly ClipArchitecture Swin = Transformer with
     {
-        PatchSize = 4, Swin = new SwinStages(1, 1) { WindowSize = 2, StochasticDepth = 0.25 },
+        PatchSize = 4,
+        Swin = new SwinStages(1, 1) { WindowSize = 2, StochasticDepth = 0.25 },
     };
 
     [TestMethod]
