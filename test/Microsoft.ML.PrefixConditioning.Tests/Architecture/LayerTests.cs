@@ -10,7 +10,7 @@ public sealed class LayerTests
     {
         ["TextRepair"] = [],
         ["Interop"] = [],
-        ["Options"] = [],
+        ["Options"] = ["Interop"],
         ["Data"] = ["TextRepair", "Options"],
         ["Imaging"] = ["Options", "Data"],
         ["Text"] = ["TextRepair", "Options", "Data"],
