@@ -86,8 +86,8 @@ internal sealed unsafe class Heartbeat
                 }
             if (++_missed > MissedLimit)
                 MpiGroup.Abort(_mpi, string.Create(CultureInfo.InvariantCulture,
-                    $"Rank {_rank} has heard nothing from rank {_previous} for {MissedLimit * Interval / 1000} seconds: its machine, its link or its ") +
-                    "process hangs. All ranks end; start the job again to resume from the last checkpoint.");
+                    $"Rank {_rank} has heard nothing from rank {_previous} for {MissedLimit * Interval / 1000} seconds: its machine, ") +
+                    "its link or its process hangs. All ranks end; start the job again to resume from the last checkpoint.");
             _abandoned = _previousLeft && _isWaiting ? _abandoned + 1 : 0;
             if (_abandoned > AbandonedLimit)
                 MpiGroup.Abort(_mpi, string.Create(CultureInfo.InvariantCulture,

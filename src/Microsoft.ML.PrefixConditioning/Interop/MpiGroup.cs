@@ -52,8 +52,8 @@ internal sealed unsafe class MpiGroup : ProcessGroup
         var group = new MpiGroup(mpi);
         AppDomain.CurrentDomain.ProcessExit += (_, _) => group.End();
         if (provided < SerializedThreads)
-            throw new InvalidOperationException("The installed MPI cannot be used from several threads. Install one that can, such as the " +
-                "system's package.");
+            throw new InvalidOperationException("The installed MPI cannot be used from several threads. Install one that can, such as " +
+                "the system's package.");
         if (MpiLibrary.LaunchedCount(Environment.GetEnvironmentVariable) is { } launched && launched != group.Count)
             throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture,
                 $"The launcher started {launched} processes, but MPI knows {group.Count}: mpirun and the library are of different ") +
