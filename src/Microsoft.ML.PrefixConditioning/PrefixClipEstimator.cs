@@ -35,13 +35,27 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
     /// <exception cref="InvalidDataException">The rows cannot be used for training (empty texts, unknown dataset types, a single class,
     /// unreadable images); a checkpoint or the initial weights are damaged; or a checkpoint belongs to another run.</exception>
     /// <exception cref="IOException">The checkpoint folder is not writable, or the vocabulary cannot be read.</exception>
-    /// <exception cref="InvalidOperationException">The loss or a weight is no longer finite, or a GPU is requested but there is
-    /// none.</exception>
+    /// <exception cref="InvalidOperationException">The loss or a weight is no longer finite, a GPU is requested but there is none, or in a
+    /// process group another rank failed or trains another run.</exception>
     /// <exception cref="OperationCanceledException">The cancellation token of the options was canceled.</exception>
     /// <returns>The trained model. Dispose it after use.</returns>
     public PrefixClipTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
+        var ranks = new Ranks(_options.ProcessGroup);
+        try
+        {
+            return Fit(input, ranks);
+        }
+        catch (Exception e)
+        {
+            ranks.Tell(e);   // or they would wait for this one
+            throw;
+        }
+    }
+
+    private PrefixClipTransformer Fit(IDataView input, Ranks ranks)
+    {
         var device = TorchDevice.Resolve(_options.Device, GpuSettings.Of(_host));
         var rows = TaggedRows.Read(input, _options);                                          // what to learn from
         var batchSize = BatchSize(rows);
@@ -58,9 +72,10 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
         try
         {
             var hash = start is null || _options.Checkpoints.Folder is null ? "" : start.HashOf(model, rows.Types);
-            var setup = new TrainingSetup(_options, settings, batchSize, hash);
+            var setup = new TrainingSetup(_options, settings, batchSize, hash) { Ranks = ranks };
             var history = ClipTrainer.Run(_host, model, tokenizer, rows, setup, _seed);         // the only long step
             var summaries = TrainingSummaries.Of(model, rows, setup);                            // where each type's images lie
+            ranks.Check();                                                                     // no rank failed in its last steps
             return new PrefixClipTransformer(_host, new TrainedModel(model, tokenizer, settings, history) { Summaries = summaries });
         }
         catch

@@ -19,6 +19,16 @@ internal static class DocumentExamples
         return all;
     }
 
+    public static void TrainOnSeveralProcesses(MLContext mlContext, IDataView train)
+    {
+        // <docs/scaling.md 1>
+        using var group = ProcessGroup.Mpi();
+        var options = new PrefixClipOptions { ProcessGroup = group, BatchSize = 1024, Seed = 1 };   // 1024 rows over all ranks
+        using var model = mlContext.Transforms.PrefixClip(options).Fit(train);
+        if (group.Rank == 0) mlContext.Model.Save(model, train.Schema, "clip.zip");
+        // </docs/scaling.md>
+    }
+
     public static void Export(MLContext mlContext, IDataView test)
     {
         // <docs/onnx.md 1>

@@ -8,12 +8,17 @@ internal static class TestProgram
 {
     /// <summary>Starts the process.</summary>
     /// <param name="environment">Variables that tell the hook what to do.</param>
-    public static Process Start(params IEnumerable<(string Name, string Value)> environment)
+    public static Process Start(params IEnumerable<(string Name, string Value)> environment) => Start([], environment);
+
+    /// <summary>Starts the process by another program.</summary>
+    /// <param name="launcher">The program and its arguments, which the test program's follow.</param>
+    /// <param name="environment">Variables that tell the hook what to do.</param>
+    public static Process Start(string[] launcher, params IEnumerable<(string Name, string Value)> environment)
     {
         var assembly = typeof(TestProgram).Assembly.Location;
         var host = Environment.ProcessPath!;
-        var start = new ProcessStartInfo(host) { RedirectStandardOutput = true, RedirectStandardError = true };
-        if (Path.GetFileNameWithoutExtension(host) == "dotnet") start.ArgumentList.Add(assembly);
+        string[] command = [.. launcher, host, .. Path.GetFileNameWithoutExtension(host) == "dotnet" ? [assembly] : (string[])[]];
+        var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["DOTNET_STARTUP_HOOKS"] = assembly;
         foreach (var (name, value) in environment) start.Environment[name] = value;
         return Process.Start(start)!;

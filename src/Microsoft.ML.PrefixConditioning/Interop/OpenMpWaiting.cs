@@ -38,5 +38,5 @@ internal static unsafe class OpenMpWaiting
     }
 
     [DllImport("libc", EntryPoint = "setenv")]
-    private static extern int SetNativeVariable(byte* name, byte* value, int overwrite);
+    internal static extern int SetNativeVariable(byte* name, byte* value, int overwrite);
 }

@@ -55,7 +55,7 @@ internal sealed unsafe class MatrixBuffer : IDisposable
     public static float* Pointer(Tensor tensor)
     {
         if (tensor.numel() == 0) return null;
-        using var first = tensor.as_strided([1], [1]);   // the span of a whole tensor ends at 2 GiB
+        using var first = tensor.as_strided([1], [1], tensor.storage_offset());   // the span of a whole tensor ends at 2 GiB
         return (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(first.bytes));
     }
 

@@ -122,6 +122,13 @@ public sealed record PrefixClipOptions : IValidatableObject
     /// <value>Default <see cref="ComputeDevice.Auto"/>.</value>
     public ComputeDevice Device { get; init; } = ComputeDevice.Auto;
 
+    /// <summary>The processes that train the model together, each with its own part of every batch.</summary>
+    /// <value>
+    /// Give it on every rank, with the same rows and the same other options; every rank gets the same model. <see cref="BatchSize"/> counts
+    /// the rows of all ranks. Progress, validation and checkpoints are rank 0's. Null means this process alone. Default null.
+    /// </value>
+    public ProcessGroup? ProcessGroup { get; init; }
+
     /// <summary>Labeled images for validation. Their zero-shot accuracy is measured after each epoch.</summary>
     /// <value>A view with an image column and a label column. Null means no validation. Default null.</value>
     public IDataView? ValidationSet { get; init; }
@@ -203,7 +210,8 @@ public sealed record PrefixClipOptions : IValidatableObject
         if ((architecture.ResNet is not null || architecture.Swin is not null) && ImagePrefixLength != 0)
             yield return $"{nameof(ImagePrefixLength)} is {ImagePrefixLength}; a {(architecture.Swin is null ? "ResNet" : "Swin")} takes " +
                 "no prefix, so it must be 0.";
-        var most = architecture.ImageSize < 1 ? int.MaxValue : Array.MaxLength / (3L * architecture.ImageSize * architecture.ImageSize);
+        var most = architecture.ImageSize < 1 ? int.MaxValue : Array.MaxLength / (3L * architecture.ImageSize * architecture.ImageSize)
+            * (ProcessGroup?.Count ?? 1);
         if ((BatchSize ?? DefaultBatchSize) is var rows && rows > most)
             yield return $"{nameof(BatchSize)} is {rows}; at {architecture.ImageSize} x {architecture.ImageSize} pixels at most {most} " +
                 "images fit into one batch.";

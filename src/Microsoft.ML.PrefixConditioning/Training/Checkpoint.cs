@@ -90,6 +90,18 @@ internal sealed class Checkpoint
         images.LeaveOut(skipped.Select(r => (int)r));
     }
 
+    /// <summary>Gives the state that rank 0 restored to all ranks.</summary>
+    public static void Share(Ranks ranks, ClipModel model, ClipOptimizer optimizer, TrainingLog log, TrainingImages images)
+    {
+        var (steps, validations, leftOut) = ranks.FromFirst((log.Steps.ToArray(), log.Validations.ToArray(), images.LeftOut()));
+        foreach (var (_, tensor) in model.Weights.Concat(optimizer.State)) ranks.Broadcast(tensor);
+        if (ranks.IsFirst) return;
+        optimizer.StepCount = steps.Length;
+        log.Steps.AddRange(steps);
+        log.Validations.AddRange(validations);
+        images.LeaveOut(leftOut);
+    }
+
     /// <summary>Writes the state after a step.</summary>
     /// <exception cref="IOException">The file cannot be written; the one before it is still whole.</exception>
     public void Write(ClipModel model, ClipOptimizer optimizer, TrainingLog log, TrainingImages images, ulong seed)

@@ -12,7 +12,7 @@ internal sealed class ChunkedPass : IDisposable
     private readonly Func<int, int, Tensor> _encode;
 
     /// <param name="model">Whose tower it is.</param>
-    /// <param name="count">N, rows to encode.</param>
+    /// <param name="count">N, rows to encode; none is allowed.</param>
     /// <param name="chunkSize">Rows of a chunk at most; null for all rows.</param>
     /// <param name="encode">Encodes rows, given the first one and their number.</param>
     public ChunkedPass(ClipModel model, int count, int? chunkSize, Func<int, int, Tensor> encode)
@@ -20,7 +20,8 @@ internal sealed class ChunkedPass : IDisposable
         (_model, _count, _chunkSize, _encode) = (model, count, chunkSize ?? count, encode);
         using var scope = NewDisposeScope();
         using var noGrad = IsWhole ? null : no_grad();
-        Embeddings = cat([.. Chunks().Select(c => Encode(c.First, c.Count))], 0).DetachFromDisposeScope();
+        Embeddings = (count == 0 ? zeros(0, model.Shape.Architecture.EmbeddingSize, device: model.Device)
+            : cat([.. Chunks().Select(c => Encode(c.First, c.Count))], 0)).DetachFromDisposeScope();
     }
 
     /// <summary>[N, D].</summary>

@@ -20,6 +20,7 @@ internal sealed class ClipTrainer
         (_model, _tokenizer, _rows, _run) = (model, tokenizer, rows, run);
 
     private PrefixClipOptions Options => _run.Options;
+    private Ranks Ranks => _run.Ranks;
 
     /// <summary>Trains the model in place.</summary>
     /// <returns>What happened, step by step.</returns>
@@ -36,11 +37,13 @@ internal sealed class ClipTrainer
         var validationPrefix = PrefixResolution.Resolve(Options.ValidationPrefix, _rows.Types);
         var sampler = CreateSampler(seed);
         var totalSteps = TotalSteps(sampler.StepsPerEpoch);
-        var checkpoint = Options.Checkpoints.Folder is { } folder ? new Checkpoint(folder, RunFingerprint.Of(_rows, _tokenizer, _run))
-            : null;
-        var found = checkpoint?.Find(totalSteps);
+        if (Ranks.Count > 1) Ranks.Compare(
+            "All ranks must train the same run, but these differ", RunFingerprint.Facts(_rows, _tokenizer, _run, seed, _model.Weights));
+        var checkpoint = Ranks.IsFirst && Options.Checkpoints.Folder is { } folder
+            ? new Checkpoint(folder, RunFingerprint.Of(_rows, _tokenizer, _run)) : null;
+        var found = Ranks.FromFirst(checkpoint?.Find(totalSteps));
         if (found is { } earlier) (seed, sampler) = (earlier.Seed, CreateSampler(earlier.Seed));
-        var validation = Options.ValidationSet is { } view ? ValidationSet.Read(view, _run) : null;
+        var validation = Ranks.IsFirst && Options.ValidationSet is { } view ? ValidationSet.Read(view, _run) : null;
 
         var warmup = Options.Optimizer.WarmupSteps ?? Math.Min(totalSteps / 10, MaxDefaultWarmup);
         var images = new TrainingImages(_rows, _run, seed);
@@ -48,11 +51,12 @@ internal sealed class ClipTrainer
         using var optimizer = new ClipOptimizer(
             TrainingPlan.Apply(_model, Options.FineTuning), Options.Optimizer,
             name => TrainingPlan.RateFactor(name, _run.Model.Architecture, Options.FineTuning), Options.UseTensorOperations);
-        var step = new ContrastiveStep(_model, optimizer, Options, seed);
+        using var step = new ContrastiveStep(_model, optimizer, Options, seed, Ranks);
         using var log = new TrainingLog(host, _run, sampler.StepsPerEpoch, totalSteps);
         if (found is { } start)
         {
-            checkpoint!.Restore(_model, optimizer, log, images, start.Step);
+            checkpoint?.Restore(_model, optimizer, log, images, start.Step);
+            Checkpoint.Share(Ranks, _model, optimizer, log, images);
             log.Info($"Going on from step {start.Step} of {totalSteps}, saved in '{Options.Checkpoints.Folder}'.");
         }
         log.Info(string.Create(CultureInfo.InvariantCulture,
@@ -62,8 +66,16 @@ internal sealed class ClipTrainer
         if (_rows.BadCount > 0)
             log.Warning($"{_rows.BadCount} of {_rows.TotalCount} rows were left out, the first for this reason: {_rows.FirstFault}");
 
-        void Save() => checkpoint?.Write(_model, optimizer, log, images, seed);
-        using (var loader = new BatchLoader(sampler, images, texts, _rows, log.Steps.Count, totalSteps, Options.CancellationToken))
+        void Save()
+        {
+            if (Ranks.Count > 1) Ranks.Compare(
+                $"After step {log.Steps.Count} the weights are no longer the same on all ranks; resume from the last checkpoint",
+                new Dictionary<string, string> { ["the weights"] = RunFingerprint.Of(_model.Weights) });
+            checkpoint?.Write(_model, optimizer, log, images, seed);
+        }
+        Ranks.Check();   // from here on a cancellation is that of a step: all ranks save
+        using (var loader = new BatchLoader(
+            sampler, images, texts, _rows, log.Steps.Count, totalSteps, Options.CancellationToken, Ranks))
         {
             try
             {
@@ -75,14 +87,16 @@ internal sealed class ClipTrainer
                     var loss = step.Run(batch, rate);
                     loader.Release(batch);
                     var endOfEpoch = (log.Steps.Count + 1) % sampler.StepsPerEpoch == 0;
-                    log.Add(loss, rate, endOfEpoch ? validation?.Accuracy(_model, _tokenizer, validationPrefix) : null);
+                    log.Add(loss, rate, endOfEpoch ? Ranks.FromFirst(validation?.Accuracy(_model, _tokenizer, validationPrefix)) : null);
                     var isDue = Options.Checkpoints.Steps is { } every ? log.Steps.Count % every == 0 : endOfEpoch;
                     if (isDue || log.Steps.Count == totalSteps) Save();
                 }
             }
-            catch (OperationCanceledException)
+            catch (OperationCanceledException e)
             {
+                Ranks.Tell(e);
                 Save();
+                Ranks.Check();
                 Options.CancellationToken.ThrowIfCancellationRequested();   // with the caller's token in the exception
                 throw;
             }

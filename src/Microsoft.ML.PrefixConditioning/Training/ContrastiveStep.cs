@@ -15,9 +15,14 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <param name="optimizer">Updates the weights; its step count is the position in the run.</param>
 /// <param name="options">The run's options.</param>
 /// <param name="seed">The run's seed.</param>
-internal sealed class ContrastiveStep(ClipModel model, ClipOptimizer optimizer, PrefixClipOptions options, ulong seed = 0)
+/// <param name="ranks">The ranks that share the batch; null for this process alone.</param>
+internal sealed class ContrastiveStep(
+    ClipModel model, ClipOptimizer optimizer, PrefixClipOptions options, ulong seed = 0, Ranks? ranks = null) : IDisposable
 {
     private readonly DroppedBranches _dropped = new(model.Shape.Architecture.Swin, seed);
+    private readonly Ranks _ranks = ranks ?? new(null);
+    private readonly SharedGradients? _gradients = ranks is { Count: > 1 }
+        ? new([.. model.Weights.Select(w => w.Value).Where(w => w.requires_grad)], ranks) : null;
 
     /// <summary>Trains on one batch.</summary>
     /// <returns>The loss before the update.</returns>
@@ -38,33 +43,44 @@ internal sealed class ContrastiveStep(ClipModel model, ClipOptimizer optimizer, 
         $"{what} Lower {nameof(PrefixClipOptions.LearningRate)} (now {options.LearningRate:g3}), ") +
         "lengthen Optimizer.WarmupSteps, or set Optimizer.GradientClipNorm to 1.");
 
-    /// <summary>Adds a batch's gradients to the weights.</summary>
+    /// <summary>Adds a batch's gradients to the weights, on every rank those of the whole batch.</summary>
     /// <returns>The loss.</returns>
     internal double Backward(TrainingBatch batch)
     {
         using var scope = NewDisposeScope();
-        using var images = new ChunkedPass(model, batch.Rows.Length, options.ChunkSize, (first, count) => model.EncodeImages(
-            Pixels(batch, first, count), batch.DatasetTypes[first..(first + count)],
-                _dropped.Factors(optimizer.StepCount, first, count, model.Device)));
-        using var texts = new ChunkedPass(model, batch.Texts.Tokens.Count, options.ChunkSize, (first, count) => model.EncodeTexts(
-            batch.Texts.Tokens.Part(first, count), batch.Texts.DatasetTypes[first..(first + count)]));
+        var (rows, distinct) = (batch.Rows.Length, batch.Texts.Tokens.Count);                                             // N, U
+        var (ownRows, ownTexts) = (_ranks.PartOf(rows), _ranks.PartOf(distinct));
+        _gradients?.Attach();
+        using var images = new ChunkedPass(model, ownRows.Count, options.ChunkSize, (first, count) => model.EncodeImages(
+            Pixels(batch, first, count), batch.DatasetTypes.AsSpan(ownRows.First + first, count).ToArray(),
+                _dropped.Factors(optimizer.StepCount, ownRows.First + first, count, model.Device)));
+        using var texts = new ChunkedPass(model, ownTexts.Count, options.ChunkSize, (first, count) => model.EncodeTexts(
+            batch.Texts.Tokens.Part(ownTexts.First + first, count),
+                batch.Texts.DatasetTypes.AsSpan(ownTexts.First + first, count).ToArray()));
 
-        var imageEmbeddings = images.Embeddings.detach().requires_grad_(true);                                            // [N, D]
-        var textEmbeddings = texts.Embeddings.detach().requires_grad_(true);                                              // [U, D]
+        _ranks.Check();
+        var imageEmbeddings = _ranks.Gather(images.Embeddings, rows).requires_grad_(true);                                // [N, D]
+        var textEmbeddings = _ranks.Gather(texts.Embeddings, distinct).requires_grad_(true);                              // [U, D]
         var loss = Loss(imageEmbeddings, textEmbeddings.index_select(0, tensor(batch.Texts.TextOfRow, device: model.Device)), batch);
         loss.backward();
-        images.Backward(imageEmbeddings.grad!);
-        texts.Backward(textEmbeddings.grad!);
-        return loss.ToDouble();
+        images.Backward(imageEmbeddings.grad!.narrow(0, ownRows.First, ownRows.Count));
+        texts.Backward(textEmbeddings.grad!.narrow(0, ownTexts.First, ownTexts.Count));
+        if (_gradients is null) return loss.ToDouble();
+        if (!_ranks.IsFirst) model.LogitScale.grad?.zero_();   // every rank has that of the whole batch
+        _ranks.Check();
+        return _gradients.Sum(loss.ToDouble());
     }
 
-    /// <summary>[count, 3, S, S].</summary>
+    /// <summary>[count, 3, S, S] of this rank's part of the batch.</summary>
     private Tensor Pixels(TrainingBatch batch, int first, int count)
     {
         var size = model.Shape.Architecture.ImageSize;
         var length = 3 * size * size;
         return PixelBatch.ToTensor(batch.Pixels.AsSpan(first * length, count * length), count, size, model.Device);
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => _gradients?.Dispose();
 
     private Tensor Loss(Tensor images, Tensor texts, TrainingBatch batch)
     {

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
@@ -16,36 +17,60 @@ internal static class RunFingerprint
         nameof(PrefixClipOptions.Columns), nameof(PrefixClipOptions.ChunkSize), nameof(PrefixClipOptions.BadRows),
         nameof(PrefixClipOptions.MaxBadRowFraction), nameof(PrefixClipOptions.ImageCacheMegabytes), nameof(PrefixClipOptions.Device),
         nameof(PrefixClipOptions.ValidationSet), nameof(PrefixClipOptions.ValidationPrefix), nameof(PrefixClipOptions.Checkpoints),
-        nameof(PrefixClipOptions.Progress), nameof(PrefixClipOptions.CancellationToken),
+        nameof(PrefixClipOptions.Progress), nameof(PrefixClipOptions.CancellationToken), nameof(PrefixClipOptions.ProcessGroup),
     };
 
     /// <summary>A hash of every option that changes the result, of the vocabulary and of all rows.</summary>
     /// <remarks>Images count by their path, or by their bytes where they are in memory; files are not opened.</remarks>
-    public static string Of(TaggedRows rows, ClipTokenizer tokenizer, TrainingSetup run)
+    public static string Of(TaggedRows rows, ClipTokenizer tokenizer, TrainingSetup run) => HashOf(writer =>
     {
-        using var hashing = new HashingStream(Stream.Null);
-        using (var writer = new BinaryWriter(new BufferedStream(hashing, 1 << 16)))
+        writer.Write(Version);
+        writer.Write(JsonSerializer.Serialize(new
         {
-            writer.Write(Version);
-            writer.Write(JsonSerializer.Serialize(new
-            {
-                Options = Options(run.Options), run.BatchSize, run.InitialWeightsHash,
-                run.Model.Architecture, run.Model.Normalization, run.Model.DatasetTypes,
-            }));
-            using var vocabulary = new MemoryStream();
-            tokenizer.Save(vocabulary);
-            writer.Write(vocabulary.ToArray());
-            for (var row = 0; row < rows.Count; row++)
-            {
-                Write(writer, rows.Images[row]);
-                writer.Write(rows.Texts[row]);
-                writer.Write(rows.DatasetTypes[row]);
-                writer.Write(rows.Labels[row]);
-            }
-            writer.Flush();
-            return Convert.ToHexStringLower(hashing.Hash());
-        }
+            Options = Options(run.Options), run.BatchSize, run.InitialWeightsHash,
+            run.Model.Architecture, run.Model.Normalization, run.Model.DatasetTypes,
+        }));
+        Write(writer, tokenizer);
+        Write(writer, rows);
+    });
+
+    /// <summary>What must be the same on all ranks of a run, by name: every option that matters to more than one rank, and hashes of what
+    /// is large.</summary>
+    /// <param name="rows">The rows.</param>
+    /// <param name="tokenizer">The vocabulary.</param>
+    /// <param name="run">The run.</param>
+    /// <param name="seed">Its seed, drawn where the options have none.</param>
+    /// <param name="weights">The initial weights.</param>
+    public static Dictionary<string, string> Facts(
+        TaggedRows rows, ClipTokenizer tokenizer, TrainingSetup run, ulong seed, IEnumerable<KeyValuePair<string, Tensor>> weights)
+    {
+        var (options, facts) = (run.Options, new Dictionary<string, string>());
+        void Add(string name, object? value) => facts[name] = JsonSerializer.Serialize(value);
+        foreach (var (name, value) in Options(options)) Add(name, value);
+        Add(nameof(options.Seed), seed);
+        Add(nameof(options.BatchSize), run.BatchSize);
+        Add(nameof(options.BadRows), options.BadRows);
+        Add(nameof(options.MaxBadRowFraction), options.MaxBadRowFraction);
+        Add($"{nameof(options.Checkpoints)}.{nameof(options.Checkpoints.Steps)}", options.Checkpoints.Steps);
+        Add(nameof(options.Architecture), run.Model.Architecture);
+        Add(nameof(options.DatasetTypes), run.Model.DatasetTypes);
+        facts["the normalization of pixels"] = JsonSerializer.Serialize(run.Model.Normalization);
+        facts["the vocabulary"] = HashOf(writer => Write(writer, tokenizer));
+        facts["the rows"] = HashOf(writer => Write(writer, rows));
+        facts["the initial weights"] = Of(weights);
+        return facts;
     }
+
+    /// <summary>A hash of weights in their order.</summary>
+    public static string Of(IEnumerable<KeyValuePair<string, Tensor>> weights) => HashOf(writer =>
+    {
+        foreach (var (name, weight) in weights)
+        {
+            writer.Write(name);
+            writer.Flush();
+            Safetensors.WriteData(writer.BaseStream, weight);
+        }
+    });
 
     private static JsonObject Options(PrefixClipOptions options) => new(
         from property in typeof(PrefixClipOptions).GetProperties()
@@ -54,6 +79,34 @@ internal static class RunFingerprint
         select KeyValuePair.Create(property.Name, JsonSerializer.SerializeToNode(value is IReadOnlyDictionary<string, double> weights
             ? weights.OrderBy(w => w.Key, StringComparer.Ordinal)   // a dictionary has no order of its own
             : value)));
+
+    private static string HashOf(Action<BinaryWriter> write)
+    {
+        using var hashing = new HashingStream(Stream.Null);
+        using var writer = new BinaryWriter(new BufferedStream(hashing, 1 << 16));
+        write(writer);
+        writer.Flush();
+        return Convert.ToHexStringLower(hashing.Hash());
+    }
+
+    private static void Write(BinaryWriter writer, ClipTokenizer tokenizer)
+    {
+        using var vocabulary = new MemoryStream();
+        tokenizer.Save(vocabulary);
+        writer.Write(vocabulary.ToArray());
+    }
+
+    /// <remarks>Images count by their path, or by their bytes where they are in memory; files are not opened.</remarks>
+    private static void Write(BinaryWriter writer, TaggedRows rows)
+    {
+        for (var row = 0; row < rows.Count; row++)
+        {
+            Write(writer, rows.Images[row]);
+            writer.Write(rows.Texts[row]);
+            writer.Write(rows.DatasetTypes[row]);
+            writer.Write(rows.Labels[row]);
+        }
+    }
 
     private static void Write(BinaryWriter writer, ImageReference image)
     {

@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>The images of a batch as network input: decoded once where memory allows, augmented anew each time.</summary>
@@ -20,11 +22,13 @@ internal sealed class TrainingImages
     private readonly ulong _seed;
     private readonly Lock _lock = new();
     private readonly SortedDictionary<int, string> _bad = [];
+    private readonly List<int> _untold = [];     // bad rows that the other ranks have not been told of
+    private readonly Ranks _ranks;
 
     public TrainingImages(TaggedRows rows, TrainingSetup run, ulong seed)
     {
         var options = run.Options;
-        (_rows, _decoding, _policy, _seed) = (rows, options.ImageDecoding, options.BadRows, seed);
+        (_rows, _decoding, _policy, _seed, _ranks) = (rows, options.ImageDecoding, options.BadRows, seed, run.Ranks);
         _preprocessor = run.Model.CreatePreprocessor();
         _cache = new DecodedImageCache(options.ImageCacheMegabytes * 1024L * 1024L);
         _augmentation = options.Augmentation;
@@ -53,36 +57,86 @@ internal sealed class TrainingImages
     /// <summary>Numbers in one image, 3 * S * S.</summary>
     public int Length => _preprocessor.Length;
 
-    /// <summary>Decodes and augments the rows' images on all cores.</summary>
-    /// <param name="batch">Rows; a row whose image cannot be read is replaced in place.</param>
+    /// <summary>Decodes and augments the rows' images on all cores; a row whose image cannot be read is replaced in place.</summary>
+    /// <param name="batch">Rows.</param>
     /// <param name="step">Position in the run; augmentation depends on it.</param>
     /// <param name="pixels">[N, 3, S, S], filled row by row.</param>
     /// <param name="cancellation">Stops the work.</param>
     /// <exception cref="InvalidDataException">An image cannot be read and the policy is to fail, or too many cannot.</exception>
-    public void Load(int[] batch, int step, float[] pixels, CancellationToken cancellation)
+    public void Load(int[] batch, int step, float[] pixels, CancellationToken cancellation) =>
+        Replace(batch, LoadReadable(batch, step, pixels, cancellation), step, pixels, cancellation);
+
+    /// <summary>Decodes and augments the images of this rank's part of the rows on all cores.</summary>
+    /// <param name="batch">Rows of all ranks.</param>
+    /// <param name="step">Position in the run; augmentation depends on it.</param>
+    /// <param name="pixels">[n, 3, S, S] of this rank's part, filled row by row.</param>
+    /// <param name="cancellation">Stops the work.</param>
+    /// <returns>Places in the batch whose images cannot be read, ascending.</returns>
+    /// <exception cref="InvalidDataException">An image cannot be read and the policy is to fail, or too many cannot.</exception>
+    public int[] LoadReadable(int[] batch, int step, float[] pixels, CancellationToken cancellation)
     {
-        var unreadable = new bool[batch.Length];
-        void Prepare(int place, RgbImage image)
+        var (first, count) = _ranks.PartOf(batch.Length);
+        var unreadable = new bool[count];
+        ParallelLoop.Run(count, i =>
         {
-            var random = SeededRandom.Derive(_seed, AugmentationPurpose, (ulong)step, (ulong)place);
-            _preprocessor.ApplyTrain(image, pixels.AsSpan(place * Length, Length), _augmentation, ref random);
-        }
-        ParallelLoop.Run(batch.Length, i =>
-        {
-            if (Decode(batch[i]) is { } image) Prepare(i, image);
+            if (Decode(batch[first + i]) is { } image) Prepare(first + i, first, image, step, pixels);
             else unreadable[i] = true;
         }, cancellation);
-        if (!unreadable.Contains(true)) return;
-        // One after the other, because each choice depends on those before it.
+        return [.. Enumerable.Range(first, count).Where(place => unreadable[place - first])];
+    }
+
+    /// <summary>Replaces unreadable rows, one after the other, because each choice depends on those before it.</summary>
+    /// <param name="batch">Rows of all ranks; changed in place.</param>
+    /// <param name="places">Places of all ranks whose images cannot be read, ascending. A rank chooses for its own part, and tells the
+    /// others.</param>
+    /// <param name="step">Position in the run; augmentation depends on it.</param>
+    /// <param name="pixels">[n, 3, S, S] of this rank's part.</param>
+    /// <param name="cancellation">Stops the work.</param>
+    /// <exception cref="InvalidDataException">No other image can be read, or too many cannot.</exception>
+    public void Replace(int[] batch, int[] places, int step, float[] pixels, CancellationToken cancellation)
+    {
+        if (places.Length == 0) return;
+        var (first, count) = _ranks.PartOf(batch.Length);
         var taken = batch.ToHashSet();
-        for (var i = 0; i < batch.Length; i++)
+        foreach (var place in places)
         {
-            if (!unreadable[i]) continue;
             cancellation.ThrowIfCancellationRequested();
-            (batch[i], var image) = Replacement(batch[i], taken);
-            taken.Add(batch[i]);
-            Prepare(i, image);
+            int[] chosen = [];
+            if (place >= first && place < first + count)
+            {
+                (batch[place], var image) = Replacement(batch[place], taken);
+                Prepare(place, first, image, step, pixels);
+                chosen = [batch[place]];
+            }
+            if (_ranks.Count > 1) batch[place] = Share(chosen).Single();
+            taken.Add(batch[place]);
         }
+    }
+
+    /// <summary>Numbers from each rank in the order of the ranks; with them go the bad rows that this rank has found since.</summary>
+    public int[] Share(int[] numbers)
+    {
+        KeyValuePair<int, string>[] found;
+        lock (_lock)
+        {
+            found = [.. _untold.Select(row => KeyValuePair.Create(row, _bad[row]))];
+            _untold.Clear();
+        }
+        var nothing = numbers.Length + found.Length == 0;
+        var all = _ranks.Exchange(nothing ? "" : JsonSerializer.Serialize(new Message(numbers, found)))
+            .Where(m => m.Length > 0).Select(m => JsonSerializer.Deserialize<Message>(m)!).ToArray();
+        lock (_lock)
+        {
+            foreach (var (row, fault) in all.SelectMany(m => m.Found)) _bad.TryAdd(row, fault);
+            if (all.Length > 0) _rows.CheckBadCount(_rows.BadCount + _bad.Count, FirstFault());
+        }
+        return [.. all.SelectMany(m => m.Numbers)];
+    }
+
+    private void Prepare(int place, int first, RgbImage image, int step, float[] pixels)
+    {
+        var random = SeededRandom.Derive(_seed, AugmentationPurpose, (ulong)step, (ulong)place);
+        _preprocessor.ApplyTrain(image, pixels.AsSpan((place - first) * Length, Length), _augmentation, ref random);
     }
 
     /// <summary>The next readable row of the type that is not in the batch; in the batch, where there is no other.</summary>
@@ -132,7 +186,7 @@ internal sealed class TrainingImages
     {
         lock (_lock)
         {
-            _bad[row] = fault;
+            if (_bad.TryAdd(row, fault)) _untold.Add(row);
             _rows.CheckBadCount(_rows.BadCount + _bad.Count, FirstFault());
         }
     }
@@ -142,4 +196,9 @@ internal sealed class TrainingImages
     {
         lock (_lock) return _bad.FirstOrDefault().Value ?? "";
     }
+
+    /// <summary>What one rank tells the others.</summary>
+    /// <param name="Numbers">Places in the batch, or rows.</param>
+    /// <param name="Found">Bad rows and their faults.</param>
+    private sealed record Message(int[] Numbers, KeyValuePair<int, string>[] Found);
 }

@@ -28,19 +28,27 @@ internal sealed class TrainingLog : IDisposable
         _stepEnds.Enqueue(Stopwatch.GetTimestamp());
     }
 
+    private bool IsReporting => _run.Ranks.IsFirst;
+
     /// <summary>Every step so far.</summary>
     public List<TrainingStep> Steps { get; } = [];
 
     /// <summary>Every validation so far.</summary>
     public List<ValidationAccuracy> Validations { get; } = [];
 
-    /// <summary>Writes one line to ML.NET's log.</summary>
-    public void Info(string message) => _channel.Info(MessageSensitivity.None, "{0}", message);
+    /// <summary>Writes one line to ML.NET's log, on rank 0.</summary>
+    public void Info(string message)
+    {
+        if (IsReporting) _channel.Info(MessageSensitivity.None, "{0}", message);
+    }
 
-    /// <summary>Writes one warning to ML.NET's log.</summary>
-    public void Warning(string message) => _channel.Warning(MessageSensitivity.None, "{0}", message);
+    /// <summary>Writes one warning to ML.NET's log, on rank 0.</summary>
+    public void Warning(string message)
+    {
+        if (IsReporting) _channel.Warning(MessageSensitivity.None, "{0}", message);
+    }
 
-    /// <summary>Records a step and reports it.</summary>
+    /// <summary>Records a step; rank 0 reports it.</summary>
     /// <param name="loss">Loss of the step's batch.</param>
     /// <param name="learningRate">Learning rate of the step.</param>
     /// <param name="accuracy">Validation accuracy, where one was taken after this step.</param>
@@ -50,6 +58,7 @@ internal sealed class TrainingLog : IDisposable
         var step = Steps.Count;
         var epoch = (step - 1) / _stepsPerEpoch + 1;
         if (accuracy is { } value) Validations.Add(new ValidationAccuracy(epoch, value));
+        if (!IsReporting) return;
         var rate = StepsPerSecond();
         var progress = new TrainingProgress(step, _totalSteps, epoch, _run.Options.Epochs, loss, learningRate,
             rate * _run.BatchSize, TimeSpan.FromSeconds(rate > 0 ? Math.Min((_totalSteps - step) / rate, int.MaxValue) : 0), accuracy);

@@ -5,4 +5,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <param name="Model">What the model needs besides its weights.</param>
 /// <param name="BatchSize">Rows per step.</param>
 /// <param name="InitialWeightsHash">SHA-256 of the initial weights where a checkpoint has to be recognized; else empty.</param>
-internal sealed record TrainingSetup(PrefixClipOptions Options, ModelSettings Model, int BatchSize, string InitialWeightsHash = "");
+internal sealed record TrainingSetup(PrefixClipOptions Options, ModelSettings Model, int BatchSize, string InitialWeightsHash = "")
+{
+    /// <summary>The ranks that share the run.</summary>
+    public Ranks Ranks { get; init; } = new(Options.ProcessGroup);
+}

@@ -15,6 +15,7 @@ internal sealed class TrainingTexts
     private readonly int _contextLength;
     private readonly PromptTemplates _templates;
     private readonly ulong _seed;
+    private readonly Lock _lock = new();   // batches are composed ahead, and again where a row was replaced
     private readonly Dictionary<(int Text, int Template), int[]> _tokens = [];
 
     public TrainingTexts(TaggedRows rows, ClipTokenizer tokenizer, int contextLength, PromptTemplates templates, ulong seed)
@@ -58,6 +59,7 @@ internal sealed class TrainingTexts
 
     private int[] Tokens(int row, int text, int template)
     {
+        using var one = _lock.EnterScope();
         if (!_tokens.TryGetValue((text, template), out var tokens))
         {
             var sentence = template < 0 ? _rows.Texts[row] : _templates.Fill(template, _rows.Texts[row]);

@@ -108,8 +108,9 @@ internal static class StartupHook
 {
     public static void Initialize()
     {
-        if (!LoaderProcess.IsThis) return;
-        LoaderProcess.Work();
+        if (LoaderProcess.IsThis) LoaderProcess.Work();
+        else if (MpiProcess.IsThis) MpiProcess.Work();
+        else return;
         Environment.Exit(0);
     }
 }

@@ -9,12 +9,15 @@ internal sealed class DrawnData : IDisposable
     private static readonly (string Name, SKColor Color)[] Colors =
         [("red", SKColors.Red), ("blue", SKColors.Blue), ("green", SKColors.Green), ("yellow", SKColors.Yellow)];
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("prefix-training-").FullName;
+    private readonly string _folder;
+    private readonly bool _isDrawn;
 
     /// <param name="labeled">Rows of "classification"; eight classes in turn.</param>
     /// <param name="captioned">Rows of "caption".</param>
-    public DrawnData(int labeled = 16, int captioned = 16)
+    /// <param name="drawn">Folder of another process's data with the same rows; null to draw new ones.</param>
+    public DrawnData(int labeled = 16, int captioned = 16, string? drawn = null)
     {
+        (_isDrawn, _folder) = (drawn is not null, drawn ?? Directory.CreateTempSubdirectory("prefix-training-").FullName);
         for (var i = 0; i < labeled; i++)
             Rows.Add(new Row { Image = Draw($"labeled{i}.png", i), Text = Name(i), DatasetType = "classification", Label = Name(i) });
         for (var i = 0; i < captioned; i++)
@@ -69,12 +72,17 @@ internal sealed class DrawnData : IDisposable
         foreach (var (name, bytes) in expected) CollectionAssert.AreEqual(bytes, actual[name], name);
     }
 
-    public void Dispose() => Directory.Delete(_folder, recursive: true);
+    public void Dispose()
+    {
+        if (!_isDrawn) Directory.Delete(_folder, recursive: true);
+    }
 
     private static string Name(int i) => $"{Colors[i % 4].Name} {(i / 4 % 2 == 0 ? "square" : "disc")}";
 
     private string Draw(string file, int i)
     {
+        var path = Path.Combine(_folder, file);
+        if (_isDrawn) return path;
         using var bitmap = new SKBitmap(16, 16, SKColorType.Rgba8888, SKAlphaType.Opaque);
         using var canvas = new SKCanvas(bitmap);
         using var paint = new SKPaint();
@@ -85,7 +93,6 @@ internal sealed class DrawnData : IDisposable
         else canvas.DrawCircle(7 + shift, 8, 5, paint);
         canvas.Flush();
         using var png = bitmap.Encode(SKEncodedImageFormat.Png, 100);
-        var path = Path.Combine(_folder, file);
         File.WriteAllBytes(path, png.ToArray());
         return path;
     }

@@ -1,0 +1,150 @@
+using System.Globalization;
+using Microsoft.Win32.SafeHandles;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>The processes that an MPI launcher started.</summary>
+/// <remarks>
+/// Operations are started and then polled, so that no thread is ever inside MPI for long: one lock serves the training thread and
+/// <see cref="Heartbeat"/>, which notices a lost neighbor whatever the ranks are busy with.
+/// </remarks>
+internal sealed unsafe class MpiGroup : ProcessGroup
+{
+    private const int SerializedThreads = 2;   // MPI_THREAD_SERIALIZED: any thread, one at a time
+
+    private static int s_started;
+
+    private readonly MpiLibrary _mpi;
+    private readonly Lock _gate = new();
+    private readonly nint _last;   // a communicator for the end: the other ranks may still be training when one rank ends
+    private readonly Heartbeat _heartbeat;
+
+    private MpiGroup(MpiLibrary mpi)
+    {
+        _mpi = mpi;
+        int rank, count;
+        nint last = 0;
+        _ = mpi.CommRank(mpi.World, &rank);
+        _ = mpi.CommSize(mpi.World, &count);
+        _ = mpi.CommDuplicate(mpi.World, &last);
+        (Rank, Count, _last) = (rank, count, last);
+        _heartbeat = new Heartbeat(mpi, _gate, rank, count);
+    }
+
+    /// <inheritdoc/>
+    public override int Rank { get; }
+
+    /// <inheritdoc/>
+    public override int Count { get; }
+
+    /// <summary>Starts MPI.</summary>
+    public static MpiGroup Start()
+    {
+        // UCX, which MPICH uses, takes over SIGSEGV as soon as it is loaded; .NET needs the signal to throw NullReferenceException.
+        if (!OperatingSystem.IsWindows())
+            fixed (byte* name = "UCX_ERROR_SIGNALS"u8, none = "\0"u8)
+                _ = OpenMpWaiting.SetNativeVariable(name, none, overwrite: 0);
+        var mpi = MpiLibrary.Load();
+        if (Interlocked.Exchange(ref s_started, 1) != 0)
+            throw new InvalidOperationException("MPI starts once per process. Keep the group until all models are trained.");
+        int provided;
+        _ = mpi.InitThread(null, null, SerializedThreads, &provided);
+        var group = new MpiGroup(mpi);
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => group.End();
+        if (provided < SerializedThreads)
+            throw new InvalidOperationException("The installed MPI cannot be used from several threads. Install one that can, such as " +
+                "the system's package.");
+        if (MpiLibrary.LaunchedCount(Environment.GetEnvironmentVariable) is { } launched && launched != group.Count)
+            throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture,
+                $"The launcher started {launched} processes, but MPI knows {group.Count}: mpirun and the library are of different ") +
+                "MPIs. Use the mpirun of the installed library: with Debian's packages mpirun.openmpi or mpirun.mpich.");
+        return group;
+    }
+
+    private protected override void SumPiece(Span<float> values)
+    {
+        fixed (float* first = values)
+        {
+            nint request = 0;
+            lock (_gate) _ = _mpi.SumStart(_mpi.InPlace, first, values.Length, _mpi.Float, _mpi.Add, _mpi.World, &request);
+            Complete(request);
+        }
+    }
+
+    internal override void Gather(ReadOnlySpan<byte> own, Span<byte> all, int[] lengths)
+    {
+        var places = new int[lengths.Length];
+        for (var rank = 1; rank < places.Length; rank++) places[rank] = places[rank - 1] + lengths[rank - 1];
+        fixed (byte* source = own, target = all)
+        fixed (int* length = lengths, place = places)
+        {
+            nint request = 0;
+            lock (_gate)
+                _ = _mpi.GatherStart(source, own.Length, _mpi.Byte, target, length, place, _mpi.Byte, _mpi.World, &request);
+            Complete(request);
+        }
+    }
+
+    private protected override void BroadcastPiece(Span<byte> values)
+    {
+        fixed (byte* first = values)
+        {
+            nint request = 0;
+            lock (_gate) _ = _mpi.BroadcastStart(first, values.Length, _mpi.Byte, 0, _mpi.World, &request);
+            Complete(request);
+        }
+    }
+
+    private void Complete(nint request)
+    {
+        ObjectDisposedException.ThrowIf(_heartbeat.IsLeaving, this);
+        _heartbeat.BeginWaiting();
+        Poll(request);
+        _heartbeat.EndWaiting();
+    }
+
+    /// <summary>Waits for an operation: at first as fast as it can, later without using up a core.</summary>
+    private void Poll(nint request)
+    {
+        const int QuickMilliseconds = 50;
+        var start = Environment.TickCount64;
+        while (true)
+        {
+            int done;
+            lock (_gate) _ = _mpi.Test(&request, &done, _mpi.IgnoredStatus);
+            if (done != 0) return;
+            if (Environment.TickCount64 - start > QuickMilliseconds) Thread.Sleep(1);
+            else Thread.Yield();
+        }
+    }
+
+    /// <summary>Ends MPI with the process, once all ranks have come to this point.</summary>
+    private void End()
+    {
+        if (_heartbeat.IsWaiting) Abort(_mpi, $"Rank {Rank} exits in the middle of training. All ranks end.");
+        _heartbeat.Leave();
+        nint request = 0;
+        lock (_gate) _ = _mpi.BarrierStart(_last, &request);
+        Poll(request);
+        _heartbeat.Stop();
+        lock (_gate) _ = _mpi.Finish();
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose() => _heartbeat.Leave();
+
+    /// <summary>Ends the whole job.</summary>
+    /// <param name="mpi">The library.</param>
+    /// <param name="message">Why; written to the standard error stream.</param>
+    public static void Abort(MpiLibrary mpi, string message)
+    {
+        // MPI itself may hang where a link is down.
+        new Thread(() => { Thread.Sleep(TimeSpan.FromSeconds(2)); Environment.FailFast(message); }) { IsBackground = true }.Start();
+        if (!OperatingSystem.IsWindows())
+        {
+            using var error = new FileStream(new SafeFileHandle(2, ownsHandle: false), FileAccess.Write, bufferSize: 0);
+            error.Write(System.Text.Encoding.UTF8.GetBytes(message + "\n"));
+        }
+        _ = mpi.Abort(mpi.World, 1);
+    }
+}
