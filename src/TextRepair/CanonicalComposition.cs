@@ -18,38 +18,6 @@ public static class CanonicalComposition
     private const int FirstSyllable = 0xAC00, FirstLead = 0x1100, FirstVowel = 0x1161, BeforeFirstTail = 0x11A7;
     private const int LeadCount = 19, VowelCount = 21, TailCount = 28, SyllableCount = LeadCount * VowelCount * TailCount;
 
-    private static readonly FrozenDictionary<int, (int First, int Second)> Decompositions;   // Second is 0 in a single one
-    private static readonly FrozenDictionary<(int First, int Second), int> Compositions;
-    private static readonly FrozenDictionary<int, int> CombiningClasses;
-
-    static CanonicalComposition()
-    {
-        var decompositions = new Dictionary<int, (int First, int Second)>();
-        var compositions = new Dictionary<(int First, int Second), int>();
-        var code = 0;
-        var isPair = true;
-        foreach (var entry in EmbeddedTable.Entries("CanonicalDecompositions"))
-        {
-            var split = entry.IndexOfAny(['=', '>']);
-            code = split < 0 ? code + 1 : EmbeddedTable.Hex(entry.AsSpan(0, split));
-            isPair = split < 0 ? isPair : entry[split] == '=';
-            var parts = entry[(split + 1)..].Split('+');
-            var decomposed = (EmbeddedTable.Hex(parts[0]), parts.Length > 1 ? EmbeddedTable.Hex(parts[1]) : 0);
-            decompositions.Add(code, decomposed);
-            if (isPair) compositions.Add(decomposed, code);
-        }
-        var classes = new Dictionary<int, int>();
-        foreach (var entry in EmbeddedTable.Entries("CombiningClasses"))
-        {
-            var parts = entry.Split('-', '=');
-            var combiningClass = int.Parse(parts[^1], CultureInfo.InvariantCulture);
-            for (code = EmbeddedTable.Hex(parts[0]); code <= EmbeddedTable.Hex(parts[^2]); code++) classes.Add(code, combiningClass);
-        }
-        Decompositions = decompositions.ToFrozenDictionary();
-        Compositions = compositions.ToFrozenDictionary();
-        CombiningClasses = classes.ToFrozenDictionary();
-    }
-
     /// <summary>Converts a text to normalization form C.</summary>
     /// <param name="text">Any text; lone surrogates become U+FFFD.</param>
     /// <returns>The composed text; the same in every culture and globalization mode.</returns>
@@ -75,7 +43,7 @@ public static class CanonicalComposition
             codes.Add(FirstVowel + syllable / TailCount % VowelCount);
             if (syllable % TailCount != 0) codes.Add(BeforeFirstTail + syllable % TailCount);
         }
-        else if (Decompositions.TryGetValue(code, out var parts))
+        else if (Tables.Decompositions.TryGetValue(code, out var parts))
         {
             AppendDecomposed(codes, parts.First);
             if (parts.Second != 0) AppendDecomposed(codes, parts.Second);
@@ -130,8 +98,44 @@ public static class CanonicalComposition
         if (first - FirstSyllable is >= 0 and < SyllableCount and var syllable && syllable % TailCount == 0
             && second - BeforeFirstTail is > 0 and < TailCount and var tail)
             return first + tail;
-        return Compositions.TryGetValue((first, second), out var composed) ? composed : null;
+        return Tables.Compositions.TryGetValue((first, second), out var composed) ? composed : null;
     }
 
-    private static int ClassOf(int code) => CombiningClasses.GetValueOrDefault(code);
+    private static int ClassOf(int code) => Tables.CombiningClasses.GetValueOrDefault(code);
+
+    /// <summary>Read when the first text needs them; most texts do not.</summary>
+    private static class Tables
+    {
+        public static readonly FrozenDictionary<int, (int First, int Second)> Decompositions;   // Second is 0 in a single one
+        public static readonly FrozenDictionary<(int First, int Second), int> Compositions;
+        public static readonly FrozenDictionary<int, int> CombiningClasses;
+
+        static Tables()
+        {
+            var decompositions = new Dictionary<int, (int First, int Second)>();
+            var compositions = new Dictionary<(int First, int Second), int>();
+            var code = 0;
+            var isPair = true;
+            foreach (var entry in EmbeddedTable.Entries("CanonicalDecompositions"))
+            {
+                var split = entry.IndexOfAny(['=', '>']);
+                code = split < 0 ? code + 1 : EmbeddedTable.Hex(entry.AsSpan(0, split));
+                isPair = split < 0 ? isPair : entry[split] == '=';
+                var parts = entry[(split + 1)..].Split('+');
+                var decomposed = (EmbeddedTable.Hex(parts[0]), parts.Length > 1 ? EmbeddedTable.Hex(parts[1]) : 0);
+                decompositions.Add(code, decomposed);
+                if (isPair) compositions.Add(decomposed, code);
+            }
+            var classes = new Dictionary<int, int>();
+            foreach (var entry in EmbeddedTable.Entries("CombiningClasses"))
+            {
+                var parts = entry.Split('-', '=');
+                var combiningClass = int.Parse(parts[^1], CultureInfo.InvariantCulture);
+                for (code = EmbeddedTable.Hex(parts[0]); code <= EmbeddedTable.Hex(parts[^2]); code++) classes.Add(code, combiningClass);
+            }
+            Decompositions = decompositions.ToFrozenDictionary();
+            Compositions = compositions.ToFrozenDictionary();
+            CombiningClasses = classes.ToFrozenDictionary();
+        }
+    }
 }

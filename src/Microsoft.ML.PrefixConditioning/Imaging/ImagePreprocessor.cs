@@ -116,6 +116,11 @@ internal sealed class ImagePreprocessor
     private void Apply(RgbImage image, (ResampleAxis Horizontal, ResampleAxis Vertical) axes, Mirroring mirroring, Span<float> destination)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(destination.Length, Length);
+        if (axes == (ResampleAxis.Whole(0, image.Width, image.Width), ResampleAxis.Whole(0, image.Height, image.Height)))
+        {
+            Normalize(image.Pixels, mirroring, destination);   // it has the size already
+            return;
+        }
         var buffer = ArrayPool<byte>.Shared.Rent(Length);
         var pixels = buffer.AsSpan(0, Length);
         _resampler.Resize(image, axes.Horizontal, axes.Vertical, pixels);   // [S, S, 3]
@@ -123,28 +128,23 @@ internal sealed class ImagePreprocessor
         ArrayPool<byte>.Shared.Return(buffer);
     }
 
-    private void Normalize(ReadOnlySpan<byte> pixels, Mirroring mirroring, Span<float> destination)
+    private unsafe void Normalize(ReadOnlySpan<byte> pixels, Mirroring mirroring, Span<float> destination)
     {
         var plane = Size * Size;
-        ReadOnlySpan<float> red = _normalized.AsSpan(0, 256), green = _normalized.AsSpan(256, 256), blue = _normalized.AsSpan(512, 256);
-        for (var y = 0; y < Size; y++)
+        fixed (byte* source = pixels)
+        fixed (float* red = _normalized, target = destination)
         {
-            var row = pixels.Slice(y * Size * Channels, Size * Channels);
-            var reds = destination.Slice(y * Size, Size);
-            var greens = destination.Slice(plane + (y * Size), Size);
-            var blues = destination.Slice((2 * plane) + (y * Size), Size);
-            for (var x = 0; x < reds.Length && row.Length >= Channels; x++)
+            float* green = red + 256, blue = green + 256;
+            var pixel = source;
+            for (var to = target; to < target + plane; to++, pixel += Channels)
             {
-                reds[x] = red[row[0]];
-                greens[x] = green[row[1]];
-                blues[x] = blue[row[2]];
-                row = row[Channels..];
+                to[0] = red[pixel[0]];
+                to[plane] = green[pixel[1]];
+                to[2 * plane] = blue[pixel[2]];
             }
-            if (mirroring == Mirroring.None) continue;
-            reds.Reverse();
-            greens.Reverse();
-            blues.Reverse();
         }
+        if (mirroring == Mirroring.None) return;
+        for (var row = 0; row < Channels * Size; row++) destination.Slice(row * Size, Size).Reverse();
     }
 
     private enum Mirroring

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using Microsoft.ML.Data;
 using SkiaSharp;
@@ -54,9 +53,9 @@ internal static class PixelConversion
         var image = turned
             ? new RgbImage(height, width) { Horizontal = Covered(height, down, stepX), Vertical = Covered(width, across, stepY) }
             : new RgbImage(width, height) { Horizontal = Covered(width, across, stepX), Vertical = Covered(height, down, stepY) };
-        if (origin is SKEncodedOrigin.TopLeft && alpha == AlphaMeaning.Opaque)
+        if (origin is SKEncodedOrigin.TopLeft)
         {
-            DropAlpha(pixels, image.Pixels, swap: false);
+            Pack(pixels, image.Pixels, alpha, swap: false);
             return image;
         }
         var destination = image.Pixels;
@@ -92,75 +91,95 @@ internal static class PixelConversion
     public static RgbImage FromMLImage(ReadOnlySpan<byte> pixels, int width, int height, MLPixelFormat format, ImageDecoding mode)
     {
         var image = new RgbImage(width, height);
-        if (IsOpaque(pixels))   // whatever the colors mean, they stay as they are
-        {
-            DropAlpha(pixels, image.Pixels, format == MLPixelFormat.Bgra32);
-            return image;
-        }
-        var destination = image.Pixels;
-        var (red, blue) = format == MLPixelFormat.Bgra32 ? (2, 0) : (0, 2);
-        var alpha = AlphaOf(pixels);
-        for (var at = 0; at < pixels.Length; at += SourceBytes)
-        {
-            var pixel = pixels.Slice(at, SourceBytes);
-            destination[0] = Convert(pixel[red], pixel[3], alpha, mode);
-            destination[1] = Convert(pixel[1], pixel[3], alpha, mode);
-            destination[2] = Convert(pixel[blue], pixel[3], alpha, mode);
-            destination = destination[RgbImage.Channels..];
-        }
+        var (alpha, swap) = (AlphaOf(pixels), format == MLPixelFormat.Bgra32);
+        if (mode != ImageDecoding.OpenClip) Pack(pixels, image.Pixels, alpha, swap);
+        else Pack(alpha == AlphaMeaning.Premultiplied ? Straighten(pixels) : pixels, image.Pixels, AlphaMeaning.Opaque, swap);
         return image;
     }
 
-    private static byte Convert(byte color, byte opacity, AlphaMeaning alpha, ImageDecoding mode) => (alpha, mode) switch
+    /// <summary>Undoes the multiplication by the opacity.</summary>
+    private static byte[] Straighten(ReadOnlySpan<byte> pixels)
     {
-        (AlphaMeaning.Straight, not ImageDecoding.OpenClip) => OverWhite(color, opacity),
-        (AlphaMeaning.Premultiplied, not ImageDecoding.OpenClip) => (byte)(color + byte.MaxValue - opacity),
-        (AlphaMeaning.Premultiplied, _) when opacity > 0 => (byte)(((color * byte.MaxValue) + (opacity / 2)) / opacity),
-        _ => color,
-    };
-
-    private static bool IsOpaque(ReadOnlySpan<byte> pixels)
-    {
-        var opacity = BitConverter.IsLittleEndian ? 0xFF000000 : 0x000000FF;
-        foreach (var pixel in MemoryMarshal.Cast<byte, uint>(pixels))
-            if ((pixel & opacity) != opacity) return false;
-        return true;
+        var straight = pixels.ToArray();
+        for (var at = 0; at < straight.Length; at++)
+            if (pixels[at | 3] is > 0 and var opacity && at % SourceBytes != 3)
+                straight[at] = (byte)(((pixels[at] * byte.MaxValue) + (opacity / 2)) / opacity);
+        return straight;
     }
 
     private static AlphaMeaning AlphaOf(ReadOnlySpan<byte> pixels)
     {
-        for (var at = 0; at < pixels.Length; at += SourceBytes)
+        var opaque = true;
+        for (; pixels.Length > 0; pixels = pixels[Math.Min(pixels.Length, Vector128<byte>.Count)..])
         {
-            var pixel = pixels.Slice(at, SourceBytes);
-            if (pixel[0] > pixel[3] || pixel[1] > pixel[3] || pixel[2] > pixel[3]) return AlphaMeaning.Straight;
+            var four = Take(pixels);
+            var opacity = OpacityOf(four);
+            if (Vector128.GreaterThanAny(four, opacity)) return AlphaMeaning.Straight;
+            opaque &= opacity == Vector128<byte>.AllBitsSet;
         }
-        return AlphaMeaning.Premultiplied;
+        return opaque ? AlphaMeaning.Opaque : AlphaMeaning.Premultiplied;
+    }
+
+    /// <summary>Composites pixels over white and drops their fourth byte.</summary>
+    /// <param name="pixels">[N, 4].</param>
+    /// <param name="destination">[N, 3].</param>
+    /// <param name="alpha">What the fourth byte means.</param>
+    /// <param name="swap">Whether to swap the first and the third color.</param>
+    private static void Pack(ReadOnlySpan<byte> pixels, Span<byte> destination, AlphaMeaning alpha, bool swap)
+    {
+        const int FourPixels = 4 * RgbImage.Channels;
+        var keep = swap
+            ? Vector128.Create((byte)2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, 255, 255, 255, 255)
+            : Vector128.Create((byte)0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 255, 255, 255, 255);
+        // Four pixels at a time; the last four bytes of each store are overwritten by the next one.
+        for (; destination.Length >= Vector128<byte>.Count; destination = destination[FourPixels..])
+        {
+            Vector128.Shuffle(OverWhite(Take(pixels), alpha), keep).CopyTo(destination);
+            pixels = pixels[Vector128<byte>.Count..];
+        }
+        Span<byte> last = stackalloc byte[Vector128<byte>.Count];
+        while (destination.Length > 0)
+        {
+            Vector128.Shuffle(OverWhite(Take(pixels), alpha), keep).CopyTo(last);
+            var length = Math.Min(destination.Length, FourPixels);
+            last[..length].CopyTo(destination);
+            destination = destination[length..];
+            pixels = pixels[(length / RgbImage.Channels * SourceBytes)..];
+        }
+    }
+
+    /// <summary>Four pixels; white ones behind the end.</summary>
+    private static Vector128<byte> Take(ReadOnlySpan<byte> pixels) =>
+        pixels.Length >= Vector128<byte>.Count ? Vector128.Create(pixels) : TakeLast(pixels);
+
+    private static Vector128<byte> TakeLast(ReadOnlySpan<byte> pixels)
+    {
+        Span<byte> padded = stackalloc byte[Vector128<byte>.Count];
+        padded.Fill(byte.MaxValue);
+        pixels.CopyTo(padded);
+        return Vector128.Create<byte>(padded);
+    }
+
+    private static Vector128<byte> OpacityOf(Vector128<byte> pixels) =>
+        Vector128.Shuffle(pixels, Vector128.Create((byte)3, 3, 3, 3, 7, 7, 7, 7, 11, 11, 11, 11, 15, 15, 15, 15));
+
+    private static Vector128<byte> OverWhite(Vector128<byte> pixels, AlphaMeaning alpha)
+    {
+        if (alpha == AlphaMeaning.Opaque) return pixels;
+        var opacity = OpacityOf(pixels);
+        if (alpha == AlphaMeaning.Premultiplied) return pixels + ~opacity;
+        var (low, high) = Vector128.Widen(pixels);
+        var (lowOpacity, highOpacity) = Vector128.Widen(opacity);
+        return Vector128.Narrow(OverWhite(low, lowOpacity), OverWhite(high, highOpacity));
+    }
+
+    private static Vector128<ushort> OverWhite(Vector128<ushort> color, Vector128<ushort> opacity)
+    {
+        var most = Vector128.Create((ushort)byte.MaxValue);
+        var sum = (color * opacity) + (most * (most - opacity)) + (most >> 1);
+        return (sum + Vector128<ushort>.One + (sum >> 8)) >> 8;   // sum / 255, exact below 65,535
     }
 
     private static byte OverWhite(byte color, byte opacity) =>
         (byte)(((color * opacity) + (byte.MaxValue * (byte.MaxValue - opacity)) + (byte.MaxValue / 2)) / byte.MaxValue);
-
-    /// <param name="pixels">[N, 4].</param>
-    /// <param name="destination">[N, 3].</param>
-    /// <param name="swap">Whether to swap the first and the third color.</param>
-    private static void DropAlpha(ReadOnlySpan<byte> pixels, Span<byte> destination, bool swap)
-    {
-        var at = 0;
-        if (Vector128.IsHardwareAccelerated)
-        {
-            var keep = swap
-                ? Vector128.Create((byte)2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, 255, 255, 255, 255)
-                : Vector128.Create((byte)0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 255, 255, 255, 255);
-            // Four pixels at a time; the last four bytes of each store are overwritten by the next one.
-            while (destination.Length >= Vector128<byte>.Count)
-            {
-                Vector128.Shuffle(Vector128.Create(pixels.Slice(at, Vector128<byte>.Count)), keep).CopyTo(destination);
-                destination = destination[(4 * RgbImage.Channels)..];
-                at += 4 * SourceBytes;
-            }
-        }
-        for (; destination.Length > 0; destination = destination[RgbImage.Channels..], at += SourceBytes)
-            (destination[0], destination[1], destination[2]) = swap
-                ? (pixels[at + 2], pixels[at + 1], pixels[at]) : (pixels[at], pixels[at + 1], pixels[at + 2]);
-    }
 }

@@ -54,6 +54,23 @@ public static class TorchLibrary
         }
     }
 
+    /// <summary>Loads the library in the background, for callers that will need it soon; whoever needs it gets the error.</summary>
+    internal static void BeginLoading()
+    {
+        if (_loaded) return;
+        ThreadPool.UnsafeQueueUserWorkItem(static _ =>
+        {
+            try
+            {
+                EnsureLoaded();
+            }
+            catch (Exception)
+            {
+                // EnsureLoaded tries again.
+            }
+        }, null);
+    }
+
     /// <summary>Whether this is Linux x64 with glibc and a libstdc++ without <see cref="ElfVersionPatch.NewestVersion"/>.</summary>
     /// <remarks>The linker itself is asked, for the libstdc++ that this process uses: no path or version has to be guessed.</remarks>
     internal static bool LacksNewestLibstdcxx()

@@ -232,8 +232,8 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
     private static PrefixClipTransformer Create(IHostEnvironment env, ModelLoadContext ctx) => SavedTransformer.Load(
         env, ctx, Signature, LoaderSignature, () =>
     {
-        var device = TorchDevice.Resolve(ComputeDevice.Auto, GpuSettings.Of(env));
-        return new PrefixClipTransformer(env, ModelFile.Read(ctx, device));
+        TorchLibrary.BeginLoading();
+        return new PrefixClipTransformer(env, ModelFile.Read(ctx, () => TorchDevice.Resolve(ComputeDevice.Auto, GpuSettings.Of(env))));
     });
 
     /// <summary>Frees the model's memory.</summary>

@@ -30,12 +30,18 @@ internal sealed record ZeroShotClassifier
     /// <param name="scores">[C], filled.</param>
     public void Score(ReadOnlySpan<float> image, Span<float> scores)
     {
+        var (largest, sum) = (float.NegativeInfinity, 0.0);
         for (var c = 0; c < scores.Length; c++)
+        {
             scores[c] = LogitScale * TensorPrimitives.Dot(image, Embeddings.AsSpan(c * image.Length, image.Length));
-        var largest = TensorPrimitives.Max(scores);
-        TensorPrimitives.Subtract(scores, largest, scores);   // before exp, so that large logits do not overflow
-        TensorPrimitives.Exp(scores, scores);
-        TensorPrimitives.Divide(scores, TensorPrimitives.Sum(scores), scores);
+            largest = MathF.Max(largest, scores[c]);
+        }
+        for (var c = 0; c < scores.Length; c++)
+        {
+            scores[c] = MathF.Exp(scores[c] - largest);   // large logits do not overflow
+            sum += scores[c];
+        }
+        for (var c = 0; c < scores.Length; c++) scores[c] /= (float)sum;
     }
 
     /// <summary>Writes the classifier.</summary>

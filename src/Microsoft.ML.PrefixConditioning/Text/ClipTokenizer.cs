@@ -19,7 +19,7 @@ internal sealed class ClipTokenizer
     // is behind it does not reach the first tokens.
     private const int MaxWordLength = 8_192;
 
-    private readonly BpeTokenizer _bpe;
+    private readonly Lazy<BpeTokenizer> _bpe;   // scoring images needs none
     private readonly ConcurrentDictionary<string, int[]> _cache = new(StringComparer.Ordinal);
     private int _cachedWords;
 
@@ -27,12 +27,12 @@ internal sealed class ClipTokenizer
     internal ClipTokenizer(BpeMerges merges)
     {
         Merges = merges;
-        _bpe = BpeTokenizer.Create(new BpeOptions(merges.Symbols.Select((symbol, id) => KeyValuePair.Create(symbol, id)))
+        _bpe = new(() => BpeTokenizer.Create(new BpeOptions(merges.Symbols.Select((symbol, id) => KeyValuePair.Create(symbol, id)))
         {
             Merges = merges.Pairs.Select(pair => merges.Symbols[pair.Left] + ' ' + merges.Symbols[pair.Right]),
             ByteLevel = true,
             EndOfWordSuffix = BpeMerges.WordEnd,
-        });
+        }));
     }
 
     /// <summary>The merges; their symbols have the ids up to the start token.</summary>
@@ -95,7 +95,7 @@ internal sealed class ClipTokenizer
         if (word == ClipWords.EndText) return [EndToken];
         if (_cache.TryGetValue(word, out var cached)) return cached;
         if (word.Length > MaxWordLength) word = word[..(MaxWordLength - (char.IsHighSurrogate(word[MaxWordLength - 1]) ? 1 : 0))];
-        var ids = _bpe.EncodeToIds(word, considerPreTokenization: false, considerNormalization: false);
+        var ids = _bpe.Value.EncodeToIds(word, considerPreTokenization: false, considerNormalization: false);
         // Full is full: words that come early are the frequent ones. The count may run over by a few in a race.
         if (word.Length <= MaxCachedWordLength && _cachedWords < MaxCachedWords && _cache.TryAdd(word, [.. ids]))
             Interlocked.Increment(ref _cachedWords);

@@ -48,8 +48,10 @@ internal static class ModelFile
     }
 
     /// <summary>Reads a model.</summary>
+    /// <param name="context">Where the model is saved.</param>
+    /// <param name="device">Where its weights go; asked when everything else has been read.</param>
     /// <exception cref="InvalidDataException">The version is newer, or a part is missing, damaged or does not fit the others.</exception>
-    public static TrainedModel Read(ModelLoadContext context, TorchSharp.torch.Device device)
+    public static TrainedModel Read(ModelLoadContext context, Func<TorchSharp.torch.Device> device)
     {
         var hashes = ReadHashes(context.Reader);
         var settings = ReadSmallPart(context, hashes, SettingsPart, json => ModelSettings.FromJson(json.ToArray()));
@@ -63,7 +65,7 @@ internal static class ModelFile
         ClipModel? network = null;
         try
         {
-            network = ClipModel.CreateUnset(settings.Shape, device);
+            network = ClipModel.CreateUnset(settings.Shape, device());
             var weights = network.Weights.ToDictionary(w => w.Key, w => w.Value);
             ReadPart(context, hashes, WeightsPart, stream => Safetensors.ReadInto(stream, weights));
             return new TrainedModel(network, tokenizer, settings, history) { Summaries = summaries };

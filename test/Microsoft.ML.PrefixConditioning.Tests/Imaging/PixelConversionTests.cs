@@ -52,6 +52,44 @@ public sealed class PixelConversionTests
     }
 
     [TestMethod]
+    public void FromDecoded_EveryColorAndOpacity_IsRoundedOverWhite()
+    {
+        for (var opacity = 0; opacity < 256; opacity++)
+        {
+            var width = 256 - (opacity % 7);   // also rows that do not fill the last vector
+            var pixels = Enumerable.Range(0, width).SelectMany(c => new byte[] { (byte)c, 0, (byte)(255 - c), (byte)opacity }).ToArray();
+            var image = PixelConversion.FromDecoded(
+                pixels, width, 1, AlphaMeaning.Straight, SKEncodedOrigin.TopLeft, ImageDecoding.Upright);
+            byte OverWhite(int color) => (byte)(((color * opacity) + (255 * (255 - opacity)) + 127) / 255);
+            CollectionAssert.AreEqual(
+                Enumerable.Range(0, width).SelectMany(c => new[] { OverWhite(c), OverWhite(0), OverWhite(255 - c) }).ToArray(),
+                image.Pixels.ToArray(), $"opacity {opacity}");
+        }
+    }
+
+    [TestMethod]
+    [DataRow(MLPixelFormat.Rgba32)]
+    [DataRow(MLPixelFormat.Bgra32)]
+    public void FromMLImage_PremultipliedPixels_AreConvertedOneByOne(MLPixelFormat format)
+    {
+        for (var count = 1; count < 40; count++)
+        {
+            byte[] pixels = [.. Enumerable.Range(0, count).SelectMany(i => new byte[] { (byte)i, (byte)(i / 2), 0, (byte)(2 * i) })];
+            byte[] Expected(Func<int, int, int> convert) => [.. Enumerable.Range(0, count).SelectMany(i =>
+            {
+                byte[] rgb = [(byte)convert(i, 2 * i), (byte)convert(i / 2, 2 * i), (byte)convert(0, 2 * i)];
+                return format == MLPixelFormat.Rgba32 ? rgb : Enumerable.Reverse(rgb);
+            })];
+            CollectionAssert.AreEqual(
+                Expected((color, opacity) => color + 255 - opacity),
+                PixelConversion.FromMLImage(pixels, count, 1, format, ImageDecoding.Upright).Pixels.ToArray(), $"{count} pixels");
+            CollectionAssert.AreEqual(
+                Expected((color, opacity) => opacity == 0 ? color : ((color * 255) + (opacity / 2)) / opacity),
+                PixelConversion.FromMLImage(pixels, count, 1, format, ImageDecoding.OpenClip).Pixels.ToArray(), $"{count} pixels");
+        }
+    }
+
+    [TestMethod]
     public void Decode_RawPixelsWithColourAboveAlpha_AreTakenAsStraight()
     {
         using var image = MLImage.CreateFromPixels(2, 1, MLPixelFormat.Rgba32, [200, 100, 0, 128, 200, 100, 0, 0]);

@@ -76,11 +76,11 @@ internal abstract class ScoringMapper : IRowToRowMapper
 
     public IEnumerable<DataViewSchema.Column> GetDependencies(IEnumerable<DataViewSchema.Column> dependingColumns)
     {
-        var needed = new SortedSet<int>();
+        var needed = new bool[InputSchema.Count];
         foreach (var column in dependingColumns)
-            if (column.Index < InputSchema.Count) needed.Add(column.Index);
-            else needed.UnionWith(Dependencies(column.Index - InputSchema.Count).Select(c => c.Index));
-        return needed.Select(i => InputSchema[i]);
+            if (column.Index < needed.Length) needed[column.Index] = true;
+            else foreach (var source in Dependencies(column.Index - needed.Length)) needed[source.Index] = true;
+        return InputSchema.Where(column => needed[column.Index]);
     }
 
     public DataViewRow GetRow(DataViewRow input, IEnumerable<DataViewSchema.Column> activeColumns) =>
