@@ -47,7 +47,8 @@ internal static class MpiProcess
             if (epochs == 0 && group.Rank == 1) throw new NotSupportedException("Rank 1 does not train.");
             using var model = data.Fit(Options(Math.Max(1, epochs)) with
             {
-                ProcessGroup = group, Progress = new Reports(r => Say($"step {r.Step}")),
+                ProcessGroup = group,
+                Progress = new Reports(r => Say($"step {r.Step}")),
             });
             var weights = DrawnData.Weights(model).OrderBy(w => w.Key, StringComparer.Ordinal).SelectMany(w => w.Value).ToArray();
             var losses = model.History.Steps.Select(s => s.Loss.ToString("r", CultureInfo.InvariantCulture));

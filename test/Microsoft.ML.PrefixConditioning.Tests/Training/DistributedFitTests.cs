@@ -18,7 +18,8 @@ public sealed class DistributedFitTests
         },
         ["frozen scale, tensors"] = Options with
         {
-            UseTensorOperations = true, FineTuning = new() { TrainableParts = TrainableParts.Vision | TrainableParts.Text },
+            UseTensorOperations = true,
+            FineTuning = new() { TrainableParts = TrainableParts.Vision | TrainableParts.Text },
         },
         ["repeated texts"] = Options with { PromptTemplates = PromptTemplates.NameOnly, BatchSize = 2, Epochs = 2 },
         ["swin, dropped branches"] = Options with { Architecture = SwinModel.WithDepth(0.3) },
