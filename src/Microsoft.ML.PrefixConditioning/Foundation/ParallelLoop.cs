@@ -17,8 +17,8 @@ internal sealed class ParallelLoop
 
     private static readonly long LookoutTicks = Stopwatch.Frequency / 20_000;   // 50 microseconds
 
-    private static volatile ParallelLoop? s_newest;
-    private static int s_lookouts;   // threads that look out for a loop
+    private static volatile ParallelLoop? _newest;
+    private static int _lookouts;   // threads that look out for a loop
 
     private readonly int _count;
     private readonly Action<int> _body;
@@ -41,13 +41,13 @@ internal sealed class ParallelLoop
         var loop = new ParallelLoop(count, body, cancellation);
         if (count > 1)
         {
-            s_newest = loop;
-            for (var helper = 1 + Volatile.Read(ref s_lookouts); helper < Math.Min(count, Environment.ProcessorCount); helper++)
+            _newest = loop;
+            for (var helper = 1 + Volatile.Read(ref _lookouts); helper < Math.Min(count, Environment.ProcessorCount); helper++)
                 ThreadPool.UnsafeQueueUserWorkItem(static l => l.Help(), loop, preferLocal: false);
         }
         loop.Work();
         loop.WaitForHelpers();
-        Interlocked.CompareExchange(ref s_newest, null, loop);
+        Interlocked.CompareExchange(ref _newest, null, loop);
         loop._fault?.Throw();
     }
 
@@ -77,16 +77,16 @@ internal sealed class ParallelLoop
     private void Help()
     {
         Work();
-        Interlocked.Increment(ref s_lookouts);
+        Interlocked.Increment(ref _lookouts);
         for (var start = Stopwatch.GetTimestamp(); Stopwatch.GetTimestamp() - start < LookoutTicks; Thread.SpinWait(10))
         {
-            if (s_newest is not { } loop || Volatile.Read(ref loop._next) >= loop._count) continue;
-            Interlocked.Decrement(ref s_lookouts);
+            if (_newest is not { } loop || Volatile.Read(ref loop._next) >= loop._count) continue;
+            Interlocked.Decrement(ref _lookouts);
             loop.Work();
-            Interlocked.Increment(ref s_lookouts);
+            Interlocked.Increment(ref _lookouts);
             start = Stopwatch.GetTimestamp();
         }
-        Interlocked.Decrement(ref s_lookouts);
+        Interlocked.Decrement(ref _lookouts);
     }
 
     private void WaitForHelpers()

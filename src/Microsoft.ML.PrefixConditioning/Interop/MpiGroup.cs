@@ -12,7 +12,7 @@ internal sealed unsafe class MpiGroup : ProcessGroup
 {
     private const int SerializedThreads = 2;   // MPI_THREAD_SERIALIZED: any thread, one at a time
 
-    private static int s_started;
+    private static int _started;
 
     private readonly MpiLibrary _mpi;
     private readonly Lock _gate = new();
@@ -45,7 +45,7 @@ internal sealed unsafe class MpiGroup : ProcessGroup
             fixed (byte* name = "UCX_ERROR_SIGNALS"u8, none = "\0"u8)
                 _ = OpenMpWaiting.SetNativeVariable(name, none, overwrite: 0);
         var mpi = MpiLibrary.Load();
-        if (Interlocked.Exchange(ref s_started, 1) != 0)
+        if (Interlocked.Exchange(ref _started, 1) != 0)
             throw new InvalidOperationException("MPI starts once per process. Keep the group until all models are trained.");
         int provided;
         _ = mpi.InitThread(null, null, SerializedThreads, &provided);
