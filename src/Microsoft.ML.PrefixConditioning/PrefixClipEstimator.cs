@@ -76,6 +76,7 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
             var history = ClipTrainer.Run(_host, model, tokenizer, rows, setup, _seed);         // the only long step
             var summaries = TrainingSummaries.Of(model, rows, setup);                            // where each type's images lie
             ranks.Check();                                                                     // no rank failed in its last steps
+            FreedMemory.Return();                                                              // no further step will use it
             return new PrefixClipTransformer(_host, new TrainedModel(model, tokenizer, settings, history) { Summaries = summaries });
         }
         catch

@@ -81,7 +81,7 @@ internal sealed class ImagePreprocessor
     /// <param name="destination">The destination of an image, [3, S, S].</param>
     /// <param name="cancellation">Stops between two images.</param>
     /// <returns>[N] why an image is unreadable; null if it is readable.</returns>
-    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The token was canceled.</exception>
     public Exception?[] DecodeTest(int count, Func<int, ImageReference> image, ImageDecoding decoding, Func<int, Memory<float>> destination,
         CancellationToken cancellation)
     {

@@ -86,20 +86,16 @@ internal sealed unsafe class MatrixProduct<V> where V : struct, ILanes<V>
     }
 
     /// <summary>Values that <see cref="Pack"/> writes for a right matrix of this size.</summary>
-    public static long PackedLength(int n, int k) => (long)(n + TileColumns - 1) / TileColumns * TileColumns * k;
+    public static long PackedLength(int n, int k) => (long)Panels(n) * TileColumns * k;
 
     /// <summary>Packs a right matrix once, for many products.</summary>
     public static void Pack(int n, int k, MatrixOperand right, float* packed)
     {
         var product = new MatrixProduct<V>(0, n, k, default, right, null, add: false, finish: null, packed);
-        for (var part = 0; part < product._columnParts; part++)
+        for (var pass = 0; pass < product._passes; pass++)
         {
-            var (column, columns) = product.ColumnsOf(part);
-            for (var pass = 0; pass < product._passes; pass++)
-            {
-                var (first, depth) = product.DepthOf(pass);
-                product.PackPart(first, depth, column, columns, product.PackedAt(column, first, depth));
-            }
+            var (first, depth) = product.DepthOf(pass);
+            product.PackPart(first, depth, 0, n, product.PackedAt(0, first, depth));
         }
     }
 

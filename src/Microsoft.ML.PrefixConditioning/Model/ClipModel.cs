@@ -83,7 +83,6 @@ internal sealed class ClipModel : IDisposable
         }
         Vision.Stack?.FreeMemory();
         Text.Stack.FreeMemory();
-        FreedMemory.Return();
         return this;
     }
 

@@ -18,7 +18,7 @@ internal sealed class EmbeddingEncoder(TrainedModel model, PrefixSelection? pref
     /// <param name="images">N images.</param>
     /// <param name="place">What messages call an image, given its index among these.</param>
     /// <param name="cancellation">Stops between two images.</param>
-    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The token was canceled.</exception>
     public PreparedImages Prepare(
         ReadOnlyMemory<ImageReference> images, Func<int, string> place, CancellationToken cancellation = default)
     {

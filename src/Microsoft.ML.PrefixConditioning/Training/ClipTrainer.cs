@@ -27,7 +27,7 @@ internal sealed class ClipTrainer
     /// <exception cref="InvalidDataException">An image cannot be read and the policy does not allow it, or a checkpoint does not
     /// fit.</exception>
     /// <exception cref="InvalidOperationException">The loss is no longer a number.</exception>
-    /// <exception cref="OperationCanceledException">The options' token was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The options' token was canceled.</exception>
     public static TrainingHistory Run(
         IHost host, ClipModel model, ClipTokenizer tokenizer, TaggedRows rows, TrainingSetup run, ulong seed) =>
         new ClipTrainer(model, tokenizer, rows, run).Run(host, seed);

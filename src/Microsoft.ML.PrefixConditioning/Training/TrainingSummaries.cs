@@ -14,7 +14,7 @@ internal static class TrainingSummaries
 
     /// <summary>One summary per dataset type, from images as in scoring, with their type's own image prefix.</summary>
     /// <returns>Null where not one of a type's images can be read.</returns>
-    /// <exception cref="OperationCanceledException">The options' token was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The options' token was canceled.</exception>
     public static IReadOnlyList<EmbeddingSummary>? Of(ClipModel model, TaggedRows rows, TrainingSetup run)
     {
         var summaries = new List<EmbeddingSummary>();

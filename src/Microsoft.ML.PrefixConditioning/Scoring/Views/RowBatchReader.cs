@@ -34,7 +34,7 @@ internal sealed class RowBatchReader
     /// <param name="capacity">Maximum number of rows.</param>
     /// <param name="cancellation">Stops between two rows or images.</param>
     /// <remarks>If the source fails, this call returns the rows read so far; every later call throws.</remarks>
-    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The token was canceled.</exception>
     public RowBatch? Read(int capacity, CancellationToken cancellation)
     {
         _fault?.Throw();
