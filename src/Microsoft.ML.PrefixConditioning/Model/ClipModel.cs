@@ -22,7 +22,7 @@ internal sealed class ClipModel : IDisposable
             _ => new VisionTower(weights, shape, fused),
         };
         Text = new TextTower(weights, shape, fused);
-        LogitScale = weights.Constant("logit_scale", InitialLogitScale);
+        LogitScale = weights.Of(TrainableParts.LogitScale).Constant("logit_scale", InitialLogitScale);
         weights.Seal();
     }
 
@@ -65,6 +65,9 @@ internal sealed class ClipModel : IDisposable
 
     /// <summary>All weights with their names in weight files.</summary>
     public IReadOnlyList<KeyValuePair<string, Tensor>> Weights => _weights.Named;
+
+    /// <summary>The part and the layer that a weight was declared with.</summary>
+    public WeightPlace PlaceOf(string name) => _weights.PlaceOf(name);
 
     /// <summary>Where the weights are.</summary>
     public Device Device => _weights.Device;

@@ -50,7 +50,8 @@ internal sealed class ClipTrainer
         var texts = new TrainingTexts(_rows, _tokenizer, _run.Model.Architecture.ContextLength, Options.PromptTemplates, seed);
         using var optimizer = new ClipOptimizer(
             TrainingPlan.Apply(_model, Options.FineTuning), Options.Optimizer,
-            name => TrainingPlan.RateFactor(name, _run.Model.Architecture, Options.FineTuning), Options.UseTensorOperations);
+            name => TrainingPlan.RateFactor(_model.PlaceOf(name), _run.Model.Architecture, Options.FineTuning),
+            Options.UseTensorOperations);
         using var step = new ContrastiveStep(_model, optimizer, Options, seed, Ranks);
         using var log = new TrainingLog(host, _run, sampler.StepsPerEpoch, totalSteps);
         if (found is { } start)
