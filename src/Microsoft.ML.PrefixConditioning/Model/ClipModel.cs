@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -17,9 +18,10 @@ internal sealed class ClipModel : IDisposable
         var fused = !useTensorOperations && weights.Device.type == TorchSharp.DeviceType.CPU;
         Vision = shape.Architecture switch
         {
+            { VisionKind: null } => new VisionTower(weights, shape, fused),
             { ResNet: not null } => new ResNetTower(weights, shape.Architecture),
             { Swin: not null } => new SwinTower(weights, shape.Architecture),
-            _ => new VisionTower(weights, shape, fused),
+            var other => throw new UnreachableException($"{other.VisionKind.Name} has no tower: add it to {nameof(ClipModel)}."),
         };
         Text = new TextTower(weights, shape, fused);
         LogitScale = weights.Of(TrainableParts.LogitScale).Constant("logit_scale", InitialLogitScale);
@@ -92,7 +94,7 @@ internal sealed class ClipModel : IDisposable
     /// <summary>Image embeddings of unit length: [N, 3, S, S] -> [N, D].</summary>
     /// <param name="images">[N, 3, S, S] normalized pixels.</param>
     /// <param name="datasetTypes">[N], the index of each image's dataset type, or null for no prefix.</param>
-    /// <param name="branchFactors">In the training of a Swin: what its residual branches are multiplied by; null for 1.</param>
+    /// <param name="branchFactors">With stochastic depth, in training: what residual branches are multiplied by; null for 1.</param>
     /// <exception cref="ArgumentException">The images have another size.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The model does not have a dataset type.</exception>
     public Tensor EncodeImages(Tensor images, long[]? datasetTypes, Tensor? branchFactors = null)

@@ -22,6 +22,7 @@ internal sealed class SwinTower : IVisionTower
     public SwinTower(ModelWeights weights, ClipArchitecture architecture)
     {
         var swin = architecture.Swin!;
+        BranchRates = swin.BranchRates();
         (_patchSize, _window, _relativePositions) = (architecture.PatchSize, swin.WindowSize,
             SwinWindows.RelativePositions(swin.WindowSize));
         long width = architecture.VisionWidth, heads = architecture.VisionHeads;
@@ -45,6 +46,9 @@ internal sealed class SwinTower : IVisionTower
         _lastNorm = new LayerNorm(last, "visual.norm", width / 2);
         _projection = weights.Of(TrainableParts.Projections).Normal("visual.head.weight", 0.02, architecture.EmbeddingSize, width / 2);
     }
+
+    /// <inheritdoc/>
+    public double[] BranchRates { get; }
 
     /// <inheritdoc/>
     public Tensor Forward(Tensor images, long[]? datasetTypes, Tensor? branchFactors = null)

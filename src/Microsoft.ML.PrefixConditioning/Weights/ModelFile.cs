@@ -31,7 +31,7 @@ internal static class ModelFile
         };
         if (model.Summaries is { } summaries) parts.Add((SummariesPart, stream => EmbeddingSummary.Write(stream, summaries)));
         parts.Add((HistoryPart, model.History.Write));
-        context.Writer.Write(NeedsVersion4(model.Settings) ? FormatVersion : 3);
+        context.Writer.Write(model.Settings.Architecture.VisionKind?.FormatVersion ?? 3);
         context.Writer.Write(parts.Count);
         foreach (var (name, write) in parts)
         {
@@ -76,8 +76,6 @@ internal static class ModelFile
             throw;
         }
     }
-
-    private static bool NeedsVersion4(ModelSettings settings) => settings.Architecture.Swin is { StochasticDepth: > 0 };
 
     private static Dictionary<string, byte[]> ReadHashes(BinaryReader reader)
     {
