@@ -22,12 +22,14 @@ internal sealed unsafe class MpiGroup : ProcessGroup
     private MpiGroup(MpiLibrary mpi)
     {
         _mpi = mpi;
-        int rank, count;
-        nint last = 0;
+        int rank, count, localRank;
+        nint last = 0, machine = 0;
         _ = mpi.CommRank(mpi.World, &rank);
         _ = mpi.CommSize(mpi.World, &count);
         _ = mpi.CommDuplicate(mpi.World, &last);
-        (Rank, Count, _last) = (rank, count, last);
+        _ = mpi.CommSplit(mpi.World, mpi.SharedMemory, rank, mpi.NoInfo, &machine);
+        _ = mpi.CommRank(machine, &localRank);
+        (Rank, Count, LocalRank, _last) = (rank, count, localRank, last);
         _heartbeat = new Heartbeat(mpi, _gate, rank, count);
     }
 
@@ -36,6 +38,9 @@ internal sealed unsafe class MpiGroup : ProcessGroup
 
     /// <inheritdoc/>
     public override int Count { get; }
+
+    /// <inheritdoc/>
+    internal override int LocalRank { get; }
 
     /// <summary>Starts MPI.</summary>
     public static MpiGroup Start()
