@@ -150,6 +150,7 @@ internal sealed unsafe class MpiGroup : ProcessGroup
             using var error = new FileStream(new SafeFileHandle(2, ownsHandle: false), FileAccess.Write, bufferSize: 0);
             error.Write(System.Text.Encoding.UTF8.GetBytes(message + "\n"));
         }
+        Thread.Sleep(TimeSpan.FromSeconds(0.5));   // a launcher that is told to abort drops what it has not forwarded yet
         _ = mpi.Abort(mpi.World, 1);
     }
 }

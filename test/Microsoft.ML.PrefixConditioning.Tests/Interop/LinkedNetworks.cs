@@ -34,9 +34,13 @@ internal sealed class LinkedNetworks : IDisposable
         File.SetUnixFileMode(agent, UnixFileMode.UserRead | UnixFileMode.UserExecute);
     }
 
-    /// <summary>Settings that keep Open MPI and MPICH from using shared memory between the namespaces.</summary>
+    /// <summary>Settings that keep Open MPI and MPICH from using shared memory between the namespaces, and let Open MPI's launcher notice
+    /// within 6 seconds, instead of minutes, that the other namespace cannot be reached.</summary>
     public static IEnumerable<(string Name, string Value)> OverTcp =>
-        [("OMPI_MCA_pml", "ob1"), ("OMPI_MCA_btl", "tcp,self"), ("UCX_TLS", "tcp,self")];
+    [
+        ("OMPI_MCA_pml", "ob1"), ("OMPI_MCA_btl", "tcp,self"), ("UCX_TLS", "tcp,self"),
+        ("OMPI_MCA_oob_tcp_keepalive_time", "3"), ("OMPI_MCA_oob_tcp_keepalive_intvl", "1"), ("OMPI_MCA_oob_tcp_keepalive_probes", "3"),
+    ];
 
     /// <summary>The command that runs another in the first namespace.</summary>
     public string[] Enter => ["ip", "netns", "exec", _first];

@@ -42,12 +42,21 @@ public sealed class MpiGroupTests
 
     [TestMethod]
     [Timeout(180_000)]
-    public void Fit_LinkGoesDown_EndsTheJobWithAMessage()
+    [DataRow(OpenMpi, "lost communication with a remote daemon")]
+    [DataRow(Mpich, "has heard nothing from rank 1 for 8 seconds")]
+    public void Fit_LinkGoesDown_EndsTheJobWithAMessage(string launcher, string message)
     {
         using var data = new DrawnData();
         using var networks = new LinkedNetworks(data["agent"]);
-        var output = EndsWithin(seconds: 15, MpiProcess.Start(Mpich, 2, data, epochs: 1_000_000, networks), _ => networks.Cut());
-        StringAssert.Contains(output, "has heard nothing from rank 1 for 8 seconds");
+        var commandLine = "";
+        var output = EndsWithin(seconds: 15, MpiProcess.Start(launcher, 2, data, epochs: 1_000_000, networks), rank1 =>
+        {
+            commandLine = $"/proc/{rank1}/cmdline";
+            networks.Cut();
+        });
+        StringAssert.Contains(output, message);
+        Assert.IsTrue(SpinWait.SpinUntil(() => !File.Exists(commandLine) || File.ReadAllText(commandLine).Length == 0,   // a zombie has none
+            TimeSpan.FromSeconds(10)), "Rank 1 goes on behind the link.");
     }
 
     private static void AreThoseOfOneProcess(DrawnData data, int ranks, int epochs)
