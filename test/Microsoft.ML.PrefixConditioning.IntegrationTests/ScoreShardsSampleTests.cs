@@ -15,10 +15,7 @@ public sealed class ScoreShardsSampleTests
     [TestMethod]
     public void Main_KilledProcess_OthersScoreWhatIsMissingOnce()
     {
-        var model = Path.Combine(Tiny.Data.Folder, "shards.zip");
-        var mlContext = new MLContext();
-        mlContext.Model.Save(Tiny.Model, Tiny.Data.Test(mlContext).Schema, model);
-
+        var model = SavedModel();
         Directory.CreateDirectory(Output);
         var last = Path.Combine(Output, $"shard-{Shards - 1:00000}-of-{Shards:00000}.tsv");
         using (new FileStream(last + ".lock", FileMode.Create, FileAccess.Write, FileShare.None))   // the process never comes to its end
@@ -44,6 +41,29 @@ public sealed class ScoreShardsSampleTests
         Assert.IsEmpty(Lines(again));
         using var other = Start(model, shards: 7);
         Assert.Contains("belongs to another number of shards than 7", other.StandardError.ReadToEnd());
+    }
+
+    [TestMethod]
+    public void Main_UnreadableImage_IsTriedThreeTimes()
+    {
+        var folder = Path.Combine(Tiny.Data.Folder, "unreadable");
+        Directory.CreateDirectory(Path.Combine(folder, "images", "red"));
+        File.WriteAllText(Path.Combine(folder, "images", "red", "1.png"), "no picture");
+        using var process = ModelLoadingProcess.Start("ScoreShards",
+            "--model", SavedModel(), "--images", Path.Combine(folder, "images"), "--shards", "2", "--out", Path.Combine(folder, "scores"));
+        var error = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        Assert.AreEqual(1, process.ExitCode, error);
+        Assert.HasCount(3, error.Split("shard-00000-of-00002.tsv is tried again: "), error);
+        var scored = Directory.GetFiles(Path.Combine(folder, "scores"), "*.tsv").Select(Path.GetFileName).ToArray();
+        CollectionAssert.AreEqual((string[])["shard-00001-of-00002.tsv"], scored, "only the empty shard");
+    }
+
+    private static string SavedModel()
+    {
+        var (model, mlContext) = (Path.Combine(Tiny.Data.Folder, "shards.zip"), new MLContext());
+        if (!File.Exists(model)) mlContext.Model.Save(Tiny.Model, Tiny.Data.Test(mlContext).Schema, model);
+        return model;
     }
 
     private static void AreAllImagesOnce()
