@@ -257,8 +257,8 @@ public static class DatasetCatalog
 
     /// <summary>One of several shards of a view, for scoring on many processes or machines.</summary>
     /// <remarks>
-    /// Shard i has the rows i, i + count, i + 2 count and so on, counted from 0, in the order of the view. The shards have every row exactly
-    /// once, their sizes differ by at most one row, and a class is spread over all of them where rows are sorted by class. Rows are read
+    /// Shard i has the rows i, i + count, i + 2 count and so on, counted from 0, in the order of the view. Every row is in exactly
+    /// one shard, sizes differ by at most one row, and a class is spread over all shards where rows are sorted by class. Rows are read
     /// lazily, and values of other shards' rows are not read: take the shard before the steps that compute, such as a model. The row count
     /// is known if that of the view is. The shard itself cannot be shuffled; shuffle its rows with <c>ShuffleRows</c>.
     /// </remarks>

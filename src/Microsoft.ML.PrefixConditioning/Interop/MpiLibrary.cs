@@ -49,7 +49,8 @@ internal sealed unsafe class MpiLibrary
         // mpi.h of Open MPI 4.1; of MPICH 4.0 and, by the agreement of the MPICH derivatives, of all since 3.1.
         (World, Byte, Float, Add, NoInfo, InPlace, IgnoredStatus, SharedMemory) =
             NativeLibrary.TryGetExport(library, OpenMpiMark, out var world)
-                ? (world, Export("ompi_mpi_byte"), Export("ompi_mpi_float"), Export("ompi_mpi_op_sum"), Export("ompi_mpi_info_null"), 1, 0, 0)
+                ? (world, Export("ompi_mpi_byte"), Export("ompi_mpi_float"), Export("ompi_mpi_op_sum"),
+                    Export("ompi_mpi_info_null"), 1, 0, 0)
                 : (0x44000000, 0x4c00010d, 0x4c00040a, 0x58000003, 0x1c000000, -1, 1, 1);
     }
 

@@ -55,7 +55,7 @@ public sealed class MpiGroupTests
             networks.Cut();
         });
         StringAssert.Contains(output, message);
-        Assert.IsTrue(SpinWait.SpinUntil(() => !File.Exists(commandLine) || File.ReadAllText(commandLine).Length == 0,   // a zombie has none
+        Assert.IsTrue(SpinWait.SpinUntil(() => !File.Exists(commandLine) || File.ReadAllText(commandLine).Length == 0,
             TimeSpan.FromSeconds(10)), "Rank 1 goes on behind the link.");
     }
 

@@ -38,8 +38,8 @@ internal static class MpiProcess
             ]);
     }
 
-    /// <summary>The work of one rank. It writes "rank R process ID local rank L" and, on rank 0, "step N"; at the end a file "rankR" with a hash of the
-    /// weights and the losses. With 0 epochs, rank 1 fails before training.</summary>
+    /// <summary>The work of one rank. It writes "rank R process ID local rank L" and, on rank 0, "step N"; at the end a file "rankR" with
+    /// a hash of the weights and the losses. With 0 epochs, rank 1 fails before training.</summary>
     public static void Work()
     {
         try
