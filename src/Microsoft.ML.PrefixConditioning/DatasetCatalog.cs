@@ -254,4 +254,32 @@ public static class DatasetCatalog
         using var channel = CatalogUtils.GetEnvironment(catalog).Start(nameof(TakeRowsPerClass));
         return PerClassSample.Draw(channel, input, count, labelColumnName, seed.Value);
     }
+
+    /// <summary>One of several shards of a view, for scoring on many processes or machines.</summary>
+    /// <remarks>
+    /// Shard i has the rows i, i + count, i + 2 count and so on, counted from 0, in the order of the view. Every row is in exactly
+    /// one shard, sizes differ by at most one row, and a class is spread over all shards where rows are sorted by class. Rows are read
+    /// lazily, and values of other shards' rows are not read: take the shard before the steps that compute, such as a model. The row count
+    /// is known if that of the view is. The shard itself cannot be shuffled; shuffle its rows with <c>ShuffleRows</c>.
+    /// </remarks>
+    /// <param name="catalog">The data catalog.</param>
+    /// <param name="input">A view that returns its rows in the same order each time, and the same in every process.</param>
+    /// <param name="index">The shard, from 0.</param>
+    /// <param name="count">Number of shards; at least 1.</param>
+    /// <returns>A view of the shard's rows with all columns of the input.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The count is below 1, or the index is not from 0 to the count - 1.</exception>
+    /// <example>
+    /// <code>
+    /// IDataView shard = mlContext.Data.ShardOf(mlContext.Data.LoadImageFolder("photos/"), index: 2, count: 64);
+    /// </code>
+    /// </example>
+    public static IDataView ShardOf(this DataOperationsCatalog catalog, IDataView input, int index, int count)
+    {
+        ArgumentNullException.ThrowIfNull(catalog);
+        ArgumentNullException.ThrowIfNull(input);
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        ArgumentOutOfRangeException.ThrowIfNegative(index);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, count);
+        return new RowSelection(input, row => row % count == index, (input.GetRowCount() - index + count - 1) / count);
+    }
 }

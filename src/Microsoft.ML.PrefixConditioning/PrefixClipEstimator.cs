@@ -56,7 +56,7 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
 
     private PrefixClipTransformer Fit(IDataView input, Ranks ranks)
     {
-        var device = TorchDevice.Resolve(_options.Device, GpuSettings.Of(_host));
+        var device = TorchDevice.Resolve(_options.Device, GpuSettings.Of(_host), _options.ProcessGroup?.LocalRank ?? 0);
         var rows = TaggedRows.Read(input, _options);                                          // what to learn from
         var batchSize = BatchSize(rows);
         using var notInference = inference_mode(false);                                        // whatever mode the caller is in,
@@ -74,8 +74,8 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
             var hash = start is null || _options.Checkpoints.Folder is null ? "" : start.HashOf(model, rows.Types);
             var setup = new TrainingSetup(_options, settings, batchSize, hash) { Ranks = ranks };
             var history = ClipTrainer.Run(_host, model, tokenizer, rows, setup, _seed);         // the only long step
-            var summaries = TrainingSummaries.Of(model, rows, setup);                            // where each type's images lie
-            ranks.Check();                                                                     // no rank failed in its last steps
+            var summaries = ranks.FromFirst(                                                   // where each type's images lie;
+                ranks.IsFirst ? TrainingSummaries.Of(model, rows, setup) : null);                // no rank failed in its last steps
             FreedMemory.Return();                                                              // no further step will use it
             return new PrefixClipTransformer(_host, new TrainedModel(model, tokenizer, settings, history) { Summaries = summaries });
         }

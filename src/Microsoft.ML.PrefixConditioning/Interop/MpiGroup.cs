@@ -22,12 +22,14 @@ internal sealed unsafe class MpiGroup : ProcessGroup
     private MpiGroup(MpiLibrary mpi)
     {
         _mpi = mpi;
-        int rank, count;
-        nint last = 0;
+        int rank, count, localRank;
+        nint last = 0, machine = 0;
         _ = mpi.CommRank(mpi.World, &rank);
         _ = mpi.CommSize(mpi.World, &count);
         _ = mpi.CommDuplicate(mpi.World, &last);
-        (Rank, Count, _last) = (rank, count, last);
+        _ = mpi.CommSplit(mpi.World, mpi.SharedMemory, rank, mpi.NoInfo, &machine);
+        _ = mpi.CommRank(machine, &localRank);
+        (Rank, Count, LocalRank, _last) = (rank, count, localRank, last);
         _heartbeat = new Heartbeat(mpi, _gate, rank, count);
     }
 
@@ -36,6 +38,9 @@ internal sealed unsafe class MpiGroup : ProcessGroup
 
     /// <inheritdoc/>
     public override int Count { get; }
+
+    /// <inheritdoc/>
+    internal override int LocalRank { get; }
 
     /// <summary>Starts MPI.</summary>
     public static MpiGroup Start()
@@ -145,6 +150,7 @@ internal sealed unsafe class MpiGroup : ProcessGroup
             using var error = new FileStream(new SafeFileHandle(2, ownsHandle: false), FileAccess.Write, bufferSize: 0);
             error.Write(System.Text.Encoding.UTF8.GetBytes(message + "\n"));
         }
+        Thread.Sleep(TimeSpan.FromSeconds(0.5));   // a launcher that is told to abort drops what it has not forwarded yet
         _ = mpi.Abort(mpi.World, 1);
     }
 }

@@ -32,6 +32,9 @@ public abstract class ProcessGroup : IDisposable
     /// <summary>Number of processes.</summary>
     public abstract int Count { get; }
 
+    /// <summary>Number of this process among those on the same machine, from 0.</summary>
+    internal abstract int LocalRank { get; }
+
     /// <summary>Adds up the values of all ranks, in place. The sums have the same bits on every rank.</summary>
     internal void Sum(Span<float> values)
     {

@@ -14,15 +14,54 @@ public sealed class MpiGroupTests
     [Timeout(180_000)]
     [DataRow(OpenMpi, 2)]
     [DataRow(OpenMpi, 3)]
+    [DataRow(OpenMpi, 4)]
     [DataRow(Mpich, 2)]
     [DataRow(Mpich, 3)]
+    [DataRow(Mpich, 4)]
     public void Fit_Processes_HaveTheLossesOfOneProcess(string launcher, int ranks)
     {
         using var data = new DrawnData();
         data.Break(5);
-        TestProgram.Wait(MpiProcess.Start(launcher, ranks, data, epochs: 6));
-        using var one = data.Fit(MpiProcess.Options(epochs: 6));
+        var output = TestProgram.Wait(MpiProcess.Start(launcher, ranks, data, epochs: 13));
+        for (var rank = 0; rank < ranks; rank++) Assert.MatchesRegex($@"rank {rank} process \d+ local rank {rank}\b", output);
+        AreThoseOfOneProcess(data, ranks, epochs: 13);
+    }
 
+    [TestMethod]
+    [Timeout(180_000)]
+    [DataRow(OpenMpi)]
+    [DataRow(Mpich)]
+    public void Fit_LinkedNetworks_HaveTheLossesOfOneProcess(string launcher)
+    {
+        using var data = new DrawnData();
+        using var networks = new LinkedNetworks(data["agent"]);
+        var output = TestProgram.Wait(MpiProcess.Start(launcher, 2, data, epochs: 13, networks));
+        foreach (var rank in new[] { 0, 1 }) Assert.MatchesRegex($@"rank {rank} process \d+ local rank 0\b", output);
+        AreThoseOfOneProcess(data, ranks: 2, epochs: 13);
+    }
+
+    [TestMethod]
+    [Timeout(180_000)]
+    [DataRow(OpenMpi, "lost communication with a remote daemon")]
+    [DataRow(Mpich, "has heard nothing from rank 1 for 8 seconds")]
+    public void Fit_LinkGoesDown_EndsTheJobWithAMessage(string launcher, string message)
+    {
+        using var data = new DrawnData();
+        using var networks = new LinkedNetworks(data["agent"]);
+        var commandLine = "";
+        var output = EndsWithin(seconds: 15, MpiProcess.Start(launcher, 2, data, epochs: 1_000_000, networks), rank1 =>
+        {
+            commandLine = $"/proc/{rank1}/cmdline";
+            networks.Cut();
+        });
+        StringAssert.Contains(output, message);
+        Assert.IsTrue(SpinWait.SpinUntil(() => !File.Exists(commandLine) || File.ReadAllText(commandLine).Length == 0,
+            TimeSpan.FromSeconds(10)), "Rank 1 goes on behind the link.");
+    }
+
+    private static void AreThoseOfOneProcess(DrawnData data, int ranks, int epochs)
+    {
+        using var one = data.Fit(MpiProcess.Options(epochs));
         var results = Enumerable.Range(0, ranks).Select(rank => File.ReadAllLines(data[$"rank{rank}"])).ToArray();
         foreach (var other in results) CollectionAssert.AreEqual(results[0], other);
         var losses = results[0][1..].Select(l => float.Parse(l, CultureInfo.InvariantCulture)).ToArray();
@@ -34,10 +73,14 @@ public sealed class MpiGroupTests
     [Timeout(180_000)]
     [DataRow(OpenMpi)]
     [DataRow(Mpich)]
-    public void Fit_KilledRank_EndsTheJob(string launcher)
+    public void Fit_KilledRank_EndsTheJobAndOtherRanksGoOn(string launcher)
     {
         using var data = new DrawnData();
-        EndsWithin(seconds: 10, MpiProcess.Start(launcher, 3, data, epochs: 1_000_000), "KILL");
+        data.Break(5);
+        EndsWithin(seconds: 10, MpiProcess.Start(launcher, 3, data, epochs: 16), rank1 => Signal("KILL", rank1));
+        var output = TestProgram.Wait(MpiProcess.Start(launcher, 2, data, epochs: 16));
+        Assert.DoesNotContain("step 1\n", output, "resumed");
+        AreThoseOfOneProcess(data, ranks: 2, epochs: 16);
     }
 
     [TestMethod]
@@ -47,7 +90,7 @@ public sealed class MpiGroupTests
     public void Fit_SilentRank_EndsTheJobWithAMessage(string launcher)
     {
         using var data = new DrawnData();
-        var output = EndsWithin(seconds: 15, MpiProcess.Start(launcher, 3, data, epochs: 1_000_000), "STOP");
+        var output = EndsWithin(seconds: 15, MpiProcess.Start(launcher, 3, data, epochs: 1_000_000), rank1 => Signal("STOP", rank1));
         StringAssert.Contains(output, "has heard nothing from rank 1 for 8 seconds");
     }
 
@@ -88,9 +131,18 @@ public sealed class MpiGroupTests
         Assert.AreEqual(variable == "none" ? null : 4, MpiLibrary.LaunchedCount(Value));
     }
 
-    /// <summary>Sends a signal to rank 1 in the middle of training, and waits until the job fails.</summary>
+    private static void Signal(string signal, string process)
+    {
+        using var kill = Process.Start("kill", [$"-{signal}", process]);
+        kill.WaitForExit();
+    }
+
+    /// <summary>Does harm in the middle of training, and waits until the job fails.</summary>
+    /// <param name="seconds">In which it must fail.</param>
+    /// <param name="job">The job.</param>
+    /// <param name="harm">Gets the id of rank 1's process.</param>
     /// <returns>What the job wrote.</returns>
-    private static string EndsWithin(int seconds, Process job, string signal)
+    private static string EndsWithin(int seconds, Process job, Action<string> harm)
     {
         using (job)
             try
@@ -103,8 +155,8 @@ public sealed class MpiGroupTests
                     rank1 = Regex.Match(output, @"rank 1 process (\d+)").Groups[1].Value;
                 }
                 var rest = job.StandardOutput.ReadToEndAsync();
-                using (var kill = Process.Start("kill", [$"-{signal}", rank1])) kill.WaitForExit();
-                Assert.IsTrue(job.WaitForExit(TimeSpan.FromSeconds(seconds)), $"The job did not end within {seconds} s of SIG{signal}.");
+                harm(rank1);
+                Assert.IsTrue(job.WaitForExit(TimeSpan.FromSeconds(seconds)), $"The job did not end within {seconds} s.");
                 Assert.AreNotEqual(0, job.ExitCode);
                 return rest.Result + error.Result;
             }

@@ -21,19 +21,25 @@ internal static class MpiProcess
     /// <param name="ranks">Number of processes.</param>
     /// <param name="data">What to train on.</param>
     /// <param name="epochs">Of 4 steps.</param>
-    public static Process Start(string launcher, int ranks, DrawnData data, int epochs)
+    /// <param name="networks">The networks that the ranks are spread over; null for this machine's.</param>
+    public static Process Start(string launcher, int ranks, DrawnData data, int epochs, LinkedNetworks? networks = null)
     {
         var path = Environment.GetEnvironmentVariable("PATH") ?? "";
         if (!path.Split(Path.PathSeparator).Any(folder => File.Exists(Path.Combine(folder, launcher))))
             Assert.Inconclusive($"{launcher} is not installed.");
         string[] asRoot = launcher == "mpirun.openmpi" ? ["--oversubscribe", "--allow-run-as-root"] : [];
-        return TestProgram.Start([launcher, .. asRoot, "-n", ranks.ToString(CultureInfo.InvariantCulture)],
-            (DataVariable, data[""]), (EpochsVariable, epochs.ToString(CultureInfo.InvariantCulture)), ("OMP_NUM_THREADS", "1"),
-            ("OMPI_MCA_btl_vader_single_copy_mechanism", "none"));   // containers do not allow it
+        return TestProgram.Start(
+            [.. networks?.Enter ?? [], launcher, .. asRoot, .. networks?.Spread(launcher) ?? [],
+                "-n", ranks.ToString(CultureInfo.InvariantCulture)],
+            [
+                (DataVariable, data[""]), (EpochsVariable, epochs.ToString(CultureInfo.InvariantCulture)), ("OMP_NUM_THREADS", "1"),
+                ("OMPI_MCA_btl_vader_single_copy_mechanism", "none"),   // containers do not allow it
+                .. networks is null ? [] : LinkedNetworks.OverTcp,
+            ]);
     }
 
-    /// <summary>The work of one rank. It writes "rank R process ID" and, on rank 0, "step N"; at the end a file "rankR" with a hash of the
-    /// weights and the losses. With 0 epochs, rank 1 fails before training.</summary>
+    /// <summary>The work of one rank. It writes "rank R process ID local rank L" and, on rank 0, "step N"; at the end a file "rankR" with
+    /// a hash of the weights and the losses. With 0 epochs, rank 1 fails before training.</summary>
     public static void Work()
     {
         try
@@ -41,13 +47,14 @@ internal static class MpiProcess
             TorchLibrary.EnsureLoaded();
             torch.set_num_threads(1);
             using var group = ProcessGroup.Mpi();
-            Say($"rank {group.Rank} process {Environment.ProcessId}");
+            Say($"rank {group.Rank} process {Environment.ProcessId} local rank {group.LocalRank}");
             using var data = new DrawnData(drawn: Environment.GetEnvironmentVariable(DataVariable));
             var epochs = int.Parse(Environment.GetEnvironmentVariable(EpochsVariable)!, CultureInfo.InvariantCulture);
             if (epochs == 0 && group.Rank == 1) throw new NotSupportedException("Rank 1 does not train.");
             using var model = data.Fit(Options(Math.Max(1, epochs)) with
             {
                 ProcessGroup = group,
+                Checkpoints = new() { Folder = data["run"], Steps = 10 },
                 Progress = new Reports(r => Say($"step {r.Step}")),
             });
             var weights = DrawnData.Weights(model).OrderBy(w => w.Key, StringComparer.Ordinal).SelectMany(w => w.Value).ToArray();

@@ -6,35 +6,37 @@ public sealed class DistributedFitTests
 {
     private static readonly PrefixClipOptions Options = DrawnData.Options with { Epochs = 6 };   // 24 steps
 
+    private static readonly PrefixClipOptions Long = Options with { Epochs = 13 };   // 52 steps
+
     private static readonly Dictionary<string, PrefixClipOptions> Variants = new(StringComparer.Ordinal)
     {
-        ["clip"] = Options,
-        ["unicl, mixed"] = Options with { Loss = LossFunction.UniCl, BatchComposition = BatchComposition.Mixed },
-        ["chunks, clipped"] = Options with { ChunkSize = 2, Optimizer = new() { GradientClipNorm = 0.5 } },
-        ["image prefixes, flips"] = Options with { ImagePrefixLength = 1, Augmentation = new() { HorizontalFlipProbability = 0.5 } },
-        ["frozen tower"] = Options with
+        ["clip"] = Long,
+        ["unicl, mixed"] = Long with { Loss = LossFunction.UniCl, BatchComposition = BatchComposition.Mixed },
+        ["chunks, clipped"] = Long with { ChunkSize = 2, Optimizer = new() { GradientClipNorm = 0.5 } },
+        ["image prefixes, flips"] = Long with { ImagePrefixLength = 1, Augmentation = new() { HorizontalFlipProbability = 0.5 } },
+        ["frozen tower"] = Long with
         {
             FineTuning = new() { TrainableParts = TrainableParts.Text | TrainableParts.Prefixes | TrainableParts.Projections },
         },
-        ["frozen scale, tensors"] = Options with
+        ["frozen scale, tensors"] = Long with
         {
             UseTensorOperations = true,
             FineTuning = new() { TrainableParts = TrainableParts.Vision | TrainableParts.Text },
         },
-        ["repeated texts"] = Options with { PromptTemplates = PromptTemplates.NameOnly, BatchSize = 2, Epochs = 2 },
-        ["swin, dropped branches"] = Options with { Architecture = SwinModel.WithDepth(0.3) },
+        ["repeated texts"] = Long with { PromptTemplates = PromptTemplates.NameOnly, BatchSize = 2, Epochs = 4 },
+        ["swin, dropped branches"] = Long with { Architecture = SwinModel.WithDepth(0.3) },
     };
 
-    public static IEnumerable<(string Variant, int Ranks)> Cases => Variants.Keys.SelectMany(v => new[] { (v, 2), (v, 3) });
+    public static IEnumerable<string> Cases => Variants.Keys;
 
     [TestMethod]
     [DynamicData(nameof(Cases))]
-    public void Fit_Ranks_HaveTheLossesOfOneProcess(string variant, int ranks)
+    public void Fit_Ranks_HaveTheLossesOfOneProcess(string variant)
     {
         using var data = new DrawnData();
         var options = Variants[variant];
         using var one = data.Fit(options);
-        AreEqual(one, Fit(data, options, ranks));
+        foreach (var ranks in new[] { 2, 3, 4 }) AreEqual(one, Fit(data, options, ranks));
     }
 
     [TestMethod]
@@ -176,10 +178,12 @@ public sealed class DistributedFitTests
             Assert.AreEqual(one.History.SkippedRows, model.History.SkippedRows);
             CollectionAssert.AreEqual(one.History.Validations.ToArray(), model.History.Validations.ToArray());
             Assert.HasCount(one.History.Steps.Count, model.History.Steps);
+            foreach (var (expected, actual) in models[0].Trained.Summaries!.Zip(model.Trained.Summaries!))
+                CollectionAssert.AreEqual(expected.Mean, actual.Mean);
             CollectionAssert.AreEqual(models[0].History.Steps.ToArray(), model.History.Steps.ToArray());
             foreach (var (expected, actual) in one.History.Steps.Zip(model.History.Steps))
             {
-                Assert.AreEqual(expected.Loss, actual.Loss, 1e-5 * expected.Loss);
+                Assert.AreEqual(expected.Loss, actual.Loss, 1e-5 * expected.Loss, $"{results.Length} ranks");
                 Assert.AreEqual(expected.LearningRate, actual.LearningRate);
             }
         }

@@ -11,6 +11,8 @@ internal sealed class ThreadGroup : ProcessGroup
 
     public override int Rank { get; }
 
+    internal override int LocalRank => Rank;
+
     public override int Count => _meeting.Values.Length;
 
     /// <summary>Does the same work on every rank.</summary>
