@@ -15,13 +15,23 @@ internal sealed class ModelWeights : IDisposable
     private readonly Device _device;
     private readonly List<KeyValuePair<string, Tensor>> _named = [];
 
-    private ModelWeights(Device device, Generator? generator) => (_device, _generator) = (device, generator);
+    private readonly bool _rounded;   // whether matrices and tables are kept rounded, for a model that is not trained
+
+    private ModelWeights(Device device, Products products, Generator? generator, bool rounded) =>
+        (_device, Products, _generator, _rounded) = (device, products, generator, rounded);
 
     /// <summary>Weights with the reference's initial distributions, drawn from a seed.</summary>
-    public static ModelWeights Initialized(Device device, ulong seed) => new(device, new Generator(seed, CPU));
+    public static ModelWeights Initialized(Device device, Products products, ulong seed) =>
+        new(device, products, new Generator(seed, CPU), rounded: false);
 
     /// <summary>Weights whose values are undefined until they are read from a file.</summary>
-    public static ModelWeights Unset(Device device) => new(device, null);
+    /// <param name="device">Where they lie.</param>
+    /// <param name="products">The precision of matrix products.</param>
+    /// <param name="rounded">Whether matrices are kept in the type of products, which takes less memory and cannot be trained.</param>
+    public static ModelWeights Unset(Device device, Products products, bool rounded) => new(device, products, null, rounded);
+
+    /// <summary>The precision of matrix products.</summary>
+    public Products Products { get; }
 
     /// <summary>All weights in order of declaration.</summary>
     public IReadOnlyList<KeyValuePair<string, Tensor>> Named => _named;
@@ -51,11 +61,12 @@ internal sealed class ModelWeights : IDisposable
     private Tensor Declare(string name, long[] shape, Action<Tensor> initialize)
     {
         using var scope = NewDisposeScope();   // for the aliases that in-place operations return
-        var weight = _device.type == DeviceType.META ? empty(shape, ScalarType.Float32, _device) : empty(shape, ScalarType.Float32);
+        var type = _rounded && shape.Length is 2 or 3 ? Products.Type : ScalarType.Float32;   // convolutions stay in single precision
+        var weight = _device.type == DeviceType.META ? empty(shape, type, _device) : empty(shape, type);
         if (_generator is not null)
             using (no_grad()) initialize(weight);
         if (_device.type != DeviceType.CPU) weight = weight.to(_device);
-        weight.requires_grad_(!IsStatistic(name));
+        weight.requires_grad_(!_rounded && !IsStatistic(name));
         weight.DetachFromDisposeScope();
         _named.Add(new(name, weight));
         return weight;

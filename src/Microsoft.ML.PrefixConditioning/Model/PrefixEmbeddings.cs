@@ -10,6 +10,7 @@ namespace Microsoft.ML.PrefixConditioning;
 internal sealed class PrefixEmbeddings(ModelWeights weights, string name, int datasetTypes, int length, long width)
 {
     private readonly Tensor _table = weights.Normal(name, 0.02, datasetTypes, length, width);   // no weight decay
+    private readonly Products _products = weights.Products;
 
     /// <summary>P.</summary>
     public int Length => length;
@@ -20,6 +21,6 @@ internal sealed class PrefixEmbeddings(ModelWeights weights, string name, int da
     public Tensor Prepend(Tensor tokens, long[] datasetTypes)
     {
         using var scope = NewDisposeScope();
-        return cat([_table.index_select(0, tensor(datasetTypes, device: tokens.device)), tokens], 1).MoveToOuterDisposeScope();
+        return cat([_products.Added(_table.index_select(0, tensor(datasetTypes, device: tokens.device))), tokens], 1).MoveToOuterDisposeScope();
     }
 }

@@ -11,6 +11,7 @@ namespace Microsoft.ML.PrefixConditioning;
 internal sealed class TextTower
 {
     private readonly Tensor _tokens, _positions, _projection;   // [V, W], [context length, W], [W, D]
+    private readonly Products _products;
     private readonly PrefixEmbeddings? _prefixes;
     private readonly LayerNorm _finalNorm;
 
@@ -18,6 +19,7 @@ internal sealed class TextTower
     {
         var architecture = shape.Architecture;
         long width = architecture.TextWidth;
+        _products = weights.Products;
         _positions = weights.Normal("positional_embedding", 0.01, architecture.ContextLength, width);
         _projection = weights.Normal("text_projection", Math.Pow(width, -0.5), width, architecture.EmbeddingSize);
         Stack = new TransformerStack(Enumerable.Range(0, architecture.TextLayers).Select(i => new TransformerBlock(
@@ -40,8 +42,8 @@ internal sealed class TextTower
     {
         using var scope = NewDisposeScope();
         var ids = texts.ToTensor(_tokens.device);                                                      // [N, L]
-        var sequence = RowLookup.Of(_tokens, ids.flatten()).view(texts.Count, texts.Length, -1)
-            + _positions.narrow(0, 0, texts.Length);                                                    // [N, L, W] + [L, W]
+        var sequence = _products.Added(RowLookup.Of(_tokens, ids.flatten())).view(texts.Count, texts.Length, -1)
+            + _products.Added(_positions.narrow(0, 0, texts.Length));                                                    // [N, L, W] + [L, W]
         var before = 0;
         if (_prefixes is not null && datasetTypes is not null)
         {
@@ -49,6 +51,6 @@ internal sealed class TextTower
             before = _prefixes.Length;
         }
         var pooled = Stack.Pool(sequence, [.. texts.Ends.Select(end => before + end)]);                // [N, W]
-        return _finalNorm.Forward(pooled).matmul(_projection).MoveToOuterDisposeScope();                // [N, W] @ [W, D]
+        return _products.Round(_finalNorm.Forward(pooled)).matmul(_products.Round(_projection)).MoveToOuterDisposeScope();                // [N, W] @ [W, D]
     }
 }

@@ -10,6 +10,7 @@ namespace Microsoft.ML.PrefixConditioning;
 internal sealed class VisionTower : IVisionTower
 {
     private readonly Tensor _classToken, _positions, _projection, _patches;   // [W], [1+G, W], [W, D], [W, 3, p, p]
+    private readonly Products _products;
     private readonly PrefixEmbeddings? _prefixes;
     private readonly LayerNorm _firstNorm, _lastNorm;
 
@@ -18,6 +19,7 @@ internal sealed class VisionTower : IVisionTower
         var architecture = shape.Architecture;
         long width = architecture.VisionWidth, patch = architecture.PatchSize, grid = architecture.ImageSize / patch;
         var std = Math.Pow(width, -0.5);
+        _products = weights.Products;
         _classToken = weights.Normal("visual.class_embedding", std, width);
         _positions = weights.Normal("visual.positional_embedding", std, grid * grid + 1, width);
         _projection = weights.Normal("visual.proj", std, width, architecture.EmbeddingSize);
@@ -39,8 +41,8 @@ internal sealed class VisionTower : IVisionTower
     {
         using var scope = NewDisposeScope();
         var n = images.shape[0];
-        var patches = Convolution.OfPatches(images, _patches);                                         // [N, G, W]
-        var sequence = cat([_classToken.expand(n, 1, -1), patches], 1).add_(_positions);               // [N, 1+G, W]
+        var patches = Convolution.OfPatches(images, _patches, _products);                                       // [N, G, W]
+        var sequence = cat([_classToken.expand(n, 1, -1), patches], 1).add_(_products.Added(_positions)); // [N, 1+G, W]
         var first = 0;
         if (_prefixes is not null && datasetTypes is not null)
         {
@@ -48,6 +50,6 @@ internal sealed class VisionTower : IVisionTower
             first = _prefixes.Length;
         }
         var pooled = Stack.Pool(_firstNorm.Forward(sequence), [.. Enumerable.Repeat(first, (int)n)]); // [N, W]
-        return _lastNorm.Forward(pooled).matmul(_projection).MoveToOuterDisposeScope();                // [N, W] @ [W, D]
+        return _products.Round(_lastNorm.Forward(pooled)).matmul(_products.Round(_projection)).MoveToOuterDisposeScope();                // [N, W] @ [W, D]
     }
 }
