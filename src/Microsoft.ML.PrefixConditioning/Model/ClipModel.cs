@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -17,12 +18,13 @@ internal sealed class ClipModel : IDisposable
         var fused = !useTensorOperations && weights.Device.type == TorchSharp.DeviceType.CPU;
         Vision = shape.Architecture switch
         {
+            { VisionKind: null } => new VisionTower(weights, shape, fused),
             { ResNet: not null } => new ResNetTower(weights, shape.Architecture),
             { Swin: not null } => new SwinTower(weights, shape.Architecture),
-            _ => new VisionTower(weights, shape, fused),
+            var other => throw new UnreachableException($"{other.VisionKind.Name} has no tower: add it to {nameof(ClipModel)}."),
         };
         Text = new TextTower(weights, shape, fused);
-        LogitScale = weights.Constant("logit_scale", InitialLogitScale);
+        LogitScale = weights.Of(TrainableParts.LogitScale).Constant("logit_scale", InitialLogitScale);
         weights.Seal();
     }
 
@@ -78,6 +80,9 @@ internal sealed class ClipModel : IDisposable
     public IReadOnlyCollection<KeyValuePair<string, Tensor>> WeightsForFiles() =>
         [.. Weights.Select(w => w.Value.dtype == ScalarType.Float32 ? w : new(w.Key, w.Value.to(ScalarType.Float32)))];
 
+    /// <summary>The part and the layer that a weight was declared with.</summary>
+    public WeightPlace PlaceOf(string name) => _weights.PlaceOf(name);
+
     /// <summary>Where the weights are.</summary>
     public Device Device => _weights.Device;
 
@@ -101,7 +106,7 @@ internal sealed class ClipModel : IDisposable
     /// <summary>Image embeddings of unit length: [N, 3, S, S] -> [N, D].</summary>
     /// <param name="images">[N, 3, S, S] normalized pixels.</param>
     /// <param name="datasetTypes">[N], the index of each image's dataset type, or null for no prefix.</param>
-    /// <param name="branchFactors">In the training of a Swin: what its residual branches are multiplied by; null for 1.</param>
+    /// <param name="branchFactors">With stochastic depth, in training: what residual branches are multiplied by; null for 1.</param>
     /// <exception cref="ArgumentException">The images have another size.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The model does not have a dataset type.</exception>
     public Tensor EncodeImages(Tensor images, long[]? datasetTypes, Tensor? branchFactors = null)

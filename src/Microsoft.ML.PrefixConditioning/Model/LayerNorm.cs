@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Layer normalization over the last axis with gain and bias; eps 1e-5 as in open_clip.</summary>
-internal sealed class LayerNorm(ModelWeights weights, string name, long width)
+internal sealed class LayerNorm(WeightGroup weights, string name, long width)
 {
     private readonly long[] _shape = [width];
 

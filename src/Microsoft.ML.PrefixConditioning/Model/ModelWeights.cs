@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>The named weights of one model. Towers declare each weight here once, with its name, shape and initial values.</summary>
+/// <summary>The named weights of one model. Towers declare each weight here once, with its part, layer, name, shape and initial
+/// values.</summary>
 /// <remarks>
 /// Names are open_clip's, so that loading a file is a look-up. Every weight but statistics is a leaf with a gradient; it lives on one
 /// device and is owned by this object. Declaring draws from one generator in order of declaration: a seed gives the same weights
@@ -14,7 +15,7 @@ internal sealed class ModelWeights : IDisposable
     private readonly Generator? _generator;
     private readonly Device _device;
     private readonly List<KeyValuePair<string, Tensor>> _named = [];
-
+    private readonly Dictionary<string, WeightPlace> _places = new(StringComparer.Ordinal);
     private readonly bool _rounded;   // whether matrices and tables are kept rounded, for a model that is not trained
 
     private ModelWeights(Device device, Products products, Generator? generator, bool rounded) =>
@@ -37,38 +38,37 @@ internal sealed class ModelWeights : IDisposable
     public IReadOnlyList<KeyValuePair<string, Tensor>> Named => _named;
 
     /// <summary>Number of values in all weights, statistics not counted.</summary>
-    public long ParameterCount => _named.Where(w => !IsStatistic(w.Key)).Sum(w => w.Value.numel());
+    public long ParameterCount => _named.Where(w => !PlaceOf(w.Key).IsStatistic).Sum(w => w.Value.numel());
 
-    /// <summary>Whether a weight is a running statistic of batch normalization, which no gradient changes.</summary>
-    public static bool IsStatistic(string name) =>
-        name.EndsWith(".running_mean", StringComparison.Ordinal) || name.EndsWith(".running_var", StringComparison.Ordinal);
+    /// <summary>The part and the layer that a weight was declared with.</summary>
+    public WeightPlace PlaceOf(string name) => _places[name];
 
     /// <summary>Where the weights are.</summary>
     public Device Device => _device;
 
-    /// <summary>A weight drawn from N(0, std²).</summary>
-    public Tensor Normal(string name, double std, params long[] shape) =>
-        Declare(name, shape, t => t.normal_(0, std, _generator));   // nn.init's functions take no notice of the generator
+    /// <summary>Declares weights of one part.</summary>
+    /// <param name="part">The part.</param>
+    /// <param name="layer">In a tower of L blocks: 0 (embeddings, first norm), 1 to L (blocks) or L + 1 (last norm). Other parts have no
+    /// layers.</param>
+    public WeightGroup Of(TrainableParts part, int layer = 0) => new(this, new WeightPlace(part, layer));
 
-    /// <summary>A weight drawn uniformly from ±bound.</summary>
-    public Tensor Uniform(string name, double bound, params long[] shape) =>
-        Declare(name, shape, t => t.uniform_(-bound, bound, _generator));
-
-    /// <summary>A weight whose values are all the same.</summary>
-    public Tensor Constant(string name, double value, params long[] shape) =>
-        Declare(name, shape, t => t.fill_(value));
-
-    private Tensor Declare(string name, long[] shape, Action<Tensor> initialize)
+    /// <summary>Adds a weight.</summary>
+    /// <param name="place">Where it belongs.</param>
+    /// <param name="name">Its name in weight files.</param>
+    /// <param name="shape">Its shape.</param>
+    /// <param name="initialize">Sets its values in place.</param>
+    public Tensor Declare(WeightPlace place, string name, long[] shape, Action<Tensor, Generator> initialize)
     {
         using var scope = NewDisposeScope();   // for the aliases that in-place operations return
         var type = _rounded && shape.Length is 2 or 3 ? Products.Type : ScalarType.Float32;   // convolutions stay in single precision
         var weight = _device.type == DeviceType.META ? empty(shape, type, _device) : empty(shape, type);
         if (_generator is not null)
-            using (no_grad()) initialize(weight);
+            using (no_grad()) initialize(weight, _generator);
         if (_device.type != DeviceType.CPU) weight = weight.to(_device);
-        weight.requires_grad_(!_rounded && !IsStatistic(name));
+        weight.requires_grad_(!_rounded && !place.IsStatistic);
         weight.DetachFromDisposeScope();
         _named.Add(new(name, weight));
+        _places.Add(name, place);
         return weight;
     }
 
@@ -86,4 +86,36 @@ internal sealed class ModelWeights : IDisposable
         _named.Clear();
         _generator?.Dispose();
     }
+}
+
+/// <summary>Where a weight belongs.</summary>
+/// <param name="Part">The part that is trained or frozen with it; none for a statistic.</param>
+/// <param name="Layer">Layer of its tower, 0 to L + 1 for L blocks.</param>
+internal readonly record struct WeightPlace(TrainableParts Part, int Layer)
+{
+    /// <summary>Whether the weight is a running statistic of batch normalization, which no gradient changes.</summary>
+    public bool IsStatistic => Part == TrainableParts.None;
+}
+
+/// <summary>Declares weights of one part and layer.</summary>
+internal sealed class WeightGroup(ModelWeights weights, WeightPlace place)
+{
+    /// <summary>The precision of matrix products.</summary>
+    public Products Products => weights.Products;
+
+    /// <summary>A weight drawn from N(0, std²).</summary>
+    public Tensor Normal(string name, double std, params long[] shape) =>
+        weights.Declare(place, name, shape, (t, g) => t.normal_(0, std, g));   // nn.init's functions take no notice of the generator
+
+    /// <summary>A weight drawn uniformly from ±bound.</summary>
+    public Tensor Uniform(string name, double bound, params long[] shape) =>
+        weights.Declare(place, name, shape, (t, g) => t.uniform_(-bound, bound, g));
+
+    /// <summary>A weight whose values are all the same.</summary>
+    public Tensor Constant(string name, double value, params long[] shape) =>
+        weights.Declare(place, name, shape, (t, _) => t.fill_(value));
+
+    /// <summary>A running statistic of batch normalization, whose values are all the same.</summary>
+    public Tensor Statistic(string name, double value, params long[] shape) =>
+        weights.Of(TrainableParts.None).Constant(name, value, shape);
 }

@@ -9,7 +9,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// </remarks>
 internal sealed class PrefixEmbeddings(ModelWeights weights, string name, int datasetTypes, int length, long width)
 {
-    private readonly Tensor _table = weights.Normal(name, 0.02, datasetTypes, length, width);   // no weight decay
+    private readonly Tensor _table =
+        weights.Of(TrainableParts.Prefixes).Normal(name, 0.02, datasetTypes, length, width);   // no weight decay
     private readonly Products _products = weights.Products;
 
     /// <summary>P.</summary>

@@ -13,7 +13,7 @@ internal sealed class ResNetBlock
     private readonly NormalizedConvolution _reduce, _mix, _expand;
     private readonly NormalizedConvolution? _shortcut;
 
-    public ResNetBlock(ModelWeights weights, string name, long input, long inner, long stride)
+    public ResNetBlock(WeightGroup weights, string name, long input, long inner, long stride)
     {
         (_stride, Output) = (stride, inner * Expansion);
         _reduce = new NormalizedConvolution(weights, $"{name}.conv1", $"{name}.bn1", input, inner, kernel: 1);
@@ -39,14 +39,14 @@ internal sealed class ResNetBlock
 
 /// <summary>A convolution without bias, and batch normalization with its running statistics; eps 1e-5 as in PyTorch.</summary>
 internal sealed class NormalizedConvolution(
-    ModelWeights weights, string name, string normName, long input, long output, long kernel, long stride = 1)
+    WeightGroup weights, string name, string normName, long input, long output, long kernel, long stride = 1)
 {
     private readonly Tensor _weight = weights.Normal($"{name}.weight", Math.Pow(input * kernel * kernel, -0.5), output, input, kernel,
         kernel);
     private readonly Tensor _gain = weights.Constant($"{normName}.weight", 1, output), _bias = weights.Constant($"{normName}.bias", 0,
         output);
-    private readonly Tensor _mean = weights.Constant($"{normName}.running_mean", 0, output), _variance = weights.Constant(
-        $"{normName}.running_var", 1, output);
+    private readonly Tensor _mean = weights.Statistic($"{normName}.running_mean", 0, output);
+    private readonly Tensor _variance = weights.Statistic($"{normName}.running_var", 1, output);
 
     /// <summary>[N, C, H, W] -> [N, O, H / stride, W / stride].</summary>
     public Tensor Forward(Tensor x) => F.batch_norm(

@@ -8,8 +8,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// Source: open_clip v2.20.0 (<c>ModifiedResNet</c>), as in OpenAI's RN50: three convolutions and an average pool as the stem, average
 /// pools before convolutions that would have a stride, and attention pooling at the mean of all positions. Batch normalization always uses
 /// its running statistics, in training too: the statistics of small batches would spoil a trained model, and its gains and biases still
-/// learn. So this tower can only start from trained weights. N images, S image size, W stem width, C = 32 W channels, G = (S / 32)²
-/// positions, D embedding size.
+/// learn. So this tower can only start from trained weights. Its layers are the stem (0), the four stages and the attention pooling (5).
+/// N images, S image size, W stem width, C = 32 W channels, G = (S / 32)² positions, D embedding size.
 /// </remarks>
 internal sealed class ResNetTower : IVisionTower
 {
@@ -29,26 +29,27 @@ internal sealed class ResNetTower : IVisionTower
     public ResNetTower(ModelWeights weights, ClipArchitecture architecture)
     {
         long width = architecture.VisionWidth, channels = width * 32, grid = architecture.ImageSize / Reduction;
+        var (first, last) = (weights.Of(TrainableParts.Vision), weights.Of(TrainableParts.Vision, Stages + 1));
         (_products, _heads) = (weights.Products, architecture.VisionHeads);
         _stem =
         [
-            new NormalizedConvolution(weights, "visual.conv1", "visual.bn1", 3, width / 2, kernel: 3, stride: 2),
-            new NormalizedConvolution(weights, "visual.conv2", "visual.bn2", width / 2, width / 2, kernel: 3),
-            new NormalizedConvolution(weights, "visual.conv3", "visual.bn3", width / 2, width, kernel: 3),
+            new NormalizedConvolution(first, "visual.conv1", "visual.bn1", 3, width / 2, kernel: 3, stride: 2),
+            new NormalizedConvolution(first, "visual.conv2", "visual.bn2", width / 2, width / 2, kernel: 3),
+            new NormalizedConvolution(first, "visual.conv3", "visual.bn3", width / 2, width, kernel: 3),
         ];
         var blocks = new List<ResNetBlock>();
         var input = width;
         for (var stage = 0; stage < Stages; stage++)
             for (var i = 0; i < architecture.ResNet!.ToArray()[stage]; i++, input = blocks[^1].Output)
-                blocks.Add(new ResNetBlock(weights, $"visual.layer{stage + 1}.{i}", input, width << stage, stride: stage > 0 && i == 0 ? 2
-                    : 1));
+                blocks.Add(new ResNetBlock(weights.Of(TrainableParts.Vision, stage + 1), $"visual.layer{stage + 1}.{i}", input,
+                    width << stage, stride: stage > 0 && i == 0 ? 2 : 1));
         _blocks = [.. blocks];
-        _positions = weights.Normal("visual.attnpool.positional_embedding", Math.Pow(channels, -0.5), grid * grid + 1, channels);
-        (Tensor, Tensor) Linear(string name, long output) => (
-            weights.Normal($"visual.attnpool.{name}.weight", Math.Pow(channels, -0.5), output, channels),
-                weights.Constant($"visual.attnpool.{name}.bias", 0, output));
-        (_key, _query, _value) = (Linear("k_proj", channels), Linear("q_proj", channels), Linear("v_proj", channels));
-        _projection = Linear("c_proj", architecture.EmbeddingSize);
+        _positions = last.Normal("visual.attnpool.positional_embedding", Math.Pow(channels, -0.5), grid * grid + 1, channels);
+        (Tensor, Tensor) Linear(WeightGroup group, string name, long output) => (
+            group.Normal($"visual.attnpool.{name}.weight", Math.Pow(channels, -0.5), output, channels),
+            group.Constant($"visual.attnpool.{name}.bias", 0, output));
+        (_key, _query, _value) = (Linear(last, "k_proj", channels), Linear(last, "q_proj", channels), Linear(last, "v_proj", channels));
+        _projection = Linear(weights.Of(TrainableParts.Projections), "c_proj", architecture.EmbeddingSize);
     }
 
     /// <inheritdoc/>

@@ -27,7 +27,7 @@ internal sealed class SwinBlock
     /// <param name="window">w.</param>
     /// <param name="shifted">Whether the block's windows are shifted.</param>
     /// <param name="mlpRatio">M over C.</param>
-    public SwinBlock(ModelWeights weights, string name, long width, long heads, long window, bool shifted, double mlpRatio)
+    public SwinBlock(WeightGroup weights, string name, long width, long heads, long window, bool shifted, double mlpRatio)
     {
         (_products, _heads, _shifted) = (weights.Products, heads, shifted);
         var hidden = (long)(width * mlpRatio);

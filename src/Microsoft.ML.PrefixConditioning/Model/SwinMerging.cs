@@ -8,7 +8,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// Source: "Swin Transformer" (arXiv 2103.14030), section 3.1, as built by torchvision 0.14: a side that is odd is padded with zeros
 /// before the norm.
 /// </remarks>
-internal sealed class SwinMerging(ModelWeights weights, string name, long width)
+internal sealed class SwinMerging(WeightGroup weights, string name, long width)
 {
     private readonly Tensor _reduction = weights.Normal($"{name}.reduction.weight", 0.02, 2 * width, 4 * width);
     private readonly Products _products = weights.Products;

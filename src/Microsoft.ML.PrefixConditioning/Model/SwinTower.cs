@@ -1,13 +1,13 @@
 using static TorchSharp.torch;
-using F = TorchSharp.torch.nn.functional;
 
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Swin transformer: images to embeddings.</summary>
 /// <remarks>
 /// Source: "Swin Transformer" (arXiv 2103.14030), figure 3, as built by torchvision 0.14 (<c>SwinTransformer</c>), whose names and initial
-/// values the weights have; its classes' layer is the projection here, without a bias, as in UniCL (arXiv 2204.03610). N images, S image
-/// size, p patch size, W width of the first stage, C = 2^(stages - 1) W width of the last, D embedding size.
+/// values the weights have; its classes' layer is the projection here, without a bias, as in UniCL (arXiv 2204.03610). The blocks of all
+/// stages count as layers; what merges patches after a stage belongs to the layer of the stage's last block. N images, S image size, p
+/// patch size, W width of the first stage, C = 2^(stages - 1) W width of the last, D embedding size.
 /// </remarks>
 internal sealed class SwinTower : IVisionTower
 {
@@ -23,27 +23,33 @@ internal sealed class SwinTower : IVisionTower
     {
         var swin = architecture.Swin!;
         _products = weights.Products;
+        BranchRates = swin.BranchRates();
         (_patchSize, _window, _relativePositions) = (architecture.PatchSize, swin.WindowSize,
             SwinWindows.RelativePositions(swin.WindowSize));
         long width = architecture.VisionWidth, heads = architecture.VisionHeads;
+        var (first, last) = (weights.Of(TrainableParts.Vision), weights.Of(TrainableParts.Vision, architecture.VisionLayers + 1));
         var bound = 1 / Math.Sqrt(3.0 * _patchSize * _patchSize);   // torch's default for a convolution
-        _patches = (weights.Uniform("visual.features.0.0.weight", bound, width, 3, _patchSize, _patchSize),
-            weights.Uniform("visual.features.0.0.bias", bound, width));
-        _patchNorm = new LayerNorm(weights, "visual.features.0.2", width);
+        _patches = (first.Uniform("visual.features.0.0.weight", bound, width, 3, _patchSize, _patchSize),
+            first.Uniform("visual.features.0.0.bias", bound, width));
+        _patchNorm = new LayerNorm(first, "visual.features.0.2", width);
         var blocks = swin.ToArray();
         _stages = new (SwinBlock[], SwinMerging?)[blocks.Length];
+        var layer = 0;
         for (var stage = 0; stage < blocks.Length; stage++, width *= 2, heads *= 2)
         {
             var stageBlocks = new SwinBlock[blocks[stage]];
             for (var i = 0; i < stageBlocks.Length; i++)
-                stageBlocks[i] = new SwinBlock(
-                    weights, $"visual.features.{2 * stage + 1}.{i}", width, heads, _window, shifted: i % 2 == 1, architecture.MlpRatio);
-            if (stage == blocks.Length - 1) _stages[stage] = (stageBlocks, null);
-            else _stages[stage] = (stageBlocks, new SwinMerging(weights, $"visual.features.{2 * stage + 2}", width));
+                stageBlocks[i] = new SwinBlock(weights.Of(TrainableParts.Vision, ++layer), $"visual.features.{2 * stage + 1}.{i}", width,
+                    heads, _window, shifted: i % 2 == 1, architecture.MlpRatio);
+            _stages[stage] = (stageBlocks, stage == blocks.Length - 1 ? null
+                : new SwinMerging(weights.Of(TrainableParts.Vision, layer), $"visual.features.{2 * stage + 2}", width));
         }
-        _lastNorm = new LayerNorm(weights, "visual.norm", width / 2);
-        _projection = weights.Normal("visual.head.weight", 0.02, architecture.EmbeddingSize, width / 2);
+        _lastNorm = new LayerNorm(last, "visual.norm", width / 2);
+        _projection = weights.Of(TrainableParts.Projections).Normal("visual.head.weight", 0.02, architecture.EmbeddingSize, width / 2);
     }
+
+    /// <inheritdoc/>
+    public double[] BranchRates { get; }
 
     /// <inheritdoc/>
     public Tensor Forward(Tensor images, long[]? datasetTypes, Tensor? branchFactors = null)

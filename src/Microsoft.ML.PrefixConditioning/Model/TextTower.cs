@@ -20,13 +20,15 @@ internal sealed class TextTower
         var architecture = shape.Architecture;
         long width = architecture.TextWidth;
         _products = weights.Products;
-        _positions = weights.Normal("positional_embedding", 0.01, architecture.ContextLength, width);
-        _projection = weights.Normal("text_projection", Math.Pow(width, -0.5), width, architecture.EmbeddingSize);
+        var (first, last) = (weights.Of(TrainableParts.Text), weights.Of(TrainableParts.Text, architecture.TextLayers + 1));
+        _positions = first.Normal("positional_embedding", 0.01, architecture.ContextLength, width);
+        _projection = weights.Of(TrainableParts.Projections).Normal(
+            "text_projection", Math.Pow(width, -0.5), width, architecture.EmbeddingSize);
         Stack = new TransformerStack(Enumerable.Range(0, architecture.TextLayers).Select(i => new TransformerBlock(
-            weights, $"transformer.resblocks.{i}", width, architecture.TextHeads, architecture.MlpRatio, architecture.Activation,
-            architecture.TextLayers)), AttentionMask.Causal, fused);
-        _tokens = weights.Normal("token_embedding.weight", 0.02, shape.VocabularySize, width);
-        _finalNorm = new LayerNorm(weights, "ln_final", width);
+            weights.Of(TrainableParts.Text, i + 1), $"transformer.resblocks.{i}", width, architecture.TextHeads, architecture.MlpRatio,
+            architecture.Activation, architecture.TextLayers)), AttentionMask.Causal, fused);
+        _tokens = first.Normal("token_embedding.weight", 0.02, shape.VocabularySize, width);
+        _finalNorm = new LayerNorm(last, "ln_final", width);
         if (shape.PrefixLength > 0)
             _prefixes = new PrefixEmbeddings(weights, "prefix_embedding", shape.DatasetTypes, shape.PrefixLength, width);
     }

@@ -61,10 +61,10 @@ internal static class TorchDevice
         {
             var x = ones([2048, 2048], type, device);
             _ = x.mm(x);                    // the first call prepares the library
-            cuda.synchronize(index);
+            cuda.synchronize(device);
             var watch = Stopwatch.StartNew();
             for (var i = 0; i < 5; i++) _ = x.mm(x);
-            cuda.synchronize(index);
+            cuda.synchronize(device);
             return watch.Elapsed;
         }
         return Time(ScalarType.BFloat16) < Time(ScalarType.Float32);

@@ -24,7 +24,7 @@ internal sealed class TransformerBlock
     /// <param name="mlpRatio">Width of the hidden layer over W.</param>
     /// <param name="activation">The form of GELU.</param>
     /// <param name="textLayers">Layers of the text tower, whose initial values depend on them; null in the vision tower.</param>
-    public TransformerBlock(ModelWeights weights, string name, long width, long heads, double mlpRatio, ClipActivation activation,
+    public TransformerBlock(WeightGroup weights, string name, long width, long heads, double mlpRatio, ClipActivation activation,
         int? textLayers)
     {
         (_products, _heads) = (weights.Products, heads);

@@ -20,15 +20,16 @@ internal sealed class VisionTower : IVisionTower
         long width = architecture.VisionWidth, patch = architecture.PatchSize, grid = architecture.ImageSize / patch;
         var std = Math.Pow(width, -0.5);
         _products = weights.Products;
-        _classToken = weights.Normal("visual.class_embedding", std, width);
-        _positions = weights.Normal("visual.positional_embedding", std, grid * grid + 1, width);
-        _projection = weights.Normal("visual.proj", std, width, architecture.EmbeddingSize);
-        _patches = weights.Uniform("visual.conv1.weight", 1 / Math.Sqrt(3.0 * patch * patch), width, 3, patch, patch);
-        _firstNorm = new LayerNorm(weights, "visual.ln_pre", width);
+        var (first, last) = (weights.Of(TrainableParts.Vision), weights.Of(TrainableParts.Vision, architecture.VisionLayers + 1));
+        _classToken = first.Normal("visual.class_embedding", std, width);
+        _positions = first.Normal("visual.positional_embedding", std, grid * grid + 1, width);
+        _projection = weights.Of(TrainableParts.Projections).Normal("visual.proj", std, width, architecture.EmbeddingSize);
+        _patches = first.Uniform("visual.conv1.weight", 1 / Math.Sqrt(3.0 * patch * patch), width, 3, patch, patch);
+        _firstNorm = new LayerNorm(first, "visual.ln_pre", width);
         Stack = new TransformerStack(Enumerable.Range(0, architecture.VisionLayers).Select(i => new TransformerBlock(
-            weights, $"visual.transformer.resblocks.{i}", width, architecture.VisionHeads, architecture.MlpRatio, architecture.Activation,
-            textLayers: null)), AttentionMask.None, fused);
-        _lastNorm = new LayerNorm(weights, "visual.ln_post", width);
+            weights.Of(TrainableParts.Vision, i + 1), $"visual.transformer.resblocks.{i}", width, architecture.VisionHeads,
+            architecture.MlpRatio, architecture.Activation, textLayers: null)), AttentionMask.None, fused);
+        _lastNorm = new LayerNorm(last, "visual.ln_post", width);
         if (shape.ImagePrefixLength > 0)
             _prefixes = new PrefixEmbeddings(weights, "visual.prefix_embedding", shape.DatasetTypes, shape.ImagePrefixLength, width);
     }

@@ -157,6 +157,11 @@ public sealed record ClipArchitecture : IValidatableObject
         Swin = new SwinStages(2, 2, 2) { WindowSize = 4 },
     };
 
+    /// <summary>What distinguishes the vision tower; null for a vision transformer.</summary>
+    internal VisionKind? VisionKind => VisionKinds.FirstOrDefault();
+
+    private VisionKind[] VisionKinds => [.. new[] { ResNet?.Kind, Swin?.Kind }.OfType<VisionKind>()];
+
     IEnumerable<ValidationResult> IValidatableObject.Validate(ValidationContext validationContext)
     {
         if (PatchSize > 0 && ImageSize > 0 && ImageSize % PatchSize != 0)
@@ -171,28 +176,13 @@ public sealed record ClipArchitecture : IValidatableObject
             yield return new(
                 $"{nameof(TextWidth)} is {TextWidth} and {nameof(TextHeads)} {TextHeads}; the width must be a multiple of the " +
                 "number of heads.");
-        if (ResNet is { } stages && (stages.ToArray().Any(n => n is < 1 or > MaxLayers) || VisionLayers != 4 || PatchSize != 32 ||
-            VisionWidth % 2 != 0))
-            yield return new(
-                $"{nameof(ResNet)} is {stages} with {nameof(VisionLayers)} {VisionLayers}, {nameof(PatchSize)} {PatchSize} and " +
-                $"{nameof(VisionWidth)} {VisionWidth}; a stage has 1 to {MaxLayers} blocks, there are 4 layers, the patch size is 32 and " +
-                "the width even.");
-        foreach (var fault in Swin?.Faults(this) ?? []) yield return new(fault);
+        if (VisionKinds.Length > 1)
+            yield return new($"{string.Join(" and ", VisionKinds.Select(k => k.Name))} are both set; a vision tower is one of them.");
+        foreach (var fault in VisionKinds.SelectMany(k => k.Faults(this))) yield return new(fault);
         if (MlpRatio > 0 && Math.Min(VisionWidth, TextWidth) is var narrow and > 0 && narrow * MlpRatio < 1)
             yield return new(string.Create(CultureInfo.InvariantCulture,
                 $"{nameof(MlpRatio)} is {MlpRatio}, which leaves a tower of width {narrow} without a hidden unit; increase it."));
     }
-}
-
-/// <summary>Number of bottleneck blocks in each stage of a ResNet; RN50 has 3, 4, 6 and 3.</summary>
-/// <param name="First">Blocks of the first stage, at 1/4 of the image size.</param>
-/// <param name="Second">Blocks of the second stage, at 1/8.</param>
-/// <param name="Third">Blocks of the third stage, at 1/16.</param>
-/// <param name="Fourth">Blocks of the fourth stage, at 1/32.</param>
-public sealed record ResNetStages(int First, int Second, int Third, int Fourth)
-{
-    /// <summary>All four in order.</summary>
-    internal int[] ToArray() => [First, Second, Third, Fourth];
 }
 
 /// <summary>The activation inside a transformer block.</summary>

@@ -183,9 +183,9 @@ public sealed record PrefixClipOptions : IValidatableObject
 
     IEnumerable<ValidationResult> IValidatableObject.Validate(ValidationContext validationContext)
     {
-        if (Architecture?.ResNet is not null && InitialWeights is null)
+        if (Architecture?.VisionKind is { NeedsInitialWeights: true } kind && InitialWeights is null)
             yield return new(
-                $"{nameof(Architecture)} has a ResNet, which cannot be trained from random weights; set {nameof(InitialWeights)}.");
+                $"{nameof(Architecture)} has a {kind.Name}, which cannot be trained from random weights; set {nameof(InitialWeights)}.");
         if (FineTuning?.TrainableParts == TrainableParts.Prefixes && PrefixLength == 0 && ImagePrefixLength == 0)
             yield return new(
                 $"{nameof(FineTuning)}.{nameof(FineTuning.TrainableParts)} is Prefixes, and both prefix lengths are 0: there is " +
@@ -212,9 +212,8 @@ public sealed record PrefixClipOptions : IValidatableObject
     private IEnumerable<string> FaultsWith(ClipArchitecture? architecture)
     {
         if (architecture is null) yield break;
-        if ((architecture.ResNet is not null || architecture.Swin is not null) && ImagePrefixLength != 0)
-            yield return $"{nameof(ImagePrefixLength)} is {ImagePrefixLength}; a {(architecture.Swin is null ? "ResNet" : "Swin")} takes " +
-                "no prefix, so it must be 0.";
+        if (architecture.VisionKind is { TakesPrefixes: false } kind && ImagePrefixLength != 0)
+            yield return $"{nameof(ImagePrefixLength)} is {ImagePrefixLength}; a {kind.Name} takes no prefix, so it must be 0.";
         var most = architecture.ImageSize < 1 ? int.MaxValue : Array.MaxLength / (3L * architecture.ImageSize * architecture.ImageSize)
             * (ProcessGroup?.Count ?? 1);
         if ((BatchSize ?? DefaultBatchSize) is var rows && rows > most)

@@ -42,13 +42,12 @@ public sealed record SwinStages(int First, int Second = 0, int Third = 0, int Fo
     /// <summary>Blocks of each existing stage.</summary>
     internal int[] ToArray() => [.. new[] { First, Second, Third, Fourth }.TakeWhile(n => n > 0)];
 
-    /// <summary>Every fault of these stages in an architecture.</summary>
-    internal IEnumerable<string> Faults(ClipArchitecture architecture)
+    /// <summary>What distinguishes the tower.</summary>
+    internal VisionKind Kind => new(nameof(ClipArchitecture.Swin), Faults) { FormatVersion = StochasticDepth > 0 ? 4 : 3 };
+
+    private IEnumerable<string> Faults(ClipArchitecture architecture)
     {
         int[] blocks = [First, Second, Third, Fourth];
-        if (architecture.ResNet is not null)
-            yield return $"{nameof(ClipArchitecture.ResNet)} and {nameof(ClipArchitecture.Swin)} are both set; a vision tower is one of " +
-                "them.";
         if (WindowSize is < 1 or > MaxWindow)
             yield return $"{nameof(ClipArchitecture.Swin)}.{nameof(WindowSize)} is {WindowSize}; 1 to {MaxWindow} are allowed.";
         if (!(StochasticDepth is >= 0 and < 1))

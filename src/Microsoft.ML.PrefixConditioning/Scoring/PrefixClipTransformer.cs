@@ -147,20 +147,20 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
     /// </remarks>
     /// <exception cref="ArgumentException">The folder's name is empty, or the layout is not a member of the enumeration.</exception>
     /// <exception cref="IOException">A file cannot be written.</exception>
-    /// <exception cref="NotSupportedException">The vision tower is a Swin transformer.</exception>
+    /// <exception cref="NotSupportedException">open_clip has no such vision tower, as is the case for Swin transformers.</exception>
     /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
     public void SaveSafetensors(string folder, ClipLayout layout = ClipLayout.OpenClip)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         if (!Enum.IsDefined(layout)) throw new ArgumentException($"The layout is {(int)layout}; use a member of {nameof(ClipLayout)}.",
             nameof(layout));
-        if (layout == ClipLayout.HuggingFace && Architecture.ResNet is not null)
-            throw new ArgumentException("Hugging Face's CLIPModel has no ResNet tower; save this model in open_clip's layout.",
-                nameof(layout));
-        if (Architecture.Swin is not null)
+        if (Architecture.VisionKind is { IsInOpenClip: false } other)
             throw new NotSupportedException(
-                "open_clip's and Hugging Face's layouts do not support Swin vision towers; save this model with " +
-                    "mlContext.Model.Save.");
+                $"open_clip's and Hugging Face's layouts do not support {other.Name} vision towers; save this model with " +
+                "mlContext.Model.Save.");
+        if (layout == ClipLayout.HuggingFace && Architecture.VisionKind is { } kind)
+            throw new ArgumentException($"Hugging Face's CLIPModel has no {kind.Name} tower; save this model in open_clip's layout.",
+                nameof(layout));
         Trained.Lend(network => ClipExport.Write(folder, layout, network, _model.Tokenizer, _model.Settings));
     }
 

@@ -14,13 +14,13 @@ internal sealed class ClipTrainer
     private readonly ClipModel _model;
     private readonly ClipTokenizer _tokenizer;
     private readonly TaggedRows _rows;
-    private readonly TrainingSetup _run;
+    private readonly TrainingSetup _setup;
 
-    private ClipTrainer(ClipModel model, ClipTokenizer tokenizer, TaggedRows rows, TrainingSetup run) =>
-        (_model, _tokenizer, _rows, _run) = (model, tokenizer, rows, run);
+    private ClipTrainer(ClipModel model, ClipTokenizer tokenizer, TaggedRows rows, TrainingSetup setup) =>
+        (_model, _tokenizer, _rows, _setup) = (model, tokenizer, rows, setup);
 
-    private PrefixClipOptions Options => _run.Options;
-    private Ranks Ranks => _run.Ranks;
+    private PrefixClipOptions Options => _setup.Options;
+    private Ranks Ranks => _setup.Ranks;
 
     /// <summary>Trains the model in place.</summary>
     /// <returns>What happened, step by step.</returns>
@@ -29,8 +29,8 @@ internal sealed class ClipTrainer
     /// <exception cref="InvalidOperationException">The loss is no longer a number.</exception>
     /// <exception cref="OperationCanceledException">The options' token was canceled.</exception>
     public static TrainingHistory Run(
-        IHost host, ClipModel model, ClipTokenizer tokenizer, TaggedRows rows, TrainingSetup run, ulong seed) =>
-        new ClipTrainer(model, tokenizer, rows, run).Run(host, seed);
+        IHost host, ClipModel model, ClipTokenizer tokenizer, TaggedRows rows, TrainingSetup setup, ulong seed) =>
+        new ClipTrainer(model, tokenizer, rows, setup).Run(host, seed);
 
     private TrainingHistory Run(IHost host, ulong seed)
     {
@@ -38,21 +38,22 @@ internal sealed class ClipTrainer
         var sampler = CreateSampler(seed);
         var totalSteps = TotalSteps(sampler.StepsPerEpoch);
         if (Ranks.Count > 1) Ranks.Compare(
-            "All ranks must train the same run, but these differ", RunFingerprint.Facts(_rows, _tokenizer, _run, seed, _model.Weights));
+            "All ranks must train the same run, but these differ", RunFingerprint.Facts(_rows, _tokenizer, _setup, seed, _model.Weights));
         var checkpoint = Ranks.IsFirst && Options.Checkpoints.Folder is { } folder
-            ? new Checkpoint(folder, RunFingerprint.Of(_rows, _tokenizer, _run)) : null;
+            ? new Checkpoint(folder, RunFingerprint.Of(_rows, _tokenizer, _setup)) : null;
         var found = Ranks.FromFirst(checkpoint?.Find(totalSteps));
         if (found is { } earlier) (seed, sampler) = (earlier.Seed, CreateSampler(earlier.Seed));
-        var validation = Ranks.IsFirst && Options.ValidationSet is { } view ? ValidationSet.Read(view, _run) : null;
+        var validation = Ranks.IsFirst && Options.ValidationSet is { } view ? ValidationSet.Read(view, _setup) : null;
 
         var warmup = Options.Optimizer.WarmupSteps ?? Math.Min(totalSteps / 10, MaxDefaultWarmup);
-        var images = new TrainingImages(_rows, _run, seed);
-        var texts = new TrainingTexts(_rows, _tokenizer, _run.Model.Architecture.ContextLength, Options.PromptTemplates, seed);
+        var images = new TrainingImages(_rows, _setup, seed);
+        var texts = new TrainingTexts(_rows, _tokenizer, _setup.Model.Architecture.ContextLength, Options.PromptTemplates, seed);
         using var optimizer = new ClipOptimizer(
             TrainingPlan.Apply(_model, Options.FineTuning), Options.Optimizer,
-            name => TrainingPlan.RateFactor(name, _run.Model.Architecture, Options.FineTuning), Options.UseTensorOperations);
+            name => TrainingPlan.RateFactor(_model.PlaceOf(name), _setup.Model.Architecture, Options.FineTuning),
+            Options.UseTensorOperations);
         using var step = new ContrastiveStep(_model, optimizer, Options, seed, Ranks);
-        using var log = new TrainingLog(host, _run, sampler.StepsPerEpoch, totalSteps);
+        using var log = new TrainingLog(host, _setup, sampler.StepsPerEpoch, totalSteps);
         if (found is { } start)
         {
             checkpoint?.Restore(_model, optimizer, log, images, start.Step);
@@ -61,7 +62,7 @@ internal sealed class ClipTrainer
         }
         log.Info(string.Create(CultureInfo.InvariantCulture,
             $"Training {_model.ParameterCount:N0} parameters on {_rows.Count:N0} rows ({_rows.DescribeTypes()}), {totalSteps:N0} steps " +
-                $"of {_run.BatchSize} rows, seed {seed}, on {_model.Device}."));
+                $"of {_setup.BatchSize} rows, seed {seed}, on {_model.Device}."));
 
         if (_rows.BadCount > 0)
             log.Warning($"{_rows.BadCount} of {_rows.TotalCount} rows were left out, the first for this reason: {_rows.FirstFault}");
@@ -129,7 +130,7 @@ internal sealed class ClipTrainer
             imageOfRow[row] = number;
         }
         var weights = Options.DatasetTypeWeights is { } given ? _rows.Types.Select((t, i) => Weight(given, t.Name)).ToArray() : null;
-        return new BatchSampler(_rows.DatasetTypes, imageOfRow, Options.BatchComposition, weights, _run.BatchSize, seed);
+        return new BatchSampler(_rows.DatasetTypes, imageOfRow, Options.BatchComposition, weights, _setup.BatchSize, seed);
     }
 
     private int TotalSteps(int stepsPerEpoch)

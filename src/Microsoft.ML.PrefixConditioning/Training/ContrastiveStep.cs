@@ -19,7 +19,7 @@ namespace Microsoft.ML.PrefixConditioning;
 internal sealed class ContrastiveStep(
     ClipModel model, ClipOptimizer optimizer, PrefixClipOptions options, ulong seed = 0, Ranks? ranks = null) : IDisposable
 {
-    private readonly DroppedBranches _dropped = new(model.Shape.Architecture.Swin, seed);
+    private readonly DroppedBranches _dropped = new(model.Vision.BranchRates, seed);
     private readonly Ranks _ranks = ranks ?? new(null);
     private readonly SharedGradients? _gradients = ranks is { Count: > 1 }
         ? new([.. model.Weights.Select(w => w.Value).Where(w => w.requires_grad)], ranks) : null;

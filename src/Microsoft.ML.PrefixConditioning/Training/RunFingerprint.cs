@@ -22,13 +22,13 @@ internal static class RunFingerprint
 
     /// <summary>A hash of every option that changes the result, of the vocabulary and of all rows.</summary>
     /// <remarks>Images count by their path, or by their bytes where they are in memory; files are not opened.</remarks>
-    public static string Of(TaggedRows rows, ClipTokenizer tokenizer, TrainingSetup run) => HashOf(writer =>
+    public static string Of(TaggedRows rows, ClipTokenizer tokenizer, TrainingSetup setup) => HashOf(writer =>
     {
         writer.Write(Version);
         writer.Write(JsonSerializer.Serialize(new
         {
-            Options = Options(run.Options), run.BatchSize, run.InitialWeightsHash,
-            run.Model.Architecture, run.Model.Normalization, run.Model.DatasetTypes,
+            Options = Options(setup.Options), setup.BatchSize, setup.InitialWeightsHash,
+            setup.Model.Architecture, setup.Model.Normalization, setup.Model.DatasetTypes,
         }));
         Write(writer, tokenizer);
         Write(writer, rows);
@@ -38,23 +38,23 @@ internal static class RunFingerprint
     /// is large.</summary>
     /// <param name="rows">The rows.</param>
     /// <param name="tokenizer">The vocabulary.</param>
-    /// <param name="run">The run.</param>
+    /// <param name="setup">What else decides the run.</param>
     /// <param name="seed">Its seed, drawn where the options have none.</param>
     /// <param name="weights">The initial weights.</param>
     public static Dictionary<string, string> Facts(
-        TaggedRows rows, ClipTokenizer tokenizer, TrainingSetup run, ulong seed, IEnumerable<KeyValuePair<string, Tensor>> weights)
+        TaggedRows rows, ClipTokenizer tokenizer, TrainingSetup setup, ulong seed, IEnumerable<KeyValuePair<string, Tensor>> weights)
     {
-        var (options, facts) = (run.Options, new Dictionary<string, string>());
+        var (options, facts) = (setup.Options, new Dictionary<string, string>());
         void Add(string name, object? value) => facts[name] = JsonSerializer.Serialize(value);
         foreach (var (name, value) in Options(options)) Add(name, value);
         Add(nameof(options.Seed), seed);
-        Add(nameof(options.BatchSize), run.BatchSize);
+        Add(nameof(options.BatchSize), setup.BatchSize);
         Add(nameof(options.BadRows), options.BadRows);
         Add(nameof(options.MaxBadRowFraction), options.MaxBadRowFraction);
         Add($"{nameof(options.Checkpoints)}.{nameof(options.Checkpoints.Steps)}", options.Checkpoints.Steps);
-        Add(nameof(options.Architecture), run.Model.Architecture);
-        Add(nameof(options.DatasetTypes), run.Model.DatasetTypes);
-        facts["the normalization of pixels"] = JsonSerializer.Serialize(run.Model.Normalization);
+        Add(nameof(options.Architecture), setup.Model.Architecture);
+        Add(nameof(options.DatasetTypes), setup.Model.DatasetTypes);
+        facts["the normalization of pixels"] = JsonSerializer.Serialize(setup.Model.Normalization);
         facts["the vocabulary"] = HashOf(writer => Write(writer, tokenizer));
         facts["the rows"] = HashOf(writer => Write(writer, rows));
         facts["the initial weights"] = Of(weights);

@@ -25,11 +25,11 @@ internal sealed class TrainingImages
     private readonly List<int> _untold = [];     // bad rows that the other ranks have not been told of
     private readonly Ranks _ranks;
 
-    public TrainingImages(TaggedRows rows, TrainingSetup run, ulong seed)
+    public TrainingImages(TaggedRows rows, TrainingSetup setup, ulong seed)
     {
-        var options = run.Options;
-        (_rows, _decoding, _policy, _seed, _ranks) = (rows, options.ImageDecoding, options.BadRows, seed, run.Ranks);
-        _preprocessor = run.Model.CreatePreprocessor();
+        var options = setup.Options;
+        (_rows, _decoding, _policy, _seed, _ranks) = (rows, options.ImageDecoding, options.BadRows, seed, setup.Ranks);
+        _preprocessor = setup.Model.CreatePreprocessor();
         _cache = new DecodedImageCache(options.ImageCacheMegabytes * 1024L * 1024L);
         _augmentation = options.Augmentation;
         _shortSide = _preprocessor.TrainingShortSide(_augmentation);

@@ -13,22 +13,22 @@ internal sealed class TrainingLog : IDisposable
 
     private readonly IChannel _channel;
     private readonly IProgressChannel _progressChannel;
-    private readonly TrainingSetup _run;
+    private readonly TrainingSetup _setup;
     private readonly int _stepsPerEpoch, _totalSteps;
     private readonly Stopwatch _sinceLog = Stopwatch.StartNew();
     private readonly Queue<long> _stepEnds = new();     // timestamps of the last steps
     private TrainingProgress? _last;
 
-    public TrainingLog(IHost host, TrainingSetup run, int stepsPerEpoch, int totalSteps)
+    public TrainingLog(IHost host, TrainingSetup setup, int stepsPerEpoch, int totalSteps)
     {
-        (_run, _stepsPerEpoch, _totalSteps) = (run, stepsPerEpoch, totalSteps);
+        (_setup, _stepsPerEpoch, _totalSteps) = (setup, stepsPerEpoch, totalSteps);
         _channel = host.Start("Training");
         _progressChannel = host.StartProgressChannel("Training");
         _progressChannel.SetHeader(Header, Fill);
         _stepEnds.Enqueue(Stopwatch.GetTimestamp());
     }
 
-    private bool IsReporting => _run.Ranks.IsFirst;
+    private bool IsReporting => _setup.Ranks.IsFirst;
 
     /// <summary>Every step so far.</summary>
     public List<TrainingStep> Steps { get; } = [];
@@ -60,10 +60,10 @@ internal sealed class TrainingLog : IDisposable
         if (accuracy is { } value) Validations.Add(new ValidationAccuracy(epoch, value));
         if (!IsReporting) return;
         var rate = StepsPerSecond();
-        var progress = new TrainingProgress(step, _totalSteps, epoch, _run.Options.Epochs, loss, learningRate,
-            rate * _run.BatchSize, TimeSpan.FromSeconds(rate > 0 ? Math.Min((_totalSteps - step) / rate, int.MaxValue) : 0), accuracy);
+        var progress = new TrainingProgress(step, _totalSteps, epoch, _setup.Options.Epochs, loss, learningRate,
+            rate * _setup.BatchSize, TimeSpan.FromSeconds(rate > 0 ? Math.Min((_totalSteps - step) / rate, int.MaxValue) : 0), accuracy);
         _last = progress;
-        _run.Options.Progress?.Report(progress);
+        _setup.Options.Progress?.Report(progress);
         var endOfEpoch = step % _stepsPerEpoch == 0;
         if (endOfEpoch)
             _progressChannel.Checkpoint(loss, learningRate, progress.ImagesPerSecond, progress.TimeLeft.TotalSeconds, accuracy, step,
@@ -71,9 +71,10 @@ internal sealed class TrainingLog : IDisposable
         if (!endOfEpoch && _sinceLog.Elapsed < LogInterval) return;
         _sinceLog.Restart();
         Info(string.Create(CultureInfo.InvariantCulture,
-            $"Step {step}/{_totalSteps}, epoch {epoch}/{_run.Options.Epochs}: loss {loss:0.0000}, learning rate {learningRate:0.00e+00}, " +
-                $"{progress.ImagesPerSecond:0} images/s, {(int)progress.TimeLeft.TotalHours}:{progress.TimeLeft:mm\\:ss} " +
-                $"left{(accuracy is null ? "" : string.Create(CultureInfo.InvariantCulture, $", validation accuracy {accuracy:0.0%}"))}"));
+            $"Step {step}/{_totalSteps}, epoch {epoch}/{_setup.Options.Epochs}: loss {loss:0.0000}, " +
+            $"learning rate {learningRate:0.00e+00}, {progress.ImagesPerSecond:0} images/s, " +
+            $"{(int)progress.TimeLeft.TotalHours}:{progress.TimeLeft:mm\\:ss} left" +
+            $"{(accuracy is null ? "" : string.Create(CultureInfo.InvariantCulture, $", validation accuracy {accuracy:0.0%}"))}"));
     }
 
     /// <summary>The history that is saved with the model.</summary>

@@ -15,12 +15,12 @@ internal static class TrainingSummaries
     /// <summary>One summary per dataset type, from images as in scoring, with their type's own image prefix.</summary>
     /// <returns>Null where not one of a type's images can be read.</returns>
     /// <exception cref="OperationCanceledException">The options' token was canceled.</exception>
-    public static IReadOnlyList<EmbeddingSummary>? Of(ClipModel model, TaggedRows rows, TrainingSetup run)
+    public static IReadOnlyList<EmbeddingSummary>? Of(ClipModel model, TaggedRows rows, TrainingSetup setup)
     {
         var summaries = new List<EmbeddingSummary>();
         for (var type = 0; type < rows.Types.Count; type++)
         {
-            var embeddings = Embeddings(model, rows, Order(rows, type), run);
+            var embeddings = Embeddings(model, rows, Order(rows, type), setup);
             if (embeddings.Count == 0) return null;
             summaries.Add(EmbeddingSummary.Of(embeddings));
         }
@@ -36,9 +36,9 @@ internal static class TrainingSummaries
         return order;
     }
 
-    private static List<float[]> Embeddings(ClipModel model, TaggedRows rows, int[] order, TrainingSetup run)
+    private static List<float[]> Embeddings(ClipModel model, TaggedRows rows, int[] order, TrainingSetup setup)
     {
-        var preprocessor = run.Model.CreatePreprocessor();
+        var preprocessor = setup.Model.CreatePreprocessor();
         var embeddings = new List<float[]>();
         var type = rows.DatasetTypes[order[0]];
         foreach (var pass in order.Chunk(PixelBatch.Most(ImagesPerPass, preprocessor.Length)))
@@ -46,10 +46,10 @@ internal static class TrainingSummaries
             if (embeddings.Count >= Sample) break;
             var wanted = pass[..Math.Min(pass.Length, Sample - embeddings.Count)];
             var pixels = new float[wanted.Length * preprocessor.Length];
-            var faults = preprocessor.DecodeTest(wanted.Length, i => rows.Images[wanted[i]], run.Options.ImageDecoding,
-                i => pixels.AsMemory(i * preprocessor.Length, preprocessor.Length), run.Options.CancellationToken);
+            var faults = preprocessor.DecodeTest(wanted.Length, i => rows.Images[wanted[i]], setup.Options.ImageDecoding,
+                i => pixels.AsMemory(i * preprocessor.Length, preprocessor.Length), setup.Options.CancellationToken);
             // Unreadable images are left out, as training did; where the policy is to fail, training would have.
-            var all = Encode(model, pixels, wanted.Length, type, run.Model.Architecture);
+            var all = Encode(model, pixels, wanted.Length, type, setup.Model.Architecture);
             embeddings.AddRange(all.Where((_, i) => faults[i] is null));
         }
         return embeddings;

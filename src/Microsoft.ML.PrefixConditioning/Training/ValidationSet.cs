@@ -11,32 +11,32 @@ internal sealed class ValidationSet
     private readonly float[]?[] _kept;         // [3, S, S] each: validation images are not augmented
     private readonly int[] _labels;
     private readonly string[] _classNames;
-    private readonly TrainingSetup _run;
+    private readonly TrainingSetup _setup;
     private readonly ImagePreprocessor _preprocessor;
 
     private int ImagesPerPass => PixelBatch.Most(128, _preprocessor.Length);
 
-    private ValidationSet(IReadOnlyList<ImageReference> images, int[] labels, string[] classNames, TrainingSetup run)
+    private ValidationSet(IReadOnlyList<ImageReference> images, int[] labels, string[] classNames, TrainingSetup setup)
     {
-        (_images, _labels, _classNames, _run) = (images, labels, classNames, run);
-        _preprocessor = run.Model.CreatePreprocessor();
+        (_images, _labels, _classNames, _setup) = (images, labels, classNames, setup);
+        _preprocessor = setup.Model.CreatePreprocessor();
         _kept = new float[]?[(int)Math.Min(images.Count, KeptBytes / sizeof(float) / _preprocessor.Length)];
     }
 
     /// <summary>Reads the view's image and label columns; the class names are the labels that occur.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or has the wrong type.</exception>
     /// <exception cref="InvalidDataException">There are no rows, fewer than two classes, or an image cannot be read.</exception>
-    public static ValidationSet Read(IDataView view, TrainingSetup run)
+    public static ValidationSet Read(IDataView view, TrainingSetup setup)
     {
-        var (images, labels) = LabeledImages.Read(view, run.Options.Columns);
+        var (images, labels) = LabeledImages.Read(view, setup.Options.Columns);
         labels = [.. labels.Select(CanonicalComposition.Compose)];   // one class, however a file system composes its name
         var classNames = labels.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray();
         if (classNames.Length < 2)
             throw new InvalidDataException($"The validation set has {classNames.Length} class(es) in {labels.Count} row(s); accuracy " +
                 "needs at least two. Pass a set with more classes, or none.");
         var set = new ValidationSet(
-            images, [.. labels.Select(l => Array.BinarySearch(classNames, l, StringComparer.Ordinal))], classNames, run);
-        set.CheckImages(run.Options.CancellationToken);
+            images, [.. labels.Select(l => Array.BinarySearch(classNames, l, StringComparer.Ordinal))], classNames, setup);
+        set.CheckImages(setup.Options.CancellationToken);
         return set;
     }
 
@@ -46,7 +46,7 @@ internal sealed class ValidationSet
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        var classes = ClassEmbeddings.Compute(model, tokenizer, _classNames, _run.Options.PromptTemplates, prefixes);   // [C, D]
+        var classes = ClassEmbeddings.Compute(model, tokenizer, _classNames, _setup.Options.PromptTemplates, prefixes);   // [C, D]
         var correct = 0L;
         var buffer = new float[Math.Min(ImagesPerPass, _images.Count) * _preprocessor.Length];
         for (var begin = 0; begin < _images.Count; begin += ImagesPerPass)
@@ -82,7 +82,7 @@ internal sealed class ValidationSet
 
     private void Decode(int first, int count, Func<int, Memory<float>> destination, CancellationToken cancellation)
     {
-        var faults = _preprocessor.DecodeTest(count, i => _images[first + i], _run.Options.ImageDecoding, destination, cancellation);
+        var faults = _preprocessor.DecodeTest(count, i => _images[first + i], _setup.Options.ImageDecoding, destination, cancellation);
         if (faults.FirstOrDefault(f => f is not null) is { } fault)
             throw new InvalidDataException($"The validation set: {fault.Message}", fault);
     }

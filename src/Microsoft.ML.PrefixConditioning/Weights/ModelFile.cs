@@ -37,7 +37,8 @@ internal static class ModelFile
         };
         if (model.Summaries is { } summaries) parts.Add((SummariesPart, stream => EmbeddingSummary.Write(stream, summaries)));
         parts.Add((HistoryPart, model.History.Write));
-        context.Writer.Write(VersionOf(model.Settings));
+        context.Writer.Write(
+            model.Settings.Precision != Precision.Float32 ? FormatVersion : model.Settings.Architecture.VisionKind?.FormatVersion ?? 3);
         context.Writer.Write(parts.Count);
         foreach (var (name, write) in parts)
         {
@@ -84,9 +85,6 @@ internal static class ModelFile
             throw;
         }
     }
-
-    private static int VersionOf(ModelSettings settings) =>
-        settings.Precision != Precision.Float32 ? 5 : settings.Architecture.Swin is { StochasticDepth: > 0 } ? 4 : 3;
 
     private static Dictionary<string, byte[]> ReadHashes(BinaryReader reader)
     {

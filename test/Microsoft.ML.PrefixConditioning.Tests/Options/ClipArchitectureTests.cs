@@ -1,3 +1,6 @@
+using System.Reflection;
+using System.Runtime.CompilerServices;
+
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
 [TestClass]
@@ -98,5 +101,20 @@ public sealed class ClipArchitectureTests
             + v * a.EmbeddingSize;
         var text = vocabulary * t + a.ContextLength * t + Blocks(t, a.TextLayers) + 2 * t + t * a.EmbeddingSize;
         return vision + text + 1; // the logit scale
+    }
+
+    [TestMethod]
+    public void VisionKind_PropertyOfEachKind_IsFoundUnderItsName()
+    {
+        const BindingFlags NotPublic = BindingFlags.Instance | BindingFlags.NonPublic;
+        var kinds = typeof(ClipArchitecture).GetProperties().Where(p =>
+            p.PropertyType.GetProperty(nameof(SwinStages.Kind), NotPublic)?.PropertyType == typeof(VisionKind)).ToArray();
+        Assert.IsNotEmpty(kinds);
+        foreach (var property in kinds)
+        {
+            var architecture = new ClipArchitecture();
+            property.SetValue(architecture, RuntimeHelpers.GetUninitializedObject(property.PropertyType));
+            Assert.AreEqual(property.Name, architecture.VisionKind?.Name);
+        }
     }
 }

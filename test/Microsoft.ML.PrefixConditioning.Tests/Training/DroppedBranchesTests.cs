@@ -9,13 +9,13 @@ public sealed class DroppedBranchesTests
 {
     private const int Branches = 8;   // of SwinModel's four blocks
 
-    private static readonly SwinStages Stages = SwinModel.WithDepth(0.6).Swin!;
+    private static readonly double[] Rates = SwinModel.WithDepth(0.6).Swin!.BranchRates();
 
     [TestMethod]
     public void Factors_NothingToLeaveOut_IsNull()
     {
-        Assert.IsNull(new DroppedBranches(null, 7).Factors(0, 0, 4, CPU), "another tower");
-        Assert.IsNull(new DroppedBranches(SwinModel.Architecture.Swin, 7).Factors(0, 0, 4, CPU), "rate 0");
+        Assert.IsNull(new DroppedBranches([], 7).Factors(0, 0, 4, CPU), "another tower");
+        Assert.IsNull(new DroppedBranches(SwinModel.Architecture.Swin!.BranchRates(), 7).Factors(0, 0, 4, CPU), "rate 0");
     }
 
     [TestMethod]
@@ -23,7 +23,7 @@ public sealed class DroppedBranchesTests
     {
         using var scope = NewDisposeScope();
         const int Count = 20_000;
-        var factors = new DroppedBranches(Stages, 7).Factors(3, 0, Count, CPU)!;
+        var factors = new DroppedBranches(Rates, 7).Factors(3, 0, Count, CPU)!;
         DataTestRows.Equal<long>([Branches, Count], factors.shape);
         var rows = factors.data<float>().ToArray().Chunk(Count).ToArray();
         for (var branch = 0; branch < Branches; branch++)
@@ -45,7 +45,7 @@ public sealed class DroppedBranchesTests
     {
         using var scope = NewDisposeScope();
         float[] Of(ulong seed, int step, int first, int count) =>
-            new DroppedBranches(Stages, seed).Factors(step, first, count, CPU)!.data<float>().ToArray();
+            new DroppedBranches(Rates, seed).Factors(step, first, count, CPU)!.data<float>().ToArray();
         var whole = Of(7, 2, 0, 64);
         CollectionAssert.AreEqual(whole, Of(7, 2, 0, 64));
         CollectionAssert.AreEqual(whole.Chunk(64).SelectMany(branch => branch[10..30]).ToArray(), Of(7, 2, 10, 20), "a chunk");
@@ -93,14 +93,15 @@ public sealed class DroppedBranchesTests
         const int Count = 4000;
         using var generator = new Generator(5, CPU);
         using var weights = ModelWeights.Initialized(CPU, 3);
-        var block = new SwinBlock(weights, "block", width: 8, heads: 2, window: 2, shifted: false, mlpRatio: 2);
+        var block = new SwinBlock(
+            weights.Of(TrainableParts.Vision, layer: 1), "block", width: 8, heads: 2, window: 2, shifted: false, mlpRatio: 2);
         foreach (var (name, weight) in weights.Named)
             if (name.Contains("mlp.3", StringComparison.Ordinal)) weight.zero_();   // the MLP's branch is not linear in the attention's
             else weight.mul_(20);
         var image = randn([1, 2, 2, 8], generator: generator);
         var (windows, positions) = (new SwinWindows(2, 2), tensor(SwinWindows.RelativePositions(2)));
         var full = block.Forward(image, windows, positions, mask: null);
-        var factors = new DroppedBranches(Stages, 11).Factors(0, 0, Count, CPU)!.narrow(0, 6, 2);   // rate 0.6
+        var factors = new DroppedBranches(Rates, 11).Factors(0, 0, Count, CPU)!.narrow(0, 6, 2);   // rate 0.6
         var drawn = block.Forward(image.expand(Count, 2, 2, 8), windows, positions, mask: null, factors);
         var branch = (full - image).abs().max().ToDouble();
         Assert.IsGreaterThan(0.1, branch);

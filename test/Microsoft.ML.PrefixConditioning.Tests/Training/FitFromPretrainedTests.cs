@@ -108,8 +108,11 @@ public sealed class FitFromPretrainedTests
             Optimizer = new() { WarmupSteps = 0 }
         });
         var (before, after) = (DrawnData.Weights(loaded), DrawnData.Weights(trained));
-        foreach (var (name, bytes) in before.Where(w => w.Key != "prefix_embedding"))
-            Assert.AreEqual(TrainingPlan.PartOf(name) == part, !bytes.AsSpan().SequenceEqual(after[name]), name);
+        trained.Trained.Lend(network =>
+        {
+            foreach (var (name, bytes) in before.Where(w => w.Key != "prefix_embedding"))
+                Assert.AreEqual(network.PlaceOf(name).Part == part, !bytes.AsSpan().SequenceEqual(after[name]), name);
+        });
         // The caption type's prefix comes from the file and now stands second.
         var caption = after["prefix_embedding"].AsSpan(after["prefix_embedding"].Length / 2);
         Assert.AreEqual(part == TrainableParts.Prefixes, !caption.SequenceEqual(before["prefix_embedding"]));
@@ -129,9 +132,12 @@ public sealed class FitFromPretrainedTests
         };
         using var trained = data.Fit(options);
         var (before, after) = (DrawnData.Weights(loaded), DrawnData.Weights(trained));
-        foreach (var (name, bytes) in before)
-            Assert.AreEqual(TrainingPlan.IsTrained(name, trained.Architecture, options.FineTuning),
-                !bytes.AsSpan().SequenceEqual(after[name]), name);
+        trained.Trained.Lend(network =>
+        {
+            foreach (var (name, bytes) in before)
+                Assert.AreEqual(TrainingPlan.IsTrained(network.PlaceOf(name), options.FineTuning),
+                    !bytes.AsSpan().SequenceEqual(after[name]), name);
+        });
     }
 
     [TestMethod]

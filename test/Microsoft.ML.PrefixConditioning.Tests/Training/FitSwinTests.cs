@@ -79,8 +79,9 @@ public sealed class FitSwinTests
     [DataRow("visual.head.weight", TrainableParts.Projections, 1.0)]
     public void RateFactor_HalfPerLayer_CountsBlocksThroughAllStages(string name, TrainableParts part, double expected)
     {
-        Assert.AreEqual(part, TrainingPlan.PartOf(name));
-        Assert.AreEqual(expected, TrainingPlan.RateFactor(name, Options.Architecture!, new() { LayerDecay = 0.5 }));
+        using var model = SwinModel.Create(SwinModel.Architecture);
+        Assert.AreEqual(part, model.PlaceOf(name).Part);
+        Assert.AreEqual(expected, TrainingPlan.RateFactor(model.PlaceOf(name), Options.Architecture!, new() { LayerDecay = 0.5 }));
     }
 
     [TestMethod]

@@ -53,13 +53,13 @@ public sealed class RunFingerprintTests
                 DrawnData.Options with { FineTuning = new() { LayerDecay = 0.5 } },
             DrawnData.Options with { DatasetTypes = [DatasetType.Classification, DatasetType.Caption] },
         ];
-        var run = TestSetup.Of(DrawnData.Options);
-        TrainingSetup[] runs =
+        var setup = TestSetup.Of(DrawnData.Options);
+        TrainingSetup[] setups =
         [
-            run with { InitialWeightsHash = "00" }, run with { BatchSize = 5 },
-            run with { Model = run.Model with { Normalization = new(new(0, 0, 0), new(1, 1, 1)) } },
+            setup with { InitialWeightsHash = "00" }, setup with { BatchSize = 5 },
+            setup with { Model = setup.Model with { Normalization = new(new(0, 0, 0), new(1, 1, 1)) } },
         ];
-        var all = others.Select(o => Of(data, o)).Concat(runs.Select(r => RunFingerprint.Of(data.Tagged(), SmallModel.Tokenizer, r)))
+        var all = others.Select(o => Of(data, o)).Concat(setups.Select(s => RunFingerprint.Of(data.Tagged(), SmallModel.Tokenizer, s)))
             .Append(Of(data)).ToArray();
         Assert.HasCount(all.Length, all.Distinct().ToArray());
         Assert.AreNotEqual(Of(data), Of(data, tokenizer: ClipTokenizer.Learn(["other words", "other words"], 520)), "another vocabulary");
