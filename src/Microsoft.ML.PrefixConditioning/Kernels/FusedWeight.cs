@@ -12,6 +12,7 @@ internal sealed unsafe class FusedWeight : IDisposable
     private readonly Tensor _weight;
     private readonly long _columns;
     private readonly bool _isRounded;
+    private bool _mayChange;   // since it was rounded
     private Tensor? _gradient, _rounded;
 
     /// <param name="weight">Contiguous; stays where it is for as long as this lives.</param>
@@ -135,13 +136,14 @@ internal sealed unsafe class FusedWeight : IDisposable
     /// <summary>The weight as libtorch multiplies it.</summary>
     private Tensor Operand => _isRounded ? _rounded! : Matrix;
 
-    /// <summary>Rounds the weight: in every forward pass if it is trained, else once.</summary>
+    /// <summary>Rounds the weight: in every forward pass if it is trained, and once when it is frozen.</summary>
     private void Round()
     {
         lock (_packed)
         {
             if (_rounded is null) _rounded = Rounded(Matrix).DetachFromDisposeScope();
-            else if (IsTrained) _rounded.copy_(Matrix);
+            else if (_mayChange) _rounded.copy_(Matrix);
+            _mayChange = IsTrained;
         }
     }
 

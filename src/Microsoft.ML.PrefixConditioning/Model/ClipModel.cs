@@ -36,7 +36,7 @@ internal sealed class ClipModel : IDisposable
     /// <param name="products">The type that matrices are rounded to before they are multiplied.</param>
     public static ClipModel Create(ClipModelShape shape, Device device, ulong seed, bool useTensorOperations = false,
         ScalarType products = ScalarType.Float32) =>
-        Build(ModelWeights.Initialized(device, new Products(products), seed), shape, useTensorOperations);
+        Build(ModelWeights.Initialized(device, seed, products), shape, useTensorOperations);
 
     /// <summary>A model whose weights are undefined until they are read.</summary>
     /// <param name="shape">Sizes.</param>
@@ -46,7 +46,7 @@ internal sealed class ClipModel : IDisposable
     /// <param name="rounded">Whether the weights are kept in this type; such a model cannot be trained.</param>
     public static ClipModel CreateUnset(ClipModelShape shape, Device device, bool useTensorOperations = false,
         ScalarType products = ScalarType.Float32, bool rounded = false) =>
-        Build(ModelWeights.Unset(device, new Products(products), rounded), shape, useTensorOperations);
+        Build(ModelWeights.Unset(device, products, rounded), shape, useTensorOperations);
 
     private static ClipModel Build(ModelWeights weights, ClipModelShape shape, bool useTensorOperations)
     {

@@ -22,14 +22,14 @@ internal sealed class ModelWeights : IDisposable
         (_device, Products, _generator, _rounded) = (device, products, generator, rounded);
 
     /// <summary>Weights with the reference's initial distributions, drawn from a seed.</summary>
-    public static ModelWeights Initialized(Device device, Products products, ulong seed) =>
-        new(device, products, new Generator(seed, CPU), rounded: false);
+    public static ModelWeights Initialized(Device device, ulong seed, ScalarType products = ScalarType.Float32) =>
+        new(device, new Products(products), new Generator(seed, CPU), rounded: false);
 
     /// <summary>Weights whose values are undefined until they are read from a file.</summary>
     /// <param name="device">Where they lie.</param>
-    /// <param name="products">The precision of matrix products.</param>
+    /// <param name="products">The type that matrices are rounded to before they are multiplied.</param>
     /// <param name="rounded">Whether matrices are kept in the type of products, which takes less memory and cannot be trained.</param>
-    public static ModelWeights Unset(Device device, Products products, bool rounded) => new(device, products, null, rounded);
+    public static ModelWeights Unset(Device device, ScalarType products, bool rounded) => new(device, new Products(products), null, rounded);
 
     /// <summary>The precision of matrix products.</summary>
     public Products Products { get; }
