@@ -13,10 +13,12 @@ internal sealed class TextTower
     private readonly Tensor _tokens, _positions, _projection;   // [V, W], [context length, W], [W, D]
     private readonly PrefixEmbeddings? _prefixes;
     private readonly LayerNorm _finalNorm;
+    private readonly bool _fused;
 
     public TextTower(ModelWeights weights, ClipModelShape shape, bool fused)
     {
         var architecture = shape.Architecture;
+        _fused = fused;
         long width = architecture.TextWidth;
         _positions = weights.Normal("positional_embedding", 0.01, architecture.ContextLength, width);
         _projection = weights.Normal("text_projection", Math.Pow(width, -0.5), width, architecture.EmbeddingSize);
@@ -49,6 +51,9 @@ internal sealed class TextTower
             before = _prefixes.Length;
         }
         var pooled = Stack.Pool(sequence, [.. texts.Ends.Select(end => before + end)]);                // [N, W]
-        return _finalNorm.Forward(pooled).matmul(_projection).MoveToOuterDisposeScope();                // [N, W] @ [W, D]
+        var kernels = _fused ? InferenceKernels.Current : null;
+        var embeddings = kernels?.Project(pooled, _finalNorm.Gain, _finalNorm.Bias, _projection)
+            ?? _finalNorm.Forward(pooled).matmul(_projection);                                          // [N, W] @ [W, D]
+        return embeddings.MoveToOuterDisposeScope();
     }
 }
