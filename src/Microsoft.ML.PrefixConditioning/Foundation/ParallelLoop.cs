@@ -11,8 +11,9 @@ namespace Microsoft.ML.PrefixConditioning;
 /// </remarks>
 internal sealed class ParallelLoop
 {
-    // Multiplications that take as long as to share them: about 20 microseconds with a thread that sleeps, 3 with one that looks out.
-    private const double SleeperCost = 2_000_000, LookoutCost = 300_000;
+    /// <summary>Multiplications from which on several cores are faster than one: about 20 microseconds of work, what it takes to share
+    /// it.</summary>
+    public const long WorthSharing = 2_000_000;
 
     private static readonly long LookoutTicks = Stopwatch.Frequency / 20_000;   // 50 microseconds
 
@@ -49,11 +50,6 @@ internal sealed class ParallelLoop
         Interlocked.CompareExchange(ref _newest, null, loop);
         loop._fault?.Throw();
     }
-
-    /// <summary>Whether several cores are now faster than one.</summary>
-    /// <param name="multiplications">Of all indexes together.</param>
-    public static bool IsWorthSharing(double multiplications) =>
-        multiplications >= (Volatile.Read(ref _lookouts) > 0 ? LookoutCost : SleeperCost);
 
     private void Work()
     {

@@ -87,7 +87,7 @@ internal static unsafe class AttentionKernel<V> where V : struct, ILanes<V>
     {
         var pairs = layout.Sequences * layout.Heads;
         var work = 2.0 * pairs * layout.LongestSequence * layout.LongestSequence * layout.HeadSize;   // products alone, at most
-        var chunks = ParallelLoop.IsWorthSharing(work) ? Math.Min(pairs, MostChunks) : 1;
+        var chunks = work < ParallelLoop.WorthSharing ? 1 : Math.Min(pairs, MostChunks);
         ParallelLoop.Run(chunks, chunk =>
         {
             var memory = ArrayPool<float>.Shared.Rent(scratch + 2 * SmallMatrix.ColumnStep);

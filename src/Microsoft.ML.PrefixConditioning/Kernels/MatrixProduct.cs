@@ -81,7 +81,7 @@ internal sealed unsafe class MatrixProduct<V> where V : struct, ILanes<V>
         if (m == 0 || n == 0) return;
         var product = new MatrixProduct<V>(m, n, k, left, right, result, add, finish, packed);
         var parts = product._rowParts * product._columnParts;
-        if (ParallelLoop.IsWorthSharing((double)m * n * k)) ParallelLoop.Run(parts, product.Multiply);
+        if ((double)m * n * k >= ParallelLoop.WorthSharing) ParallelLoop.Run(parts, product.Multiply);
         else for (var part = 0; part < parts; part++) product.Multiply(part);
     }
 
