@@ -19,7 +19,7 @@ internal sealed unsafe class FusedWeight : IDisposable
     /// <param name="products">The precision of products with it; null for a weight that is not multiplied.</param>
     public FusedWeight(Tensor weight, Products? products = null)
     {
-        _isRounded = products is { Type: not ScalarType.Float32 };
+        _isRounded = products is { IsSingle: false };
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         _weight = weight;
