@@ -11,15 +11,19 @@ internal sealed unsafe class FusedWeight : IDisposable
     private readonly Dictionary<long, MatrixBuffer> _packed = [];   // by first row
     private readonly Tensor _weight;
     private readonly long _columns;
-    private Tensor? _gradient;
+    private readonly bool _isRounded;
+    private bool _mayChange;   // since it was rounded
+    private Tensor? _gradient, _rounded;
 
     /// <param name="weight">Contiguous; stays where it is for as long as this lives.</param>
-    public FusedWeight(Tensor weight)
+    /// <param name="products">The precision of products with it; null for a weight that is not multiplied.</param>
+    public FusedWeight(Tensor weight, Products? products = null)
     {
+        _isRounded = products is { IsSingle: false };
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         _weight = weight;
-        Data = MatrixBuffer.Pointer(weight);
+        Data = weight.dtype == ScalarType.Float32 ? MatrixBuffer.Pointer(weight) : null;
         Rows = weight.shape[0];
         _columns = weight.numel() / Rows;
         Matrix = weight.view(Rows, _columns).detach().DetachFromDisposeScope();
@@ -41,7 +45,7 @@ internal sealed unsafe class FusedWeight : IDisposable
     public float* Gradient { get; private set; }
 
     /// <summary>Whether <see cref="MatrixProduct{V}"/> is faster than libtorch's products on this processor.</summary>
-    private static bool IsMultipliedHere => Vector256.IsHardwareAccelerated;
+    private bool IsMultipliedHere => Vector256.IsHardwareAccelerated && !_isRounded;
 
     /// <summary>Finds the weight's gradient, or gives it one of zeros. Valid until the current dispose scope ends.</summary>
     public void BeginBackward()
@@ -82,9 +86,10 @@ internal sealed unsafe class FusedWeight : IDisposable
                 add: false, finish, packed);
             return;
         }
-        using var rows = Matrix.narrow(0, firstRow, y.Columns);
+        if (_isRounded) Round();
+        using var rows = Operand.narrow(0, firstRow, y.Columns);
         using var transposed = rows.t();
-        y.Tensor.addmm_(x.Tensor, transposed, beta: 0);
+        Product(x, transposed, y);
         if (finish is not null) RowChunks.Run(y.Rows, (begin, end) => finish((int)begin, (int)(end - begin), 0, (int)y.Columns));
     }
 
@@ -100,8 +105,8 @@ internal sealed unsafe class FusedWeight : IDisposable
                 new(Data + firstRow * _columns, _columns), x.Data);
             return;
         }
-        using var rows = Matrix.narrow(0, firstRow, y.Columns);
-        x.Tensor.addmm_(y.Tensor, rows, beta: 0);
+        using var rows = Operand.narrow(0, firstRow, y.Columns);
+        Product(y, rows, x);
     }
 
     /// <summary>Adds y' x to the weight's gradient.</summary>
@@ -117,9 +122,43 @@ internal sealed unsafe class FusedWeight : IDisposable
                 new(x.Data, _columns), Gradient + firstRow * _columns, add: true);
             return;
         }
-        using var transposed = y.Tensor.t();
         using var rows = _gradient.narrow(0, firstRow, y.Columns);
+        if (_isRounded)
+        {
+            using Tensor left = Rounded(y.Tensor), right = Rounded(x.Tensor), leftTransposed = left.t(), product = leftTransposed.mm(right);
+            rows.add_(product);
+            return;
+        }
+        using var transposed = y.Tensor.t();
         rows.addmm_(transposed, x.Tensor, beta: 1);
+    }
+
+    /// <summary>The weight as libtorch multiplies it.</summary>
+    private Tensor Operand => _isRounded ? _rounded! : Matrix;
+
+    /// <summary>Rounds the weight: in every forward pass if it is trained, and once when it is frozen.</summary>
+    private void Round()
+    {
+        lock (_packed)
+        {
+            if (_rounded is null) _rounded = Rounded(Matrix).DetachFromDisposeScope();
+            else if (_mayChange) _rounded.copy_(Matrix);
+            _mayChange = IsTrained;
+        }
+    }
+
+    private static Tensor Rounded(Tensor x) => x.to(ScalarType.BFloat16);
+
+    /// <summary>y = x w by libtorch.</summary>
+    private void Product(MatrixBuffer x, Tensor w, MatrixBuffer y)
+    {
+        if (!_isRounded)
+        {
+            y.Tensor.addmm_(x.Tensor, w, beta: 0);
+            return;
+        }
+        using Tensor rounded = Rounded(x.Tensor), product = rounded.mm(w);
+        y.Tensor.copy_(product);
     }
 
     /// <summary>Rows of the weight as products read them, kept for a frozen weight: packing takes as long as multiplying a few rows. Null
@@ -149,6 +188,7 @@ internal sealed unsafe class FusedWeight : IDisposable
     public void Dispose()
     {
         DropPacked();
+        _rounded?.Dispose();
         Matrix.Dispose();
     }
 }

@@ -54,7 +54,9 @@ internal sealed unsafe class MatrixBuffer : IDisposable
     /// <summary>First value of a contiguous tensor in the processor's memory.</summary>
     public static float* Pointer(Tensor tensor)
     {
-        if (tensor.numel() == 0) return null;
+        var count = tensor.numel();
+        if (count == 0) return null;
+        if (count <= int.MaxValue / sizeof(float)) return (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(tensor.bytes));
         using var first = tensor.as_strided([1], [1], tensor.storage_offset());   // the span of a whole tensor ends at 2 GiB
         return (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(first.bytes));
     }

@@ -33,12 +33,20 @@ internal sealed class ClipModel : IDisposable
     /// <param name="device">Where the weights lie.</param>
     /// <param name="seed">Of the initial values.</param>
     /// <param name="useTensorOperations">Whether a processor computes with libtorch's operations, as a GPU does.</param>
-    public static ClipModel Create(ClipModelShape shape, Device device, ulong seed, bool useTensorOperations = false) =>
-        Build(ModelWeights.Initialized(device, seed), shape, useTensorOperations);
+    /// <param name="products">The type that matrices are rounded to before they are multiplied.</param>
+    public static ClipModel Create(ClipModelShape shape, Device device, ulong seed, bool useTensorOperations = false,
+        ScalarType products = ScalarType.Float32) =>
+        Build(ModelWeights.Initialized(device, seed, products), shape, useTensorOperations);
 
     /// <summary>A model whose weights are undefined until they are read.</summary>
-    public static ClipModel CreateUnset(ClipModelShape shape, Device device, bool useTensorOperations = false) =>
-        Build(ModelWeights.Unset(device), shape, useTensorOperations);
+    /// <param name="shape">Sizes.</param>
+    /// <param name="device">Where the weights lie.</param>
+    /// <param name="useTensorOperations">Whether a processor computes with libtorch's operations, as a GPU does.</param>
+    /// <param name="products">The type that matrices are rounded to before they are multiplied.</param>
+    /// <param name="rounded">Whether the weights are kept in this type; such a model cannot be trained.</param>
+    public static ClipModel CreateUnset(ClipModelShape shape, Device device, bool useTensorOperations = false,
+        ScalarType products = ScalarType.Float32, bool rounded = false) =>
+        Build(ModelWeights.Unset(device, products, rounded), shape, useTensorOperations);
 
     private static ClipModel Build(ModelWeights weights, ClipModelShape shape, bool useTensorOperations)
     {
@@ -67,6 +75,10 @@ internal sealed class ClipModel : IDisposable
 
     /// <summary>All weights with their names in weight files.</summary>
     public IReadOnlyList<KeyValuePair<string, Tensor>> Weights => _weights.Named;
+
+    /// <summary>All weights as files have them, in single precision. Those that had to be converted belong to the dispose scope.</summary>
+    public IReadOnlyCollection<KeyValuePair<string, Tensor>> WeightsForFiles() =>
+        [.. Weights.Select(w => w.Value.dtype == ScalarType.Float32 ? w : new(w.Key, w.Value.to(ScalarType.Float32)))];
 
     /// <summary>The part and the layer that a weight was declared with.</summary>
     public WeightPlace PlaceOf(string name) => _weights.PlaceOf(name);
@@ -146,7 +158,7 @@ internal sealed class ClipModel : IDisposable
     private static Tensor ToUnitLength(Func<Tensor> features)
     {
         using var scope = NewDisposeScope();
-        return nn.functional.normalize(features(), p: 2, dim: 1).MoveToOuterDisposeScope();
+        return nn.functional.normalize(features().to(ScalarType.Float32), p: 2, dim: 1).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>

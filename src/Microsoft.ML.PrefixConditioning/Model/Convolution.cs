@@ -37,14 +37,15 @@ internal static class Convolution
     /// <summary>A convolution whose kernel and stride are a patch, as one matrix product: [N, 3, S, S] -> [N, (S / p)², W].</summary>
     /// <param name="images">[N, 3, S, S]; p divides S.</param>
     /// <param name="weight">[W, 3, p, p].</param>
+    /// <param name="products">The precision.</param>
     /// <param name="bias">[W] or null.</param>
-    public static Tensor OfPatches(Tensor images, Tensor weight, Tensor? bias = null)
+    public static Tensor OfPatches(Tensor images, Tensor weight, Products products, Tensor? bias = null)
     {
         using var scope = NewDisposeScope();
         long n = images.shape[0], patch = weight.shape[2], grid = images.shape[2] / patch;
         var columns = images.reshape(n, 3, grid, patch, grid, patch).permute(0, 2, 4, 1, 3, 5)    // [N, S/p, S/p, 3, p, p]
             .reshape(n, grid * grid, 3 * patch * patch);
-        return F.linear(columns, weight.flatten(1), bias).MoveToOuterDisposeScope();           // [N, (S/p)², W]
+        return products.Linear(columns, weight.flatten(1), bias).MoveToOuterDisposeScope();           // [N, (S/p)², W]
     }
 
     private static long Missing(long channels) => (Block - channels % Block) % Block;

@@ -33,6 +33,10 @@ internal sealed record ModelSettings
     [JsonPropertyName("BadImages")]
     public required BadRowPolicy BadRows { get; init; }
 
+    /// <summary>The precision of matrix products. Since format version 5; before it all models had single precision.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public Precision Precision { get; init; }
+
     public required string ImageColumnName { get; init; }
     public required string TextColumnName { get; init; }
     public required string LabelColumnName { get; init; }
@@ -49,7 +53,7 @@ internal sealed record ModelSettings
             Architecture = options.Architecture ?? ClipArchitecture.Tiny,
             VocabularySize = vocabularySize, DatasetTypes = trainedTypes,
             PrefixLength = options.PrefixLength, ImagePrefixLength = options.ImagePrefixLength,
-            ImageDecoding = options.ImageDecoding,
+            ImageDecoding = options.ImageDecoding, Precision = options.Precision,
             Templates = [.. options.PromptTemplates], BadRows = options.BadRows,
             ImageColumnName = options.Columns.Image, TextColumnName = options.Columns.Text, LabelColumnName = options.Columns.Label,
             ImageEmbeddingColumnName = options.Columns.ImageEmbedding, TextEmbeddingColumnName = options.Columns.TextEmbedding,

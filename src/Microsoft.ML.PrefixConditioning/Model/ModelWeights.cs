@@ -16,14 +16,23 @@ internal sealed class ModelWeights : IDisposable
     private readonly Device _device;
     private readonly List<KeyValuePair<string, Tensor>> _named = [];
     private readonly Dictionary<string, WeightPlace> _places = new(StringComparer.Ordinal);
+    private readonly bool _rounded;   // whether matrices and tables are kept rounded, for a model that is not trained
 
-    private ModelWeights(Device device, Generator? generator) => (_device, _generator) = (device, generator);
+    private ModelWeights(Device device, Products products, Generator? generator, bool rounded) =>
+        (_device, Products, _generator, _rounded) = (device, products, generator, rounded);
 
     /// <summary>Weights with the reference's initial distributions, drawn from a seed.</summary>
-    public static ModelWeights Initialized(Device device, ulong seed) => new(device, new Generator(seed, CPU));
+    public static ModelWeights Initialized(Device device, ulong seed, ScalarType products = ScalarType.Float32) =>
+        new(device, new Products(products), new Generator(seed, CPU), rounded: false);
 
     /// <summary>Weights whose values are undefined until they are read from a file.</summary>
-    public static ModelWeights Unset(Device device) => new(device, null);
+    /// <param name="device">Where they lie.</param>
+    /// <param name="products">The type that matrices are rounded to before they are multiplied.</param>
+    /// <param name="rounded">Whether matrices are kept in the type of products, which takes less memory and cannot be trained.</param>
+    public static ModelWeights Unset(Device device, ScalarType products, bool rounded) => new(device, new Products(products), null, rounded);
+
+    /// <summary>The precision of matrix products.</summary>
+    public Products Products { get; }
 
     /// <summary>All weights in order of declaration.</summary>
     public IReadOnlyList<KeyValuePair<string, Tensor>> Named => _named;
@@ -51,11 +60,12 @@ internal sealed class ModelWeights : IDisposable
     public Tensor Declare(WeightPlace place, string name, long[] shape, Action<Tensor, Generator> initialize)
     {
         using var scope = NewDisposeScope();   // for the aliases that in-place operations return
-        var weight = _device.type == DeviceType.META ? empty(shape, ScalarType.Float32, _device) : empty(shape, ScalarType.Float32);
+        var type = _rounded && shape.Length is 2 or 3 ? Products.Type : ScalarType.Float32;   // convolutions stay in single precision
+        var weight = _device.type == DeviceType.META ? empty(shape, type, _device) : empty(shape, type);
         if (_generator is not null)
             using (no_grad()) initialize(weight, _generator);
         if (_device.type != DeviceType.CPU) weight = weight.to(_device);
-        weight.requires_grad_(!place.IsStatistic);
+        weight.requires_grad_(!_rounded && !place.IsStatistic);
         weight.DetachFromDisposeScope();
         _named.Add(new(name, weight));
         _places.Add(name, place);
@@ -90,6 +100,9 @@ internal readonly record struct WeightPlace(TrainableParts Part, int Layer)
 /// <summary>Declares weights of one part and layer.</summary>
 internal sealed class WeightGroup(ModelWeights weights, WeightPlace place)
 {
+    /// <summary>The precision of matrix products.</summary>
+    public Products Products => weights.Products;
+
     /// <summary>A weight drawn from N(0, std²).</summary>
     public Tensor Normal(string name, double std, params long[] shape) =>
         weights.Declare(place, name, shape, (t, g) => t.normal_(0, std, g));   // nn.init's functions take no notice of the generator

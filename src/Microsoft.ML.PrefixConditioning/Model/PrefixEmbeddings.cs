@@ -11,6 +11,7 @@ internal sealed class PrefixEmbeddings(ModelWeights weights, string name, int da
 {
     private readonly Tensor _table =
         weights.Of(TrainableParts.Prefixes).Normal(name, 0.02, datasetTypes, length, width);   // no weight decay
+    private readonly Products _products = weights.Products;
 
     /// <summary>P.</summary>
     public int Length => length;
@@ -21,6 +22,6 @@ internal sealed class PrefixEmbeddings(ModelWeights weights, string name, int da
     public Tensor Prepend(Tensor tokens, long[] datasetTypes)
     {
         using var scope = NewDisposeScope();
-        return cat([_table.index_select(0, tensor(datasetTypes, device: tokens.device)), tokens], 1).MoveToOuterDisposeScope();
+        return cat([_products.Added(_table.index_select(0, tensor(datasetTypes, device: tokens.device))), tokens], 1).MoveToOuterDisposeScope();
     }
 }

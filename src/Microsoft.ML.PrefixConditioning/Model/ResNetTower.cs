@@ -23,13 +23,14 @@ internal sealed class ResNetTower : IVisionTower
     private readonly ResNetBlock[] _blocks;
     private readonly Tensor _positions;
     private readonly (Tensor Weight, Tensor Bias) _query, _key, _value, _projection;
+    private readonly Products _products;
     private readonly long _heads;
 
     public ResNetTower(ModelWeights weights, ClipArchitecture architecture)
     {
         long width = architecture.VisionWidth, channels = width * 32, grid = architecture.ImageSize / Reduction;
         var (first, last) = (weights.Of(TrainableParts.Vision), weights.Of(TrainableParts.Vision, Stages + 1));
-        _heads = architecture.VisionHeads;
+        (_products, _heads) = (weights.Products, architecture.VisionHeads);
         _stem =
         [
             new NormalizedConvolution(first, "visual.conv1", "visual.bn1", 3, width / 2, kernel: 3, stride: 2),
@@ -74,10 +75,10 @@ internal sealed class ResNetTower : IVisionTower
     {
         long n = x.shape[0], channels = x.shape[1], size = channels / _heads;
         x = x.flatten(2).transpose(1, 2);                                                              // [N, G, C]
-        x = cat([x.mean([1], keepdim: true), x], 1) + _positions;                                      // [N, 1+G, C]
+        x = cat([x.mean([1], keepdim: true), x], 1) + _products.Added(_positions);                                    // [N, 1+G, C]
         Tensor Heads(Tensor input, (Tensor Weight, Tensor Bias) linear) =>
-            F.linear(input, linear.Weight, linear.Bias).view(n, -1, _heads, size).transpose(1, 2);     // [N, H, L, C/H]
+            _products.Linear(input, linear.Weight, linear.Bias).view(n, -1, _heads, size).transpose(1, 2);     // [N, H, L, C/H]
         var mixed = F.scaled_dot_product_attention(Heads(x.narrow(1, 0, 1), _query), Heads(x, _key), Heads(x, _value));   // [N, H, 1, C/H]
-        return F.linear(mixed.reshape(n, channels), _projection.Weight, _projection.Bias);
+        return _products.Linear(mixed.reshape(n, channels), _projection.Weight, _projection.Bias);
     }
 }

@@ -12,6 +12,7 @@ internal sealed class SwinBlock
 {
     private const double Std = 0.02;   // of torchvision's truncated normal distribution, whose cut at ±2 is a hundred deviations away
 
+    private readonly Products _products;
     private readonly long _heads;
     private readonly bool _shifted;
     private readonly LayerNorm _attentionNorm, _mlpNorm;
@@ -28,7 +29,7 @@ internal sealed class SwinBlock
     /// <param name="mlpRatio">M over C.</param>
     public SwinBlock(WeightGroup weights, string name, long width, long heads, long window, bool shifted, double mlpRatio)
     {
-        (_heads, _shifted) = (heads, shifted);
+        (_products, _heads, _shifted) = (weights.Products, heads, shifted);
         var hidden = (long)(width * mlpRatio);
         (Tensor, Tensor) Linear(string part, long input, long output) =>
             (weights.Normal($"{name}.{part}.weight", Std, output, input), weights.Constant($"{name}.{part}.bias", 0, output));
@@ -53,8 +54,8 @@ internal sealed class SwinBlock
         var shift = _shifted ? windows.Shift : 0;
         var cut = windows.Cut(_attentionNorm.Forward(x), shift);                                       // [N G, L, C]
         x = x + Scaled(windows.Join(Attend(cut, relativePositions, shift > 0 ? mask : null), shift), branchFactors?[0]);
-        var hidden = F.gelu(F.linear(_mlpNorm.Forward(x), _expand.Weight, _expand.Bias));              // [N, S, S, M]
-        return (x + Scaled(F.linear(hidden, _reduce.Weight, _reduce.Bias), branchFactors?[1])).MoveToOuterDisposeScope();
+        var hidden = F.gelu(_products.Linear(_mlpNorm.Forward(x), _expand.Weight, _expand.Bias));              // [N, S, S, M]
+        return (x + Scaled(_products.Linear(hidden, _reduce.Weight, _reduce.Bias), branchFactors?[1])).MoveToOuterDisposeScope();
     }
 
     /// <summary>[N, S, S, C] times [N].</summary>
@@ -64,14 +65,14 @@ internal sealed class SwinBlock
     private Tensor Attend(Tensor x, Tensor relativePositions, Tensor? mask)
     {
         long count = x.shape[0], length = x.shape[1], width = x.shape[2], size = width / _heads;
-        var packed = F.linear(x, _in.Weight, _in.Bias)                                                 // [N G, L, 3 C]
+        var packed = _products.Linear(x, _in.Weight, _in.Bias)                                                 // [N G, L, 3 C]
             .view(count, length, 3, _heads, size).permute(2, 0, 3, 1, 4);                              // [3, N G, H, L, C/H]
-        var bias = _biases.index_select(0, relativePositions).view(length, length, _heads).permute(2, 0, 1);   // [H, L, L]
+        var bias = _products.Added(_biases).index_select(0, relativePositions).view(length, length, _heads).permute(2, 0, 1);   // [H, L, L]
         var scores = (packed[0] * Math.Pow(size, -0.5)).matmul(packed[1].transpose(-2, -1)) + bias;    // [N G, H, L, L]
         if (mask is not null)
             scores = (scores.view(-1, mask.shape[0], _heads, length, length) + mask)                   // [N, G, H, L, L] + [G, 1, L, L]
                 .view(count, _heads, length, length);
-        var mixed = scores.softmax(-1).matmul(packed[2]).transpose(1, 2).reshape(count, length, width);   // [N G, L, C]
-        return F.linear(mixed, _out.Weight, _out.Bias);
+        var mixed = _products.Round(scores.softmax(-1, ScalarType.Float32)).matmul(packed[2]).transpose(1, 2).reshape(count, length, width);   // [N G, L, C]
+        return _products.Linear(mixed, _out.Weight, _out.Bias);
     }
 }

@@ -11,13 +11,14 @@ namespace Microsoft.ML.PrefixConditioning;
 internal sealed class SwinMerging(WeightGroup weights, string name, long width)
 {
     private readonly Tensor _reduction = weights.Normal($"{name}.reduction.weight", 0.02, 2 * width, 4 * width);
+    private readonly Products _products = weights.Products;
     private readonly LayerNorm _norm = new(weights, $"{name}.norm", 4 * width);
 
     /// <summary>[N, S, S, C] -> [N, ⌈S/2⌉, ⌈S/2⌉, 2 C].</summary>
     public Tensor Forward(Tensor x)
     {
         using var scope = NewDisposeScope();
-        return F.linear(_norm.Forward(Neighbors(x)), _reduction).MoveToOuterDisposeScope();
+        return _products.Linear(_norm.Forward(Neighbors(x)), _reduction).MoveToOuterDisposeScope();
     }
 
     /// <summary>[N, S, S, C] -> [N, ⌈S/2⌉, ⌈S/2⌉, 4 C]: a position's four neighbors by column, row and channel.</summary>

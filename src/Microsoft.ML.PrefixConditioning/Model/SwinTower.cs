@@ -1,5 +1,4 @@
 using static TorchSharp.torch;
-using F = TorchSharp.torch.nn.functional;
 
 namespace Microsoft.ML.PrefixConditioning;
 
@@ -12,6 +11,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// </remarks>
 internal sealed class SwinTower : IVisionTower
 {
+    private readonly Products _products;
     private readonly long _patchSize, _window;
     private readonly long[] _relativePositions;
     private readonly (Tensor Weight, Tensor Bias) _patches;
@@ -22,6 +22,7 @@ internal sealed class SwinTower : IVisionTower
     public SwinTower(ModelWeights weights, ClipArchitecture architecture)
     {
         var swin = architecture.Swin!;
+        _products = weights.Products;
         BranchRates = swin.BranchRates();
         (_patchSize, _window, _relativePositions) = (architecture.PatchSize, swin.WindowSize,
             SwinWindows.RelativePositions(swin.WindowSize));
@@ -56,7 +57,7 @@ internal sealed class SwinTower : IVisionTower
         using var scope = NewDisposeScope();
         var relativePositions = tensor(_relativePositions, device: images.device);
         long side = images.shape[2] / _patchSize;
-        var x = _patchNorm.Forward(Convolution.OfPatches(images, _patches.Weight, _patches.Bias))        // [N, (S/p)², W]
+        var x = _patchNorm.Forward(Convolution.OfPatches(images, _patches.Weight, _products, _patches.Bias))        // [N, (S/p)², W]
             .view(images.shape[0], side, side, -1);                                                      // [N, S/p, S/p, W]
         long branch = 0;
         foreach (var (blocks, merging) in _stages)
@@ -70,6 +71,6 @@ internal sealed class SwinTower : IVisionTower
             }
             if (merging is not null) x = merging.Forward(x);
         }
-        return F.linear(_lastNorm.Forward(x).mean([1, 2]), _projection).MoveToOuterDisposeScope();       // [N, C] -> [N, D]
+        return _products.Linear(_lastNorm.Forward(x).mean([1, 2]), _projection).MoveToOuterDisposeScope();       // [N, C] -> [N, D]
     }
 }

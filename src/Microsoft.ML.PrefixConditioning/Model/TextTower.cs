@@ -11,13 +11,17 @@ namespace Microsoft.ML.PrefixConditioning;
 internal sealed class TextTower
 {
     private readonly Tensor _tokens, _positions, _projection;   // [V, W], [context length, W], [W, D]
+    private readonly Products _products;
     private readonly PrefixEmbeddings? _prefixes;
     private readonly LayerNorm _finalNorm;
+    private readonly bool _fused;
 
     public TextTower(ModelWeights weights, ClipModelShape shape, bool fused)
     {
         var architecture = shape.Architecture;
+        _fused = fused && weights.Products.IsSingle;
         long width = architecture.TextWidth;
+        _products = weights.Products;
         var (first, last) = (weights.Of(TrainableParts.Text), weights.Of(TrainableParts.Text, architecture.TextLayers + 1));
         _positions = first.Normal("positional_embedding", 0.01, architecture.ContextLength, width);
         _projection = weights.Of(TrainableParts.Projections).Normal(
@@ -42,8 +46,8 @@ internal sealed class TextTower
     {
         using var scope = NewDisposeScope();
         var ids = texts.ToTensor(_tokens.device);                                                      // [N, L]
-        var sequence = RowLookup.Of(_tokens, ids.flatten()).view(texts.Count, texts.Length, -1)
-            + _positions.narrow(0, 0, texts.Length);                                                    // [N, L, W] + [L, W]
+        var sequence = _products.Added(RowLookup.Of(_tokens, ids.flatten())).view(texts.Count, texts.Length, -1)
+            + _products.Added(_positions.narrow(0, 0, texts.Length));                                 // [N, L, W] + [L, W]
         var before = 0;
         if (_prefixes is not null && datasetTypes is not null)
         {
@@ -51,6 +55,9 @@ internal sealed class TextTower
             before = _prefixes.Length;
         }
         var pooled = Stack.Pool(sequence, [.. texts.Ends.Select(end => before + end)]);                // [N, W]
-        return _finalNorm.Forward(pooled).matmul(_projection).MoveToOuterDisposeScope();                // [N, W] @ [W, D]
+        var kernels = _fused ? InferenceKernels.Current : null;
+        var embeddings = kernels?.Project(pooled, _finalNorm.Gain, _finalNorm.Bias, _projection)
+            ?? _products.Product(_finalNorm.Forward(pooled), _projection);                              // [N, W] @ [W, D]
+        return embeddings.MoveToOuterDisposeScope();
     }
 }

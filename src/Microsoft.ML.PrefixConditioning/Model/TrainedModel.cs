@@ -1,3 +1,4 @@
+using Microsoft.ML.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -31,6 +32,18 @@ internal sealed class TrainedModel(ClipModel network, ClipTokenizer tokenizer, M
     {
         using var use = _uses.Begin();
         borrow(_network);
+    }
+
+    /// <summary>A copy whose matrix products have another precision, and whose weights are kept in it.</summary>
+    /// <exception cref="ObjectDisposedException">The model was disposed.</exception>
+    public TrainedModel WithPrecision(Precision precision, IHostEnvironment environment)
+    {
+        using var use = _uses.Begin();
+        using var noGrad = no_grad();
+        var products = TorchDevice.ProductType(precision, _network.Device, environment);
+        var network = ClipModel.CreateUnset(_network.Shape, _network.Device, products: products, rounded: true);
+        foreach (var (from, to) in _network.Weights.Zip(network.Weights)) to.Value.copy_(from.Value);
+        return new TrainedModel(network, Tokenizer, Settings with { Precision = precision }, History) { Summaries = Summaries };
     }
 
     /// <summary>Throws if the model was disposed.</summary>

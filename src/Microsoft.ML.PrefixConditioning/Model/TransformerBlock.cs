@@ -10,6 +10,7 @@ internal sealed class TransformerBlock
 {
     private static readonly Scalar QuickSlope = 1.702.ToScalar();   // kept: TorchSharp does not keep a scalar alive during a call
 
+    private readonly Products _products;
     private readonly long _heads;
     private readonly ClipActivation _activation;
     private readonly LayerNorm _attentionNorm, _mlpNorm;
@@ -26,7 +27,7 @@ internal sealed class TransformerBlock
     public TransformerBlock(WeightGroup weights, string name, long width, long heads, double mlpRatio, ClipActivation activation,
         int? textLayers)
     {
-        _heads = heads;
+        (_products, _heads) = (weights.Products, heads);
         _activation = activation;
         var hidden = (long)(width * mlpRatio);
         _attentionNorm = new LayerNorm(weights, $"{name}.ln_1", width);
@@ -56,7 +57,7 @@ internal sealed class TransformerBlock
 
     /// <summary>The block's parts, for another way to compute it.</summary>
     public BlockWeights Weights => new(
-        (int)_heads, _activation, _attentionNorm.Gain, _attentionNorm.Bias, _inWeight, _inBias, _outWeight, _outBias,
+        (int)_heads, _activation, _products, _attentionNorm.Gain, _attentionNorm.Bias, _inWeight, _inBias, _outWeight, _outBias,
         _mlpNorm.Gain, _mlpNorm.Bias, _expandWeight, _expandBias, _reduceWeight, _reduceBias);
 
     /// <summary>[N, L, W] -> [N, L, W].</summary>
@@ -81,30 +82,30 @@ internal sealed class TransformerBlock
         var rows = arange(n, ScalarType.Int64, x.device) * length + positions;
         var chosen = x.flatten(0, 1).index_select(0, rows);                                            // [N, W]
         var normed = _attentionNorm.Forward(x);                                                        // [N, L, W]
-        var query = F.linear(normed.flatten(0, 1).index_select(0, rows), _inWeight.narrow(0, 0, width), _inBias.narrow(0, 0, width))
+        var query = _products.Linear(normed.flatten(0, 1).index_select(0, rows), _inWeight.narrow(0, 0, width), _inBias.narrow(0, 0, width))
             .view(n, _heads, 1, width / _heads);                                                       // [N, H, 1, W/H]
-        var packed = F.linear(normed, _inWeight.narrow(0, width, 2 * width), _inBias.narrow(0, width, 2 * width)) // [N, L, 2W]
+        var packed = _products.Linear(normed, _inWeight.narrow(0, width, 2 * width), _inBias.narrow(0, width, 2 * width)) // [N, L, 2W]
             .view(n, length, 2, _heads, width / _heads).permute(2, 0, 3, 1, 4);                        // [2, N, H, L, W/H]
         var visible = mask == AttentionMask.Causal
             ? arange(length, ScalarType.Int64, x.device).unsqueeze(0).le(positions.unsqueeze(1)).view(n, 1, 1, length) : null;
         var mixed = F.scaled_dot_product_attention(query, packed[0], packed[1], visible).view(n, width);  // [N, H, 1, W/H] -> [N, W]
-        var result = chosen + F.linear(mixed, _outWeight, _outBias);
+        var result = chosen + _products.Linear(mixed, _outWeight, _outBias);
         return (result + Mlp(_mlpNorm.Forward(result))).MoveToOuterDisposeScope();
     }
 
     private Tensor Attend(Tensor x, AttentionMask mask)
     {
         long n = x.shape[0], length = x.shape[1], width = x.shape[2];
-        var packed = F.linear(x, _inWeight, _inBias)                                                  // [N, L, 3W]
+        var packed = _products.Linear(x, _inWeight, _inBias)                                                  // [N, L, 3W]
             .view(n, length, 3, _heads, width / _heads).permute(2, 0, 3, 1, 4);                       // [3, N, H, L, W/H]
         var mixed = F.scaled_dot_product_attention(packed[0], packed[1], packed[2], is_casual: mask == AttentionMask.Causal);
-        return F.linear(mixed.transpose(1, 2).reshape(n, length, width), _outWeight, _outBias);       // [N, H, L, W/H] -> [N, L, W]
+        return _products.Linear(mixed.transpose(1, 2).reshape(n, length, width), _outWeight, _outBias);       // [N, H, L, W/H] -> [N, L, W]
     }
 
     private Tensor Mlp(Tensor x)
     {
-        var hidden = F.linear(x, _expandWeight, _expandBias);                                         // [..., M]
+        var hidden = _products.Linear(x, _expandWeight, _expandBias);                                         // [..., M]
         hidden = _activation == ClipActivation.Gelu ? F.gelu(hidden) : hidden * (hidden * QuickSlope).sigmoid();
-        return F.linear(hidden, _reduceWeight, _reduceBias);                                          // [..., W]
+        return _products.Linear(hidden, _reduceWeight, _reduceBias);                                          // [..., W]
     }
 }

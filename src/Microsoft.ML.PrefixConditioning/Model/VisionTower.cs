@@ -10,14 +10,18 @@ namespace Microsoft.ML.PrefixConditioning;
 internal sealed class VisionTower : IVisionTower
 {
     private readonly Tensor _classToken, _positions, _projection, _patches;   // [W], [1+G, W], [W, D], [W, 3, p, p]
+    private readonly Products _products;
     private readonly PrefixEmbeddings? _prefixes;
     private readonly LayerNorm _firstNorm, _lastNorm;
+    private readonly bool _fused;
 
     public VisionTower(ModelWeights weights, ClipModelShape shape, bool fused)
     {
         var architecture = shape.Architecture;
+        _fused = fused && weights.Products.IsSingle;
         long width = architecture.VisionWidth, patch = architecture.PatchSize, grid = architecture.ImageSize / patch;
         var std = Math.Pow(width, -0.5);
+        _products = weights.Products;
         var (first, last) = (weights.Of(TrainableParts.Vision), weights.Of(TrainableParts.Vision, architecture.VisionLayers + 1));
         _classToken = first.Normal("visual.class_embedding", std, width);
         _positions = first.Normal("visual.positional_embedding", std, grid * grid + 1, width);
@@ -40,15 +44,20 @@ internal sealed class VisionTower : IVisionTower
     {
         using var scope = NewDisposeScope();
         var n = images.shape[0];
-        var patches = Convolution.OfPatches(images, _patches);                                         // [N, G, W]
-        var sequence = cat([_classToken.expand(n, 1, -1), patches], 1).add_(_positions);               // [N, 1+G, W]
+        var kernels = _fused ? InferenceKernels.Current : null;
+        var sequence = kernels?.Embed(images, _patches, _classToken, _positions)
+            ?? cat([_classToken.expand(n, 1, -1), Convolution.OfPatches(images, _patches, _products)], 1)          // [N, 1+G, W]
+                .add_(_products.Added(_positions));
         var first = 0;
         if (_prefixes is not null && datasetTypes is not null)
         {
             sequence = _prefixes.Prepend(sequence, datasetTypes);                                      // [N, P+1+G, W]
             first = _prefixes.Length;
         }
-        var pooled = Stack.Pool(_firstNorm.Forward(sequence), [.. Enumerable.Repeat(first, (int)n)]); // [N, W]
-        return _lastNorm.Forward(pooled).matmul(_projection).MoveToOuterDisposeScope();                // [N, W] @ [W, D]
+        sequence = kernels?.Normalize(sequence, _firstNorm.Gain, _firstNorm.Bias) ?? _firstNorm.Forward(sequence);
+        var pooled = Stack.Pool(sequence, [.. Enumerable.Repeat(first, (int)n)]);                      // [N, W]
+        var embeddings = kernels?.Project(pooled, _lastNorm.Gain, _lastNorm.Bias, _projection)
+            ?? _products.Product(_lastNorm.Forward(pooled), _projection);                              // [N, W] @ [W, D]
+        return embeddings.MoveToOuterDisposeScope();
     }
 }

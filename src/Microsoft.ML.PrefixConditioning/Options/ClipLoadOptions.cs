@@ -53,6 +53,10 @@ public sealed record ClipLoadOptions
     /// <value>Default <see cref="ComputeDevice.Auto"/>.</value>
     public ComputeDevice Device { get; init; } = ComputeDevice.Auto;
 
+    /// <summary>The precision of matrix products. With <see cref="Precision.BFloat16"/> the weights take half the memory.</summary>
+    /// <value>Default <see cref="Precision.Float32"/>.</value>
+    public Precision Precision { get; init; } = Precision.Float32;
+
     /// <summary>Column names.</summary>
     /// <value>Default: the defaults of <see cref="ClipColumns"/>.</value>
     public ClipColumns Columns { get; init; } = new();

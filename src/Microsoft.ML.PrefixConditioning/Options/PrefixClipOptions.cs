@@ -122,6 +122,11 @@ public sealed record PrefixClipOptions : IValidatableObject
     /// <value>Default <see cref="ComputeDevice.Auto"/>.</value>
     public ComputeDevice Device { get; init; } = ComputeDevice.Auto;
 
+    /// <summary>The precision of matrix products, in training and in scoring with the trained model. Convolutions of a ResNet stay in
+    /// single precision.</summary>
+    /// <value>Saved weights are in single precision in any case. Default <see cref="Precision.Float32"/>.</value>
+    public Precision Precision { get; init; } = Precision.Float32;
+
     /// <summary>The processes that train the model together, each with its own part of every batch.</summary>
     /// <value>
     /// Give it on every rank, with the same rows and the same other options; every rank gets the same model. <see cref="BatchSize"/> counts

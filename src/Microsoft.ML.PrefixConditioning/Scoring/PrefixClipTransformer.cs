@@ -67,6 +67,13 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
     /// <summary>Number of token ids, including start and end token.</summary>
     public int VocabularySize => _model.Settings.VocabularySize;
 
+    /// <summary>The same model with another precision of matrix products.</summary>
+    /// <param name="precision">With <see cref="Precision.BFloat16"/>, its weights take half the memory.</param>
+    /// <returns>A model of its own with a copy of the weights, on the same device. It saves its precision, and weights in single precision:
+    /// those of a model in bfloat16 are rounded.</returns>
+    /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
+    public PrefixClipTransformer WithPrecision(Precision precision) => new(Environment, Trained.WithPrecision(precision, Environment));
+
     /// <summary>Computes embeddings of texts as they are; class names are not put into templates.</summary>
     /// <param name="texts">U texts, truncated to the architecture's context length.</param>
     /// <param name="prefix">The prefix of all texts; null means the caption prefix.</param>
@@ -233,7 +240,7 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
         env, ctx, Signature, LoaderSignature, () =>
     {
         TorchLibrary.BeginLoading();
-        return new PrefixClipTransformer(env, ModelFile.Read(ctx, () => TorchDevice.Resolve(ComputeDevice.Auto, GpuSettings.Of(env))));
+        return new PrefixClipTransformer(env, ModelFile.Read(ctx, env));
     });
 
     /// <summary>Frees the model's memory.</summary>

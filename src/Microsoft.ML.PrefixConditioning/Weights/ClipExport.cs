@@ -40,7 +40,7 @@ internal static class ClipExport
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        Safetensors.Write(stream, [.. network.Weights.SelectMany(w => WeightOrigin.Of(layout, w.Key).Split(w.Value))],
+        Safetensors.Write(stream, [.. network.WeightsForFiles().SelectMany(w => WeightOrigin.Of(layout, w.Key).Split(w.Value))],
             PretrainedPrefixes.MetadataOf(settings));
     }
 

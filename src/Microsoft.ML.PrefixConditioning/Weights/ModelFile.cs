@@ -1,4 +1,6 @@
 using System.Security.Cryptography;
+using Microsoft.ML.Runtime;
+using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
@@ -7,13 +9,13 @@ namespace Microsoft.ML.PrefixConditioning;
 /// Main stream: i32 format version, i32 number of parts, then per part its name and the SHA-256 of its bytes. Parts, each a binary stream
 /// of its own: settings (JSON), vocabulary, weights (safetensors), history. Version 2 added the mean and standard deviation of pixels to
 /// the settings; version 3 a Swin's stages, and an optional part, summaries of the training images' embeddings; version 4 a text projection
-/// per dataset type and a Swin's stochastic depth. A model with neither of the latter is written as version 3. A newer version, a missing
-/// part and a changed byte have an error each.
+/// per dataset type and a Swin's stochastic depth; version 5 the precision of products. A model is written as the first version that has what
+/// it uses, from 3 on. A newer version, a missing part and a changed byte have an error each.
 /// </remarks>
 internal static class ModelFile
 {
     /// <summary>The newest version that this code writes and reads.</summary>
-    public const int FormatVersion = 4;
+    public const int FormatVersion = 5;
 
     private const string SettingsPart = "settings.json", VocabularyPart = "vocabulary.bin";
     private const string WeightsPart = "weights.safetensors", SummariesPart = "summaries.bin", HistoryPart = "history.bin";
@@ -27,11 +29,16 @@ internal static class ModelFile
         {
             (SettingsPart, stream => stream.Write(model.Settings.ToJson())),
             (VocabularyPart, model.Tokenizer.Save),
-            (WeightsPart, stream => model.Lend(network => Safetensors.Write(stream, [.. network.Weights]))),
+            (WeightsPart, stream => model.Lend(network =>
+            {
+                using var scope = NewDisposeScope();
+                Safetensors.Write(stream, network.WeightsForFiles());
+            })),
         };
         if (model.Summaries is { } summaries) parts.Add((SummariesPart, stream => EmbeddingSummary.Write(stream, summaries)));
         parts.Add((HistoryPart, model.History.Write));
-        context.Writer.Write(model.Settings.Architecture.VisionKind?.FormatVersion ?? 3);
+        context.Writer.Write(
+            model.Settings.Precision != Precision.Float32 ? FormatVersion : model.Settings.Architecture.VisionKind?.FormatVersion ?? 3);
         context.Writer.Write(parts.Count);
         foreach (var (name, write) in parts)
         {
@@ -49,9 +56,9 @@ internal static class ModelFile
 
     /// <summary>Reads a model.</summary>
     /// <param name="context">Where the model is saved.</param>
-    /// <param name="device">Where its weights go; asked when everything else has been read.</param>
+    /// <param name="environment">Says which GPU to use, if there is one.</param>
     /// <exception cref="InvalidDataException">The version is newer, or a part is missing, damaged or does not fit the others.</exception>
-    public static TrainedModel Read(ModelLoadContext context, Func<TorchSharp.torch.Device> device)
+    public static TrainedModel Read(ModelLoadContext context, IHostEnvironment environment)
     {
         var hashes = ReadHashes(context.Reader);
         var settings = ReadSmallPart(context, hashes, SettingsPart, json => ModelSettings.FromJson(json.ToArray()));
@@ -65,7 +72,9 @@ internal static class ModelFile
         ClipModel? network = null;
         try
         {
-            network = ClipModel.CreateUnset(settings.Shape, device());
+            var device = TorchDevice.Resolve(ComputeDevice.Auto, GpuSettings.Of(environment));
+            var products = TorchDevice.ProductType(settings.Precision, device, environment);
+            network = ClipModel.CreateUnset(settings.Shape, device, products: products, rounded: true);
             var weights = network.Weights.ToDictionary(w => w.Key, w => w.Value);
             ReadPart(context, hashes, WeightsPart, stream => Safetensors.ReadInto(stream, weights));
             return new TrainedModel(network, tokenizer, settings, history) { Summaries = summaries };

@@ -60,9 +60,10 @@ internal sealed class PretrainedClip : IDisposable
             PrefixLength = pretrained.FileShape.PrefixLength, ImagePrefixLength = pretrained.FileShape.ImagePrefixLength,
             ImageDecoding = options.ImageDecoding ?? pretrained.Prefixes.ImageDecoding, BadRows = options.BadRows,
             PromptTemplates = options.PromptTemplates ?? PromptTemplates.Of([.. pretrained.Prefixes.Templates]),
-            Columns = options.Columns,
+            Columns = options.Columns, Precision = options.Precision,
         }, pretrained.Prefixes.DatasetTypes);
-        var network = pretrained.Create(settings, device, seed: 0, useTensorOperations: false);
+        var products = TorchDevice.ProductType(options.Precision, device, environment);
+        var network = pretrained.Create(settings, device, seed: 0, products, useTensorOperations: false, rounded: true);
         return new TrainedModel(network, pretrained.Tokenizer, settings, TrainingHistory.Empty);
     }
 
@@ -135,9 +136,10 @@ internal sealed class PretrainedClip : IDisposable
 
     /// <summary>A model with the file's weights; prefixes that the file lacks are drawn.</summary>
     /// <inheritdoc cref="ReadInto" path="/exception"/>
-    public ClipModel Create(ModelSettings settings, Device device, ulong seed, bool useTensorOperations)
+    public ClipModel Create(ModelSettings settings, Device device, ulong seed, ScalarType products, bool useTensorOperations,
+        bool rounded = false)
     {
-        var model = ClipModel.CreateUnset(settings.Shape, device, useTensorOperations);
+        var model = ClipModel.CreateUnset(settings.Shape, device, useTensorOperations, products, rounded);
         try
         {
             ReadInto(model, settings.DatasetTypes, seed);
@@ -169,7 +171,7 @@ internal sealed class PretrainedClip : IDisposable
                     ReadPrefixes(name, weight, types, generator);
                 else if (name == "visual.positional_embedding" && Architecture.ImageSize != FileShape.Architecture.ImageSize)
                     weight.copy_(PositionGrid.Resize(Read(Find(name)), Architecture.ImageSize / Architecture.PatchSize));
-                else if (weight.device_type == DeviceType.CPU) Find(name).Read(weight);
+                else if (weight is { device_type: DeviceType.CPU, dtype: ScalarType.Float32 }) Find(name).Read(weight);
                 else weight.copy_(Read(Find(name)).view(weight.shape));
                 if (!weight.isfinite().all().ToBoolean())
                     throw new InvalidDataException($"the weight '{WeightOrigin.Of(_files.Layout, name).Names[0]}' holds values that are " +

@@ -80,7 +80,8 @@ internal static class Safetensors
         return tensors;
     }
 
-    /// <summary>Fills existing tensors in place; names, shapes and types must be exactly those of the stream.</summary>
+    /// <summary>Fills existing tensors in place; names, shapes and types must be exactly those of the stream, except that bfloat16 tensors
+    /// take single precision.</summary>
     public static void ReadInto(Stream stream, IReadOnlyDictionary<string, Tensor> destination)
     {
         using var noGrad = no_grad();
@@ -92,11 +93,12 @@ internal static class Safetensors
         {
             if (!destination.TryGetValue(entry.Name, out var tensor))
                 throw new InvalidDataException($"The weights hold '{entry.Name}', which this architecture does not have.");
-            if (tensor.dtype != entry.Type || !tensor.shape.AsSpan().SequenceEqual(entry.Shape))
+            var type = tensor.dtype == ScalarType.BFloat16 ? ScalarType.Float32 : tensor.dtype;
+            if (type != entry.Type || !tensor.shape.AsSpan().SequenceEqual(entry.Shape))
                 throw new InvalidDataException(
-                    $"Tensor '{entry.Name}' is {entry.Type} {WeightEntry.Describe(entry.Shape)}, expected {tensor.dtype} " +
+                    $"Tensor '{entry.Name}' is {entry.Type} {WeightEntry.Describe(entry.Shape)}, expected {type} " +
                     $"{WeightEntry.Describe(tensor.shape)}.");
-            if (tensor.device_type == DeviceType.CPU && tensor.is_contiguous())
+            if (tensor.device_type == DeviceType.CPU && tensor.is_contiguous() && tensor.dtype == type)
             {
                 ReadData(stream, entry, tensor);
                 continue;

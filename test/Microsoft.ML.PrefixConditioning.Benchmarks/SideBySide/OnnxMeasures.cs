@@ -31,6 +31,18 @@ internal sealed class OnnxMeasures(SideBySideSettings settings)
         }
     }
 
+    /// <summary>Images per second in bfloat16 over those in single precision.</summary>
+    public Measure Rounded(string name, ClipArchitecture architecture, int batch, double bar)
+    {
+        using var single = Model(architecture);
+        using var rounded = single.WithPrecision(Precision.BFloat16, new MLContext());
+        var pixels = Pixels(batch, architecture.ImageSize);
+        var (ours, other, speedup) = Pairs.Run(settings.Pairs, () => Average(() => rounded.EncodeImages(pixels, batch, null)),
+            () => Average(() => single.EncodeImages(pixels, batch, null)));
+        return new Measure($"image embeddings of {name} at batch {batch} in bfloat16, images/s, over single precision",
+            batch / ours, batch / other, speedup, bar);
+    }
+
     /// <summary>Seconds in which this package alone encodes a batch.</summary>
     public static double MedianTime(string name, int batch)
     {

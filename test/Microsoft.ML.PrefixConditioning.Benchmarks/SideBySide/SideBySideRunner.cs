@@ -17,12 +17,16 @@ internal static class SideBySideRunner
         Console.Error.WriteLine($"Compared with {peer?.Description ?? "the plain way"}; medians of {pairs} pairs.");
         var training = new TrainingMeasures(settings);
         var memory = new MemoryMeasures(settings);
+        var onnx = new OnnxMeasures(settings);
         using var scoring = new ScoringMeasures(settings);
         (string Name, Func<Measure> Take)[] measures =
         [
             ("train-small-captions", training.SmallOnCaptions),
             ("train-small-classes", training.SmallOnClassNames),
             ("train-vit-b-32", training.LargeOnCaptions),
+            ("bfloat16-train-small", training.SmallRounded),
+            ("bfloat16-train-vit-b-32", training.LargeRounded),
+            ("bfloat16-score-vit-b-32", () => onnx.Rounded("ViT-B/32", ClipArchitecture.ViTB32, 16, 1.7)),
             ("loss-trajectory", training.LossTrajectory),
             ("products-small", () => training.Products("Small", ClipArchitecture.Small, 128)),
             ("products-vit-b-32", () => training.Products("ViT-B/32", ClipArchitecture.ViTB32, 8)),
@@ -38,7 +42,7 @@ internal static class SideBySideRunner
             ("class-embeddings", scoring.TextClassifier),
             ("class-embeddings-again", scoring.CachedClassifier),
             ("start-up", scoring.StartUp),
-            .. Onnx(new OnnxMeasures(settings)),
+            .. Onnx(onnx),
         ];
         var chosen = measures.Where(m => only is null || m.Name.Contains(only, StringComparison.OrdinalIgnoreCase)).ToArray();
         if (chosen.Length == 0) throw new ArgumentException($"No measure has '{only}' in its name. There are: " +

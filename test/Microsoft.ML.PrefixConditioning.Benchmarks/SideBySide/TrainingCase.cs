@@ -20,7 +20,8 @@ internal sealed class TrainingCase : IDisposable
     {
         Options = options;
         var shape = new ClipModelShape(options.Architecture!, VocabularySize, 2, options.PrefixLength, options.ImagePrefixLength);
-        _model = ClipModel.Create(shape, CPU, 1, options.UseTensorOperations);
+        _model = ClipModel.Create(shape, CPU, 1, options.UseTensorOperations,
+            options.Precision == Precision.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32);
         _optimizer = new ClipOptimizer(_model.Weights, options.Optimizer, useTensorOperations: options.UseTensorOperations);
         _step = new ContrastiveStep(_model, _optimizer, options);
         Batch = CreateBatch(options, texts, seed: 1);

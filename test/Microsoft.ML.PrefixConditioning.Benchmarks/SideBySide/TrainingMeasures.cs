@@ -16,6 +16,20 @@ internal sealed class TrainingMeasures(SideBySideSettings settings)
     public Measure LargeOnCaptions() =>
         Speed("train ViT-B/32 on captions, images/s", Large, settings.CaptionTexts(Large), Processor.Has512Bits ? 3 : 2.2);
 
+    /// <summary>Training in bfloat16 over training in single precision.</summary>
+    public Measure SmallRounded() => Rounded("train small on captions in bfloat16, images/s, over single precision", Small, 1.5);
+
+    /// <inheritdoc cref="SmallRounded"/>
+    public Measure LargeRounded() => Rounded("train ViT-B/32 on captions in bfloat16, images/s, over single precision", Large, 1.7);
+
+    private Measure Rounded(string name, PrefixClipOptions options, double bar)
+    {
+        var texts = settings.CaptionTexts(options);
+        using var rounded = new TrainingCase(options with { Precision = Precision.BFloat16 }, texts);
+        using var single = new TrainingCase(options, texts);
+        return FromTimes(name, options, Pairs.Run(settings.Pairs, rounded.Step, single.Step), bar);
+    }
+
     /// <summary>Seconds of a step of the small model alone.</summary>
     public static double MedianStep(int steps)
     {

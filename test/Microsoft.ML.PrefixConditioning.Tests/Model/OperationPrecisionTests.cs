@@ -32,7 +32,7 @@ public sealed class OperationPrecisionTests
             t => F.conv2d(t[0], t[1], strides: [2, 2], padding: [1, 1]), FirstIsTrained: false),
         ["1 x 1 convolution"] = new(t => Convolution.Apply(t[0], t[1], 1), (n, c) => [[n, c, 5, 4], [2 * c + 1, c, 1, 1]],
             t => F.conv2d(t[0], t[1])),
-        ["patches"] = new(t => Convolution.OfPatches(t[0], t[1], t[2]), (n, c) => [[n, 3, 12, 12], [c, 3, 4, 4], [c]],
+        ["patches"] = new(t => Convolution.OfPatches(t[0], t[1], new Products(ScalarType.Float32), t[2]), (n, c) => [[n, 3, 12, 12], [c, 3, 4, 4], [c]],
             t => F.conv2d(t[0], t[1], t[2], strides: [4, 4]).flatten(2).transpose(1, 2)),
         ["batch norm"] = new(t => F.batch_norm(t[0], t[1].detach(), t[2].detach().square() + 1, t[3], t[4], training: false, eps: 1e-5),
             (n, c) => [[n, c, 3, 4], [c], [c], [c], [c]]),
