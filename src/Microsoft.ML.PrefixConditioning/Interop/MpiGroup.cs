@@ -128,11 +128,24 @@ internal sealed unsafe class MpiGroup : ProcessGroup
     {
         if (_heartbeat.IsWaiting) Abort(_mpi, $"Rank {Rank} exits in the middle of training. All ranks end.");
         _heartbeat.Leave();
+        WaitForAll();
+        _heartbeat.Stop();
+        WaitForAll();   // under MPICH, a heartbeat to a rank that has finished keeps the sender from finishing
+        // MPICH over TCP at times waits without end for a rank that has finished before. All work is done by now.
+        var finish = new Thread(() =>
+        {
+            lock (_gate) _ = _mpi.Finish();
+        }) { IsBackground = true };
+        finish.Start();
+        if (!finish.Join(TimeSpan.FromSeconds(5)))
+            Write($"Rank {Rank} has finished, but MPI does not end. The process ends without it.");
+    }
+
+    private void WaitForAll()
+    {
         nint request = 0;
         lock (_gate) _ = _mpi.BarrierStart(_last, &request);
         Poll(request);
-        _heartbeat.Stop();
-        lock (_gate) _ = _mpi.Finish();
     }
 
     /// <inheritdoc/>
@@ -145,12 +158,16 @@ internal sealed unsafe class MpiGroup : ProcessGroup
     {
         // MPI itself may hang where a link is down.
         new Thread(() => { Thread.Sleep(TimeSpan.FromSeconds(2)); Environment.FailFast(message); }) { IsBackground = true }.Start();
-        if (!OperatingSystem.IsWindows())
-        {
-            using var error = new FileStream(new SafeFileHandle(2, ownsHandle: false), FileAccess.Write, bufferSize: 0);
-            error.Write(System.Text.Encoding.UTF8.GetBytes(message + "\n"));
-        }
+        Write(message);
         Thread.Sleep(TimeSpan.FromSeconds(0.5));   // a launcher that is told to abort drops what it has not forwarded yet
         _ = mpi.Abort(mpi.World, 1);
+    }
+
+    /// <summary>Writes to the standard error stream, whoever holds a lock on the console.</summary>
+    private static void Write(string message)
+    {
+        if (OperatingSystem.IsWindows()) return;
+        using var error = new FileStream(new SafeFileHandle(2, ownsHandle: false), FileAccess.Write, bufferSize: 0);
+        error.Write(System.Text.Encoding.UTF8.GetBytes(message + "\n"));
     }
 }

@@ -5,7 +5,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>The parts of one block. W width, M hidden width.</summary>
 /// <param name="Heads">Attention heads.</param>
 /// <param name="Activation">The form of GELU.</param>
-/// <param name="Products">The precision of matrix products.</param>
+/// <param name="Rounded">Whether matrices are rounded to bfloat16 before they are multiplied.</param>
 /// <param name="AttentionGain">[W], of the norm before attention.</param>
 /// <param name="AttentionShift">[W].</param>
 /// <param name="In">[3W, W]: queries, keys, values.</param>
@@ -19,7 +19,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <param name="Reduce">[W, M].</param>
 /// <param name="ReduceBias">[W].</param>
 internal sealed record BlockWeights(
-    int Heads, ClipActivation Activation, Products Products, Tensor AttentionGain, Tensor AttentionShift, Tensor In, Tensor InBias,
+    int Heads, ClipActivation Activation, bool Rounded, Tensor AttentionGain, Tensor AttentionShift, Tensor In, Tensor InBias,
     Tensor Out, Tensor OutBias, Tensor MlpGain, Tensor MlpShift, Tensor Expand, Tensor ExpandBias, Tensor Reduce, Tensor ReduceBias)
 {
     /// <summary>All tensors.</summary>

@@ -57,13 +57,13 @@ internal sealed unsafe class FusedBlock<V> : FusedBlock where V : struct, ILanes
 
     public FusedBlock(BlockWeights weights)
     {
-        _in = new FusedWeight(weights.In, weights.Products);
+        _in = new FusedWeight(weights.In, weights.Rounded);
         _inBias = new FusedWeight(weights.InBias);
-        _out = new FusedWeight(weights.Out, weights.Products);
+        _out = new FusedWeight(weights.Out, weights.Rounded);
         _outBias = new FusedWeight(weights.OutBias);
-        _expand = new FusedWeight(weights.Expand, weights.Products);
+        _expand = new FusedWeight(weights.Expand, weights.Rounded);
         _expandBias = new FusedWeight(weights.ExpandBias);
-        _reduce = new FusedWeight(weights.Reduce, weights.Products);
+        _reduce = new FusedWeight(weights.Reduce, weights.Rounded);
         _reduceBias = new FusedWeight(weights.ReduceBias);
         _attentionNorm = new FusedNorm(weights.AttentionGain, weights.AttentionShift);
         _mlpNorm = new FusedNorm(weights.MlpGain, weights.MlpShift);

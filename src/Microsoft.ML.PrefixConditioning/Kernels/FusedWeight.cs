@@ -16,10 +16,10 @@ internal sealed unsafe class FusedWeight : IDisposable
     private Tensor? _gradient, _rounded;
 
     /// <param name="weight">Contiguous; stays where it is for as long as this lives.</param>
-    /// <param name="products">The precision of products with it; null for a weight that is not multiplied.</param>
-    public FusedWeight(Tensor weight, Products? products = null)
+    /// <param name="rounded">Whether it and what it is multiplied with are rounded to bfloat16.</param>
+    public FusedWeight(Tensor weight, bool rounded = false)
     {
-        _isRounded = products is { IsSingle: false };
+        _isRounded = rounded;
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         _weight = weight;

@@ -14,8 +14,10 @@ internal abstract class InferenceKernels
     private static readonly InferenceKernels Widest =
         Vector512.IsHardwareAccelerated ? new InferenceKernels<Lanes512>() : new InferenceKernels<Lanes256>();
 
-    /// <summary>The kernels for the widest vectors of this processor; null where gradients are wanted or libtorch is faster.</summary>
-    public static InferenceKernels? Current => is_grad_enabled() || !Vector256.IsHardwareAccelerated ? null : Widest;
+    /// <summary>The kernels for the widest vectors of this processor; null for a weight that is trained, whose passes must be the same with
+    /// gradients and without, and where libtorch is faster.</summary>
+    public static InferenceKernels? For(Tensor weight) =>
+        is_grad_enabled() || weight.requires_grad || !Vector256.IsHardwareAccelerated ? null : Widest;
 
     /// <summary>Patches behind a class token, with positions: [N, 3, S, S] -> [N, L, W], with L = 1 + (S / p)².</summary>
     /// <param name="images">[N, 3, S, S].</param>

@@ -29,7 +29,8 @@ internal sealed class ModelWeights : IDisposable
     /// <param name="device">Where they lie.</param>
     /// <param name="products">The type that matrices are rounded to before they are multiplied.</param>
     /// <param name="rounded">Whether matrices are kept in the type of products, which takes less memory and cannot be trained.</param>
-    public static ModelWeights Unset(Device device, ScalarType products, bool rounded) => new(device, new Products(products), null, rounded);
+    public static ModelWeights Unset(Device device, ScalarType products, bool rounded) =>
+        new(device, new Products(products), null, rounded);
 
     /// <summary>The precision of matrix products.</summary>
     public Products Products { get; }

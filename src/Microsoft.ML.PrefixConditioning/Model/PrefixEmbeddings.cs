@@ -22,6 +22,7 @@ internal sealed class PrefixEmbeddings(ModelWeights weights, string name, int da
     public Tensor Prepend(Tensor tokens, long[] datasetTypes)
     {
         using var scope = NewDisposeScope();
-        return cat([_products.Added(_table.index_select(0, tensor(datasetTypes, device: tokens.device))), tokens], 1).MoveToOuterDisposeScope();
+        var prefixes = _products.Added(_table.index_select(0, tensor(datasetTypes, device: tokens.device)));   // [N, P, W]
+        return cat([prefixes, tokens], 1).MoveToOuterDisposeScope();
     }
 }

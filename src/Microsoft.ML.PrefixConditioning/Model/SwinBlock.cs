@@ -72,7 +72,8 @@ internal sealed class SwinBlock
         if (mask is not null)
             scores = (scores.view(-1, mask.shape[0], _heads, length, length) + mask)                   // [N, G, H, L, L] + [G, 1, L, L]
                 .view(count, _heads, length, length);
-        var mixed = _products.Round(scores.softmax(-1, ScalarType.Float32)).matmul(packed[2]).transpose(1, 2).reshape(count, length, width);   // [N G, L, C]
+        var mixed = _products.Round(scores.softmax(-1, ScalarType.Float32)).matmul(packed[2])          // [N G, H, L, C/H]
+            .transpose(1, 2).reshape(count, length, width);                                            // [N G, L, C]
         return _products.Linear(mixed, _out.Weight, _out.Bias);
     }
 }

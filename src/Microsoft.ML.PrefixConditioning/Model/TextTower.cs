@@ -55,7 +55,7 @@ internal sealed class TextTower
             before = _prefixes.Length;
         }
         var pooled = Stack.Pool(sequence, [.. texts.Ends.Select(end => before + end)]);                // [N, W]
-        var kernels = _fused ? InferenceKernels.Current : null;
+        var kernels = _fused ? InferenceKernels.For(_projection) : null;
         var embeddings = kernels?.Project(pooled, _finalNorm.Gain, _finalNorm.Bias, _projection)
             ?? _products.Product(_finalNorm.Forward(pooled), _projection);                              // [N, W] @ [W, D]
         return embeddings.MoveToOuterDisposeScope();

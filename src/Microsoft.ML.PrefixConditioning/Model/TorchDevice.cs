@@ -40,7 +40,8 @@ internal static class TorchDevice
         if (choice != Precision.Auto) return choice == Precision.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32;
         var isRounded = device.type == DeviceType.CPU ? ProcessorHasBFloat16() : GpuIsFasterRounded.GetOrAdd(device.index, IsFasterRounded);
         using var channel = host.Register(nameof(TorchDevice)).Start(nameof(Precision));
-        channel.Info(MessageSensitivity.None, "{0}", $"Matrix products are in {(isRounded ? "bfloat16" : "single precision")} on {device}.");
+        var chosen = isRounded ? "bfloat16" : "single precision";
+        channel.Info(MessageSensitivity.None, "{0}", $"Matrix products are in {chosen} on {device}.");
         return isRounded ? ScalarType.BFloat16 : ScalarType.Float32;
     }
 

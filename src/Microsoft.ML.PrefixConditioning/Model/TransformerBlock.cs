@@ -57,7 +57,7 @@ internal sealed class TransformerBlock
 
     /// <summary>The block's parts, for another way to compute it.</summary>
     public BlockWeights Weights => new(
-        (int)_heads, _activation, _products, _attentionNorm.Gain, _attentionNorm.Bias, _inWeight, _inBias, _outWeight, _outBias,
+        (int)_heads, _activation, !_products.IsSingle, _attentionNorm.Gain, _attentionNorm.Bias, _inWeight, _inBias, _outWeight, _outBias,
         _mlpNorm.Gain, _mlpNorm.Bias, _expandWeight, _expandBias, _reduceWeight, _reduceBias);
 
     /// <summary>[N, L, W] -> [N, L, W].</summary>

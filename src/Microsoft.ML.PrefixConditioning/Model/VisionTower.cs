@@ -44,7 +44,7 @@ internal sealed class VisionTower : IVisionTower
     {
         using var scope = NewDisposeScope();
         var n = images.shape[0];
-        var kernels = _fused ? InferenceKernels.Current : null;
+        var kernels = _fused ? InferenceKernels.For(_projection) : null;
         var sequence = kernels?.Embed(images, _patches, _classToken, _positions)
             ?? cat([_classToken.expand(n, 1, -1), Convolution.OfPatches(images, _patches, _products)], 1)          // [N, 1+G, W]
                 .add_(_products.Added(_positions));

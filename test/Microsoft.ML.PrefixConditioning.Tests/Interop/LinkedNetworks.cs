@@ -29,6 +29,10 @@ internal sealed class LinkedNetworks : IDisposable
             Ip("-n", network, "link", "set", "lo", "up");
             Ip("-n", network, "link", "set", Link, "up");
         }
+        // The kernel announces a link a moment after it is up; MPI looks for networks only when it starts.
+        foreach (var network in new[] { _first, _second })
+            Assert.IsTrue(SpinWait.SpinUntil(
+                () => TryIp("netns", "exec", network, "grep", "-q", "up", $"/sys/class/net/{Link}/operstate"), TimeSpan.FromSeconds(10)));
         File.WriteAllText(agent, "#!/bin/sh\nwhile [ \"$1\" = -x ]; do shift; done\nhost=$1; shift\n" +
             "exec ip netns exec \"$host\" sh -c \"$*\"\n");
         File.SetUnixFileMode(agent, UnixFileMode.UserRead | UnixFileMode.UserExecute);

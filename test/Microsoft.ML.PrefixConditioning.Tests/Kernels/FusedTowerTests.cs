@@ -54,7 +54,7 @@ public sealed class FusedTowerTests
         foreach (var shape in Shapes.Select(s => (ClipModelShape)s[1]))
         {
             using var plain = ClipModel.Create(shape, CPU, 7, useTensorOperations: true);
-            using var fused = ClipModel.Create(shape, CPU, 7);
+            using var fused = ClipModel.Create(shape, CPU, 7).Freeze();
             foreach (var (batch, length) in new[] { (1, 3), (33, 11), (2, 6) })
             {
                 var (images, ids, types) = Batch(shape, batch, length);
