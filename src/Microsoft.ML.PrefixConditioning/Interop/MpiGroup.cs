@@ -135,7 +135,8 @@ internal sealed unsafe class MpiGroup : ProcessGroup
         var finish = new Thread(() =>
         {
             lock (_gate) _ = _mpi.Finish();
-        }) { IsBackground = true };
+        })
+        { IsBackground = true };
         finish.Start();
         if (!finish.Join(TimeSpan.FromSeconds(5)))
             Write($"Rank {Rank} has finished, but MPI does not end. The process ends without it.");

@@ -70,7 +70,8 @@ public sealed class ShardTests
         {
             computed.Add(row);
             return $"{row}";
-        }));
+        }
+        ));
         DataTestRows.Equal(["2", "5", "8"], _mlContext.Data.ShardOf(view, 2, 3).Texts("Text"));
         DataTestRows.Equal([2, 5, 8], computed);
     }

@@ -22,7 +22,11 @@ public sealed class GpuTests
         using var data = new DrawnData();
         var options = DrawnData.Options with
         {
-            Loss = loss, ChunkSize = chunkSize, ImagePrefixLength = imagePrefixLength, Epochs = 3, Optimizer = new() { GradientClipNorm = 1 },
+            Loss = loss,
+            ChunkSize = chunkSize,
+            ImagePrefixLength = imagePrefixLength,
+            Epochs = 3,
+            Optimizer = new() { GradientClipNorm = 1 },
         };
         using var expected = data.Fit(options);
         using var actual = data.Fit(options with { Device = ComputeDevice.Cuda });
