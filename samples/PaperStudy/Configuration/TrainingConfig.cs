@@ -55,6 +55,8 @@ internal sealed record TrainingConfig
 
     public int? ChunkSize { get; init; }
 
+    public Precision Precision { get; init; }
+
     /// <summary>A folder or file of a published CLIP to start from.</summary>
     public string? InitialWeights { get; init; }
 
@@ -91,6 +93,7 @@ internal sealed record TrainingConfig
             BatchComposition = Batches,
             BatchSize = BatchSize,
             ChunkSize = ChunkSize,
+            Precision = Precision,
             DatasetTypeWeights = types.Count > 1 ? TypeWeights : null,
             Epochs = Math.Max(1, (int)Math.Round((double)Steps / stepsPerEpoch)),
             PrefixLength = PrefixLength,
