@@ -30,6 +30,9 @@ internal sealed unsafe class FusedBlocks : IDisposable
     /// <summary>A trained weight of the blocks; null where all are frozen.</summary>
     public Tensor? AnyTrained => _blocks.Select(b => b.AnyTrained).FirstOrDefault(w => w is not null);
 
+    /// <summary>Called with each block, counted from 1, whose backward pass is done.</summary>
+    public Action<int>? BlockDone { get; set; }
+
     /// <summary>What went wrong in a backward pass, which libtorch cannot throw on.</summary>
     public ExceptionDispatchInfo? Fault { get; set; }
 
@@ -83,9 +86,12 @@ internal sealed unsafe class FusedBlocks : IDisposable
         pooled.Tensor.copy_(gradient);
         var tokens = memory.Gradient.Resize(memory.Whole!.Rows, _width);
         for (var i = _blocks.Length - 1; i >= first; i--)
+        {
             if (i == _blocks.Length - 1)
                 _blocks[i].Backward(memory.Last!, memory.QueryRows, memory.Blocks[i], memory.Scratch, pooled, tokens);
             else _blocks[i].Backward(memory.Whole, memory.QueryRows, memory.Blocks[i], memory.Scratch, tokens, tokens);
+            BlockDone?.Invoke(i + 1);
+        }
         return inputIsTrained ? tokens : null;
     }
 

@@ -20,6 +20,9 @@ internal sealed class TransformerStack : IDisposable
         if (fused) _fused = new(() => new FusedBlocks([.. _blocks.Select(b => b.Weights)], mask));
     }
 
+    /// <summary>Number of blocks.</summary>
+    public int Count => _blocks.Length;
+
     /// <summary>Whether sequences of this length are computed fused.</summary>
     public bool IsFused(long length) => _fused is not null && length <= FusedBlocks.LongestSequence;
 
@@ -32,6 +35,15 @@ internal sealed class TransformerStack : IDisposable
         using var scope = NewDisposeScope();
         foreach (var block in _blocks.AsSpan(0, _blocks.Length - 1)) x = block.Forward(x, _mask);
         return _blocks[^1].ForwardAt(x, tensor(pooled, ScalarType.Int64, x.device), _mask).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Called with each block, counted from 1, whose backward pass is done. Only fused blocks call it.</summary>
+    public Action<int>? BlockDone
+    {
+        set
+        {
+            if (_fused is not null) _fused.Value.BlockDone = value;
+        }
     }
 
     /// <summary>Throws what went wrong in a backward pass.</summary>

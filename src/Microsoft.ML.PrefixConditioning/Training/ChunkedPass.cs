@@ -31,17 +31,15 @@ internal sealed class ChunkedPass : IDisposable
 
     /// <summary>Adds to the gradients of the tower's weights.</summary>
     /// <param name="gradient">[N, D].</param>
-    public void Backward(Tensor gradient)
+    /// <param name="stack">The tower's blocks; null for a tower without.</param>
+    /// <param name="complete">Called with each block, counted from 1, whose gradients are complete.</param>
+    public void Backward(Tensor gradient, TransformerStack? stack, Action<int> complete)
     {
-        if (IsWhole)
-        {
-            _model.Backward(Embeddings, gradient);
-            return;
-        }
         foreach (var (first, count) in Chunks())
         {
             using var scope = NewDisposeScope();
-            _model.Backward(Encode(first, count), gradient.narrow(0, first, count));
+            stack?.BlockDone = first + count < _count ? null : complete;   // the last chunk completes gradients
+            _model.Backward(IsWhole ? Embeddings : Encode(first, count), gradient.narrow(0, first, count));
         }
     }
 

@@ -21,8 +21,7 @@ internal sealed class ContrastiveStep(
 {
     private readonly DroppedBranches _dropped = new(model.Vision.BranchRates, seed);
     private readonly Ranks _ranks = ranks ?? new(null);
-    private readonly SharedGradients? _gradients = ranks is { Count: > 1 }
-        ? new([.. model.Weights.Select(w => w.Value).Where(w => w.requires_grad)], ranks) : null;
+    private readonly SharedGradients? _gradients = ranks is { Count: > 1 } ? new(model, ranks) : null;
 
     /// <summary>Trains on one batch.</summary>
     /// <returns>The loss before the update.</returns>
@@ -61,14 +60,30 @@ internal sealed class ContrastiveStep(
         _ranks.Check();
         var imageEmbeddings = _ranks.Gather(images.Embeddings, rows).requires_grad_(true);                                // [N, D]
         var textEmbeddings = _ranks.Gather(texts.Embeddings, distinct).requires_grad_(true);                              // [U, D]
-        var loss = Loss(imageEmbeddings, textEmbeddings.index_select(0, tensor(batch.Texts.TextOfRow, device: model.Device)), batch);
-        loss.backward();
-        images.Backward(imageEmbeddings.grad!.narrow(0, ownRows.First, ownRows.Count));
-        texts.Backward(textEmbeddings.grad!.narrow(0, ownTexts.First, ownTexts.Count));
-        if (_gradients is null) return loss.ToDouble();
-        if (!_ranks.IsFirst) model.LogitScale.grad?.zero_();   // every rank has that of the whole batch
-        _ranks.Check();
-        return _gradients.Sum(loss.ToDouble());
+        try
+        {
+            var loss = Loss(imageEmbeddings, textEmbeddings.index_select(0, tensor(batch.Texts.TextOfRow, device: model.Device)), batch);
+            loss.backward();
+            Backward(images, imageEmbeddings.grad!.narrow(0, ownRows.First, ownRows.Count), TrainableParts.Vision, model.Vision.Stack);
+            Backward(texts, textEmbeddings.grad!.narrow(0, ownTexts.First, ownTexts.Count), TrainableParts.Text, model.Text.Stack);
+            if (_gradients is null) return loss.ToDouble();
+            if (!_ranks.IsFirst) model.LogitScale.grad?.zero_();   // every rank has that of the whole batch
+            var ofFirst = _gradients.Sum(loss.ToDouble());
+            _ranks.Check();
+            return ofFirst;
+        }
+        catch (Exception fault) when (_gradients is not null && !_ranks.Knows(fault))
+        {
+            _gradients.Sum(double.NaN);   // the other ranks wait for it before they learn of the fault
+            throw;
+        }
+    }
+
+    /// <summary>Goes back through a tower; what it completes is summed meanwhile.</summary>
+    private void Backward(ChunkedPass pass, Tensor gradient, TrainableParts tower, TransformerStack? stack)
+    {
+        pass.Backward(gradient, stack, layer => _gradients?.Complete(tower, layer));
+        _gradients?.Complete(tower, layer: 0);
     }
 
     /// <summary>[count, 3, S, S] of this rank's part of the batch.</summary>

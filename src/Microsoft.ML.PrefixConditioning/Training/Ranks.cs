@@ -48,6 +48,9 @@ internal sealed class Ranks(ProcessGroup? group)
     public T FromFirst<T>(T value) => group is null ? value
         : JsonSerializer.Deserialize<T>(Exchange(IsFirst ? JsonSerializer.Serialize(value, Json) : "")[0], Json)!;
 
+    /// <summary>Whether all ranks know of a fault.</summary>
+    public bool Knows(Exception fault) => fault == _known;
+
     /// <summary>Tells the other ranks of a fault, unless they know of it. They must be in an exchange, or come to one.</summary>
     public void Tell(Exception fault)
     {

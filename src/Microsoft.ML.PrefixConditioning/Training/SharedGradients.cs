@@ -1,49 +1,159 @@
+using System.Runtime.ExceptionServices;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>The gradients of all trained weights, side by side in one array that is summed over the ranks.</summary>
-/// <remarks>The weights' gradients are views of the array, so that nothing is copied on a processor. The loss is its last value.</remarks>
-/// <param name="weights">The weights to train.</param>
-/// <param name="ranks">The ranks.</param>
-internal sealed unsafe class SharedGradients(IReadOnlyList<Tensor> weights, Ranks ranks) : IDisposable
+/// <summary>The gradients of all trained weights, side by side in one array that is summed over the ranks while later ones are still
+/// computed.</summary>
+/// <remarks>
+/// The weights' gradients are views of the array, so that nothing is copied on a processor. They lie in the order in which a backward pass
+/// completes them: the blocks of the vision tower, the last one first, then the rest of this tower, the same of the text tower, and all
+/// others. A thread sums the complete ones in pieces, which are the same on all ranks. The loss is the last value.
+/// </remarks>
+internal sealed unsafe class SharedGradients : IDisposable
 {
-    private const int SpanLength = 1 << 28;   // values; a span has fewer than 2^31 bytes
+    private const long PieceLength = 1 << 20;   // values: 4 MB
 
-    private readonly Tensor _all = zeros(weights.Sum(w => w.numel()) + 1, device: weights[0].device).DetachFromDisposeScope();
+    private static readonly TrainableParts[] Towers = [TrainableParts.Vision, TrainableParts.Text];   // in the order of a step
+
+    private readonly Ranks _ranks;
+    private readonly Tensor[] _weights;
+    private readonly Dictionary<(TrainableParts Tower, int Layer), long> _ends = [];   // of blocks; layer 0 for a whole tower
+    private readonly Tensor _all;
+    private readonly float* _values;   // null on a GPU
+    private readonly object _gate = new();
+    private readonly Thread? _sender;
+    private long _complete, _summed;
+    private bool _isDisposed;
+    private ExceptionDispatchInfo? _fault;
+
+    /// <param name="model">What is trained; its weights that are trained now are those that are shared.</param>
+    /// <param name="ranks">The ranks.</param>
+    public SharedGradients(ClipModel model, Ranks ranks)
+    {
+        _ranks = ranks;
+        var groups = model.Weights.Where(w => w.Value.requires_grad).GroupBy(w => GroupOf(model, w.Key))
+            .OrderBy(g => Array.IndexOf(Towers, g.Key.Tower) is var tower and >= 0 ? tower : Towers.Length)
+            .ThenByDescending(g => g.Key.Layer).ToArray();
+        long end = 0;
+        foreach (var group in groups) _ends[group.Key] = end += group.Sum(w => w.Value.numel());
+        _weights = [.. groups.SelectMany(g => g).Select(w => w.Value)];
+        _all = zeros(end + 1, device: model.Device).DetachFromDisposeScope();
+        if (model.Device.type != DeviceType.CPU) return;
+        _values = MatrixBuffer.Pointer(_all);
+        _sender = new Thread(Send) { IsBackground = true, Name = "Sums of gradients" };
+        _sender.Start();
+    }
+
+    /// <summary>The blocks of a tower one by one, and all else of it together.</summary>
+    private static (TrainableParts Tower, int Layer) GroupOf(ClipModel model, string weight)
+    {
+        var (part, layer) = model.PlaceOf(weight);
+        var stack = part == TrainableParts.Vision ? model.Vision.Stack : part == TrainableParts.Text ? model.Text.Stack : null;
+        return (part, stack is not null && layer <= stack.Count ? layer : 0);
+    }
 
     /// <summary>Gives a gradient to every weight that has none. To be called before the backward pass.</summary>
     public void Attach()
     {
+        (_complete, _summed) = (0, 0);
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        if (weights.All(w => w.grad is { IsInvalid: false })) return;
+        if (_weights.All(w => w.grad is { IsInvalid: false })) return;
         _all.zero_();
         long first = 0;
-        foreach (var weight in weights)
+        foreach (var weight in _weights)
         {
             weight.grad = _all.narrow(0, first, weight.numel()).view(weight.shape);
             first += weight.numel();
         }
     }
 
-    /// <summary>Adds up the gradients of all ranks. To be called after an exchange.</summary>
+    /// <summary>The gradients of this block and those after it are complete.</summary>
+    /// <param name="tower">The block's tower.</param>
+    /// <param name="layer">The block, counted from 1; 0 for the whole tower.</param>
+    public void Complete(TrainableParts tower, int layer)
+    {
+        if (_ends.TryGetValue((tower, layer), out var end)) Complete(end);
+    }
+
+    /// <summary>Adds up all gradients of all ranks that are not summed yet.</summary>
     /// <param name="loss">The loss as this rank computed it; the last bits may differ between ranks.</param>
     /// <returns>The loss as rank 0 computed it.</returns>
     public double Sum(double loss)
     {
+        var count = _all.numel();
+        if (_values is null) return SumOfGpu(loss);
+        _values[count - 1] = _ranks.IsFirst ? (float)loss : 0;
+        Complete(count);
+        lock (_gate)
+            while (_summed < count && _fault is null) Monitor.Wait(_gate);
+        _fault?.Throw();
+        return _values[count - 1];
+    }
+
+    private void Complete(long end)
+    {
+        lock (_gate)
+        {
+            _complete = Math.Max(_complete, end);
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    private void Send()
+    {
+        while (true)
+        {
+            long first, end;
+            lock (_gate)
+            {
+                while (!_isDisposed && (_summed >= _complete || _complete < NextEnd())) Monitor.Wait(_gate);
+                if (_isDisposed) return;
+                (first, end) = (_summed, NextEnd());
+            }
+            try
+            {
+                _ranks.Sum(new Span<float>(_values + first, (int)(end - first)));
+            }
+            catch (Exception e)
+            {
+                _fault = ExceptionDispatchInfo.Capture(e);
+            }
+            lock (_gate)
+            {
+                _summed = end;
+                Monitor.PulseAll(_gate);
+            }
+        }
+    }
+
+    private long NextEnd() => Math.Min(_summed + PieceLength, _all.numel());
+
+    private double SumOfGpu(double loss)
+    {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        var values = _all.cpu();   // itself on a processor
+        var values = _all.cpu();
         var count = values.numel();
         var first = MatrixBuffer.Pointer(values);
-        first[count - 1] = ranks.IsFirst ? (float)loss : 0;
-        for (long at = 0; at < count; at += SpanLength)
-            ranks.Sum(new Span<float>(first + at, (int)Math.Min(SpanLength, count - at)));
-        if (_all.device_type != TorchSharp.DeviceType.CPU) _all.copy_(values);
+        first[count - 1] = _ranks.IsFirst ? (float)loss : 0;
+        for (long at = 0; at < count; at += PieceLength)
+            _ranks.Sum(new Span<float>(first + at, (int)Math.Min(PieceLength, count - at)));
+        _all.copy_(values);
         return first[count - 1];
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _all.Dispose();
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _isDisposed = true;
+            Monitor.PulseAll(_gate);
+        }
+        _sender?.Join();
+        _all.Dispose();
+    }
 }
