@@ -9,8 +9,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// Main stream: i32 format version, i32 number of parts, then per part its name and the SHA-256 of its bytes. Parts, each a binary stream
 /// of its own: settings (JSON), vocabulary, weights (safetensors), history. Version 2 added the mean and standard deviation of pixels to
 /// the settings; version 3 a Swin's stages, and an optional part, summaries of the training images' embeddings; version 4 a text projection
-/// per dataset type and a Swin's stochastic depth; version 5 the precision of products. A model is written as the first version that has what
-/// it uses, from 3 on. A newer version, a missing part and a changed byte have an error each.
+/// per dataset type and a Swin's stochastic depth; version 5 the precision of products. A model is written as the first version that has
+/// what it uses, from 3 on. A newer version, a missing part and a changed byte have an error each.
 /// </remarks>
 internal static class ModelFile
 {

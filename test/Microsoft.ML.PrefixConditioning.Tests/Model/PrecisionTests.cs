@@ -27,7 +27,8 @@ public sealed class PrecisionTests
         using var exact = ClipModel.Create(shape, CPU, 7, useTensorOperations);
         using var rounded = ClipModel.Create(shape, CPU, 7, useTensorOperations, ScalarType.BFloat16);
         var (images, ids, types) = FusedTowerTests.Batch(shape, 6, 9);
-        var (expected, actual) = (FusedTowerTests.Gradients(exact, images, ids, types), FusedTowerTests.Gradients(rounded, images, ids, types));
+        var expected = FusedTowerTests.Gradients(exact, images, ids, types);
+        var actual = FusedTowerTests.Gradients(rounded, images, ids, types);
         CollectionAssert.AreEquivalent(expected.Gradients.Keys, actual.Gradients.Keys);
         double error = 0, size = 0;
         foreach (var (name, gradient) in expected.Gradients)

@@ -65,7 +65,8 @@ public sealed class GpuTests
     public void Gradients_OnAGpu_AreTheProcessors(string tower)
     {
         using var scope = NewDisposeScope();
-        var shape = new ClipModelShape(tower == "Swin" ? SwinModel.Architecture : SmallModel.Architecture, 30, 2, 1, tower == "Swin" ? 0 : 1);
+        var isSwin = tower == "Swin";
+        var shape = new ClipModelShape(isSwin ? SwinModel.Architecture : SmallModel.Architecture, 30, 2, 1, isSwin ? 0 : 1);
         using var onProcessor = ClipModel.Create(shape, CPU, 7);
         using var onGpu = ClipModel.Create(shape, new Device(DeviceType.CUDA, 0), 7);
         var (images, ids, types) = FusedTowerTests.Batch(shape, 6, 9);
