@@ -48,7 +48,11 @@ start.Hidden = true;
 start.SetAction(result => Print(ScoringMeasures.LoadAndScore(result.GetValue(values)![0], result.GetValue(values)![1])));
 var steps = new Command("measure-steps") { values };
 steps.Hidden = true;
-steps.SetAction(result => Print(TrainingMeasures.MedianStep(int.Parse(result.GetValue(values)![0], CultureInfo.InvariantCulture))));
+steps.SetAction(result =>
+{
+    var seconds = TrainingMeasures.MedianStep(int.Parse(result.GetValue(values)![0], CultureInfo.InvariantCulture));
+    if (Environment.GetEnvironmentVariable("OMPI_COMM_WORLD_RANK") is null or "0") Print(seconds);
+});
 var images = new Command("measure-images") { values };
 images.Hidden = true;
 images.SetAction(result => Print(OnnxMeasures.MedianTime(result.GetValue(values)![0],

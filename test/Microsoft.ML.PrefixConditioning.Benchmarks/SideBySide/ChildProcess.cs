@@ -7,13 +7,19 @@ namespace Microsoft.ML.PrefixConditioning.Benchmarks;
 internal static class ChildProcess
 {
     /// <summary>Runs a command of this program and gives the number that it prints.</summary>
-    public static double Number(params string[] arguments)
+    public static double Number(params string[] arguments) => Number([], arguments);
+
+    /// <summary>The same by another program.</summary>
+    /// <param name="launcher">The program and its arguments, which this program's follow.</param>
+    /// <param name="arguments">Arguments of this program.</param>
+    public static double Number(string[] launcher, string[] arguments)
     {
-        var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true };
+        var program = Environment.ProcessPath!;
         // Started as 'dotnet NAME.dll', the process is dotnet's own and must be told the name again.
-        if (Path.GetFileNameWithoutExtension(Environment.ProcessPath!) == "dotnet")
-            start.ArgumentList.Add(typeof(ChildProcess).Assembly.Location);
-        foreach (var argument in arguments) start.ArgumentList.Add(argument);
+        string[] name = Path.GetFileNameWithoutExtension(program) == "dotnet" ? [typeof(ChildProcess).Assembly.Location] : [];
+        string[] command = [.. launcher, program, .. name, .. arguments];
+        var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true };
+        start.Environment["TERM"] = "dumb";   // Open MPI gives ranks a terminal, which .NET would send control sequences
         using var process = Process.Start(start)!;
         var output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();

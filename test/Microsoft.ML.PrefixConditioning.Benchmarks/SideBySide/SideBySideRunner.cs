@@ -28,6 +28,8 @@ internal static class SideBySideRunner
             ("bfloat16-train-vit-b-32", training.LargeRounded),
             ("bfloat16-score-vit-b-32", () => onnx.Rounded("ViT-B/32", ClipArchitecture.ViTB32, 16, 1.7)),
             ("loss-trajectory", training.LossTrajectory),
+            ("ranks-one-core", () => training.Ranks(1, 1.85)),
+            ("ranks-two-cores", () => training.Ranks(2, 0.95)),
             ("products-small", () => training.Products("Small", ClipArchitecture.Small, 128)),
             ("products-vit-b-32", () => training.Products("ViT-B/32", ClipArchitecture.ViTB32, 8)),
             ("arithmetic", training.Arithmetic),

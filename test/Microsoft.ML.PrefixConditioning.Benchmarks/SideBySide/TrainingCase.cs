@@ -16,14 +16,15 @@ internal sealed class TrainingCase : IDisposable
 
     /// <param name="options">Sizes, batch and path; prefixes off for the same work as open_clip.</param>
     /// <param name="texts">Token ids of every row, from start to end token.</param>
-    public TrainingCase(PrefixClipOptions options, IReadOnlyList<int[]> texts)
+    /// <param name="ranks">The ranks that share the batch; null for this process alone.</param>
+    public TrainingCase(PrefixClipOptions options, IReadOnlyList<int[]> texts, Ranks? ranks = null)
     {
         Options = options;
         var shape = new ClipModelShape(options.Architecture!, VocabularySize, 2, options.PrefixLength, options.ImagePrefixLength);
         _model = ClipModel.Create(shape, CPU, 1, options.UseTensorOperations,
             options.Precision == Precision.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32);
         _optimizer = new ClipOptimizer(_model.Weights, options.Optimizer, useTensorOperations: options.UseTensorOperations);
-        _step = new ContrastiveStep(_model, _optimizer, options);
+        _step = new ContrastiveStep(_model, _optimizer, options, seed: 0, ranks);
         Batch = CreateBatch(options, texts, seed: 1);
     }
 

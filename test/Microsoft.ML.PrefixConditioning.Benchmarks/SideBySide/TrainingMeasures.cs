@@ -30,13 +30,28 @@ internal sealed class TrainingMeasures(SideBySideSettings settings)
         return FromTimes(name, options, Pairs.Run(settings.Pairs, rounded.Step, single.Step), bar);
     }
 
-    /// <summary>Seconds of a step of the small model alone.</summary>
+    /// <summary>Two ranks on two cores against one process on one of them, or on both.</summary>
+    /// <param name="cores">Cores of the one process.</param>
+    /// <param name="bar">The bar.</param>
+    public Measure Ranks(int cores, double bar)
+    {
+        string[] steps = ["measure-steps", "8"], mpirun = ["mpirun.openmpi", "--allow-run-as-root", "--bind-to", "core"];
+        var (two, one, speedup) = Pairs.Run(settings.Pairs, () => ChildProcess.Number([.. mpirun, "-n", "2"], steps),
+            () => ChildProcess.Number([.. mpirun, "-n", "1", "--map-by", $"slot:PE={cores}"], steps));
+        return FromTimes($"train small on captions with two ranks, images/s, over one process on {cores} core(s)", Small,
+            (two, one, speedup), bar);
+    }
+
+    /// <summary>Seconds of a step of the small model alone, on all ranks that a launcher started.</summary>
     public static double MedianStep(int steps)
     {
         TorchLibrary.EnsureLoaded();
+        var isRank = Environment.GetEnvironmentVariable("OMPI_COMM_WORLD_SIZE") is not (null or "1");
+        using var group = isRank ? ProcessGroup.Mpi() : null;
         var texts = Captions.Photographs;
         var tokenizer = ClipTokenizer.Learn([.. texts, .. Captions.ClassNames], 4096);
-        using var training = new TrainingCase(Small, new SideBySideSettings(1, null, tokenizer, texts).CaptionTexts(Small));
+        using var training = new TrainingCase(Small, new SideBySideSettings(1, null, tokenizer, texts).CaptionTexts(Small),
+            group is null ? null : new Ranks(group));
         training.Step();
         double[] times = [.. Enumerable.Range(0, steps).Select(_ => training.Step()).Order()];
         return times[steps / 2];
