@@ -36,7 +36,8 @@ public sealed class MpiGroupTests
         using var data = new DrawnData();
         using var networks = new LinkedNetworks(data["agent"]);
         var job = MpiProcess.Start(launcher, 2, data, epochs: 13, networks);
-        var output = TestProgram.Wait(job, excuse: launcher == Mpich ? "has finished, but MPI does not end" : null);   // see docs/scaling.md
+        // MPICH over TCP at times cannot end after all work is done (docs/scaling.md); its launcher then reports a failure.
+        var output = TestProgram.Wait(job, excuse: launcher == Mpich ? "has finished, but MPI does not end" : null);
         foreach (var rank in new[] { 0, 1 }) Assert.MatchesRegex($@"rank {rank} process \d+ local rank 0\b", output);
         AreThoseOfOneProcess(data, ranks: 2, epochs: 13);
     }

@@ -92,7 +92,7 @@ public sealed class TorchLibraryTests
     public void LoadCopy_TwoProcessesOnOneFreshCache_BothLoadTheOneFile()
     {
         var processes = Enumerable.Range(0, 2).Select(_ => Start(Step.CopyOnly, Here.Directories, Cache)).ToArray();
-        var said = processes.Select(Wait).ToArray();
+        var said = processes.Select(p => Wait(p)).ToArray();
         var expected = $"loaded {Directory.GetFiles(Cache).Single()} 4";
         CollectionAssert.AreEqual(new[] { expected, expected }, said);
     }
