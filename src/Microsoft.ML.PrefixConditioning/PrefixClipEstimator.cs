@@ -57,7 +57,6 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
     private PrefixClipTransformer Fit(IDataView input, Ranks ranks)
     {
         var device = TorchDevice.Resolve(_options.Device, GpuSettings.Of(_host), _options.ProcessGroup?.LocalRank ?? 0);
-        var products = TorchDevice.ProductType(_options.Precision, device, _host);
         var rows = TaggedRows.Read(input, _options);                                          // what to learn from
         var batchSize = BatchSize(rows);
         using var notInference = inference_mode(false);                                        // whatever mode the caller is in,
@@ -67,6 +66,7 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
         if (start is not null) _options.Validate(start.Architecture);
         var settings = start?.SettingsFor(_options, rows.Types)
             ?? ModelSettings.From(_options, rows.Types, tokenizer.VocabularySize);
+        var products = TorchDevice.ProductType(_options.Precision, device, settings.Architecture, _host);
         var seed = SeededRandom.Derive(_seed, WeightsPurpose).NextUInt64();
         var model = start?.Create(settings, device, seed, products, _options.UseTensorOperations)
             ?? ClipModel.Create(settings.Shape, device, seed, _options.UseTensorOperations, products);   // two towers and the prefixes

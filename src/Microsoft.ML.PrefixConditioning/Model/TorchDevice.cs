@@ -10,6 +10,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>Resolves the options for device and precision to what there is.</summary>
 internal static class TorchDevice
 {
+    private const int LeastRoundedWidth = 192;   // with 128, rounding takes longer than the faster products save
+
     private static readonly ConcurrentDictionary<int, bool> GpuIsFasterRounded = new();
 
     /// <summary>The device to compute on; ML.NET's own settings for GPUs are honored.</summary>
@@ -34,11 +36,14 @@ internal static class TorchDevice
     /// <summary>The type that matrices are rounded to before they are multiplied.</summary>
     /// <param name="choice">The option.</param>
     /// <param name="device">The device that multiplies.</param>
+    /// <param name="towers">Sizes of the model.</param>
     /// <param name="host">Where the choice of <see cref="Precision.Auto"/> is logged.</param>
-    public static ScalarType ProductType(Precision choice, Device device, IHostEnvironment host)
+    public static ScalarType ProductType(Precision choice, Device device, ClipArchitecture towers, IHostEnvironment host)
     {
         if (choice != Precision.Auto) return choice == Precision.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32;
-        var isRounded = device.type == DeviceType.CPU ? ProcessorHasBFloat16() : GpuIsFasterRounded.GetOrAdd(device.index, IsFasterRounded);
+        var isRounded = device.type == DeviceType.CPU
+            ? ProcessorHasBFloat16() && Math.Min(towers.VisionWidth, towers.TextWidth) >= LeastRoundedWidth
+            : GpuIsFasterRounded.GetOrAdd(device.index, IsFasterRounded);
         using var channel = host.Register(nameof(TorchDevice)).Start(nameof(Precision));
         var chosen = isRounded ? "bfloat16" : "single precision";
         channel.Info(MessageSensitivity.None, "{0}", $"Matrix products are in {chosen} on {device}.");

@@ -40,7 +40,7 @@ internal sealed class TrainedModel(ClipModel network, ClipTokenizer tokenizer, M
     {
         using var use = _uses.Begin();
         using var noGrad = no_grad();
-        var products = TorchDevice.ProductType(precision, _network.Device, environment);
+        var products = TorchDevice.ProductType(precision, _network.Device, Settings.Architecture, environment);
         var network = ClipModel.CreateUnset(_network.Shape, _network.Device, products: products, rounded: true);
         foreach (var (from, to) in _network.Weights.Zip(network.Weights)) to.Value.copy_(from.Value);
         return new TrainedModel(network, Tokenizer, Settings with { Precision = precision }, History) { Summaries = Summaries };

@@ -10,7 +10,7 @@ public enum Precision
     /// optimizer updates stay in single precision. Slow on a processor without instructions for bfloat16.</summary>
     BFloat16,
 
-    /// <summary>bfloat16 where the device multiplies it faster: on a CPU with AVX-512 BF16 or AMX, and on a GPU for which a short
-    /// measurement says so. Otherwise single precision. The choice is logged.</summary>
+    /// <summary>bfloat16 where it is faster: on a CPU with AVX-512 BF16 or AMX if both towers have a width of 192 or more, and on a GPU for
+    /// which a short measurement says so. Otherwise single precision. The choice is logged.</summary>
     Auto,
 }

@@ -57,7 +57,7 @@ internal sealed unsafe class SharedGradients : IDisposable
     /// <summary>Gives a gradient to every weight that has none. To be called before the backward pass.</summary>
     public void Attach()
     {
-        (_complete, _summed) = (0, 0);
+        lock (_gate) (_complete, _summed) = (0, 0);
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         if (_weights.All(w => w.grad is { IsInvalid: false })) return;

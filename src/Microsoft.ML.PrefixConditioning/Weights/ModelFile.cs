@@ -73,7 +73,7 @@ internal static class ModelFile
         try
         {
             var device = TorchDevice.Resolve(ComputeDevice.Auto, GpuSettings.Of(environment));
-            var products = TorchDevice.ProductType(settings.Precision, device, environment);
+            var products = TorchDevice.ProductType(settings.Precision, device, settings.Architecture, environment);
             network = ClipModel.CreateUnset(settings.Shape, device, products: products, rounded: true);
             var weights = network.Weights.ToDictionary(w => w.Key, w => w.Value);
             ReadPart(context, hashes, WeightsPart, stream => Safetensors.ReadInto(stream, weights));

@@ -62,7 +62,7 @@ internal sealed class PretrainedClip : IDisposable
             PromptTemplates = options.PromptTemplates ?? PromptTemplates.Of([.. pretrained.Prefixes.Templates]),
             Columns = options.Columns, Precision = options.Precision,
         }, pretrained.Prefixes.DatasetTypes);
-        var products = TorchDevice.ProductType(options.Precision, device, environment);
+        var products = TorchDevice.ProductType(options.Precision, device, settings.Architecture, environment);
         var network = pretrained.Create(settings, device, seed: 0, products, useTensorOperations: false, rounded: true);
         return new TrainedModel(network, pretrained.Tokenizer, settings, TrainingHistory.Empty);
     }
