@@ -10,7 +10,9 @@ public sealed class SharedGradientsTests
     // Two pieces of 4 MB in the last three blocks of the vision tower.
     private static readonly ClipModelShape Shape = new(SmallModel.Architecture with
     {
-        VisionWidth = 256, VisionHeads = 4, VisionLayers = 4,
+        VisionWidth = 256,
+        VisionHeads = 4,
+        VisionLayers = 4,
     }, SmallModel.Tokenizer.VocabularySize, 2, 1, 0);
 
     [TestMethod]
