@@ -38,7 +38,7 @@ internal static class ModelFile
         if (model.Summaries is { } summaries) parts.Add((SummariesPart, stream => EmbeddingSummary.Write(stream, summaries)));
         parts.Add((HistoryPart, model.History.Write));
         context.Writer.Write(
-            model.Settings.Precision != Precision.Float32 ? FormatVersion : model.Settings.Architecture.VisionKind?.FormatVersion ?? 3);
+            Math.Max(model.Settings.Precision == Precision.Float32 ? 3 : 5, model.Settings.Architecture.VisionKind?.FormatVersion ?? 3));
         context.Writer.Write(parts.Count);
         foreach (var (name, write) in parts)
         {

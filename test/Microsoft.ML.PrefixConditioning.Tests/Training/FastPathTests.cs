@@ -76,8 +76,8 @@ public sealed class FastPathTests
     {
         using var model = ClipModel.Create(Shape, CPU, 3);
         using var optimizer = new ClipOptimizer(model.Weights, new());
-        var step = new ContrastiveStep(model, optimizer, new PrefixClipOptions { Loss = (LossFunction)2 });
-        Assert.AreEqual("Nothing computes the loss 2: add it to ContrastiveStep.",
+        var step = new ContrastiveStep(model, optimizer, new PrefixClipOptions { Loss = (LossFunction)99 });
+        Assert.AreEqual("Nothing computes the loss 99: add it to ContrastiveStep.",
             Assert.ThrowsExactly<NotSupportedException>(() => step.Backward(Batch(plainTexts: false))).Message);
     }
 
