@@ -20,7 +20,7 @@ internal readonly record struct Products(ScalarType Type)
     public Tensor Product(Tensor x, Tensor w) => Round(x).matmul(Round(w));
 
     /// <summary>Values of a table that are added, not multiplied: rounded like matrices, in single precision.</summary>
-    public Tensor Added(Tensor x) => Round(x).to(ScalarType.Float32);
+    public Tensor Added(Tensor x) => IsSingle ? x : Round(x).to(ScalarType.Float32);
 
     /// <summary>Values rounded to the type; the same tensor if it is of this type.</summary>
     public Tensor Round(Tensor x) => x.dtype == Type ? x : x.to(Type);
