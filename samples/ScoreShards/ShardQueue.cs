@@ -58,7 +58,7 @@ internal sealed class ShardQueue
         {
             return false;   // another process has it
         }
-        catch (Exception e) when (taken is not null && ++_failures[shard] < MaxAttempts)
+        catch (Exception e) when (++_failures[shard] < MaxAttempts)   // also where a lock was gone again before it was looked for
         {
             Console.Error.WriteLine($"{Path.GetFileName(path)} is tried again: {e.Message}");
             return false;
