@@ -14,10 +14,16 @@ internal abstract class InferenceKernels
     private static readonly InferenceKernels Widest =
         Vector512.IsHardwareAccelerated ? new InferenceKernels<Lanes512>() : new InferenceKernels<Lanes256>();
 
-    /// <summary>The kernels for the widest vectors of this processor; null for a weight that is trained, whose passes must be the same with
-    /// gradients and without, and where libtorch is faster.</summary>
-    public static InferenceKernels? For(Tensor weight) =>
-        is_grad_enabled() || weight.requires_grad || !Vector256.IsHardwareAccelerated ? null : Widest;
+    /// <summary>The kernels for the widest vectors of this processor; null where a weight is trained, because passes with and without
+    /// gradients must be the same, and where libtorch is faster.</summary>
+    /// <param name="weights">One weight of each part that the kernels compute: a part is trained or frozen as a whole.</param>
+    public static InferenceKernels? For(params ReadOnlySpan<Tensor> weights)
+    {
+        if (is_grad_enabled() || !Vector256.IsHardwareAccelerated) return null;
+        foreach (var weight in weights)
+            if (weight.requires_grad) return null;
+        return Widest;
+    }
 
     /// <summary>Patches behind a class token, with positions: [N, 3, S, S] -> [N, L, W], with L = 1 + (S / p)².</summary>
     /// <param name="images">[N, 3, S, S].</param>

@@ -57,8 +57,8 @@ internal sealed class SwinTower : IVisionTower
         using var scope = NewDisposeScope();
         var relativePositions = tensor(_relativePositions, device: images.device);
         long side = images.shape[2] / _patchSize;
-        var x = _patchNorm.Forward(Convolution.OfPatches(images, _patches.Weight, _products, _patches.Bias))        // [N, (S/p)², W]
-            .view(images.shape[0], side, side, -1);                                                      // [N, S/p, S/p, W]
+        var x = _patchNorm.Forward(Convolution.OfPatches(images, _patches.Weight, _products, _patches.Bias))   // [N, (S/p)², W]
+            .view(images.shape[0], side, side, -1);                                                            // [N, S/p, S/p, W]
         long branch = 0;
         foreach (var (blocks, merging) in _stages)
         {
@@ -71,6 +71,6 @@ internal sealed class SwinTower : IVisionTower
             }
             if (merging is not null) x = merging.Forward(x);
         }
-        return _products.Linear(_lastNorm.Forward(x).mean([1, 2]), _projection).MoveToOuterDisposeScope();       // [N, C] -> [N, D]
+        return _products.Linear(_lastNorm.Forward(x).mean([1, 2]), _projection).MoveToOuterDisposeScope();     // [N, C] -> [N, D]
     }
 }

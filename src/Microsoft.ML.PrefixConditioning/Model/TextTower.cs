@@ -45,19 +45,19 @@ internal sealed class TextTower
     public Tensor Forward(TokenBatch texts, long[]? datasetTypes)
     {
         using var scope = NewDisposeScope();
-        var ids = texts.ToTensor(_tokens.device);                                                      // [N, L]
+        var ids = texts.ToTensor(_tokens.device);                                         // [N, L]
         var sequence = _products.Added(RowLookup.Of(_tokens, ids.flatten())).view(texts.Count, texts.Length, -1)
-            + _products.Added(_positions.narrow(0, 0, texts.Length));                                 // [N, L, W] + [L, W]
+            + _products.Added(_positions.narrow(0, 0, texts.Length));                     // [N, L, W] + [L, W]
         var before = 0;
         if (_prefixes is not null && datasetTypes is not null)
         {
-            sequence = _prefixes.Prepend(sequence, datasetTypes);                                       // [N, P+L, W]
+            sequence = _prefixes.Prepend(sequence, datasetTypes);                         // [N, P+L, W]
             before = _prefixes.Length;
         }
-        var pooled = Stack.Pool(sequence, [.. texts.Ends.Select(end => before + end)]);                // [N, W]
-        var kernels = _fused ? InferenceKernels.For(_projection) : null;
+        var pooled = Stack.Pool(sequence, [.. texts.Ends.Select(end => before + end)]);   // [N, W]
+        var kernels = _fused ? InferenceKernels.For(_projection, _finalNorm.Gain) : null;
         var embeddings = kernels?.Project(pooled, _finalNorm.Gain, _finalNorm.Bias, _projection)
-            ?? _products.Product(_finalNorm.Forward(pooled), _projection);                              // [N, W] @ [W, D]
+            ?? _products.Product(_finalNorm.Forward(pooled), _projection);                // [N, W] @ [W, D]
         return embeddings.MoveToOuterDisposeScope();
     }
 }

@@ -44,20 +44,20 @@ internal sealed class VisionTower : IVisionTower
     {
         using var scope = NewDisposeScope();
         var n = images.shape[0];
-        var kernels = _fused ? InferenceKernels.For(_projection) : null;
+        var kernels = _fused ? InferenceKernels.For(_projection, _patches, _lastNorm.Gain) : null;
         var sequence = kernels?.Embed(images, _patches, _classToken, _positions)
-            ?? cat([_classToken.expand(n, 1, -1), Convolution.OfPatches(images, _patches, _products)], 1)          // [N, 1+G, W]
+            ?? cat([_classToken.expand(n, 1, -1), Convolution.OfPatches(images, _patches, _products)], 1)   // [N, 1+G, W]
                 .add_(_products.Added(_positions));
         var first = 0;
         if (_prefixes is not null && datasetTypes is not null)
         {
-            sequence = _prefixes.Prepend(sequence, datasetTypes);                                      // [N, P+1+G, W]
+            sequence = _prefixes.Prepend(sequence, datasetTypes);                                           // [N, P+1+G, W]
             first = _prefixes.Length;
         }
         sequence = kernels?.Normalize(sequence, _firstNorm.Gain, _firstNorm.Bias) ?? _firstNorm.Forward(sequence);
-        var pooled = Stack.Pool(sequence, [.. Enumerable.Repeat(first, (int)n)]);                      // [N, W]
+        var pooled = Stack.Pool(sequence, [.. Enumerable.Repeat(first, (int)n)]);                           // [N, W]
         var embeddings = kernels?.Project(pooled, _lastNorm.Gain, _lastNorm.Bias, _projection)
-            ?? _products.Product(_lastNorm.Forward(pooled), _projection);                              // [N, W] @ [W, D]
+            ?? _products.Product(_lastNorm.Forward(pooled), _projection);                                   // [N, W] @ [W, D]
         return embeddings.MoveToOuterDisposeScope();
     }
 }

@@ -71,8 +71,12 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
     /// <param name="precision">With <see cref="Precision.BFloat16"/>, its weights take half the memory.</param>
     /// <returns>A model of its own with a copy of the weights, on the same device. It saves its precision, and weights in single precision:
     /// those of a model in bfloat16 are rounded.</returns>
+    /// <exception cref="ArgumentException">The precision is no member of <see cref="Precision"/>.</exception>
     /// <exception cref="ObjectDisposedException">The transformer was disposed.</exception>
-    public PrefixClipTransformer WithPrecision(Precision precision) => new(Environment, Trained.WithPrecision(precision, Environment));
+    public PrefixClipTransformer WithPrecision(Precision precision) => Enum.IsDefined(precision)
+        ? new(Environment, Trained.WithPrecision(precision, Environment))
+        : throw new ArgumentException(
+            $"The precision is {(int)precision}; use a member of {nameof(Precision)}.", nameof(precision));
 
     /// <summary>Computes embeddings of texts as they are; class names are not put into templates.</summary>
     /// <param name="texts">U texts, truncated to the architecture's context length.</param>

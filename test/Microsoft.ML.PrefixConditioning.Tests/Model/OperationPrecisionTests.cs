@@ -62,6 +62,11 @@ public sealed class OperationPrecisionTests
             (n, c) => [[c, n + 1], [c, n + 1], []]),
     };
 
+    [TestMethod]
+    [DynamicData(nameof(EveryTowerTests.Losses), typeof(EveryTowerTests))]
+    public void Operations_HaveEveryLoss(LossFunction loss) =>
+        Assert.Contains($"{loss} loss", Operations.Keys, StringComparer.OrdinalIgnoreCase);
+
     public static IEnumerable<object[]> Names => Operations.Keys.Select(name => new object[] { name });
 
     [TestMethod]

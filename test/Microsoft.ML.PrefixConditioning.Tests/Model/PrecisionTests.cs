@@ -109,6 +109,8 @@ public sealed class PrecisionTests
         using var back = rounded.WithPrecision(Precision.Float32);
         Assert.IsGreaterThan(0.999, back.EncodeImages([image])[0].Zip(expected, (a, b) => a * b).Sum());
         Assert.ThrowsExactly<ObjectDisposedException>(() => exact.WithPrecision(Precision.BFloat16));
+        Assert.AreEqual("The precision is 9; use a member of Precision. (Parameter 'precision')",
+            Assert.ThrowsExactly<ArgumentException>(() => back.WithPrecision((Precision)9)).Message);
     }
 
     [TestMethod]

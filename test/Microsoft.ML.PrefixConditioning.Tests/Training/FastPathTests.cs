@@ -28,8 +28,7 @@ public sealed class FastPathTests
     }
 
     [TestMethod]
-    [DataRow(LossFunction.Clip)]
-    [DataRow(LossFunction.UniCl)]
+    [DynamicData(nameof(EveryTowerTests.Losses), typeof(EveryTowerTests))]
     public void Fit_PlainWayAndInChunks_TrainsTheSame(LossFunction loss)
     {
         using var data = new DrawnData();

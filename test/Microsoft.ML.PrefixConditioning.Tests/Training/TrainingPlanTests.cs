@@ -32,25 +32,6 @@ public sealed class TrainingPlanTests
     public void PartOf_Name_IsItsPart(string name, TrainableParts expected) => Assert.AreEqual(expected, PlaceOf(name).Part);
 
     [TestMethod]
-    public void RateFactor_EveryWeightOfEveryTower_IsKnown()
-    {
-        var resNet = SmallModel.Architecture with
-        {
-            ImageSize = 64,
-            PatchSize = 32,
-            VisionWidth = 4,
-            VisionLayers = 4,
-            ResNet = new ResNetStages(1, 1, 1, 1),
-        };
-        foreach (var architecture in new[] { resNet, SwinModel.Architecture, Options.Architecture! })
-        {
-            using var model = ClipModel.CreateUnset(new ClipModelShape(architecture, 520, 2, 1, 0), CPU);
-            foreach (var (name, _) in model.Weights)
-                Assert.IsInRange(0, 1, TrainingPlan.RateFactor(model.PlaceOf(name), architecture, new() { LayerDecay = 0.5 }), name);
-        }
-    }
-
-    [TestMethod]
     public void IsTrained_PartsAndLayers_FreezeWhatTheySay()
     {
         using var model = ClipModel.CreateUnset(new ClipModelShape(Options.Architecture!, 520, 2, 1, 1), new Device(DeviceType.META));

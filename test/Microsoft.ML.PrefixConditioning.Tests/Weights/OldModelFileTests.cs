@@ -26,11 +26,13 @@ public sealed class OldModelFileTests
     [DataRow(2)]
     [DataRow(3)]
     [DataRow(4)]
+    [DataRow(5)]
     public void Load_FileOfEveryVersion_GivesTheEmbeddingsOfThen(int version)
     {
         using var expected = JsonDocument.Parse(File.ReadAllText(Golden.Path("model_file", $"version{version}.json")));
         using var model = Load(version);
-        AssertIsAsThen(expected.RootElement, model);
+        using var exact = model.WithPrecision(Precision.Float32);   // bfloat16 rounds sums, which differ from processor to processor
+        AssertIsAsThen(expected.RootElement, exact);
         Assert.AreEqual(expected.RootElement.GetProperty("logit_scale").GetDouble(), model.LogitScale, 1e-5);
     }
 
@@ -39,15 +41,17 @@ public sealed class OldModelFileTests
     [DataRow(2)]
     [DataRow(3)]
     [DataRow(4)]
+    [DataRow(5)]
     public void Load_FileOfEveryVersion_HasItsSettings(int version)
     {
         using var model = Load(version);
-        Assert.AreEqual(version < 4 ? Transformer : Swin, model.Architecture);
+        Assert.AreEqual(version == 4 ? Swin : Transformer, model.Architecture);
+        Assert.AreEqual(version < 5 ? Precision.Float32 : Precision.BFloat16, model.Trained.Settings.Precision);
         CollectionAssert.AreEqual(
             new[] { DatasetType.Caption, DatasetType.Classification, new DatasetType("sketch", TextKind.ClassName) },
             model.DatasetTypes.ToArray());
         var settings = model.Trained.Settings;
-        Assert.AreEqual((2, version < 4 ? 1 : 0, ImageDecoding.OpenClip, BadRowPolicy.Skip),
+        Assert.AreEqual((2, version == 4 ? 0 : 1, ImageDecoding.OpenClip, BadRowPolicy.Skip),
             (settings.PrefixLength, settings.ImagePrefixLength, settings.ImageDecoding, settings.BadRows));
         Assert.AreEqual(("Image", "Sentence", "Label", "Picture", "TextEmbedding"), (settings.ImageColumnName, settings.TextColumnName,
             settings.LabelColumnName, settings.ImageEmbeddingColumnName, settings.TextEmbeddingColumnName));
@@ -64,6 +68,7 @@ public sealed class OldModelFileTests
     [DataRow(2)]
     [DataRow(3)]
     [DataRow(4)]
+    [DataRow(5)]
     public void Save_ModelOfEveryVersion_KeepsEveryWeight(int version)
     {
         using var model = Load(version);

@@ -1,0 +1,73 @@
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace Microsoft.ML.PrefixConditioning.Tests;
+
+/// <summary>Patches, norms and projections against libtorch in double precision, with every vector, on any processor.</summary>
+[TestClass, TestCategory(Numeric.Category)]
+public sealed class InferenceKernelsTests
+{
+    private const double Tolerance = 1e-5;   // sums of up to 192 products near 1
+
+    [TestMethod]
+    [DataRow(1, 8, 8, 5)]
+    [DataRow(3, 16, 4, 33)]
+    [DataRow(2, 12, 3, 16)]
+    [DataRow(5, 8, 1, 7)]
+    public void Embed_EveryVector_IsTheConvolutionBehindTheClassToken(int images, int size, int patch, int width)
+    {
+        using var scope = NewDisposeScope();
+        var tokens = 1 + size / patch * (size / patch);
+        Tensor x = Drawn(1, images, 3, size, size), weight = Drawn(2, width, 3, patch, patch), token = Drawn(3, width),
+            positions = Drawn(4, tokens, width);
+        var columns = F.conv2d(x.@double(), weight.@double(), strides: [patch, patch]).flatten(2).transpose(1, 2);
+        var expected = cat([token.@double().expand(images, 1, -1), columns], 1) + positions.@double();
+        foreach (var kernels in Kernels)
+            TinyGolden.AreClose(expected, kernels.Embed(x, weight, token, positions)!.@double(), Tolerance, $"{kernels}");
+    }
+
+    [TestMethod]
+    [DataRow(1, 5, 3)]
+    [DataRow(4, 33, 17)]
+    [DataRow(3, 64, 64)]
+    public void NormalizeAndProject_EveryVector_AreLibtorchs(int rows, int width, int outputs)
+    {
+        using var scope = NewDisposeScope();
+        Tensor x = Drawn(5, rows, width), gain = Drawn(6, width), bias = Drawn(7, width), projection = Drawn(8, width, outputs);
+        var normalized = F.layer_norm(x.@double(), [width], gain.@double(), bias.@double(), 1e-5);
+        foreach (var kernels in Kernels)
+        {
+            TinyGolden.AreClose(normalized, kernels.Normalize(x, gain, bias).@double(), Tolerance, $"{kernels}");
+            TinyGolden.AreClose(normalized.matmul(projection.@double()), kernels.Project(x, gain, bias, projection).@double(), Tolerance,
+                $"{kernels}");
+        }
+    }
+
+    [TestMethod]
+    [DataRow("visual.proj")]
+    [DataRow("visual.conv1.weight")]
+    [DataRow("visual.ln_post.weight")]
+    [DataRow("text_projection")]
+    [DataRow("ln_final.weight")]
+    public void EncodeImages_OnePartIsTrained_AreTheSameBitsWithGradientsAndWithout(string trained)
+    {
+        using var scope = NewDisposeScope();
+        using var model = SmallModel.Create();
+        foreach (var (name, weight) in model.Weights) weight.requires_grad = name == trained;
+        Tensor[] Embeddings() =>
+            [model.EncodeImages(SmallModel.Images(3), [0, 0, 1]), model.EncodeTexts(OnnxModels.Tokens(3), [0, 0, 1])];
+        var expected = Embeddings();
+        using var noGrad = no_grad();
+        var own = trained.StartsWith("visual", StringComparison.Ordinal) ? 0 : 1;   // the other tower is frozen
+        Assert.IsTrue(expected[own].requires_grad);
+        CollectionAssert.AreEqual(expected[own].detach().data<float>().ToArray(), Embeddings()[own].data<float>().ToArray());
+    }
+
+    private static InferenceKernels[] Kernels => [new InferenceKernels<Lanes256>(), new InferenceKernels<Lanes512>()];
+
+    private static Tensor Drawn(int seed, params long[] shape)
+    {
+        using var generator = new Generator((ulong)seed, CPU);
+        return randn(shape, generator: generator);
+    }
+}
