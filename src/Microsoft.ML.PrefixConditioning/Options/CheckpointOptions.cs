@@ -24,14 +24,14 @@ public sealed record CheckpointOptions : IValidatableObject
     [Range(1, int.MaxValue)]
     public int Keep { get; init; } = 2;
 
-    /// <summary>Whether SIGTERM and Ctrl+C stop training as <see cref="PrefixClipOptions.CancellationToken"/> does: the state is saved after
-    /// the current step. The signals then no longer end the process by themselves.</summary>
-    /// <value>Default false.</value>
+    /// <summary>Whether SIGTERM and Ctrl+C stop training as <see cref="PrefixClipOptions.CancellationToken"/> does: the state is saved
+    /// after the current step. The signals then no longer end the process by themselves.</summary>
+    /// <value>Default False.</value>
     public bool StopOnSignal { get; init; }
 
     /// <summary>Whether a run is recognized by the content of its image files and archives, which are all read before training. Otherwise
     /// their path, size and time of last modification count.</summary>
-    /// <value>Default false.</value>
+    /// <value>Default False.</value>
     public bool HashImages { get; init; }
 
     IEnumerable<ValidationResult> IValidatableObject.Validate(ValidationContext validationContext)

@@ -142,8 +142,8 @@ public sealed record PrefixClipOptions : IValidatableObject
     /// <value>Null means the caption prefix. Default null.</value>
     public PrefixSelection? ValidationPrefix { get; init; }
 
-    /// <summary>Early stopping: training ends when this many epochs in a row have not raised the validation accuracy. The model then has
-    /// the weights of the best epoch, also if training went on to the last.</summary>
+    /// <summary>Early stopping: training ends when this many epochs in a row have not raised the validation accuracy. The model gets the
+    /// weights of the best epoch, even if all epochs were trained.</summary>
     /// <value>Needs <see cref="ValidationSet"/>. Null means all epochs, and the weights of the last. Default null.</value>
     [Range(1, int.MaxValue)]
     public int? Patience { get; init; }

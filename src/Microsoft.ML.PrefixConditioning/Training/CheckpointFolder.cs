@@ -86,9 +86,9 @@ internal sealed class CheckpointFolder : IDisposable
             }
             checkpoint.Dispose();
             throw new InvalidDataException(
-                $"The checkpoint '{PathOf(step)}' belongs to a run with other options or other data. Images count by path, size and time, " +
-                "or by their content with Checkpoints.HashImages. Set Checkpoints.Folder to an empty folder, or delete its files to start " +
-                "anew.");
+                $"The checkpoint '{PathOf(step)}' belongs to a run with other options or other data. Images count by path, size and " +
+                "time, or by their content with Checkpoints.HashImages. Set Checkpoints.Folder to an empty folder, or delete its files " +
+                "to start anew.");
         }
         if (faults.Count == 0) return null;
         var them = faults.Count == 1 ? "it" : "one of them";

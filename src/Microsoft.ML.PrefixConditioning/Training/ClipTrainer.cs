@@ -117,11 +117,9 @@ internal sealed class ClipTrainer
                     loader.Release(batch);
                     log.Steps.Add(new TrainingStep((float)loss, (float)rate));
                     Conclude(loss, rate);
-                    if (firstJudged < long.MaxValue && LossAdvice.AtChance(Options, log.Steps, firstJudged, _setup.BatchSize) is { } warning)
-                    {
-                        firstJudged = long.MaxValue;   // once
-                        log.Warning(warning);
-                    }
+                    if (LossAdvice.AtChance(Options, log.Steps, firstJudged, _setup.BatchSize) is not { } warning) continue;
+                    firstJudged = long.MaxValue;   // once
+                    log.Warning(warning);
                 }
             }
             catch (OperationCanceledException e)
@@ -167,8 +165,8 @@ internal sealed class ClipTrainer
         catch (Exception e) when (e is InvalidDataException or IOException)
         {
             best.Keep();
-            log.Warning($"The weights of the best validation so far, after step {step}, are lost. Unless a later one is better, the model " +
-                $"gets those of step {log.Steps.Count}. {e.Message}");
+            log.Warning($"The weights of the best validation so far, after step {step}, are lost. Unless a later one is better, the " +
+                $"model gets those of step {log.Steps.Count}. {e.Message}");
         }
     }
 

@@ -101,8 +101,8 @@ public sealed class CheckpointTests
         Interrupt(data, options, 2);
         void Refused(PrefixClipOptions changed) => Assert.AreEqual(
             $"The checkpoint '{FileOf(options, 2)}' belongs to a run with other options or other data. Images count by path, size and " +
-                "time, or by their content with Checkpoints.HashImages. Set Checkpoints.Folder to an empty folder, or delete its files to " +
-                "start anew.",
+                "time, or by their content with Checkpoints.HashImages. Set Checkpoints.Folder to an empty folder, or delete its files " +
+                "to start anew.",
             Assert.ThrowsExactly<InvalidDataException>(() => data.Fit(changed)).Message);
         Refused(options with { LearningRate = 3e-3 });
         Refused(options with { Seed = 8 });

@@ -51,16 +51,29 @@ public sealed class StoppedRunTests
     {
         using var data = new DrawnData();
         var context = new MLContext(seed: 1);
-        // Internal: AutoML cancels an experiment with it.
-        var cancel = typeof(MLContext).GetMethod("CancelExecution", BindingFlags.Instance | BindingFlags.NonPublic)!;
         var options = DrawnData.Options with
         {
             Epochs = 1_000_000,
-            Progress = new Reports(r => { if (r.Step == 3) cancel.Invoke(context, null); }),
+            Progress = new Reports(r => { if (r.Step == 3) Cancel(context); }),
         };
         var error = Assert.ThrowsExactly<OperationCanceledException>(() => context.Transforms.PrefixClip(options).Fit(data.View));
         StringAssert.EndsWith(error.Message, " of 4000000. Nothing is saved, because Checkpoints.Folder is not set.");
     }
+
+    [TestMethod]
+    public void FitZeroShot_EnvironmentIsCanceled_Ends()
+    {
+        using var data = new DrawnData();
+        using var model = data.Fit(DrawnData.Options with { Epochs = 1 });
+        var context = new MLContext(seed: 1);
+        var classes = context.Transforms.ZeroShotClassification(model, ["red square", "blue disc"]);
+        Cancel(context);
+        Assert.ThrowsExactly<OperationCanceledException>(() => classes.Fit(data.View));
+    }
+
+    /// <summary>As AutoML cancels an experiment; internal there.</summary>
+    private static void Cancel(MLContext context) =>
+        typeof(MLContext).GetMethod("CancelExecution", BindingFlags.Instance | BindingFlags.NonPublic)!.Invoke(context, null);
 
     [TestMethod]
     public void Fit_CanceledWhileAStepWaitsForItsValidation_ValidatesItWhenResumed()
