@@ -39,8 +39,8 @@ public sealed class StoppedRunTests
         using var data = new DrawnData();
         var process = RunProcess.Start(data);
         var error = Assert.ThrowsExactly<IOException>(() => data.Fit(RunProcess.Options(data)));
-        Assert.AreEqual($"The checkpoint folder '{data["run"]}' is in use by another process, which its file '{data["run/.lock"]}' names. " +
-            "Wait until that process has ended, or set Checkpoints.Folder to another folder.", error.Message);
+        Assert.AreEqual($"The checkpoint folder '{data["run"]}' is in use by another process, which its file '{data["run/.lock"]}' names. "
+            + "Wait until that process has ended, or set Checkpoints.Folder to another folder.", error.Message);
         RunProcess.End(process, "KILL");
         StringAssert.StartsWith(File.ReadAllText(data["run/.lock"]), "process ");
         Assert.AreEqual(1, GoOn(data) % 10, "resumed after a checkpoint");
@@ -140,6 +140,28 @@ public sealed class StoppedRunTests
                 AreThose(saved, model);
                 model.Dispose();
             }
+    }
+
+    [TestMethod]
+    public void Fit_BestCheckpointIsGone_GoesOnWithAWarning()
+    {
+        using var data = new DrawnData();
+        var options = DrawnData.Options with
+        {
+            LearningRate = 1e-6, Epochs = 4, ValidationSet = data.Labeled, Patience = 4,
+            Checkpoints = new() { Folder = data["run"], Keep = 1 },
+        };
+        using var whole = data.Fit(options);
+        var best = 4 * whole.History.Validations.MaxBy(v => v.Accuracy).Epoch;
+        if (best == 16) Assert.Inconclusive("The last epoch is the best.");
+        File.Delete(data[$"run/{CheckpointFolder.FileName(best)}"]);
+        var warnings = new List<string>();
+        data.Context.Log += (_, e) => { if (e.Kind == Microsoft.ML.Runtime.ChannelMessageKind.Warning) warnings.Add(e.RawMessage); };
+        using var resumed = data.Fit(options);
+        StringAssert.StartsWith(warnings.Single(), $"The weights of the best validation so far, after step {best}, are lost. Unless a " +
+            "later one is better, the model gets those of step 16. The checkpoint '");
+        using var last = Checkpoint.Read(data[$"run/{CheckpointFolder.FileName(16)}"], 16, CancellationToken.None);
+        AreThose(last, resumed);
     }
 
     private static void AreThose(Checkpoint saved, PrefixClipTransformer model) => model.Trained.Lend(network =>
