@@ -33,31 +33,37 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
     /// <exception cref="ArgumentException">An option does not match the rows (a batch size above the rows of a dataset type, a missing
     /// weight, an unknown validation prefix), or contradicts the initial weights.</exception>
     /// <exception cref="InvalidDataException">The rows cannot be used for training (empty texts, unknown dataset types, a single class,
-    /// unreadable images); a checkpoint or the initial weights are damaged; or a checkpoint belongs to another run.</exception>
-    /// <exception cref="IOException">The checkpoint folder is not writable, or the vocabulary cannot be read.</exception>
+    /// unreadable images); all checkpoints or the initial weights are damaged; or a checkpoint belongs to another run.</exception>
+    /// <exception cref="IOException">The checkpoint folder is used by another process or is not writable (also when training is canceled),
+    /// or a checkpoint or the vocabulary cannot be read.</exception>
     /// <exception cref="InvalidOperationException">The loss or a weight is no longer finite, a GPU is requested but there is none, or in a
     /// process group another rank failed or trains another run.</exception>
-    /// <exception cref="OperationCanceledException">The cancellation token of the options was canceled.</exception>
+    /// <exception cref="OperationCanceledException">The cancellation token of the options or ML.NET's environment was canceled, or the
+    /// process was told to stop (<see cref="CheckpointOptions.StopOnSignal"/>). The message says where the run can be
+    /// resumed.</exception>
     /// <returns>The trained model. Dispose it after use.</returns>
     public PrefixClipTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
         var ranks = new Ranks(_options.ProcessGroup);
+        using var cancellation = new RunCancellation(_host, _options);
         try
         {
-            return Fit(input, ranks);
+            return Fit(input, _options with { CancellationToken = cancellation.Token }, ranks);
         }
         catch (Exception e)
         {
             ranks.Tell(e);   // or they would wait for this one
+            if (e is OperationCanceledException && _options.CancellationToken.IsCancellationRequested)
+                throw new OperationCanceledException(e.Message, e, _options.CancellationToken);   // the caller's token
             throw;
         }
     }
 
-    private PrefixClipTransformer Fit(IDataView input, Ranks ranks)
+    private PrefixClipTransformer Fit(IDataView input, PrefixClipOptions options, Ranks ranks)
     {
         var device = TorchDevice.Resolve(_options.Device, GpuSettings.Of(_host), _options.ProcessGroup?.LocalRank ?? 0);
-        var rows = TaggedRows.Read(input, _options);                                          // what to learn from
+        var rows = TaggedRows.Read(input, options);                                           // what to learn from
         var batchSize = BatchSize(rows);
         using var notInference = inference_mode(false);                                        // whatever mode the caller is in,
         using var gradients = enable_grad();                                                   // training needs gradients
@@ -73,7 +79,7 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
         try
         {
             var hash = start is null || _options.Checkpoints.Folder is null ? "" : start.HashOf(model, rows.Types);
-            var setup = new TrainingSetup(_options, settings, batchSize, hash) { Ranks = ranks };
+            var setup = new TrainingSetup(options, settings, batchSize, hash) { Ranks = ranks };
             var history = ClipTrainer.Run(_host, model, tokenizer, rows, setup, _seed);         // the only long step
             var summaries = ranks.FromFirst(                                                   // where each type's images lie;
                 ranks.IsFirst ? TrainingSummaries.Of(model, rows, setup) : null);                // no rank failed in its last steps

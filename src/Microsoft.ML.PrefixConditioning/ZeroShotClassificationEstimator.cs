@@ -39,6 +39,7 @@ public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassif
     /// policy is to fail.</exception>
     /// <exception cref="ArgumentException">The column has embeddings that were computed with another image prefix than the requested
     /// one.</exception>
+    /// <exception cref="OperationCanceledException">ML.NET's environment was canceled.</exception>
     /// <returns>The classifier. It shares the model; do not dispose the model first.</returns>
     public ZeroShotClassificationTransformer Fit(IDataView input)
     {
@@ -57,8 +58,7 @@ public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassif
         var classifier = new ZeroShotClassifier
         {
             ClassNames = keys.Names,
-            Embeddings = model.EncodeClasses(
-                _options.Texts, _options.PromptTemplates ?? PromptTemplates.Of([.. model.Settings.Templates]), prefix),
+            Embeddings = EncodeClasses(model, prefix),
             LogitScale = (float)(_options.LogitScale ?? model.LogitScale),
             Prefix = prefix ?? PrefixResolution.Default(model.Settings.DatasetTypes),
             ImageColumnName = image,
@@ -70,6 +70,19 @@ public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassif
         {
             LeavesModelToPipeline = _model is null && ZeroShotColumns.IsEmbedding(column),
         };
+    }
+
+    private float[] EncodeClasses(TrainedModel model, PrefixSelection? prefix)
+    {
+        var templates = _options.PromptTemplates ?? PromptTemplates.Of([.. model.Settings.Templates]);
+        var (done, total) = (0, _options.Texts.Count * templates.Count);
+        using var progress = _host.StartProgressChannel("Encoding class names");
+        progress.SetHeader(new ProgressHeader(["texts"]), entry => entry.SetProgress(0, done, total));
+        return model.EncodeClasses(_options.Texts, templates, prefix, encoded =>
+        {
+            _host.CheckAlive();
+            done = encoded;
+        });
     }
 
     /// <summary>Returns the columns of the classifier's output, given those of the input.</summary>

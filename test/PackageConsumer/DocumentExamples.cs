@@ -29,6 +29,20 @@ internal static class DocumentExamples
         // </docs/scaling.md>
     }
 
+    public static PrefixClipOptions TrainForDays(IDataView labeled)
+    {
+        // <docs/long-runs.md 1>
+        var options = new PrefixClipOptions
+        {
+            Epochs = 30,
+            ValidationSet = labeled,
+            Patience = 3,
+            Checkpoints = new() { Folder = "checkpoints", Minutes = 30, StopOnSignal = true },
+        };
+        // </docs/long-runs.md>
+        return options;
+    }
+
     public static void Export(MLContext mlContext, IDataView test)
     {
         // <docs/onnx.md 1>

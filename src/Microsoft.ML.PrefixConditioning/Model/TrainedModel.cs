@@ -52,11 +52,12 @@ internal sealed class TrainedModel(ClipModel network, ClipTokenizer tokenizer, M
 
     /// <summary>Class embeddings with the selected prefix: [C, D] row by row.</summary>
     /// <remarks>The last few results are kept: a classifier that is made again for the same classes costs nothing.</remarks>
-    public float[] EncodeClasses(IReadOnlyList<string> classNames, PromptTemplates templates, PrefixSelection? prefix)
+    public float[] EncodeClasses(
+        IReadOnlyList<string> classNames, PromptTemplates templates, PrefixSelection? prefix, Action<int>? onPass = null)
     {
         var prefixes = PrefixResolution.Resolve(prefix, Settings.DatasetTypes);
         return _classes.GetOrAdd(classNames, templates, prefixes, () =>
-            Values(() => ClassEmbeddings.Compute(_network, Tokenizer, classNames, templates, prefixes)));
+            Values(() => ClassEmbeddings.Compute(_network, Tokenizer, classNames, templates, prefixes, onPass)));
     }
 
     /// <summary>Text embeddings with the selected prefix: [U, D] row by row, unit length.</summary>

@@ -142,6 +142,12 @@ public sealed record PrefixClipOptions : IValidatableObject
     /// <value>Null means the caption prefix. Default null.</value>
     public PrefixSelection? ValidationPrefix { get; init; }
 
+    /// <summary>Early stopping: training ends when this many epochs in a row have not raised the validation accuracy. The model gets the
+    /// weights of the best epoch, even if all epochs were trained.</summary>
+    /// <value>Needs <see cref="ValidationSet"/>. Null means all epochs, and the weights of the last. Default null.</value>
+    [Range(1, int.MaxValue)]
+    public int? Patience { get; init; }
+
     /// <summary>Receives a report after each step, on the training thread.</summary>
     /// <value>Null means no reports. Default null.</value>
     public IProgress<TrainingProgress>? Progress { get; init; }
@@ -190,6 +196,8 @@ public sealed record PrefixClipOptions : IValidatableObject
             yield return new(
                 $"{nameof(FineTuning)}.{nameof(FineTuning.TrainableParts)} is Prefixes, and both prefix lengths are 0: there is " +
                 $"nothing to train. Set {nameof(PrefixLength)} to at least 1.");
+        if (Patience is not null && ValidationSet is null && ProcessGroup is null or { Rank: 0 })
+            yield return new($"{nameof(Patience)} is {Patience}, but there is no {nameof(ValidationSet)} to measure; set one.");
         if (DatasetTypes is null) yield break;
         if (DatasetTypes.Count == 0) yield return new($"{nameof(DatasetTypes)} is empty; name at least one, such as DatasetType.Caption.");
         if (DatasetTypes.Any(t => string.IsNullOrWhiteSpace(t?.Name))) yield return new(

@@ -4,91 +4,89 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>The complete state of a run on disk. A resumed run gives the same result as an uninterrupted one.</summary>
+/// <summary>The complete state of a run, as a file holds it. A resumed run gives the same result as an uninterrupted one.</summary>
 /// <remarks>
 /// One safetensors file: the weights by name, both moments of AdamW, the history, the rows left out, and as metadata the run's
-/// fingerprint, seed and step, and a SHA-256 of all of it. It is written to a temporary file and moved into place: a killed process
-/// leaves the old one whole.
+/// fingerprint, seed and step, and a SHA-256 of all of it.
 /// </remarks>
-internal sealed class Checkpoint
+internal sealed class Checkpoint : IDisposable
 {
-    /// <summary>Name of the file in the checkpoint folder.</summary>
-    public const string FileName = "checkpoint.safetensors";
-
     private const string FingerprintKey = "fingerprint", SeedKey = "seed", StepKey = "step", HashKey = "sha256";
     private const string LossName = "history.loss", RateName = "history.learning_rate", EpochName = "history.epoch",
         AccuracyName = "history.accuracy", SkippedName = "history.skipped_rows";
 
     private readonly string _path;
-    private readonly string _fingerprint;
+    private readonly Dictionary<string, Tensor> _tensors;
 
-    /// <param name="folder">Created if it does not exist.</param>
-    /// <param name="fingerprint">Equal for runs that differ in their seed only.</param>
-    /// <exception cref="IOException">The folder cannot be created or written to.</exception>
-    public Checkpoint(string folder, string fingerprint)
+    private Checkpoint(string path, Dictionary<string, Tensor> tensors, string fingerprint, ulong seed, int step) =>
+        (_path, _tensors, Fingerprint, Seed, Step) = (path, tensors, fingerprint, seed, step);
+
+    /// <summary>The run that it belongs to.</summary>
+    public string Fingerprint { get; }
+
+    /// <summary>Seed of the run.</summary>
+    public ulong Seed { get; }
+
+    /// <summary>Steps done.</summary>
+    public int Step { get; }
+
+    /// <summary>Reads a file completely and checks that it is whole.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="totalSteps">Steps of the whole run.</param>
+    /// <param name="cancellation">Stops reading between two tensors.</param>
+    /// <exception cref="InvalidDataException">The file is damaged.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public static Checkpoint Read(string path, int totalSteps, CancellationToken cancellation)
     {
-        (_path, _fingerprint) = (Path.Combine(folder, FileName), fingerprint);
+        var tensors = new Dictionary<string, Tensor>(StringComparer.Ordinal);
         try
         {
-            Directory.CreateDirectory(folder);
-            var probe = Path.Combine(folder, $".probe-{Environment.ProcessId}");
-            File.WriteAllBytes(probe, []);
-            File.Delete(probe);
+            using var stream = File.OpenRead(path);
+            Safetensors.ReadHeader(stream, out var metadata);
+            if (!metadata.TryGetValue(FingerprintKey, out var fingerprint)) throw new InvalidDataException("it names no run.");
+            string? seedText = metadata.GetValueOrDefault(SeedKey), stepText = metadata.GetValueOrDefault(StepKey);
+            if (!ulong.TryParse(seedText, CultureInfo.InvariantCulture, out var seed)
+                || !int.TryParse(stepText, CultureInfo.InvariantCulture, out var step) || step < 0 || step > totalSteps)
+                throw new InvalidDataException($"its seed is '{seedText}' and its step '{stepText}' of {totalSteps}.");
+            stream.Position = 0;
+            tensors = Safetensors.Read(stream, cancellation);
+            if (metadata.GetValueOrDefault(HashKey) != HashOf(tensors, metadata, cancellation))
+                throw new InvalidDataException("its SHA-256 is not the one it was saved with.");
+            return new Checkpoint(path, tensors, fingerprint, seed, step);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
+        catch (Exception e)
         {
-            throw new IOException($"The checkpoint folder '{folder}' cannot be written to: {e.Message} Set Checkpoints.Folder to a " +
-                "folder that can.", e);
+            foreach (var tensor in tensors.Values) tensor.Dispose();
+            if (e is InvalidDataException) throw Damaged(path, e.Message, e);
+            if (e is IOException or UnauthorizedAccessException)
+                throw new IOException($"The checkpoint '{path}' cannot be read: {e.Message} Make it readable for this process, or set " +
+                    "Checkpoints.Folder to another folder.", e);
+            throw;
         }
-    }
-
-    /// <summary>Seed and step of the checkpoint in the folder, or null when there is none.</summary>
-    /// <param name="totalSteps">Steps of the whole run.</param>
-    /// <exception cref="InvalidDataException">The file is damaged, or belongs to a run with other options or data.</exception>
-    public (ulong Seed, int Step)? Find(int totalSteps)
-    {
-        if (!File.Exists(_path)) return null;
-        var metadata = ReadMetadata();
-        if (!metadata.TryGetValue(FingerprintKey, out var fingerprint)) throw Damaged("it names no run.");
-        if (fingerprint != _fingerprint)
-            throw new InvalidDataException(
-                $"The checkpoint '{_path}' belongs to a run with other options or other data. Set Checkpoints.Folder to an empty folder, " +
-                    "or delete the file to start anew.");
-        if (!ulong.TryParse(metadata.GetValueOrDefault(SeedKey), CultureInfo.InvariantCulture, out var seed)
-            || !int.TryParse(metadata.GetValueOrDefault(StepKey), CultureInfo.InvariantCulture, out var step) || step < 0
-                || step > totalSteps)
-            throw Damaged($"its seed is '{metadata.GetValueOrDefault(SeedKey)}' and its step '{metadata.GetValueOrDefault(StepKey)}' of " +
-                $"{totalSteps}.");
-        return (seed, step);
     }
 
     /// <summary>Brings weights, optimizer and history to the checkpoint's state.</summary>
-    /// <exception cref="InvalidDataException">The file is damaged.</exception>
-    public void Restore(ClipModel model, ClipOptimizer optimizer, TrainingLog log, TrainingImages images, int step)
+    /// <exception cref="InvalidDataException">The checkpoint is of another model.</exception>
+    public void Restore(ClipModel model, ClipOptimizer optimizer, TrainingLog log, TrainingImages images)
     {
         using var scope = NewDisposeScope();
-        var metadata = ReadMetadata();
-        var saved = ReadTensors();
-        if (metadata.GetValueOrDefault(HashKey) != HashOf(saved, metadata))
-            throw Damaged("its SHA-256 is not the one it was saved with.");
-        float[] losses = Values<float>(saved, LossName), rates = Values<float>(saved, RateName);
-        long[] epochs = Values<long>(saved, EpochName), skipped = Values<long>(saved, SkippedName);
-        var accuracies = Values<double>(saved, AccuracyName);
-        if (losses.Length != step || rates.Length != step || epochs.Length != accuracies.Length)
-            throw Damaged($"its history has {losses.Length} of {step} steps.");
+        float[] losses = Values<float>(LossName), rates = Values<float>(RateName);
+        long[] epochs = Values<long>(EpochName), skipped = Values<long>(SkippedName);
+        var accuracies = Values<double>(AccuracyName);
+        if (losses.Length != Step || rates.Length != Step || epochs.Length != accuracies.Length)
+            throw Damaged(_path, $"its history has {losses.Length} of {Step} steps.");
         using (no_grad())
-            foreach (var (name, tensor) in model.Weights.Concat(optimizer.State))
-            {
-                if (!saved.TryGetValue(name, out var value) || value.dtype != tensor.dtype
-                    || !value.shape.AsSpan().SequenceEqual(tensor.shape))
-                    throw Damaged($"it has no fitting tensor '{name}'.");
-                tensor.copy_(value);
-            }
-        optimizer.StepCount = step;
+            foreach (var (name, tensor) in model.Weights.Concat(optimizer.State)) tensor.copy_(Fitting(name, tensor));
+        optimizer.StepCount = Step;
         log.Steps.AddRange(losses.Zip(rates, (loss, rate) => new TrainingStep(loss, rate)));
         log.Validations.AddRange(epochs.Zip(accuracies, (epoch, accuracy) => new ValidationAccuracy((int)epoch, accuracy)));
         images.LeaveOut(skipped.Select(r => (int)r));
     }
+
+    /// <summary>The values of a model's weights.</summary>
+    /// <exception cref="InvalidDataException">The checkpoint is of another model.</exception>
+    public IEnumerable<KeyValuePair<string, Tensor>> WeightsFor(ClipModel model) =>
+        model.Weights.Select(w => KeyValuePair.Create(w.Key, Fitting(w.Key, w.Value)));
 
     /// <summary>Gives the state that rank 0 restored to all ranks.</summary>
     public static void Share(Ranks ranks, ClipModel model, ClipOptimizer optimizer, TrainingLog log, TrainingImages images)
@@ -103,8 +101,8 @@ internal sealed class Checkpoint
     }
 
     /// <summary>Writes the state after a step.</summary>
-    /// <exception cref="IOException">The file cannot be written; the one before it is still whole.</exception>
-    public void Write(ClipModel model, ClipOptimizer optimizer, TrainingLog log, TrainingImages images, ulong seed)
+    public static void Write(
+        Stream stream, string fingerprint, ulong seed, ClipModel model, ClipOptimizer optimizer, TrainingLog log, TrainingImages images)
     {
         using var scope = NewDisposeScope();
         var tensors = model.Weights.Concat(optimizer.State).Select(t => KeyValuePair.Create(t.Key, t.Value.detach().cpu())).Concat(
@@ -117,70 +115,50 @@ internal sealed class Checkpoint
         ]).ToArray();
         var metadata = new Dictionary<string, string>
         {
-            [FingerprintKey] = _fingerprint,
+            [FingerprintKey] = fingerprint,
             [SeedKey] = seed.ToString(CultureInfo.InvariantCulture),
             [StepKey] = log.Steps.Count.ToString(CultureInfo.InvariantCulture),
         };
-        metadata[HashKey] = HashOf(tensors, metadata);
-        try
-        {
-            // One temporary name, so that the rest of a killed process is overwritten.
-            AtomicFile.Replace(_path, $"{_path}.tmp", stream => Safetensors.Write(stream, tensors, metadata));
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new IOException($"The checkpoint '{_path}' cannot be written: {e.Message} Free space there, or set Checkpoints.Folder " +
-                "to another folder.", e);
-        }
-    }
-
-    private IReadOnlyDictionary<string, string> ReadMetadata()
-    {
-        try
-        {
-            using var stream = File.OpenRead(_path);
-            Safetensors.ReadHeader(stream, out var metadata);
-            return metadata;
-        }
-        catch (InvalidDataException e)
-        {
-            throw Damaged(e.Message, e);
-        }
-    }
-
-    private Dictionary<string, Tensor> ReadTensors()
-    {
-        try
-        {
-            return Safetensors.Load(_path);
-        }
-        catch (InvalidDataException e)
-        {
-            throw Damaged(e.Message, e);
-        }
+        metadata[HashKey] = HashOf(tensors, metadata, CancellationToken.None);
+        Safetensors.Write(stream, tensors, metadata);
     }
 
     /// <summary>SHA-256 over run, seed and step and every tensor's name and values, in the order of the names.</summary>
-    private static string HashOf(IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string> metadata)
+    private static string HashOf(IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string> metadata,
+        CancellationToken cancellation)
     {
+        using var scope = NewDisposeScope();
         using var hashing = new HashingStream(Stream.Null);
         using var writer = new BinaryWriter(hashing);
         foreach (var key in new[] { FingerprintKey, SeedKey, StepKey }) writer.Write(metadata.GetValueOrDefault(key, ""));
         foreach (var (name, tensor) in tensors.OrderBy(t => t.Key, StringComparer.Ordinal))
         {
+            cancellation.ThrowIfCancellationRequested();
             writer.Write(name);
             Safetensors.WriteData(hashing, tensor);
         }
         return Convert.ToHexStringLower(hashing.Hash());
     }
 
-    private T[] Values<T>(Dictionary<string, Tensor> saved, string name) where T : unmanaged
+    private Tensor Fitting(string name, Tensor wanted) =>
+        _tensors.TryGetValue(name, out var value) && value.dtype == wanted.dtype && value.shape.AsSpan().SequenceEqual(wanted.shape)
+            ? value : throw Damaged(_path, $"it has no fitting tensor '{name}'.");
+
+    private T[] Values<T>(string name) where T : unmanaged
     {
         var type = default(T) switch { float => ScalarType.Float32, double => ScalarType.Float64, _ => ScalarType.Int64 };
-        if (!saved.TryGetValue(name, out var values) || values.dtype != type) throw Damaged($"it has no fitting tensor '{name}'.");
+        if (!_tensors.TryGetValue(name, out var values) || values.dtype != type)
+            throw Damaged(_path, $"it has no fitting tensor '{name}'.");
         return values.numel() == 0 ? [] : MemoryMarshal.Cast<byte, T>(values.bytes).ToArray();
     }
 
-    private InvalidDataException Damaged(string fault, Exception? cause = null) =>
-        new($"The checkpoint '{_path}' is damaged: {fault} Restore it from a copy, or delete it to start anew.", cause);
+    /// <summary>The fault alone: what to do depends on the other checkpoints.</summary>
+    private static InvalidDataException Damaged(string path, string fault, Exception? cause = null) =>
+        new($"The checkpoint '{path}' is damaged: {fault}", cause);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var tensor in _tensors.Values) tensor.Dispose();
+    }
 }

@@ -14,7 +14,9 @@ namespace Microsoft.ML.PrefixConditioning;
 /// </remarks>
 internal sealed class ClipOptimizer : IDisposable
 {
-    private const double MaxLogitScale = 4.605170185988092; // ln 100; CLIP paper, section 2.5
+    // The largest number in single precision whose exponential is at most 100; CLIP paper, section 2.5. Rounded, ln 100 gives 100.0000064.
+    internal static readonly float MaxLogitScale = MathF.BitDecrement((float)Math.Log(100));
+
     private const int ChunkLength = 1 << 15;                // values per work item: four arrays of 128 KiB stay in a core's cache
 
     // Kept, because TorchSharp does not keep a scalar alive during the call that it is passed to.

@@ -30,17 +30,11 @@ internal sealed class ContrastiveStep(
     {
         var loss = Backward(batch);
         if (!double.IsFinite(loss))
-            throw Diverged(options, string.Create(CultureInfo.InvariantCulture,
+            throw LossAdvice.Diverged(options, string.Create(CultureInfo.InvariantCulture,
                 $"The loss of step {optimizer.StepCount + 1} is {loss} at learning rate {learningRate:g3}; training cannot go on."));
         optimizer.Step(learningRate);
         return loss;
     }
-
-    /// <summary>The error for training that diverged.</summary>
-    public static InvalidOperationException Diverged(PrefixClipOptions options, string what) => new(string.Create(
-        CultureInfo.InvariantCulture,
-        $"{what} Lower {nameof(PrefixClipOptions.LearningRate)} (now {options.LearningRate:g3}), ") +
-        "lengthen Optimizer.WarmupSteps, or set Optimizer.GradientClipNorm to 1.");
 
     /// <summary>Adds a batch's gradients to the weights, on every rank those of the whole batch.</summary>
     /// <returns>The loss.</returns>

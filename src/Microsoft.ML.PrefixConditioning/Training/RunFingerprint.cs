@@ -7,7 +7,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>What makes two training runs the same. A checkpoint continues only in a run with the same fingerprint.</summary>
 internal static class RunFingerprint
 {
-    private const int Version = 3; // of what a checkpoint holds, and of how this package trains
+    private const int Version = 4; // of what a checkpoint holds, and of how this package trains
 
     /// <summary>Options that do not change the result, or that <see cref="TrainingSetup"/> states exactly.</summary>
     internal static readonly HashSet<string> LeftOut = new(StringComparer.Ordinal)
@@ -21,7 +21,8 @@ internal static class RunFingerprint
     };
 
     /// <summary>A hash of every option that changes the result, of the vocabulary and of all rows.</summary>
-    /// <remarks>Images count by their path, or by their bytes where they are in memory; files are not opened.</remarks>
+    /// <remarks>Images in memory count by their bytes, others by their full path and <see cref="ImageFiles"/>.</remarks>
+    /// <exception cref="OperationCanceledException">The options' token was canceled.</exception>
     public static string Of(TaggedRows rows, ClipTokenizer tokenizer, TrainingSetup setup) => HashOf(writer =>
     {
         writer.Write(Version);
@@ -32,6 +33,8 @@ internal static class RunFingerprint
         }));
         Write(writer, tokenizer);
         Write(writer, rows);
+        var files = new ImageFiles(setup.Options.Checkpoints.HashImages, setup.Options.CancellationToken);
+        files.Write(writer, rows.Count, row => rows.Images[row].Locator);
     });
 
     /// <summary>What must be the same on all ranks of a run, by name: every option that matters to more than one rank, and hashes of what
@@ -52,6 +55,7 @@ internal static class RunFingerprint
         Add(nameof(options.BadRows), options.BadRows);
         Add(nameof(options.MaxBadRowFraction), options.MaxBadRowFraction);
         Add($"{nameof(options.Checkpoints)}.{nameof(options.Checkpoints.Steps)}", options.Checkpoints.Steps);
+        Add($"{nameof(options.Checkpoints)}.{nameof(options.Checkpoints.Minutes)}", options.Checkpoints.Minutes);
         Add(nameof(options.Architecture), setup.Model.Architecture);
         Add(nameof(options.DatasetTypes), setup.Model.DatasetTypes);
         facts["the normalization of pixels"] = JsonSerializer.Serialize(setup.Model.Normalization);
@@ -96,7 +100,8 @@ internal static class RunFingerprint
         writer.Write(vocabulary.ToArray());
     }
 
-    /// <remarks>Images count by their path, or by their bytes where they are in memory; files are not opened.</remarks>
+    /// <remarks>Images count by their full path, or by their bytes where they are in memory; files are not opened: other ranks may have
+    /// copies with other times.</remarks>
     private static void Write(BinaryWriter writer, TaggedRows rows)
     {
         for (var row = 0; row < rows.Count; row++)
@@ -110,7 +115,7 @@ internal static class RunFingerprint
 
     private static void Write(BinaryWriter writer, ImageReference image)
     {
-        writer.Write(image.Name);
+        writer.Write(image.Locator is { Length: > 0 } locator ? ImageFiles.FullName(locator) : image.Name);
         if ((image.Encoded ?? image.Pixels) is { } bytes) writer.Write(bytes);
     }
 }

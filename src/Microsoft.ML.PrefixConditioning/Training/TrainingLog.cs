@@ -25,7 +25,6 @@ internal sealed class TrainingLog : IDisposable
         _channel = host.Start("Training");
         _progressChannel = host.StartProgressChannel("Training");
         _progressChannel.SetHeader(Header, Fill);
-        _stepEnds.Enqueue(Stopwatch.GetTimestamp());
     }
 
     private bool IsReporting => _setup.Ranks.IsFirst;
@@ -35,6 +34,38 @@ internal sealed class TrainingLog : IDisposable
 
     /// <summary>Every validation so far.</summary>
     public List<ValidationAccuracy> Validations { get; } = [];
+
+    /// <summary>The best validation so far, the first of equal ones; null before the first.</summary>
+    public ValidationAccuracy? Best => Validations.Count == 0 ? null : Validations.MaxBy(v => v.Accuracy);
+
+    /// <summary>The step after which validation was best.</summary>
+    public int? BestStep => Best?.Epoch * _stepsPerEpoch;
+
+    /// <summary>Whether the last step ended an epoch.</summary>
+    public bool IsEndOfEpoch => Steps.Count > 0 && Steps.Count % _stepsPerEpoch == 0;
+
+    /// <summary>Whether the epoch that the last step ended was validated.</summary>
+    public bool IsValidated => Validations.Count > 0 && Validations[^1].Epoch * _stepsPerEpoch == Steps.Count;
+
+    /// <summary>Whether all steps are done, or early stopping ends the run.</summary>
+    public bool IsComplete => Steps.Count == _totalSteps
+        || (_setup.Options.Patience is { } patience && Best is { } best && Validations[^1].Epoch - best.Epoch >= patience);
+
+    /// <summary>Writes the line that steps follow, and starts their clock.</summary>
+    public void Start(string message)
+    {
+        Info(message);
+        _stepEnds.Enqueue(Stopwatch.GetTimestamp());
+    }
+
+    /// <summary>Writes how far a long phase between steps is, as often as steps are written.</summary>
+    /// <param name="what">What is done, such as "Validating: 3 of 5 images".</param>
+    public void Phase(Func<string> what)
+    {
+        if (_sinceLog.Elapsed < LogInterval) return;
+        _sinceLog.Restart();
+        Info(what());
+    }
 
     /// <summary>Writes one line to ML.NET's log, on rank 0.</summary>
     public void Info(string message)
@@ -48,13 +79,12 @@ internal sealed class TrainingLog : IDisposable
         if (IsReporting) _channel.Warning(MessageSensitivity.None, "{0}", message);
     }
 
-    /// <summary>Records a step; rank 0 reports it.</summary>
+    /// <summary>Rank 0 reports the last step and how it was validated; all ranks record the accuracy.</summary>
     /// <param name="loss">Loss of the step's batch.</param>
     /// <param name="learningRate">Learning rate of the step.</param>
     /// <param name="accuracy">Validation accuracy, where one was taken after this step.</param>
-    public void Add(double loss, double learningRate, double? accuracy)
+    public void Report(double loss, double learningRate, double? accuracy)
     {
-        Steps.Add(new TrainingStep((float)loss, (float)learningRate));
         var step = Steps.Count;
         var epoch = (step - 1) / _stepsPerEpoch + 1;
         if (accuracy is { } value) Validations.Add(new ValidationAccuracy(epoch, value));
@@ -64,11 +94,10 @@ internal sealed class TrainingLog : IDisposable
             rate * _setup.BatchSize, TimeSpan.FromSeconds(rate > 0 ? Math.Min((_totalSteps - step) / rate, int.MaxValue) : 0), accuracy);
         _last = progress;
         _setup.Options.Progress?.Report(progress);
-        var endOfEpoch = step % _stepsPerEpoch == 0;
-        if (endOfEpoch)
+        if (IsEndOfEpoch)
             _progressChannel.Checkpoint(loss, learningRate, progress.ImagesPerSecond, progress.TimeLeft.TotalSeconds, accuracy, step,
                 epoch);
-        if (!endOfEpoch && _sinceLog.Elapsed < LogInterval) return;
+        if (!IsEndOfEpoch && _sinceLog.Elapsed < LogInterval) return;
         _sinceLog.Restart();
         Info(string.Create(CultureInfo.InvariantCulture,
             $"Step {step}/{_totalSteps}, epoch {epoch}/{_setup.Options.Epochs}: loss {loss:0.0000}, " +

@@ -1,3 +1,4 @@
+using System.Globalization;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -14,6 +15,8 @@ internal sealed class ValidationSet
     private readonly TrainingSetup _setup;
     private readonly ImagePreprocessor _preprocessor;
 
+    private CancellationToken Cancellation => _setup.Options.CancellationToken;
+
     private int ImagesPerPass => PixelBatch.Most(128, _preprocessor.Length);
 
     private ValidationSet(IReadOnlyList<ImageReference> images, int[] labels, string[] classNames, TrainingSetup setup)
@@ -26,7 +29,7 @@ internal sealed class ValidationSet
     /// <summary>Reads the view's image and label columns; the class names are the labels that occur.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or has the wrong type.</exception>
     /// <exception cref="InvalidDataException">There are no rows, fewer than two classes, or an image cannot be read.</exception>
-    public static ValidationSet Read(IDataView view, TrainingSetup setup)
+    public static ValidationSet Read(IDataView view, TrainingSetup setup, TrainingLog? log = null)
     {
         var (images, labels) = LabeledImages.Read(view, setup.Options.Columns);
         labels = [.. labels.Select(CanonicalComposition.Compose)];   // one class, however a file system composes its name
@@ -36,17 +39,19 @@ internal sealed class ValidationSet
                 "needs at least two. Pass a set with more classes, or none.");
         var set = new ValidationSet(
             images, [.. labels.Select(l => Array.BinarySearch(classNames, l, StringComparer.Ordinal))], classNames, setup);
-        set.CheckImages(setup.Options.CancellationToken);
+        set.CheckImages(log);
         return set;
     }
 
     /// <summary>Zero-shot accuracy, 0 to 1: the fraction of images whose nearest class embedding is that of their own class.</summary>
-    /// <remarks>Does not observe the options' cancellation token: a step and the validation after it are recorded together.</remarks>
-    public double Accuracy(ClipModel model, ClipTokenizer tokenizer, IReadOnlyList<(int Type, double Weight)> prefixes)
+    /// <exception cref="OperationCanceledException">The options' token was canceled. A resumed run validates the step again.</exception>
+    public double Accuracy(
+        ClipModel model, ClipTokenizer tokenizer, IReadOnlyList<(int Type, double Weight)> prefixes, TrainingLog? log = null)
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        var classes = ClassEmbeddings.Compute(model, tokenizer, _classNames, _setup.Options.PromptTemplates, prefixes);   // [C, D]
+        var classes = ClassEmbeddings.Compute(model, tokenizer, _classNames, _setup.Options.PromptTemplates, prefixes,
+            _ => Cancellation.ThrowIfCancellationRequested());                                                                     // [C, D]
         var correct = 0L;
         var buffer = new float[Math.Min(ImagesPerPass, _images.Count) * _preprocessor.Length];
         for (var begin = 0; begin < _images.Count; begin += ImagesPerPass)
@@ -55,18 +60,19 @@ internal sealed class ValidationSet
             var count = Math.Min(ImagesPerPass, _images.Count - begin);
             var kept = Math.Clamp(_kept.Length - begin, 0, count);
             for (var i = 0; i < kept; i++) _kept[begin + i]!.CopyTo(buffer, i * _preprocessor.Length);
-            Decode(begin + kept, count - kept, i => Place(buffer, kept + i), CancellationToken.None);
+            Decode(begin + kept, count - kept, i => Place(buffer, kept + i));
             var images = PixelBatch.ToTensor(buffer, count, _preprocessor.Size, model.Device);
             var types = PrefixResolution.ImageTypes(model, prefixes, count);
             var nearest = model.EncodeImages(images, types).matmul(classes.transpose(0, 1)).argmax(1).cpu().data<long>().ToArray();  // [N]
             for (var i = 0; i < count; i++)
                 if (nearest[i] == _labels[begin + i]) correct++;
+            log?.Phase(() => Progress("Validating", begin + count));
         }
         return (double)correct / _images.Count;
     }
 
     /// <summary>Decodes every image, so that an unreadable one is found before training, and keeps as many as fit.</summary>
-    private void CheckImages(CancellationToken cancellation)
+    private void CheckImages(TrainingLog? log)
     {
         var buffer = new float[Math.Min(ImagesPerPass, _images.Count) * _preprocessor.Length];
         for (var begin = 0; begin < _images.Count; begin += ImagesPerPass)
@@ -74,15 +80,19 @@ internal sealed class ValidationSet
             var first = begin;
             Decode(first, Math.Min(ImagesPerPass, _images.Count - first), i => first + i < _kept.Length
                 ? _kept[first + i] = new float[_preprocessor.Length]
-                : Place(buffer, i), cancellation);
+                : Place(buffer, i));
+            log?.Phase(() => Progress("Reading the validation set", begin));
         }
     }
 
+    private string Progress(string what, int done) =>
+        string.Create(CultureInfo.InvariantCulture, $"{what}: {done:N0} of {_images.Count:N0} images.");
+
     private Memory<float> Place(float[] buffer, int index) => buffer.AsMemory(index * _preprocessor.Length, _preprocessor.Length);
 
-    private void Decode(int first, int count, Func<int, Memory<float>> destination, CancellationToken cancellation)
+    private void Decode(int first, int count, Func<int, Memory<float>> destination)
     {
-        var faults = _preprocessor.DecodeTest(count, i => _images[first + i], _setup.Options.ImageDecoding, destination, cancellation);
+        var faults = _preprocessor.DecodeTest(count, i => _images[first + i], _setup.Options.ImageDecoding, destination, Cancellation);
         if (faults.FirstOrDefault(f => f is not null) is { } fault)
             throw new InvalidDataException($"The validation set: {fault.Message}", fault);
     }

@@ -58,8 +58,9 @@ internal static class Safetensors
 
     /// <summary>All tensors of a stream, on the CPU; the caller owns them.</summary>
     /// <param name="stream">Seekable: its length is then known, and no claim of the header takes more memory than there is data.</param>
+    /// <param name="cancellation">Stops reading between two tensors.</param>
     /// <exception cref="InvalidDataException">The stream does not hold a valid safetensors file.</exception>
-    public static Dictionary<string, Tensor> Read(Stream stream)
+    public static Dictionary<string, Tensor> Read(Stream stream, CancellationToken cancellation = default)
     {
         Debug.Assert(stream.CanSeek);
         var tensors = new Dictionary<string, Tensor>(StringComparer.Ordinal);
@@ -67,6 +68,7 @@ internal static class Safetensors
         {
             foreach (var entry in ReadHeader(stream, out _))
             {
+                cancellation.ThrowIfCancellationRequested();
                 var tensor = empty(entry.Shape, entry.Type);
                 tensors.Add(entry.Name, tensor);
                 ReadData(stream, entry, tensor);

@@ -110,6 +110,7 @@ internal static class StartupHook
     {
         if (LoaderProcess.IsThis) LoaderProcess.Work();
         else if (MpiProcess.IsThis) MpiProcess.Work();
+        else if (RunProcess.IsThis) RunProcess.Work();
         else return;
         Environment.Exit(0);
     }

@@ -124,4 +124,20 @@ public sealed class ClassEmbeddingsTests
             TinyGolden.AreClose(ClassEmbeddings.Compute(model, SmallModel.Tokenizer, [names[i]], templates, [(1, 1)]), all.narrow(0, i, 1),
                 1e-5, names[i]);
     }
+
+    [TestMethod]
+    public void Compute_ManyNames_CanBeStoppedBeforeEveryPass()
+    {
+        using var model = SmallModel.Create();
+        string[] names = [.. Enumerable.Range(0, 600).Select(i => $"name {i}")];
+        var passes = new List<int>();
+        ClassEmbeddings.Compute(model, SmallModel.Tokenizer, names, PromptTemplates.NameOnly, [], passes.Add).Dispose();
+        DataTestRows.Equal([0, 0, 0, 0, 256, 512], passes);   // words to ids, then the tower
+
+        var before = LiveTensors.Count();
+        Assert.ThrowsExactly<OperationCanceledException>(() => ClassEmbeddings.Compute(
+            model, SmallModel.Tokenizer, names, PromptTemplates.NameOnly, [],
+            done => { if (done == 256) throw new OperationCanceledException(); }));
+        Assert.AreEqual(before, LiveTensors.Count());
+    }
 }

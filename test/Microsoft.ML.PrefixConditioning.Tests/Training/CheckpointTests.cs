@@ -26,7 +26,12 @@ public sealed class CheckpointTests
             }));
     }
 
-    private static string FileOf(PrefixClipOptions options) => Path.Combine(options.Checkpoints.Folder!, Checkpoint.FileName);
+    private static string FileOf(PrefixClipOptions options, int step) =>
+        Path.Combine(options.Checkpoints.Folder!, CheckpointFolder.FileName(step));
+
+    private static void HasFiles(DrawnData data, params int[] steps) => DataTestRows.Equal(
+        [.. steps.Select(CheckpointFolder.FileName)],
+        Directory.GetFiles(data["run"]).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal));
 
     [TestMethod]
     [DataRow(1, 7)]
@@ -66,7 +71,7 @@ public sealed class CheckpointTests
             options with { Progress = new Reports(r => { if (r.Step == 8) throw new NotFiniteNumberException(); }) }).Fit(data.View));
         var copy = data["copy"];
         Directory.CreateDirectory(copy);
-        File.Copy(FileOf(options), Path.Combine(copy, Checkpoint.FileName));
+        File.Copy(FileOf(options, 6), Path.Combine(copy, CheckpointFolder.FileName(6)));
         var reports = new Reports();
         using var first = new MLContext().Transforms.PrefixClip(options with { Progress = reports }).Fit(data.View);
         Assert.AreEqual(7, reports.All[0].Step);
@@ -75,9 +80,9 @@ public sealed class CheckpointTests
     }
 
     [TestMethod]
-    [DataRow(null)]
-    [DataRow(5, DisplayName = "steps that the run's 12 are no multiple of")]
-    public void Fit_FinishedRun_GivesItsModelWithoutTraining(int? checkpointSteps)
+    [DataRow(null, 8)]
+    [DataRow(5, 10, DisplayName = "steps that the run's 12 are no multiple of")]
+    public void Fit_FinishedRun_GivesItsModelWithoutTraining(int? checkpointSteps, int before)
     {
         using var data = new DrawnData();
         var options = Options with { Checkpoints = new() { Folder = data["run"], Steps = checkpointSteps } };
@@ -85,7 +90,7 @@ public sealed class CheckpointTests
         using var second = data.Fit(options with { Progress = new Reports(_ => Assert.Fail("trained")) });
         DrawnData.AreBitEqual(DrawnData.Weights(first), DrawnData.Weights(second));
         Assert.HasCount(12, second.History.Steps);
-        DataTestRows.Equal<string>([Checkpoint.FileName], Directory.GetFiles(data["run"]).Select(f => Path.GetFileName(f)!));
+        HasFiles(data, before, 12);
     }
 
     [TestMethod]
@@ -95,8 +100,9 @@ public sealed class CheckpointTests
         var options = Options with { Checkpoints = new() { Folder = data["run"] } };
         Interrupt(data, options, 2);
         void Refused(PrefixClipOptions changed) => Assert.AreEqual(
-            $"The checkpoint '{FileOf(options)}' belongs to a run with other options or other data. Set Checkpoints.Folder to an empty " +
-                $"folder, or delete the file to start anew.",
+            $"The checkpoint '{FileOf(options, 2)}' belongs to a run with other options or other data. Images count by path, size and " +
+                "time, or by their content with Checkpoints.HashImages. Set Checkpoints.Folder to an empty folder, or delete its files " +
+                "to start anew.",
             Assert.ThrowsExactly<InvalidDataException>(() => data.Fit(changed)).Message);
         Refused(options with { LearningRate = 3e-3 });
         Refused(options with { Seed = 8 });
@@ -108,9 +114,9 @@ public sealed class CheckpointTests
     public void Fit_DamagedCheckpoint_IsRefused()
     {
         using var data = new DrawnData();
-        var options = Options with { Checkpoints = new() { Folder = data["run"] } };
+        var options = Options with { Checkpoints = new() { Folder = data["run"], Keep = 1 } };
         Interrupt(data, options, 5);
-        var path = FileOf(options);
+        var path = FileOf(options, 5);
         var good = File.ReadAllBytes(path);
         void Refused(byte[] bytes, string fault)
         {
@@ -166,20 +172,25 @@ public sealed class CheckpointTests
         using var model = SmallModel.Create();
         using var optimizer = new ClipOptimizer([.. model.Weights.Skip(1)], new());
         var tokenizer = ClipTokenizer.Learn(["unused"], 520);
-        var checkpoint = new Checkpoint(data["other"], RunFingerprint.Of(rows, tokenizer, TestSetup.Of(options)));
-        checkpoint.Write(model, optimizer, log, new TrainingImages(rows, TestSetup.Of(options), 7), 7);
-        Assert.AreEqual((7UL, 2), checkpoint.Find(12));
+        var fingerprint = RunFingerprint.Of(rows, tokenizer, TestSetup.Of(options));
+        using var folder = new CheckpointFolder(data["other"], keep: 1);
+        folder.Write(2, null, stream =>
+            Checkpoint.Write(stream, fingerprint, 7, model, optimizer, log, new TrainingImages(rows, TestSetup.Of(options), 7)));
+        using var checkpoint = folder.Newest(fingerprint, 12, Assert.Fail, CancellationToken.None)!;
+        Assert.AreEqual((7UL, 2), (checkpoint.Seed, checkpoint.Step));
         using var whole = new ClipOptimizer(model.Weights, new());
         var error = Assert.ThrowsExactly<InvalidDataException>(() =>
-            checkpoint.Restore(model, whole, log, new TrainingImages(rows, TestSetup.Of(options), 7), 2));
+            checkpoint.Restore(model, whole, log, new TrainingImages(rows, TestSetup.Of(options), 7)));
         StringAssert.Contains(error.Message, "is damaged: it has no fitting tensor 'adamw.first.visual.class_embedding'.");
     }
 
     [TestMethod]
-    public void Fit_UnwritableFolder_SaysSoBeforeTraining()
+    [DataRow("labeled0.png/run", DisplayName = "below a file")]
+    [DataRow("labeled0.png", DisplayName = "a file")]
+    public void Fit_UnwritableFolder_SaysSoBeforeTraining(string name)
     {
         using var data = new DrawnData();
-        var folder = Path.Combine(data.Rows[0].Image, "run");   // below a file
+        var folder = data[name];
         var error = Assert.ThrowsExactly<IOException>(() =>
             data.Fit(Options with { Checkpoints = new() { Folder = folder }, Progress = new Reports(_ => Assert.Fail("trained")) }));
         StringAssert.StartsWith(error.Message, $"The checkpoint folder '{folder}' cannot be written to: ");
@@ -196,18 +207,19 @@ public sealed class CheckpointTests
             Progress = new Reports(r => { if (r.Step == 2) Directory.Delete(data["run"], recursive: true); })
         };
         var error = Assert.ThrowsExactly<IOException>(() => data.Fit(options));
-        StringAssert.StartsWith(error.Message, $"The checkpoint '{FileOf(options)}' cannot be written: ");
+        StringAssert.StartsWith(error.Message, $"The checkpoint '{FileOf(options, 4)}' cannot be written: ");
     }
 
     [TestMethod]
-    public void Fit_RestOfAKilledProcess_IsOverwritten()
+    public void Fit_RestOfAKilledProcess_IsRemoved()
     {
         using var data = new DrawnData();
         var options = Options with { Checkpoints = new() { Folder = data["run"] }, Epochs = 1 };
         Directory.CreateDirectory(data["run"]);
-        File.WriteAllText(FileOf(options) + ".tmp", "half a checkpoint");
+        File.WriteAllText(FileOf(options, 2) + ".tmp-1", "half a checkpoint");
+        File.WriteAllText(data["run/.lock"], "process 1 on another machine");
         using var model = data.Fit(options);
-        DataTestRows.Equal<string>([Checkpoint.FileName], Directory.GetFiles(data["run"]).Select(f => Path.GetFileName(f)!));
+        HasFiles(data, 4);
     }
 
     private static IDataView Readable(DrawnData data)

@@ -105,6 +105,7 @@ public sealed class ClipOptimizerTests
         scale.grad = tensor(gradient);
         optimizer.Step(0.1);
         Assert.AreEqual(expected, scale.ToDouble(), 1e-6);
+        Assert.IsTrue(scale.exp().ToSingle() <= 100f, "the scale itself is at most 100, also when it is rounded");
     }
 
     [TestMethod]

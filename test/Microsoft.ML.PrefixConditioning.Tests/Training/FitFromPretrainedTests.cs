@@ -162,7 +162,7 @@ public sealed class FitFromPretrainedTests
                 Progress = new Reports(r => { if (r.Step == step) cancellation.Cancel(); }),
                 CancellationToken = cancellation.Token
             }));
-        var checkpoint = Safetensors.Load(Path.Combine(data["run"], Checkpoint.FileName));
+        var checkpoint = Safetensors.Load(Path.Combine(data["run"], CheckpointFolder.FileName(step)));
         Assert.IsFalse(checkpoint.Keys.Any(n => n.StartsWith(ClipOptimizer.FirstMomentPrefix + "visual.", StringComparison.Ordinal)),
             "no state for frozen weights");
         foreach (var tensor in checkpoint.Values) tensor.Dispose();

@@ -95,6 +95,63 @@ public sealed class RunFingerprintTests
     }
 
     [TestMethod]
+    public void Of_OtherFiles_DiffersByTimeOrContent()
+    {
+        using var data = new DrawnData();
+        var hashed = DrawnData.Options with { Checkpoints = new() { HashImages = true } };
+        var (file, bytes) = (data.Rows[3].Image, File.ReadAllBytes(data.Rows[3].Image));
+        var (byTime, byContent) = (Of(data), Of(data, hashed));
+        Assert.AreNotEqual(byTime, byContent);
+        File.SetLastWriteTimeUtc(file, new DateTime(2020, 1, 1, 0, 0, 0, DateTimeKind.Utc));
+        Assert.AreNotEqual(byTime, Of(data), "time");
+        Assert.AreEqual(byContent, Of(data, hashed));
+        bytes[^1] ^= 1;
+        File.WriteAllBytes(file, bytes);
+        Assert.AreNotEqual(byContent, Of(data, hashed), "content");
+    }
+
+    [TestMethod]
+    public void Of_RelativeOrLinkedPaths_AreTheSameData()
+    {
+        using var data = new DrawnData();
+        var before = Of(data);
+        foreach (var row in data.Rows) row.Image = Path.GetRelativePath(Environment.CurrentDirectory, row.Image);
+        Assert.AreEqual(before, Of(data));
+
+        var (target, link) = (data.Rows[0].Image + "-moved", data.Rows[0].Image);
+        File.Move(link, target);
+        File.CreateSymbolicLink(link, target);
+        Assert.AreEqual(before, Of(data), "a link counts as its target");
+    }
+
+    [TestMethod]
+    public void Of_ImagesOfAnArchive_CountByTheArchive()
+    {
+        using var data = new DrawnData();
+        var folder = Directory.CreateDirectory(data["folder"]).FullName;
+        foreach (var row in data.Rows)
+        {
+            File.Copy(row.Image, Path.Combine(folder, Path.GetFileName(row.Image)));
+            row.Image = $"{data["images.zip"]}!/{Path.GetFileName(row.Image)}";
+        }
+        System.IO.Compression.ZipFile.CreateFromDirectory(folder, data["images.zip"]);
+        var before = Of(data);
+        Assert.AreEqual(before, Of(data));
+        File.SetLastWriteTimeUtc(data["images.zip"], new DateTime(2020, 1, 1, 0, 0, 0, DateTimeKind.Utc));
+        Assert.AreNotEqual(before, Of(data));
+    }
+
+    [TestMethod]
+    public void Of_Canceled_Throws()
+    {
+        using var data = new DrawnData();
+        var rows = data.Tagged();
+        var canceled = DrawnData.Options with { CancellationToken = new CancellationToken(canceled: true) };
+        Assert.ThrowsExactly<OperationCanceledException>(() =>
+            RunFingerprint.Of(rows, SmallModel.Tokenizer, TestSetup.Of(canceled)));
+    }
+
+    [TestMethod]
     public void Of_ImagesInMemory_CountByTheirBytes()
     {
         static string Of(byte last) => RunFingerprint.Of(TaggedRows.Read(new MLContext().Data.LoadFromEnumerable(

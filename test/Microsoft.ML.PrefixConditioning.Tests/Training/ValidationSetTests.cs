@@ -71,4 +71,16 @@ public sealed class ValidationSetTests
             () => ValidationSet.Read(data.Labeled,
                 TestSetup.Of(DrawnData.Options with { CancellationToken = new CancellationToken(canceled: true) })));
     }
+
+    [TestMethod]
+    public void Accuracy_Cancelled_Throws()
+    {
+        using var data = new DrawnData();
+        using var cancellation = new CancellationTokenSource();
+        var set = ValidationSet.Read(
+            data.Labeled, TestSetup.Of(DrawnData.Options with { CancellationToken = cancellation.Token }));
+        using var model = SmallModel.CreateWithLargePrefixes();
+        cancellation.Cancel();
+        Assert.ThrowsExactly<OperationCanceledException>(() => set.Accuracy(model, SmallModel.Tokenizer, [(1, 1)]));
+    }
 }
