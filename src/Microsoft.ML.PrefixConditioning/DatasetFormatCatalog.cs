@@ -57,6 +57,46 @@ public static class DatasetFormatCatalog
         return WebDatasetSource.Load(channel, shards, members, classNames, badRows, datasetType, columns);
     }
 
+    /// <summary>Reads captions in COCO's format, such as <c>captions_train2017.json</c>. An image with several captions has one row for
+    /// each.</summary>
+    /// <remarks>The file is read once, as a stream, by this call; captions are read again when a row is. Images are opened when they are
+    /// needed. The view can be read repeatedly, knows its row count and can be shuffled.</remarks>
+    /// <param name="catalog">The data catalog.</param>
+    /// <param name="path">The JSON file, with "images" and "annotations".</param>
+    /// <param name="imageRoot">Folder or archive that the images' names start from, which cannot lead out of it; null means the folder of
+    /// the file. Default null.</param>
+    /// <param name="badRows">What to do with an image or annotation whose ids or texts are missing, repeated or of a wrong type.
+    /// <see cref="BadRowPolicy.Skip"/> leaves it out, and a warning gives the number and the first fault. Default
+    /// <see cref="BadRowPolicy.Fail"/>.</param>
+    /// <param name="datasetType">Value of the dataset-type column. Default "caption".</param>
+    /// <param name="imageColumnName">Output column with the image's path or locator. Default "Image".</param>
+    /// <param name="textColumnName">Output column with the caption. Default "Text".</param>
+    /// <param name="datasetTypeColumnName">Output column with the dataset type. Default "DatasetType".</param>
+    /// <param name="labelColumnName">Output column for labels, all missing. Default "Label".</param>
+    /// <returns>A view of four text columns, one row per annotation, in the file's order.</returns>
+    /// <exception cref="FileNotFoundException">The file does not exist.</exception>
+    /// <exception cref="DirectoryNotFoundException">The image root does not exist.</exception>
+    /// <exception cref="InvalidDataException">The file is no JSON or has no captions, or with <see cref="BadRowPolicy.Fail"/> an entry is
+    /// faulty; the message gives its place.</exception>
+    /// <exception cref="ArgumentException">A name is empty, or two columns have the same name.</exception>
+    /// <example>
+    /// <code>
+    /// IDataView captioned = mlContext.Data.LoadCocoCaptions("annotations/captions_train2017.json", imageRoot: "train2017/");
+    /// </code>
+    /// </example>
+    public static IDataView LoadCocoCaptions(
+        this DataOperationsCatalog catalog, string path, string? imageRoot = null, BadRowPolicy badRows = BadRowPolicy.Fail,
+        string datasetType = "caption", string imageColumnName = "Image", string textColumnName = "Text",
+        string datasetTypeColumnName = "DatasetType", string labelColumnName = "Label")
+    {
+        ArgumentNullException.ThrowIfNull(catalog);
+        ArgumentException.ThrowIfNullOrWhiteSpace(path);
+        ArgumentException.ThrowIfNullOrWhiteSpace(datasetType);
+        var columns = new SourceColumns(imageColumnName, textColumnName, datasetTypeColumnName, labelColumnName).Checked();
+        using var channel = CatalogUtils.GetEnvironment(catalog).Start(nameof(LoadCocoCaptions));
+        return CocoCaptionSource.Load(channel, path, imageRoot, badRows, datasetType, columns);
+    }
+
     /// <summary>Lists the images of a pair of IDX files, as MNIST and Fashion-MNIST have them.</summary>
     /// <remarks>Rows are ranges of the file of images. The view can be read repeatedly, knows its row count and can be shuffled.</remarks>
     /// <param name="catalog">The data catalog.</param>

@@ -119,7 +119,7 @@ internal static class ImageCaptionSource
                 "they must be 0 or more and differ.");
     }
 
-    private static FileStream Open(string path)
+    internal static FileStream Open(string path)
     {
         try
         {
@@ -145,7 +145,7 @@ internal static class ImageCaptionSource
     };
 
     /// <summary>Prefix of relative images: "", a folder with a slash, or an archive with its mark.</summary>
-    private static string Root(string path, string? imageRoot)
+    internal static string Root(string path, string? imageRoot)
     {
         var root = imageRoot ?? Path.GetDirectoryName(path) ?? "";
         if (root.Length == 0) return "";

@@ -30,9 +30,19 @@ public sealed class SourceFuzzTests : IDisposable
     public void LoadCifar_MutatedFiles_AreReadOrRefused() =>
         Fuzz(new byte[3073 * 2], path => _mlContext.Data.LoadCifar(path), fewestRead: 100);
 
-    private void Fuzz(byte[] valid, Func<string, IDataView> load, int fewestRead)
+    [TestMethod]
+    public void LoadCocoCaptions_MutatedFiles_AreReadOrRefused() =>
+        Fuzz("{\"images\":[{\"id\":1,\"file_name\":\"mutated.bin\"}],\"annotations\":[{\"image_id\":1,\"caption\":\"one\"}]}"u8.ToArray(),
+            path => _mlContext.Data.LoadCocoCaptions(path, badRows: BadRowPolicy.Skip), fewestRead: 0, readImages: false);
+
+    [TestMethod]
+    public void LoadImageCaptions_MutatedJsonLines_AreReadOrRefused() =>
+        Fuzz("{\"image\":\"1.png\",\"caption\":\"one\"}\n{\"image\":\"2.png\",\"caption\":[\"two\",\"three\"]}\n"u8.ToArray(),
+            path => _mlContext.Data.LoadImageCaptions(path), fewestRead: 0, readImages: false, extension: ".jsonl");
+
+    private void Fuzz(byte[] valid, Func<string, IDataView> load, int fewestRead, bool readImages = true, string extension = ".bin")
     {
-        var (read, path) = (0, _folder["mutated.bin"]);
+        var (read, path) = (0, _folder[$"mutated{extension}"]);
         var before = GC.GetAllocatedBytesForCurrentThread();
         for (var seed = 0UL; seed < Files; seed++)
         {
@@ -52,7 +62,7 @@ public sealed class SourceFuzzTests : IDisposable
             try
             {
                 var view = load(path);
-                foreach (var image in view.Texts("Image")) ImageLocator.ReadAllBytes(image);
+                foreach (var image in view.Texts("Image").Where(_ => readImages)) ImageLocator.ReadAllBytes(image);
                 Assert.HasCount((int)view.GetRowCount()!, view.Texts("Text"));
                 read++;
             }
