@@ -76,12 +76,15 @@ public static class DatasetCatalog
     /// <para>Images are paths with forward slashes or backslashes, relative to the image root or absolute, or file URIs
     /// (<c>file:///images/1.png</c>). The root may be an archive (<c>images.zip</c>, <c>images.tar</c>) or a folder inside one
     /// (<c>images.zip!/train</c>).</para>
+    /// <para>A .jsonl or .ndjson file has one JSON object per line, with the same names of fields. The caption is a text, or an array of
+    /// texts that give a row each.</para>
     /// <para>This call checks only the format of the table. Images are opened when they are needed; <c>Fit</c> reports or skips rows with a
     /// missing image or an empty caption (<see cref="PrefixClipOptions.BadRows"/>).</para>
     /// <para>The table is read once, by this call. The view can be read repeatedly, knows its row count and can be shuffled.</para>
     /// </remarks>
     /// <param name="catalog">The data catalog.</param>
-    /// <param name="path">The table: a .tsv, .tab or .csv file, or any file if <paramref name="separator"/> is set.</param>
+    /// <param name="path">The table: a .tsv, .tab, .csv, .jsonl or .ndjson file, or any file if
+    /// <paramref name="separator"/> is set.</param>
     /// <param name="imageRoot">Folder or archive that relative image paths start from; null means the folder of the table. Default
     /// null.</param>
     /// <param name="imageField">Header name of the image field; null means the recognized names. Default null.</param>

@@ -10,9 +10,20 @@ namespace PackageConsumer.Documents;
 /// documents'.</summary>
 internal static class DocumentExamples
 {
-    public static IDataView OwnPictures(MLContext mlContext, IDataView labeled, IEnumerable<Picture> pictures)
+    public static IDataView PublishedFormats(MLContext mlContext)
     {
         // <docs/data.md 1>
+        IDataView shards = mlContext.Data.LoadWebDataset("cc12m/{00000..01242}.tar");                         // 00017.jpg, 00017.txt
+        IDataView titles = mlContext.Data.LoadWebDataset("laion/*.tar", text: "json:caption", badRows: BadRowPolicy.Skip);
+        IDataView digits = mlContext.Data.LoadIdx("train-images-idx3-ubyte", "train-labels-idx1-ubyte");
+        IDataView cifar = mlContext.Data.LoadCifar("cifar-10-batches-bin/data_batch_{1..5}.bin");
+        // </docs/data.md>
+        return mlContext.Data.UnifyDatasets(shards, titles, digits, cifar);
+    }
+
+    public static IDataView OwnPictures(MLContext mlContext, IDataView labeled, IEnumerable<Picture> pictures)
+    {
+        // <docs/data.md 2>
         IDataView own = mlContext.Data.TagDatasetType(mlContext.Data.LoadFromEnumerable(pictures), "caption");   // rows with Image and Text
         IDataView all = mlContext.Data.UnifyDatasets(labeled, own);
         // </docs/data.md>

@@ -2,13 +2,14 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Keeps the index of every archive that was read, and the most recently read archives open.</summary>
-/// <remarks>An archive that has changed (length or modification time) is read again. Thread-safe.</remarks>
+/// <summary>Keeps the index of every archive that was read, and the most recently read files open: archives, and files of slices.</summary>
+/// <remarks>A file that has changed (length or modification time) is opened again, and its index read again. Thread-safe.</remarks>
 internal static class ImageArchiveCache
 {
-    /// <summary>Maximum number of unused files that stay open. Reopening one costs microseconds; systems allow a process at least
-    /// 256.</summary>
-    internal const int Capacity = 64;
+    private const int MostOpen = 4096;   // reopening a file costs microseconds; beyond this, so does the system's own bookkeeping
+
+    /// <summary>Maximum number of unused files that stay open: half of what the system allows, 4,096 at most.</summary>
+    internal static int Capacity { get; set; } = Math.Min(OpenFileLimit.Read() / 2, MostOpen);
 
     private static readonly Lock Gate = new();
     private static readonly Dictionary<string, Slot> Slots = new(StringComparer.Ordinal);
@@ -16,11 +17,25 @@ internal static class ImageArchiveCache
 
     /// <summary>The index of an archive.</summary>
     /// <exception cref="FileNotFoundException">There is no such archive.</exception>
-    public static ImageArchive Index(string path) => Use(path, (archive, _) => archive);
+    public static ImageArchive Index(string path) => Use(path, slot => slot.Archive.Value);
 
     /// <summary>The bytes of a file in an archive.</summary>
     /// <exception cref="FileNotFoundException">There is no such archive, or no such file in it.</exception>
-    public static byte[] Read(string path, string entry) => Use(path, (archive, file) => archive.Read(file, entry));
+    public static byte[] Read(string path, string entry) => Use(path, slot => slot.Archive.Value.Read(slot.File!.Value, entry));
+
+    /// <summary>A range of bytes of a file; no index is read.</summary>
+    /// <param name="path">Any file.</param>
+    /// <param name="offset">Position of the first byte.</param>
+    /// <param name="length">Number of bytes.</param>
+    /// <param name="name">What the range is, for messages.</param>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="InvalidDataException">The file is too short.</exception>
+    public static byte[] Read(string path, long offset, int length, string name) => Use(path, slot =>
+    {
+        if (length <= slot.Length && offset <= slot.Length - length) return ImageArchive.ReadBytes(slot.File!.Value, offset, length);
+        throw new InvalidDataException($"{NearName.Quoted(name)} in '{path}' should have {length} bytes from byte {offset} on, but the " +
+            $"file has {slot.Length} bytes. It was changed or cut off; load it again.");
+    });
 
     /// <summary>Drops every archive that is not being read.</summary>
     public static void Clear()
@@ -35,12 +50,12 @@ internal static class ImageArchiveCache
         get { lock (Gate) return Idle.Count; }
     }
 
-    private static T Use<T>(string path, Func<ImageArchive, SafeFileHandle, T> read)
+    private static T Use<T>(string path, Func<Slot, T> read)
     {
         var slot = Rent(path);
         try
         {
-            return read(slot.Archive.Value, slot.File!.Value);
+            return read(slot);
         }
         finally
         {
@@ -75,7 +90,7 @@ internal static class ImageArchiveCache
     {
         lock (Gate)
         {
-            if (!slot.Archive.IsValueCreated) Retire(slot);   // its index could not be read: try again next time
+            if (slot.IsUnreadable) Retire(slot);   // its index: try again next time
             if (--slot.Users > 0) return;
             if (!slot.File!.IsValueCreated) slot.File = null;
             else if (slot.IsRetired) slot.File.Value.Dispose();
@@ -109,8 +124,11 @@ internal static class ImageArchiveCache
             (Key, Length, Written, Place) = (file.FullName, file.Length, file.LastWriteTimeUtc, new LinkedListNode<Slot>(this));
             Archive = new Lazy<ImageArchive>(() =>
             {
+                IsUnreadable = true;
                 using var stream = new FileStream(Open(Key), FileAccess.Read);
-                return ImageArchive.ReadIndex(path, stream);
+                var archive = ImageArchive.ReadIndex(path, stream);
+                IsUnreadable = false;
+                return archive;
             });
         }
 
@@ -122,5 +140,6 @@ internal static class ImageArchiveCache
         public int Users { get; set; }
         public LinkedListNode<Slot> Place { get; }        // in the list of idle ones
         public bool IsRetired { get; set; }
+        public bool IsUnreadable { get; private set; }
     }
 }

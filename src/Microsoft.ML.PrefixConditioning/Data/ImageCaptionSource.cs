@@ -23,6 +23,7 @@ internal static class ImageCaptionSource
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         CheckIndexes(fields);
         var root = Root(path, imageRoot);
+        if (JsonLinesSource.HasExtension(path)) return JsonLinesSource.Load(path, root, fields, Open(path), datasetType, columns);
         var images = new List<string>();
         var captions = new List<string>();
         using (var reader = new DelimitedReader(Open(path), path, separator ?? SeparatorOf(path)))
@@ -75,7 +76,7 @@ internal static class ImageCaptionSource
         }
     }
 
-    private static string ImagePath(string field)
+    internal static string ImagePath(string field)
     {
         var path = ImageLocator.FromFileUri(field).Replace('\\', '/');
         return path.StartsWith("./", StringComparison.Ordinal) ? path[2..] : path;
@@ -103,7 +104,7 @@ internal static class ImageCaptionSource
         return found;
     }
 
-    private static string Simplified(string name) => string.Concat(name.Where(c => c is not (' ' or '_' or '-'))).ToLowerInvariant();
+    internal static string Simplified(string name) => string.Concat(name.Where(c => c is not (' ' or '_' or '-'))).ToLowerInvariant();
 
     private static void CheckIndexes(CaptionTableFields fields)
     {
@@ -118,7 +119,7 @@ internal static class ImageCaptionSource
                 "they must be 0 or more and differ.");
     }
 
-    private static FileStream Open(string path)
+    internal static FileStream Open(string path)
     {
         try
         {
@@ -144,7 +145,7 @@ internal static class ImageCaptionSource
     };
 
     /// <summary>Prefix of relative images: "", a folder with a slash, or an archive with its mark.</summary>
-    private static string Root(string path, string? imageRoot)
+    internal static string Root(string path, string? imageRoot)
     {
         var root = imageRoot ?? Path.GetDirectoryName(path) ?? "";
         if (root.Length == 0) return "";
@@ -159,6 +160,6 @@ internal static class ImageCaptionSource
         return root[^1] is '/' or '\\' ? root : root + "/";
     }
 
-    private static string? Locator(string root, string image) => image.Length == 0 ? null
+    internal static string? Locator(string root, string image) => image.Length == 0 ? null
         : Path.IsPathRooted(image) || ImageLocator.RemoteReason(image) is not null ? image : root + image;
 }

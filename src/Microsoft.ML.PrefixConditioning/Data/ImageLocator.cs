@@ -1,6 +1,7 @@
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Reads the bytes that the text of an image column refers to: a file path, or <c>archive.zip!/inner/path.png</c>.</summary>
+/// <summary>Reads the bytes that the text of an image column refers to: a file path, <c>archive.zip!/inner/path.png</c>, or a range of
+/// bytes of a file (<see cref="ImageSlice"/>).</summary>
 internal static class ImageLocator
 {
     /// <summary>Files with these extensions are recognized as images, in any case.</summary>
@@ -19,7 +20,11 @@ internal static class ImageLocator
     {
         ArgumentException.ThrowIfNullOrEmpty(locator);
         byte[] bytes;
-        if (TrySplit(locator, out var archive, out var entry))
+        if (ImageSlice.TryParse(locator, out var slice))
+        {
+            bytes = slice.Read();
+        }
+        else if (TrySplit(locator, out var archive, out var entry))
         {
             bytes = ImageArchiveCache.Read(archive, entry);
         }

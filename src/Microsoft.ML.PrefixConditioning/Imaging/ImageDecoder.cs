@@ -35,6 +35,10 @@ internal static class ImageDecoder
         if (image.Pixels is { } pixels) return FromPixels(image, pixels, mode);
         if (image.Encoded is null && image.IsMissing) throw Bad(image, "cannot be decoded: its row has no value in the image column", null);
         var bytes = image.Encoded ?? ReadFile(image);
+        if (image.Locator is { } locator && ImageSlice.TryParse(locator, out var slice) && slice.Channels > 0)
+            return (long)slice.Width * slice.Height <= MaxPixels
+                ? PixelConversion.FromPlanes(bytes, slice.Width, slice.Height, slice.Channels)
+                : throw Bad(image, $"claims more than {MaxPixels} pixels", null);
         if (bytes.Length == 0) throw Bad(image, "is empty: it has 0 bytes", null);
         return DecodeFile(image, bytes, mode, shortSide);
     }

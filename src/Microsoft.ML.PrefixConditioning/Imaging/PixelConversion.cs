@@ -22,6 +22,24 @@ internal static class PixelConversion
 {
     private const int SourceBytes = 4;
 
+    /// <summary>Converts planes of one byte per pixel.</summary>
+    /// <param name="planes">[channels, height, width].</param>
+    /// <param name="width">Pixels per row.</param>
+    /// <param name="height">Rows.</param>
+    /// <param name="channels">1 for gray; 3 for red, green and blue.</param>
+    public static RgbImage FromPlanes(ReadOnlySpan<byte> planes, int width, int height, int channels)
+    {
+        var image = new RgbImage(width, height);
+        var count = width * height;
+        var pixels = image.Pixels;
+        for (var channel = 0; channel < RgbImage.Channels; channel++)
+        {
+            var plane = planes.Slice(channels == 1 ? 0 : channel * count, count);
+            for (var i = 0; i < count; i++) pixels[(i * RgbImage.Channels) + channel] = plane[i];
+        }
+        return image;
+    }
+
     /// <summary>Converts pixels as a codec returns them: red, green, blue, alpha.</summary>
     /// <param name="pixels">[height, width, 4].</param>
     /// <param name="width">Stored pixels per row.</param>

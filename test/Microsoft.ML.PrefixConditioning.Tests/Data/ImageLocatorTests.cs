@@ -6,9 +6,16 @@ namespace Microsoft.ML.PrefixConditioning.Tests;
 [TestClass]
 public sealed class ImageLocatorTests : IDisposable
 {
+    private readonly int _capacity = ImageArchiveCache.Capacity;
     private readonly DataTestFolder _folder = new();
 
-    public void Dispose() => _folder.Dispose();
+    public ImageLocatorTests() => ImageArchiveCache.Capacity = 64;   // fewer files than most systems allow
+
+    public void Dispose()
+    {
+        _folder.Dispose();
+        ImageArchiveCache.Capacity = _capacity;
+    }
 
     [TestMethod]
     public void ReadAllBytes_File_GivesItsBytes()

@@ -1,0 +1,135 @@
+using System.Formats.Tar;
+using SkiaSharp;
+
+namespace Microsoft.ML.PrefixConditioning.Tests;
+
+/// <summary>What holds for every source: a view that can be reopened, shuffled, split and cached, and a run on it that can be
+/// resumed.</summary>
+[TestClass]
+public sealed class SourceContractTests : IDisposable
+{
+    private const int Count = 12;
+
+    private readonly DataTestFolder _folder = new();
+    private readonly MLContext _mlContext = new(seed: 1);
+
+    public void Dispose() => _folder.Dispose();
+
+    [TestMethod]
+    [DataRow("folder")]
+    [DataRow("zip")]
+    [DataRow("captions")]
+    [DataRow("jsonl")]
+    [DataRow("webdataset")]
+    [DataRow("idx")]
+    [DataRow("cifar")]
+    public void Source_View_CanBeReadInEveryWay(string kind)
+    {
+        var view = Load(kind);
+        var images = view.Texts("Image");
+
+        Assert.IsTrue(view.CanShuffle);
+        Assert.AreEqual(Count, view.GetRowCount());
+        Assert.HasCount(Count, images.Distinct());
+        Assert.IsTrue(view.Texts("Text").All(t => t.Length > 0));
+        Assert.HasCount(1, view.Texts("DatasetType").Distinct());
+        foreach (var image in images) ImageDecoder.Decode(ImageReference.FromLocator(image), ImageDecoding.Upright);
+        Parallel.For(0, 4, _ => CollectionAssert.AreEqual(images, view.Texts("Image")));
+        var shuffled = _mlContext.Data.ShuffleRows(view, seed: 3).Texts("Image");
+        CollectionAssert.AreNotEqual(images, shuffled);
+        CollectionAssert.AreEquivalent(images, shuffled);
+        CollectionAssert.AreEqual(images.AsSpan(..3).ToArray(), _mlContext.Data.TakeRows(view, 3).Texts("Image"));
+        CollectionAssert.AreEqual(images, _mlContext.Data.Cache(view).Texts("Image"));
+        var split = _mlContext.Data.TrainTestSplit(view, 0.5);
+        CollectionAssert.AreEquivalent(images, split.TrainSet.Texts("Image").Concat(split.TestSet.Texts("Image")).ToArray());
+        var word = view.Texts("Text")[0];
+        Assert.IsNotEmpty(_mlContext.Data.FilterByCustomPredicate<Row>(view, r => r.Text != word).Texts("Text"));
+        Assert.AreEqual(images[0], view.Preview(1).RowView[0].Values[0].Value.ToString());
+    }
+
+    [TestMethod]
+    [DataRow("folder")]
+    [DataRow("zip")]
+    [DataRow("captions")]
+    [DataRow("jsonl")]
+    [DataRow("webdataset")]
+    [DataRow("idx")]
+    [DataRow("cifar")]
+    public void Fit_SourceInterruptedAndGoneOn_GivesBitEqualWeights(string kind)
+    {
+        var options = DrawnData.Options with { BatchSize = 6, Epochs = 2, VocabularySize = 515 };
+        using var whole = _mlContext.Transforms.PrefixClip(options).Fit(Load(kind));
+        using var cancellation = new CancellationTokenSource();
+        options = options with { Checkpoints = new() { Folder = _folder["run"], Steps = 1 } };
+        Assert.ThrowsExactly<OperationCanceledException>(() => _mlContext.Transforms.PrefixClip(options with
+        {
+            Progress = new Reports(r => { if (r.Step == 3) cancellation.Cancel(); }),
+            CancellationToken = cancellation.Token,
+        }).Fit(Load(kind)));
+        var reports = new Reports();
+        using var resumed = _mlContext.Transforms.PrefixClip(options with { Progress = reports }).Fit(Load(kind));
+        Assert.AreEqual(4, reports.All[0].Step);
+        DrawnData.AreBitEqual(DrawnData.Weights(whole), DrawnData.Weights(resumed));
+    }
+
+    private IDataView Load(string kind)
+    {
+        ImageArchiveCache.Clear();   // the files are written anew
+        var numbers = Enumerable.Range(0, Count).ToArray();
+        foreach (var i in numbers) _folder.Write($"classes/class {i % 3}/{i}.png", Png(i));
+        var classes = _folder["classes"];
+        string File(int i) => $"class {i % 3}/{i}.png";
+        string Caption(int i) => $"picture {(char)('a' + i)}";
+        switch (kind)
+        {
+            case "folder":
+                return _mlContext.Data.LoadImageFolder(classes);
+            case "zip":
+                System.IO.File.Delete(_folder["x.zip"]);
+                System.IO.Compression.ZipFile.CreateFromDirectory(classes, _folder["x.zip"]);
+                return _mlContext.Data.LoadImageFolder(_folder["x.zip"]);
+            case "captions":
+                _folder.Write("x.tsv", "image\tcaption\n" + string.Concat(numbers.Select(i => $"{File(i)}\t{Caption(i)}\n")));
+                return _mlContext.Data.LoadImageCaptions(_folder["x.tsv"], classes);
+            case "jsonl":
+                _folder.Write("x.jsonl", string.Concat(numbers.Select(i => $"{{\"image\":\"{File(i)}\",\"caption\":\"{Caption(i)}\"}}\n")));
+                return _mlContext.Data.LoadImageCaptions(_folder["x.jsonl"], classes);
+            case "webdataset":
+                foreach (var shard in numbers.GroupBy(i => i / 5))
+                {
+                    using var writer = new TarWriter(System.IO.File.Create(_folder[$"{shard.Key}.tar"]), TarEntryFormat.Ustar);
+                    foreach (var i in shard)
+                    {
+                        Write(writer, $"{i}.png", Png(i));
+                        Write(writer, $"{i}.txt", System.Text.Encoding.UTF8.GetBytes(Caption(i)));
+                    }
+                }
+                return _mlContext.Data.LoadWebDataset(_folder["{0..2}.tar"]);
+            case "idx":
+                var pixels = numbers.SelectMany(i => Enumerable.Repeat((byte)(20 * i), 64)).ToArray();
+                _folder.Write("images", PixelFileSourceTests.Idx([Count, 8, 8], pixels));
+                _folder.Write("labels", PixelFileSourceTests.Idx([Count], [.. numbers.Select(i => (byte)(i % 3))]));
+                return _mlContext.Data.LoadIdx(_folder["images"], _folder["labels"], ["zero", "one", "two"]);
+            default:
+                _folder.Write("x.bin", [.. numbers.SelectMany(i =>
+                    Enumerable.Repeat((byte)(20 * i), 3072).Prepend((byte)(i % 3)))]);
+                return _mlContext.Data.LoadCifar(_folder["x.bin"], ["zero", "one", "two"]);
+        }
+    }
+
+    private static void Write(TarWriter writer, string name, byte[] bytes) =>
+        writer.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, name) { DataStream = new MemoryStream(bytes) });
+
+    private static byte[] Png(int i)
+    {
+        using var bitmap = new SKBitmap(8, 8, SKColorType.Rgba8888, SKAlphaType.Opaque);
+        bitmap.Erase(new SKColor((byte)(20 * i), (byte)(255 - (20 * i)), 90));
+        using var png = bitmap.Encode(SKEncodedImageFormat.Png, 100);
+        return png.ToArray();
+    }
+
+    private sealed class Row
+    {
+        public string Text { get; set; } = "";
+    }
+}
