@@ -7,7 +7,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>What makes two training runs the same. A checkpoint continues only in a run with the same fingerprint.</summary>
 internal static class RunFingerprint
 {
-    private const int Version = 3; // of what a checkpoint holds, and of how this package trains
+    private const int Version = 4; // of what a checkpoint holds, and of how this package trains
 
     /// <summary>Options that do not change the result, or that <see cref="TrainingSetup"/> states exactly.</summary>
     internal static readonly HashSet<string> LeftOut = new(StringComparer.Ordinal)
