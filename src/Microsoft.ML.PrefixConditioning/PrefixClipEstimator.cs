@@ -110,7 +110,7 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
 
     private ClipTokenizer CreateTokenizer(TaggedRows rows) => _options.VocabularyPath is { } path
         ? ClipTokenizer.FromFile(path)
-        : ClipTokenizer.Learn(TrainingSentences(rows), _options.VocabularySize);
+        : ClipTokenizer.Learn(TrainingSentences(rows), _options.VocabularySize, _options.CancellationToken);
 
     /// <summary>The texts that a vocabulary is learned from: captions as they are, class names in each template in turn.</summary>
     private IEnumerable<string> TrainingSentences(TaggedRows rows)

@@ -57,6 +57,10 @@ var images = new Command("measure-images") { values };
 images.Hidden = true;
 images.SetAction(result => Print(OnnxMeasures.MedianTime(result.GetValue(values)![0],
     int.Parse(result.GetValue(values)![1], CultureInfo.InvariantCulture))));
+var rows = new Command("measure-rows") { values };
+rows.Hidden = true;
+rows.SetAction(result => Print(RowMeasures.MeasureFit(int.Parse(result.GetValue(values)![0], CultureInfo.InvariantCulture),
+    result.GetValue(values)![1])));
 var libtorch = new Command("measure-libtorch") { Hidden = true };
 libtorch.SetAction(_ =>
 {
@@ -64,7 +68,7 @@ libtorch.SetAction(_ =>
     Print(TorchSharp.torch.get_num_threads());
 });
 
-return new RootCommand("Benchmarks of Microsoft.ML.PrefixConditioning.") { sideBySide, micro, memory, start, steps, images, libtorch }
+return new RootCommand("Benchmarks of Microsoft.ML.PrefixConditioning.") { sideBySide, micro, memory, start, steps, images, rows, libtorch }
     .Parse(args).Invoke();
 
 static void Print(double value) => Console.WriteLine(value.ToString(CultureInfo.InvariantCulture));

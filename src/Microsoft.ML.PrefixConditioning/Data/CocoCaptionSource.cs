@@ -48,7 +48,7 @@ internal sealed class CocoCaptionSource
     {
         try
         {
-            using var stream = ImageCaptionSource.Open(_path);
+            using var stream = CaptionTable.OpenFile(_path, _path);
             var json = new JsonFileReader(stream);
             if (!json.Read() || json.Type != JsonTokenType.StartObject)
                 throw new InvalidDataException($"{NearName.Quoted(_path)} is no JSON object with \"images\" and \"annotations\".");

@@ -30,22 +30,24 @@ internal sealed class DelimitedReader : IDisposable
     private readonly StreamReader _reader;
     private readonly string _name;
     private readonly char _separator;
-    private readonly char[] _buffer = new char[1 << 15];
+    private readonly char[] _buffer;
     private readonly StringBuilder _line = new(), _field = new();
     private readonly Queue<TextLine> _ahead = new();   // read in search of a closing quote, but not used yet
     private int _at, _end, _lines, _width;
-    private TextLine _first = new(0, "", "");
+    private long _position;   // in bytes, behind the lines that were read
+    private TextLine _first = new(0, "", "", 0);
 
-    /// <param name="stream">The stream, read from its current position and disposed with the reader.</param>
+    /// <param name="stream">The stream, which is read from its begin, can seek, and is disposed with the reader.</param>
     /// <param name="name">The table's name in messages.</param>
     /// <param name="separator">The character between two fields.</param>
-    public DelimitedReader(Stream stream, string name, char separator)
+    /// <param name="bufferSize">Bytes that are read at once.</param>
+    public DelimitedReader(Stream stream, string name, char separator, int bufferSize = 1 << 16)
     {
         if (separator is '"' or '\r' or '\n')
             throw new ArgumentException("A quote or a line break cannot separate fields; " +
                 "use a comma, a tab or a semicolon.", nameof(separator));
-        _reader = new StreamReader(stream, Utf8, detectEncodingFromByteOrderMarks: true, bufferSize: 1 << 16);
-        (_name, _separator) = (name, separator);
+        _reader = new StreamReader(stream, Utf8, detectEncodingFromByteOrderMarks: true, bufferSize);
+        (_name, _separator, _buffer) = (name, separator, new char[bufferSize / 2]);
     }
 
     /// <summary>The fields of the last record.</summary>
@@ -53,6 +55,18 @@ internal sealed class DelimitedReader : IDisposable
 
     /// <summary>The line on which the last record began; the first is 1.</summary>
     public int Line => _first.Number;
+
+    /// <summary>Where the last record begins: its first byte, and its line.</summary>
+    public (long Byte, int Line) Position => (_first.Begin, _first.Number);
+
+    /// <summary>Goes to a record whose position is known; the first record must have been read before.</summary>
+    public void GoTo((long Byte, int Line) position)
+    {
+        _reader.DiscardBufferedData();
+        _reader.BaseStream.Seek(position.Byte, SeekOrigin.Begin);
+        (_at, _end, _position, _lines) = (0, 0, position.Byte, position.Line - 1);
+        _ahead.Clear();
+    }
 
     /// <summary>Reads the next record that is not empty.</summary>
     /// <returns>False at the end of the table.</returns>
@@ -172,7 +186,8 @@ internal sealed class DelimitedReader : IDisposable
 
     private TextLine Checked(string lineBreak)
     {
-        var line = new TextLine(++_lines, _line.ToString(), lineBreak);
+        var line = new TextLine(++_lines, _line.ToString(), lineBreak, _position);
+        _position += _reader.CurrentEncoding.GetByteCount(line.Text) + _reader.CurrentEncoding.GetByteCount(lineBreak);
         var bad = line.Text.AsSpan().IndexOfAny('\0', NotUtf8);
         if (bad < 0) return line;
         throw FaultAt(line.Number, line.Text[bad] == NotUtf8
@@ -183,13 +198,26 @@ internal sealed class DelimitedReader : IDisposable
 
     private bool Fill()
     {
+        var isFirst = _position == 0 && _lines == 0;
         (_at, _end) = (0, _reader.Read(_buffer));
+        if (isFirst && _end > 0) _position = MarkLength();
         return _end > 0;
+    }
+
+    /// <summary>Bytes of the byte order mark, which the text does not show.</summary>
+    private int MarkLength()
+    {
+        var (stream, mark) = (_reader.BaseStream, _reader.CurrentEncoding.GetPreamble());
+        var (at, first) = (stream.Position, new byte[mark.Length]);
+        stream.Position = 0;
+        var length = stream.ReadAtLeast(first, first.Length, throwOnEndOfStream: false);
+        stream.Position = at;
+        return length == mark.Length && first.AsSpan().SequenceEqual(mark) ? length : 0;
     }
 
     private InvalidDataException FaultAt(int line, string what) => new($"{NearName.Quoted(_name)}, line {line}: {what}");
 
     private static string Literal(char separator) => separator == '\t' ? "'\\t'" : $"'{separator}'";
 
-    private readonly record struct TextLine(int Number, string Text, string Break);
+    private readonly record struct TextLine(int Number, string Text, string Break, long Begin);
 }

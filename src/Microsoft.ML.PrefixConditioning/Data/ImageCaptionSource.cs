@@ -15,7 +15,7 @@ internal static class ImageCaptionSource
     public static readonly string[] CaptionFieldNames =
         ["caption", "title", "text", "description", "sentence", "alttext", "alt", "captions", "comment"];
 
-    /// <summary>Reads the table; images are not opened.</summary>
+    /// <summary>Checks the table; images are not opened. Rows are read from the file whenever a cursor comes to them.</summary>
     /// <returns>Columns image, text, dataset type and label (missing), in the table's order.</returns>
     public static IDataView Load(
         string path, string? imageRoot, CaptionTableFields fields, char? separator, string datasetType, SourceColumns columns)
@@ -23,23 +23,18 @@ internal static class ImageCaptionSource
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         CheckIndexes(fields);
         var root = Root(path, imageRoot);
-        if (JsonLinesSource.HasExtension(path)) return JsonLinesSource.Load(path, root, fields, Open(path), datasetType, columns);
-        var images = new List<string>();
-        var captions = new List<string>();
-        using (var reader = new DelimitedReader(Open(path), path, separator ?? SeparatorOf(path)))
-            ReadRows(reader, fields, images, captions);
-        if (captions.Count == 0)
+        if (JsonLinesSource.HasExtension(path)) return JsonLinesSource.Load(path, root, fields, datasetType, columns);
+        var table = new CaptionTable(path, separator ?? SeparatorOf(path));
+        using (var reader = table.Open()) CheckRows(reader, fields, table);
+        if (table.Count == 0)
             throw new InvalidDataException(
                 $"{NearName.Quoted(path)} has no rows{(fields.ImageIndex is null ? " below its header line" : "")}.");
         return new TextRowsView(
-            captions.Count,
-            (columns.Image, i => Locator(root, images[i])),
-            (columns.Text, i => captions[i]),
-            (columns.DatasetType, _ => datasetType),
-            (columns.Label, _ => null));
+            table.Count, [columns.Image, columns.Text, columns.DatasetType, columns.Label],
+            isRandom => new Rows(table.OpenRows(isRandom), table, root, datasetType));
     }
 
-    private static void ReadRows(DelimitedReader reader, CaptionTableFields fields, List<string> images, List<string> captions)
+    private static void CheckRows(DelimitedReader reader, CaptionTableFields fields, CaptionTable table)
     {
         int? imageIndex = fields.ImageIndex, captionIndex = fields.CaptionIndex;
         int width = 0, named = 0;   // fields of a line, and those that it must have
@@ -53,8 +48,7 @@ internal static class ImageCaptionSource
                 throw reader.Fault(
                     $"field {NearName.Quoted(reader.Fields[imageIndex.Value])} was named for both the image and the caption.");
         }
-        // Several captions of an image share its name; the pool is needed while reading only.
-        var pool = new Dictionary<string, string>(StringComparer.Ordinal);
+        (table.ImageIndex, table.CaptionIndex) = (imageIndex ?? 0, captionIndex ?? 0);
         while (reader.Read())
         {
             var row = reader.Fields;
@@ -69,10 +63,7 @@ internal static class ImageCaptionSource
             if (row.Count < named || row.Count > width)
                 throw reader.Fault($"there are {row.Count} field(s), expected {width} as in the first line. " +
                     "Put quotes around a field that contains a separator or a line break.");
-            var image = ImagePath(row[imageIndex!.Value].Trim());
-            if (!pool.TryGetValue(image, out var pooled)) pool.Add(image, pooled = image);
-            images.Add(pooled);
-            captions.Add(row[captionIndex!.Value]);
+            table.Add(reader.Position);
         }
     }
 
@@ -119,23 +110,6 @@ internal static class ImageCaptionSource
                 "they must be 0 or more and differ.");
     }
 
-    internal static FileStream Open(string path)
-    {
-        try
-        {
-            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);   // the reader has its own buffer
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            throw new FileNotFoundException($"There is no caption table '{path}'. {MissingPath.Describe(path)}", path, e);
-        }
-        catch (UnauthorizedAccessException) when (Directory.Exists(path))
-        {
-            throw new FileNotFoundException($"'{path}' is a folder. Give the caption table, a .tsv or .csv file; " +
-                "imageRoot is the folder of the images.", path);
-        }
-    }
-
     private static char SeparatorOf(string path) => Path.GetExtension(path).ToUpperInvariant() switch
     {
         ".TSV" or ".TAB" => '\t',
@@ -162,4 +136,18 @@ internal static class ImageCaptionSource
 
     internal static string? Locator(string root, string image) => image.Length == 0 ? null
         : Path.IsPathRooted(image) || ImageLocator.RemoteReason(image) is not null ? image : root + image;
+
+    /// <summary>Rows of the table with the columns of a source.</summary>
+    private sealed class Rows(CaptionTable.RowReader rows, CaptionTable table, string root, string datasetType) : IRowTexts
+    {
+        public string? Text(int row, int column) => column switch
+        {
+            0 => Locator(root, ImagePath(rows.Fields(row)[table.ImageIndex].Trim())),
+            1 => rows.Fields(row)[table.CaptionIndex],
+            2 => datasetType,
+            _ => null,
+        };
+
+        public void Dispose() => rows.Dispose();
+    }
 }

@@ -34,16 +34,18 @@ internal static class ImageFolderSource
         IChannel channel, List<(string Class, string File)> images, string root, string datasetType,
         IReadOnlyDictionary<string, string>? classNames, SourceColumns columns)
     {
-        // One string per class and one short one per image: the path is put together when a row is read.
-        var rests = new string[images.Count];
+        // One string per class and a few bytes per image: the path is put together when a row is read.
+        var pool = new TextPool();
+        var rests = new int[images.Count];
         var classes = new int[images.Count];
         var folders = new List<string>();
         for (var i = 0; i < rests.Length; i++)
         {
             if (folders.Count == 0 || folders[^1] != images[i].Class) folders.Add(images[i].Class);
-            rests[i] = images[i].File;
+            rests[i] = pool.Add(images[i].File);
             classes[i] = folders.Count - 1;
         }
+        pool.Complete();
         var prefixes = folders.ConvertAll(f => root.Length == 0 || root[^1] is '/' or '\\' ? $"{root}{f}/" : $"{root}/{f}/");
         var names = folders.ConvertAll(f => classNames is not null && classNames.TryGetValue(f, out var name) ? name : f);
         foreach (var merged in folders.Zip(names).GroupBy(p => p.Second, p => p.First).Where(g => g.Count() > 1))
@@ -51,7 +53,7 @@ internal static class ImageFolderSource
                 $"'{root}': {NearName.List([.. merged])} become one class, because classNames calls them all '{merged.Key}'.");
         return new TextRowsView(
             rests.Length,
-            (columns.Image, i => prefixes[classes[i]] + rests[i]),
+            (columns.Image, i => prefixes[classes[i]] + pool.Text(rests[i])),
             (columns.Text, i => names[classes[i]]),
             (columns.DatasetType, _ => datasetType),
             (columns.Label, i => names[classes[i]]));

@@ -20,13 +20,13 @@ internal sealed class JsonLinesSource
     /// <summary>Checks every line; images are not opened.</summary>
     /// <returns>Columns image, text, dataset type and label (missing), in the order of the lines.</returns>
     public static IDataView Load(
-        string path, string root, CaptionTableFields fields, FileStream stream, string datasetType, SourceColumns columns)
+        string path, string root, CaptionTableFields fields, string datasetType, SourceColumns columns)
     {
         if (fields.ImageIndex is not null)
             throw new ArgumentException("imageIndex and captionIndex count the fields of a table; JSON names them. Set imageField and " +
                 "captionField.");
         var source = new JsonLinesSource(path, fields);
-        using (stream) source.ReadLines(stream);
+        using (var stream = CaptionTable.OpenFile(path, path)) source.ReadLines(stream);
         if (source._rows.Count == 0) throw new InvalidDataException($"{NearName.Quoted(path)} has no rows.");
         return new TextRowsView(
             source._rows.Count,

@@ -10,14 +10,17 @@ internal sealed class TaggedRows
     public const string SkipRemedy =
         $"To leave such rows out, set {nameof(PrefixClipOptions.BadRows)} to {nameof(BadRowPolicy.Skip)}.";
 
+    private const int MostExpected = 1 << 24;   // rows that a view may announce before memory is taken for them
+
     private const string OptionsName = nameof(PrefixClipOptions);
 
     private readonly int _allowedBad;
+    private readonly IReadOnlyList<int> _skipped;   // numbers of the skipped input rows, ascending
 
-    private TaggedRows(Collector rows, IReadOnlyList<DatasetType> types, int[] datasetTypes, double maxBadFraction)
+    private TaggedRows(Collector rows, IReadOnlyList<DatasetType> types, byte[] datasetTypes, double maxBadFraction)
     {
-        (Images, Texts, Labels, Numbers) = ([.. rows.Images], [.. rows.Texts], [.. rows.Labels], [.. rows.Numbers]);
-        (Types, DatasetTypes, ClassNames, BadCount, FirstFault) = (types, datasetTypes, rows.ClassNames, rows.BadCount, rows.FirstFault);
+        (Images, Texts, Labels, _skipped) = (rows.Images(), rows.Texts(), [.. rows.Labels], rows.Skipped);
+        (Types, DatasetTypes, ClassNames, FirstFault) = (types, datasetTypes, rows.ClassNames, rows.FirstFault);
         var counts = new int[types.Count];
         foreach (var type in datasetTypes) counts[type]++;
         RowCounts = counts;
@@ -26,10 +29,10 @@ internal sealed class TaggedRows
     }
 
     /// <summary>Number of rows, N.</summary>
-    public int Count => Texts.Length;
+    public int Count => DatasetTypes.Length;
 
     /// <summary>Number of input rows that were skipped because of a fault (<see cref="BadRowPolicy.Skip"/>).</summary>
-    public int BadCount { get; }
+    public int BadCount => _skipped.Count;
 
     /// <summary>Number of input rows.</summary>
     public int TotalCount => Count + BadCount;
@@ -37,17 +40,14 @@ internal sealed class TaggedRows
     /// <summary>The fault of the first skipped row; empty if there is none.</summary>
     public string FirstFault { get; }
 
-    /// <summary>[N] positions of the rows in the input, from 1, for messages.</summary>
-    public int[] Numbers { get; }
-
     /// <summary>[N] images.</summary>
-    public ImageReference[] Images { get; }
+    public ImageColumn Images { get; }
 
-    /// <summary>[N] captions or class names; equal texts share one string.</summary>
-    public string[] Texts { get; }
+    /// <summary>[N] captions or class names.</summary>
+    public TextColumn Texts { get; }
 
     /// <summary>[N] indexes into <see cref="Types"/>.</summary>
-    public int[] DatasetTypes { get; }
+    public byte[] DatasetTypes { get; }
 
     /// <summary>[N] indexes into <see cref="ClassNames"/>; -1 for captions, which are each a class of their own.</summary>
     public int[] Labels { get; }
@@ -76,7 +76,7 @@ internal sealed class TaggedRows
         DataViewSchema.Column? labelColumn = schema.GetColumnOrNull(columns.Label) is null ? null
             : ColumnReader.RequireTextOrKey(schema, columns.Label, $"{OptionsName}.Columns.Label");
 
-        var rows = new Collector(options, (int)Math.Min(input.GetRowCount() ?? 0, 1 << 20));
+        var rows = new Collector(options, (int)Math.Min(input.GetRowCount() ?? 0, MostExpected));
         List<DataViewSchema.Column> needed = [imageColumn, textColumn, typeColumn];
         if (labelColumn is { } labels) needed.Add(labels);
         using var cursor = input.GetRowCursor(needed);
@@ -96,6 +96,19 @@ internal sealed class TaggedRows
             rows.Add(imageValue, textValue.Span, typeValue.Span, labelValue.Span);
         }
         return rows.Finish();
+    }
+
+    /// <summary>Position of a row in the input, from 1, for messages.</summary>
+    public int NumberOf(int row)
+    {
+        var (low, high) = (0, _skipped.Count);   // skipped rows before this one
+        while (low < high)
+        {
+            var middle = (low + high) / 2;
+            if (_skipped[middle] - 1 - middle <= row) low = middle + 1;
+            else high = middle;
+        }
+        return row + low + 1;
     }
 
     /// <summary>Checks that not more rows are bad than the options allow.</summary>
@@ -145,7 +158,7 @@ internal sealed class TaggedRows
         {
             // Mixed batches contrast a single class with the rows of other types.
             if (Types[type].Texts != TextKind.ClassName || (!perType && Types.Count > 1)) continue;
-            var first = Labels[Array.IndexOf(DatasetTypes, type)];
+            var first = Labels[Array.IndexOf(DatasetTypes, (byte)type)];
             if (Enumerable.Range(0, Count).Any(i => DatasetTypes[i] == type && Labels[i] != first)) continue;
             throw new InvalidDataException(
                 $"All {RowCounts[type]} rows of the dataset type {NearName.Quoted(Types[type].Name)} have the class " +
@@ -154,22 +167,34 @@ internal sealed class TaggedRows
     }
 
     /// <summary>Takes rows one by one; equal texts and paths are kept once.</summary>
-    private sealed class Collector(PrefixClipOptions options, int capacity)
+    private sealed class Collector
     {
-        public readonly List<ImageReference> Images = new(capacity);
-        public readonly List<string> Texts = new(capacity);
-        public readonly List<int> Labels = new(capacity);
-        public readonly List<int> Numbers = new(capacity);
+        public readonly List<int> Labels;
+        public readonly List<int> Skipped = [];
         public readonly List<string> ClassNames = [];
-        private readonly List<int> _types = new(capacity);   // index into the options' dataset types
+        private readonly PrefixClipOptions _options;
+        private readonly TextPool _pool = new();
+        private readonly LocatorPool _locators;
+        private readonly List<int> _images, _texts;   // numbers in the pools
+        private readonly List<byte> _types;           // indexes into the options' dataset types
+        private readonly List<ImageReference> _inMemory = [];
         private readonly Dictionary<string, int> _classes = new(StringComparer.Ordinal);
-        private readonly Dictionary<string, string> _strings = new(StringComparer.Ordinal);
-        private readonly Dictionary<string, int> _typeIndexes = options.DatasetTypes.Select((t, i) => (t.Name, i))
-            .ToDictionary(p => p.Name, p => p.i, StringComparer.Ordinal);
+        private readonly Dictionary<string, int> _labels = new(StringComparer.Ordinal);   // as they are written
+        private readonly Dictionary<string, int> _typeIndexes;
 
-        public int BadCount { get; private set; }
+        public Collector(PrefixClipOptions options, int capacity)
+        {
+            _options = options;
+            _locators = new LocatorPool(_pool);
+            (Labels, _images, _texts, _types) = (new(capacity), new(capacity), new(capacity), new(capacity));
+            _typeIndexes = options.DatasetTypes.Select((t, i) => (t.Name, i)).ToDictionary(p => p.Name, p => p.i, StringComparer.Ordinal);
+        }
 
         public string FirstFault { get; private set; } = "";
+
+        public ImageColumn Images() => new(_locators, [.. _images], _inMemory);
+
+        public TextColumn Texts() => new(_pool, [.. _texts]);
 
         public void Add(ImageReference image, ReadOnlySpan<char> text, ReadOnlySpan<char> typeName, ReadOnlySpan<char> label)
         {
@@ -177,68 +202,64 @@ internal sealed class TaggedRows
                 || text.IsWhiteSpace() || ImageLocator.RemoteReason(image.Locator ?? "") is not null)
             {
                 var name = image.IsMissing ? "" : $" ({image.Name})";
-                LeaveOut($"Row {Texts.Count + BadCount + 1}{name} {Fault(image, text.IsWhiteSpace(), typeName.ToString())}");
+                LeaveOut($"Row {_types.Count + Skipped.Count + 1}{name} {Fault(image, text.IsWhiteSpace(), typeName.ToString())}");
                 return;
             }
-            var pooledText = Pooled(text);
-            Images.Add(image.Locator is { Length: > 0 } locator ? ImageReference.FromLocator(Pooled(locator)) : image);
-            Texts.Add(pooledText);
-            Numbers.Add(Texts.Count + BadCount);
-            _types.Add(type);
-            Labels.Add(options.DatasetTypes[type].Texts == TextKind.Caption ? -1
-                : ClassOf(CanonicalComposition.Compose(label.IsWhiteSpace() ? pooledText : Pooled(label)), pooledText));
+            _images.Add(image.Locator is { Length: > 0 } locator ? _locators.Add(locator) : -1 - _inMemory.Count);
+            if (_images[^1] < 0) _inMemory.Add(image);
+            _texts.Add(_pool.Add(text));
+            _types.Add((byte)type);
+            Labels.Add(_options.DatasetTypes[type].Texts == TextKind.Caption ? -1 : ClassOf(label.IsWhiteSpace() ? text : label, text));
         }
 
         public TaggedRows Finish()
         {
-            if (Texts.Count == 0)
-                throw new InvalidDataException(BadCount == 0 ? "The input has no rows; there is nothing to learn from."
-                    : $"None of the {BadCount} rows can be used. The first fault: {FirstFault}");
-            var used = new bool[options.DatasetTypes.Count];
+            if (_types.Count == 0)
+                throw new InvalidDataException(Skipped.Count == 0 ? "The input has no rows; there is nothing to learn from."
+                    : $"None of the {Skipped.Count} rows can be used. The first fault: {FirstFault}");
+            var used = new bool[_options.DatasetTypes.Count];
             foreach (var type in _types) used[type] = true;
-            var types = options.DatasetTypes.Where((_, i) => used[i]).ToArray();
+            var types = _options.DatasetTypes.Where((_, i) => used[i]).ToArray();
             var newIndex = new int[used.Length];
             for (int i = 0, next = 0; i < used.Length; i++) newIndex[i] = used[i] ? next++ : -1;
-            return new TaggedRows(this, types, [.. _types.Select(t => newIndex[t])], options.MaxBadRowFraction);
+            _pool.Complete();
+            return new TaggedRows(this, types, [.. _types.Select(t => (byte)newIndex[t])], _options.MaxBadRowFraction);
         }
 
         private void LeaveOut(string fault)
         {
-            if (options.BadRows == BadRowPolicy.Fail) throw new InvalidDataException($"{fault} {SkipRemedy}");
-            if (BadCount++ == 0) FirstFault = fault;
+            if (_options.BadRows == BadRowPolicy.Fail) throw new InvalidDataException($"{fault} {SkipRemedy}");
+            if (Skipped.Count == 0) FirstFault = fault;
+            Skipped.Add(_types.Count + Skipped.Count + 1);
         }
 
         private string Fault(ImageReference image, bool hasNoText, string typeName)
         {
-            var known = options.DatasetTypes.Select(t => t.Name).ToArray();
+            var known = _options.DatasetTypes.Select(t => t.Name).ToArray();
             if (string.IsNullOrWhiteSpace(typeName))
-                return $"has no dataset type in column '{options.Columns.DatasetType}'; the known ones are {NearName.List(known)}. " +
+                return $"has no dataset type in column '{_options.Columns.DatasetType}'; the known ones are {NearName.List(known)}. " +
                     "TagDatasetType adds one to a whole view.";
             if (!_typeIndexes.ContainsKey(typeName))
                 return $"has the dataset type {NearName.Quoted(typeName)}; the known ones are {NearName.List(known)}." +
                     $"{NearName.Question(typeName, known)} Correct the column, or add the type to " +
-                    $"{OptionsName}.{nameof(options.DatasetTypes)}.";
-            if (image.IsMissing) return $"has no image in column '{options.Columns.Image}'. Give one, or remove the row.";
-            if (hasNoText) return $"has no text in column '{options.Columns.Text}'. Give a caption or class name, or remove the row.";
+                    $"{OptionsName}.{nameof(_options.DatasetTypes)}.";
+            if (image.IsMissing) return $"has no image in column '{_options.Columns.Image}'. Give one, or remove the row.";
+            if (hasNoText) return $"has no text in column '{_options.Columns.Text}'. Give a caption or class name, or remove the row.";
             return $"has an image that is not on this machine. {ImageLocator.RemoteReason(image.Locator!)}";
         }
 
-        private int ClassOf(string identity, string text)
+        private int ClassOf(ReadOnlySpan<char> written, ReadOnlySpan<char> text)
         {
-            ref var label = ref CollectionsMarshal.GetValueRefOrAddDefault(_classes, identity, out var exists);
-            if (exists) return label;
-            label = ClassNames.Count;
-            ClassNames.Add(text);
+            if (_labels.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(written, out var known)) return known;
+            var name = written.ToString();
+            ref var label = ref CollectionsMarshal.GetValueRefOrAddDefault(_classes, CanonicalComposition.Compose(name), out var exists);
+            if (!exists)
+            {
+                label = ClassNames.Count;
+                ClassNames.Add(text.ToString());
+            }
+            _labels.Add(name, label);
             return label;
-        }
-
-        private string Pooled(ReadOnlySpan<char> text)
-        {
-            var strings = _strings.GetAlternateLookup<ReadOnlySpan<char>>();
-            if (strings.TryGetValue(text, out var pooled)) return pooled;
-            pooled = text.ToString();
-            _strings.Add(pooled, pooled);
-            return pooled;
         }
     }
 }

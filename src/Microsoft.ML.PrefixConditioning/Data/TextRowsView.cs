@@ -10,18 +10,26 @@ namespace Microsoft.ML.PrefixConditioning;
 internal sealed class TextRowsView : IDataView
 {
     private readonly int _count;
-    private readonly Func<int, string?>[] _values;
+    private readonly Func<bool, IRowTexts> _open;
+
+    /// <summary>A view of rows 0 to <paramref name="count"/> - 1.</summary>
+    /// <param name="count">Number of rows.</param>
+    /// <param name="columns">Name of each column.</param>
+    /// <param name="open">Opens the rows for one cursor; true if they are read in random order.</param>
+    public TextRowsView(int count, string[] columns, Func<bool, IRowTexts> open)
+    {
+        (_count, _open) = (count, open);
+        var builder = new DataViewSchema.Builder();
+        foreach (var name in columns) builder.AddColumn(name, TextDataViewType.Instance);
+        Schema = builder.ToSchema();
+    }
 
     /// <summary>A view of rows 0 to <paramref name="count"/> - 1.</summary>
     /// <param name="count">Number of rows.</param>
     /// <param name="columns">Name of each column, and its text by row; null means a missing text.</param>
     public TextRowsView(int count, params (string Name, Func<int, string?> Value)[] columns)
+        : this(count, [.. columns.Select(c => c.Name)], _ => new ComputedTexts(columns))
     {
-        _count = count;
-        _values = [.. columns.Select(c => c.Value)];
-        var builder = new DataViewSchema.Builder();
-        foreach (var (name, _) in columns) builder.AddColumn(name, TextDataViewType.Instance);
-        Schema = builder.ToSchema();
     }
 
     /// <inheritdoc/>
@@ -45,6 +53,7 @@ internal sealed class TextRowsView : IDataView
     {
         private readonly TextRowsView _view;
         private readonly bool[] _active;
+        private readonly IRowTexts _texts;
         private readonly int[]? _order;
         private long _position = -1;
 
@@ -53,6 +62,7 @@ internal sealed class TextRowsView : IDataView
             _view = view;
             _active = new bool[view.Schema.Count];
             foreach (var column in columnsNeeded) _active[column.Index] = true;
+            _texts = view._open(rand is not null);
             if (rand is null) return;
             _order = new int[view._count];
             for (var i = 0; i < _order.Length; i++) _order[i] = i;
@@ -90,11 +100,26 @@ internal sealed class TextRowsView : IDataView
             if (!IsColumnActive(column))
                 throw new ArgumentOutOfRangeException(
                     nameof(column), $"Column '{column.Name}' is not active in this cursor; name it when the cursor is created.");
-            var text = _view._values[column.Index];
-            ValueGetter<ReadOnlyMemory<char>> getter = (ref ReadOnlyMemory<char> value) => value = text(Row).AsMemory();
+            var index = column.Index;
+            ValueGetter<ReadOnlyMemory<char>> getter = (ref ReadOnlyMemory<char> value) => value = _texts.Text(Row, index).AsMemory();
             return getter as ValueGetter<TValue>
                 ?? throw new InvalidOperationException(
                     $"Column '{column.Name}' is {column.Type}; its values cannot be read as {typeof(TValue)}.");
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing) _texts.Dispose();
+            base.Dispose(disposing);
+        }
+    }
+
+    private sealed class ComputedTexts((string Name, Func<int, string?> Value)[] columns) : IRowTexts
+    {
+        public string? Text(int row, int column) => columns[column].Value(row);
+
+        public void Dispose()
+        {
         }
     }
 }

@@ -10,6 +10,7 @@ public sealed record PrefixClipOptions : IValidatableObject
     internal const int MaxPrefixLength = 64; // as long as a whole caption; the paper uses 1
     internal const int MinBatchSize = 2; // a row learns from the others of its batch
     internal const int DefaultBatchSize = 128;
+    internal const int MaxDatasetTypes = 256; // a row's type is one byte
 
     /// <summary>Sizes of the two towers.</summary>
     /// <value>
@@ -200,6 +201,8 @@ public sealed record PrefixClipOptions : IValidatableObject
             yield return new($"{nameof(Patience)} is {Patience}, but there is no {nameof(ValidationSet)} to measure; set one.");
         if (DatasetTypes is null) yield break;
         if (DatasetTypes.Count == 0) yield return new($"{nameof(DatasetTypes)} is empty; name at least one, such as DatasetType.Caption.");
+        if (DatasetTypes.Count > MaxDatasetTypes) yield return new(
+            $"{nameof(DatasetTypes)} has {DatasetTypes.Count} types; at most {MaxDatasetTypes} are possible.");
         if (DatasetTypes.Any(t => string.IsNullOrWhiteSpace(t?.Name))) yield return new(
             $"{nameof(DatasetTypes)} has a type without a name.");
         foreach (var type in DatasetTypes.Where(t => t is not null && !Enum.IsDefined(t.Texts)))

@@ -13,6 +13,7 @@ internal sealed class BpeLearner
 {
     private const int None = -1;
     private const int FewestOccurrences = 2;   // a pair that occurs once says nothing about the next text
+    private const int TextsAtOnce = 1 << 14;
 
     // All distinct words one after the other, each a doubly linked list of symbols.
     private readonly List<int> _symbol = [];
@@ -41,44 +42,63 @@ internal sealed class BpeLearner
     }
 
     /// <summary>Learns merges until the vocabulary reaches its size, or no pair occurs twice.</summary>
-    /// <param name="texts">Texts as they come; they are cleaned here.</param>
+    /// <param name="texts">Texts as they come, read once; they are cleaned here.</param>
     /// <param name="vocabularySize">All ids: 512 for bytes, one a merge, start and end.</param>
+    /// <param name="cancellation">Stops the work.</param>
     /// <exception cref="ArgumentException">The texts hold no word.</exception>
+    /// <exception cref="OperationCanceledException">The token was canceled.</exception>
     /// <remarks>Among equally frequent pairs, the ordinally first is merged, so the order of the texts does not matter.</remarks>
-    public static BpeMerges Learn(IEnumerable<string> texts, int vocabularySize)
+    public static BpeMerges Learn(IEnumerable<string> texts, int vocabularySize, CancellationToken cancellation = default)
     {
         const int Smallest = BpeMerges.BaseCount + 2;
         ArgumentNullException.ThrowIfNull(texts);
         if (vocabularySize < Smallest)
             throw new ArgumentOutOfRangeException(nameof(vocabularySize), vocabularySize,
                 $"A vocabulary has at least {Smallest} ids: {BpeMerges.BaseCount} for bytes, a start and an end token.");
-        var words = CountWords(texts, out var textCount);
+        var words = CountWords(texts, cancellation, out var textCount);
         if (words.Count == 0)
             throw new ArgumentException(
                 $"The {textCount} texts hold no word to learn a vocabulary from. Check the text column of the training data.",
                 nameof(texts));
         var learner = new BpeLearner();
-        foreach (var (word, count) in words) learner.AddWord(word, count);
-        learner.Run(vocabularySize - Smallest);
+        foreach (var (word, count) in words)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            learner.AddWord(word, count);
+        }
+        learner.Run(vocabularySize - Smallest, cancellation);
         return BpeMerges.FromIds(learner._merges);
     }
 
-    private static Dictionary<string, long> CountWords(IEnumerable<string> texts, out int textCount)
+    /// <summary>How often each word occurs, counted on all cores.</summary>
+    private static Dictionary<string, long> CountWords(IEnumerable<string> texts, CancellationToken cancellation, out int textCount)
     {
-        var words = new Dictionary<string, long>(StringComparer.Ordinal);
+        var parts = Enumerable.Range(0, Environment.ProcessorCount).Select(_ => new Dictionary<string, long>(StringComparer.Ordinal))
+            .ToArray();
         textCount = 0;
-        foreach (var text in texts)
+        foreach (var block in texts.Chunk(TextsAtOnce * parts.Length))
         {
-            textCount++;
-            var clean = TextCleaner.Clean(text);
-            for (var position = 0; ClipWords.TryNext(clean, ref position, out var range);)
+            textCount += block.Length;
+            ParallelLoop.Run(parts.Length, part =>
             {
-                var word = clean[range];
-                if (word is ClipWords.StartText or ClipWords.EndText) continue;   // they have ids of their own
-                CollectionsMarshal.GetValueRefOrAddDefault(words, word, out _)++;
-            }
+                for (var i = part; i < block.Length; i += parts.Length) CountWords(block[i], parts[part]);
+            }, cancellation);
         }
-        return words;
+        foreach (var part in parts[1..])
+            foreach (var (word, count) in part) CollectionsMarshal.GetValueRefOrAddDefault(parts[0], word, out _) += count;
+        return parts[0];
+    }
+
+    private static void CountWords(string text, Dictionary<string, long> counts)
+    {
+        var known = counts.GetAlternateLookup<ReadOnlySpan<char>>();
+        var clean = TextCleaner.Clean(text);
+        for (var position = 0; ClipWords.TryNext(clean, ref position, out var range);)
+        {
+            var word = clean.AsSpan(range);
+            if (word is ClipWords.StartText or ClipWords.EndText) continue;   // they have ids of their own
+            CollectionsMarshal.GetValueRefOrAddDefault(known, word, out _)++;
+        }
     }
 
     private void AddWord(string word, long count)
@@ -96,11 +116,12 @@ internal sealed class BpeLearner
         }
     }
 
-    private void Run(int wanted)
+    private void Run(int wanted, CancellationToken cancellation)
     {
         foreach (var (pair, occurrences) in _pairs) _queue.Enqueue(pair, new Candidate(occurrences.Count, pair.Left, pair.Right));
         while (_merges.Count < wanted && _queue.TryDequeue(out var pair, out var candidate))
         {
+            cancellation.ThrowIfCancellationRequested();
             if (!_pairs.TryGetValue(pair, out var occurrences)) continue;   // merged before
             if (occurrences.Count != candidate.Count)
             {

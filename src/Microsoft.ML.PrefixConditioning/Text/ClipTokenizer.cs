@@ -59,8 +59,11 @@ internal sealed class ClipTokenizer
     /// <summary>Learns a vocabulary from texts; deterministic, and independent of the texts' order.</summary>
     /// <param name="texts">Captions and class names as they come; they are cleaned here.</param>
     /// <param name="vocabularySize">Number of ids, at least 514. Fewer are learned if the texts do not yield as many.</param>
+    /// <param name="cancellation">Stops the work.</param>
     /// <exception cref="ArgumentException">The texts hold no word.</exception>
-    public static ClipTokenizer Learn(IEnumerable<string> texts, int vocabularySize) => new(BpeLearner.Learn(texts, vocabularySize));
+    /// <exception cref="OperationCanceledException">The token was canceled.</exception>
+    public static ClipTokenizer Learn(IEnumerable<string> texts, int vocabularySize, CancellationToken cancellation = default) =>
+        new(BpeLearner.Learn(texts, vocabularySize, cancellation));
 
     /// <summary>Reads what <see cref="Save"/> wrote.</summary>
     /// <exception cref="InvalidDataException">The stream holds something else or is damaged.</exception>

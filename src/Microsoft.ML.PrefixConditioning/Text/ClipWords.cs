@@ -61,7 +61,10 @@ internal static class ClipWords
 
     private static Kind KindAt(string text, int i, out int length)
     {
-        length = char.IsSurrogatePair(text, i) ? 2 : 1;
+        length = 1;
+        if (char.IsAsciiLetter(text[i])) return Kind.Letter;
+        if (text[i] == ' ') return Kind.WhiteSpace;
+        if (char.IsSurrogatePair(text, i)) length = 2;
         if (char.IsWhiteSpace(text[i]) || text[i] == IotaBelow) return Kind.WhiteSpace;
         return CharUnicodeInfo.GetUnicodeCategory(text, i) switch
         {

@@ -15,6 +15,7 @@ internal static class TextCleaner
     public static string Clean(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
+        if (IsClean(text)) return text;
         if (!NeedsNoRepair(text))
         {
             text = TextRepair.Repair(text);
@@ -40,6 +41,18 @@ internal static class TextCleaner
             result.Append(c);
         }
         return result.ToString();
+    }
+
+    /// <summary>Whether cleaning changes nothing: words in small ASCII letters with single spaces between them.</summary>
+    private static bool IsClean(string text)
+    {
+        var last = ' ';
+        foreach (var c in text)
+        {
+            if (c is not (>= ' ' and <= '~' and not '&' and not (>= 'A' and <= 'Z')) || (c == ' ' && last == ' ')) return false;
+            last = c;
+        }
+        return last != ' ' || text.Length == 0;
     }
 
     // Python's str.isspace: Unicode's White_Space and the four ASCII separators.

@@ -52,7 +52,7 @@ internal sealed class BatchLoader : IDisposable
         try
         {
             var step = firstStep;
-            foreach (var rows in _sampler.Batches(firstStep))
+            foreach (var rows in _sampler.Batches(firstStep, _stop.Token))
             {
                 if (step >= _lastStep) break;
                 if (!_buffers.Reader.TryRead(out var pixels)) pixels = new float[_ranks.PartOf(rows.Length).Count * _images.Length];

@@ -180,17 +180,8 @@ internal sealed class ClipTrainer
 
     private BatchSampler CreateSampler(ulong seed)
     {
-        var numbers = new Dictionary<string, int>(StringComparer.Ordinal);
-        var imageOfRow = new int[_rows.Count];
-        for (var row = 0; row < _rows.Count; row++)
-        {
-            // Only images named by a path can be recognized as the same; others count as different.
-            var name = _rows.Images[row].Locator ?? string.Create(CultureInfo.InvariantCulture, $"\0{row}");
-            if (!numbers.TryGetValue(name, out var number)) numbers.Add(name, number = numbers.Count);
-            imageOfRow[row] = number;
-        }
         var weights = Options.DatasetTypeWeights is { } given ? _rows.Types.Select((t, i) => Weight(given, t.Name)).ToArray() : null;
-        return new BatchSampler(_rows.DatasetTypes, imageOfRow, Options.BatchComposition, weights, _setup.BatchSize, seed);
+        return new BatchSampler(_rows.DatasetTypes, _rows.Images.Numbers, Options.BatchComposition, weights, _setup.BatchSize, seed);
     }
 
     private int TotalSteps(int stepsPerEpoch)

@@ -38,11 +38,15 @@ internal sealed class ImageFiles(bool hash, CancellationToken cancellation)
     }
 
     /// <summary>A locator with the full path of its file: the same for relative and absolute paths of the same image.</summary>
-    public static string FullName(string locator) => ImageLocator.TrySplit(locator, out var archive, out var entry)
-        ? ImageLocator.Join(FullPath(archive), entry) : FullPath(locator);
+    public static string FullName(string locator) =>
+        ImageSlice.TryParse(locator, out var slice) ? $"{slice with { File = FullPath(slice.File) }}"
+        : ImageLocator.TrySplit(locator, out var archive, out var entry) ? ImageLocator.Join(FullPath(archive), entry)
+        : FullPath(locator);
 
     private static (string Path, bool IsArchive) FileOf(string locator) =>
-        ImageLocator.TrySplit(locator, out var archive, out _) ? (FullPath(archive), true) : (FullPath(locator), false);
+        ImageSlice.TryParse(locator, out var slice) ? (FullPath(slice.File), true)
+        : ImageLocator.TrySplit(locator, out var archive, out _) ? (FullPath(archive), true)
+        : (FullPath(locator), false);
 
     private static string FullPath(string path) => path.Contains('\0') ? path : Path.GetFullPath(path);   // such a file cannot exist
 

@@ -51,7 +51,7 @@ internal sealed class TrainingImages
     public void LeaveOut(IEnumerable<int> rows)
     {
         lock (_lock)
-            foreach (var row in rows) _bad[row] = $"Row {_rows.Numbers[row]} could not be read in an earlier part of the run.";
+            foreach (var row in rows) _bad[row] = $"Row {_rows.NumberOf(row)} could not be read in an earlier part of the run.";
     }
 
     /// <summary>Numbers in one image, 3 * S * S.</summary>
@@ -175,7 +175,7 @@ internal sealed class TrainingImages
         }
         catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
         {
-            var fault = $"Row {_rows.Numbers[row]}: {e.Message}";
+            var fault = $"Row {_rows.NumberOf(row)}: {e.Message}";
             if (_policy == BadRowPolicy.Fail) throw new InvalidDataException($"{fault} {TaggedRows.SkipRemedy}", e);
             MarkBad(row, fault);
             return null;

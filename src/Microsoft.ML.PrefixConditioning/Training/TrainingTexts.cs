@@ -8,27 +8,18 @@ namespace Microsoft.ML.PrefixConditioning;
 internal sealed class TrainingTexts
 {
     private const ulong TemplatePurpose = 3;
+    private const int MostKept = 1 << 16;   // sentences; about 10 MB
 
     private readonly TaggedRows _rows;
-    private readonly int[] _textOfRow;                                  // rows with equal texts have the same number
     private readonly ClipTokenizer _tokenizer;
     private readonly int _contextLength;
     private readonly PromptTemplates _templates;
     private readonly ulong _seed;
     private readonly Lock _lock = new();   // batches are composed ahead, and again where a row was replaced
-    private readonly Dictionary<(int Text, int Template), int[]> _tokens = [];
+    private readonly Dictionary<(int Text, int Template), int[]> _tokens = [];   // of class names, which come again and again
 
-    public TrainingTexts(TaggedRows rows, ClipTokenizer tokenizer, int contextLength, PromptTemplates templates, ulong seed)
-    {
+    public TrainingTexts(TaggedRows rows, ClipTokenizer tokenizer, int contextLength, PromptTemplates templates, ulong seed) =>
         (_rows, _tokenizer, _contextLength, _templates, _seed) = (rows, tokenizer, contextLength, templates, seed);
-        var numbers = new Dictionary<string, int>(StringComparer.Ordinal);
-        _textOfRow = new int[rows.Count];
-        for (var row = 0; row < rows.Count; row++)
-        {
-            if (!numbers.TryGetValue(rows.Texts[row], out var number)) numbers.Add(rows.Texts[row], number = numbers.Count);
-            _textOfRow[row] = number;
-        }
-    }
 
     /// <summary>The distinct texts of a batch, and which of them each row has.</summary>
     public BatchTexts Compose(int[] batch, int step)
@@ -40,7 +31,7 @@ internal sealed class TrainingTexts
         for (var i = 0; i < batch.Length; i++)
         {
             var type = _rows.DatasetTypes[batch[i]];
-            var key = (Text: _textOfRow[batch[i]], Template: Template(batch[i], type, step), Type: type);
+            var key = (Text: _rows.Texts.Numbers[batch[i]], Template: Template(batch[i], type, step), Type: type);
             if (!places.TryGetValue(key, out var place))
             {
                 places[key] = place = texts.Count;
@@ -59,12 +50,11 @@ internal sealed class TrainingTexts
 
     private int[] Tokens(int row, int text, int template)
     {
+        if (template < 0) return _tokenizer.Encode(_rows.Texts[row], _contextLength);
         using var one = _lock.EnterScope();
-        if (!_tokens.TryGetValue((text, template), out var tokens))
-        {
-            var sentence = template < 0 ? _rows.Texts[row] : _templates.Fill(template, _rows.Texts[row]);
-            _tokens.Add((text, template), tokens = _tokenizer.Encode(sentence, _contextLength));
-        }
+        if (_tokens.TryGetValue((text, template), out var tokens)) return tokens;
+        tokens = _tokenizer.Encode(_templates.Fill(template, _rows.Texts[row]), _contextLength);
+        if (_tokens.Count < MostKept) _tokens.Add((text, template), tokens);
         return tokens;
     }
 }

@@ -44,6 +44,9 @@ internal static class SideBySideRunner
             ("class-embeddings", scoring.TextClassifier),
             ("class-embeddings-again", scoring.CachedClassifier),
             ("start-up", scoring.StartUp),
+            ("rows-memory-1m", () => RowMeasures.MemoryPerRow(1_000_000)),
+            ("rows-memory-12m", () => RowMeasures.MemoryPerRow(12_000_000)),
+            ("rows-first-step-1m", () => RowMeasures.FirstStep(1_000_000)),
             .. Onnx(onnx),
         ];
         var chosen = measures.Where(m => only is null || m.Name.Contains(only, StringComparison.OrdinalIgnoreCase)).ToArray();

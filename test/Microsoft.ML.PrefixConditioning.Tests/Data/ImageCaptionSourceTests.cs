@@ -167,6 +167,48 @@ public sealed class ImageCaptionSourceTests : IDisposable
     }
 
     [TestMethod]
+    [DataRow("utf-8", "\n")]
+    [DataRow("utf-8", "\r\n")]
+    [DataRow("utf-16", "\r")]
+    public void LoadImageCaptions_RowsInAnyOrder_AreThoseOfTheTable(string encoding, string lineBreak)
+    {
+        var captions = Enumerable.Range(0, 100).Select(i => i % 7 == 0 ? $"Tür {i}\nand 😀 more" : $"caption {i}").ToArray();
+        foreach (var mark in new[] { true, encoding == "utf-16" })
+        {
+            var lines = captions.Select((c, i) => $"{i}.png\t{(c.Contains('\n') ? $"\"{c}\"" : c)}{(i % 10 == 0 ? lineBreak : "")}");
+            var table = _folder[$"{encoding}{mark}.tsv"];
+            File.WriteAllText(table, string.Join(lineBreak, lines.Prepend("image\tcaption")),
+                encoding == "utf-16" ? Encoding.Unicode : new UTF8Encoding(mark));
+            var rows = _mlContext.Data.LoadImageCaptions(table);
+            DataTestRows.Equal(captions, rows.Texts("Text"));
+            var read = new List<(string Image, string Text)>();
+            using var cursor = rows.GetRowCursor(rows.Schema, new Random(3));
+            var image = cursor.GetGetter<ReadOnlyMemory<char>>(rows.Schema["Image"]);
+            var text = cursor.GetGetter<ReadOnlyMemory<char>>(rows.Schema["Text"]);
+            while (cursor.MoveNext())
+            {
+                ReadOnlyMemory<char> value = default;
+                text(ref value);
+                var caption = value.ToString();
+                image(ref value);
+                read.Add((value.ToString(), caption));
+            }
+            CollectionAssert.AreEquivalent(captions.Select((c, i) => (_folder[$"{i}.png"], c)).ToArray(), read);
+            CollectionAssert.AreNotEqual(captions, read.ConvertAll(r => r.Text));
+        }
+    }
+
+    [TestMethod]
+    public void LoadImageCaptions_TableChangedAfterLoading_SaysSo()
+    {
+        var table = _folder.Write("changed.tsv", "image\tcaption\na.png\ta cat\n");
+        var rows = _mlContext.Data.LoadImageCaptions(table);
+        File.AppendAllText(table, "b.png\ta dog\n");
+        Assert.AreEqual($"'{table}' has been changed since it was loaded. Load it again, and leave it unchanged while it is in use.",
+            DataTestRows.Fails<InvalidDataException>(() => rows.Texts("Text")).Message);
+    }
+
+    [TestMethod]
     public void LoadImageCaptions_FileUri_IsALocalFile()
     {
         var table = _folder.Write("c.tsv", "image\tcaption\nfile:///data/a%20cat.png\ta cat\n");

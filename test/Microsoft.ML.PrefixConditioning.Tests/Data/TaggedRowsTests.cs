@@ -22,12 +22,13 @@ public sealed class TaggedRowsTests
         DataTestRows.Equal(["1.png", "2.png", "3.png", "3.png", "4.png", "5.png"], rows.Images.Select(i => i.Locator).ToArray());
         DataTestRows.Equal(["cat", "a grey cat", "dog", "dog", "kitten", "a grey cat"], rows.Texts);
         DataTestRows.Equal(["caption", "classification"], rows.Types.Select(t => t.Name).ToArray());
-        DataTestRows.Equal([1, 0, 1, 1, 1, 0], rows.DatasetTypes);
+        DataTestRows.Equal<byte>([1, 0, 1, 1, 1, 0], rows.DatasetTypes);
         DataTestRows.Equal([0, -1, 1, 1, 0, -1], rows.Labels);
         DataTestRows.Equal(["cat", "dog"], rows.ClassNames.ToArray());
         DataTestRows.Equal([2, 4], rows.RowCounts.ToArray());
-        Assert.AreSame(rows.Texts[1], rows.Texts[5]);
-        Assert.AreSame(rows.Images[2].Locator, rows.Images[3].Locator);
+        Assert.AreEqual(rows.Texts.Numbers[1], rows.Texts.Numbers[5]);
+        Assert.AreEqual(rows.Images.Numbers[2], rows.Images.Numbers[3]);
+        Assert.HasCount(5, rows.Images.Numbers.Distinct().ToArray());
     }
 
     [TestMethod]
@@ -36,7 +37,7 @@ public sealed class TaggedRowsTests
         var options = _options with { DatasetTypes = [new("z", TextKind.Caption), DatasetType.Caption, new("a", TextKind.ClassName)] };
         var rows = TaggedRows.Read(View(("1.png", "x", "a", ""), ("2.png", "y", "z", "")), options);
         DataTestRows.Equal(["z", "a"], rows.Types.Select(t => t.Name).ToArray());
-        DataTestRows.Equal([1, 0], rows.DatasetTypes);
+        DataTestRows.Equal<byte>([1, 0], rows.DatasetTypes);
     }
 
     [TestMethod]
@@ -61,7 +62,7 @@ public sealed class TaggedRowsTests
         IDataView view = View(("1.png", "x", "classification", "b"), ("2.png", "y", "caption", ""), ("3.png", "z", "classification", "b"));
         view = _mlContext.Transforms.Conversion.MapValueToKey([new("Label"), new("DatasetType")]).Fit(view).Transform(view);
         var rows = TaggedRows.Read(view, _options);
-        DataTestRows.Equal([1, 0, 1], rows.DatasetTypes);
+        DataTestRows.Equal<byte>([1, 0, 1], rows.DatasetTypes);
         DataTestRows.Equal([0, -1, 0], rows.Labels);
     }
 
@@ -75,7 +76,7 @@ public sealed class TaggedRowsTests
         view = _mlContext.Transforms.Conversion.MapValueToKey("DatasetType").Fit(view).Transform(view);
         view = _mlContext.Transforms.Conversion.ConvertType("DatasetType", outputKind: kind).Fit(view).Transform(view);
         Assert.AreEqual(kind.ToString(), view.Schema["DatasetType"].Type.RawType.Name);
-        DataTestRows.Equal([1, 0, 1], TaggedRows.Read(view, _options).DatasetTypes);
+        DataTestRows.Equal<byte>([1, 0, 1], TaggedRows.Read(view, _options).DatasetTypes);
     }
 
     [TestMethod]
@@ -167,7 +168,7 @@ public sealed class TaggedRowsTests
             ("4.png", "d", "", ""), ("5.png", "e", "video", ""), ("file://x/6.png", "f", "caption", ""), ("7.png", "g", "caption", "")),
                 options);
         DataTestRows.Equal(["b", "g"], rows.Texts);
-        DataTestRows.Equal([2, 7], rows.Numbers);
+        DataTestRows.Equal([2, 7], Enumerable.Range(0, rows.Count).Select(rows.NumberOf));
         Assert.AreEqual((5, 7), (rows.BadCount, rows.TotalCount));
         Assert.AreEqual("Row 1 ('1.png') has no text in column 'Text'. Give a caption or class name, or remove the row.", rows.FirstFault);
     }

@@ -107,6 +107,22 @@ public sealed class BpeLearnerTests
         Assert.Contains("at least 514", error.Message);
     }
 
+    [TestMethod]
+    public void Learn_Canceled_StopsBeforeTheTextsEnd()
+    {
+        using var stop = new CancellationTokenSource();
+        var read = 0;
+        IEnumerable<string> Endless()
+        {
+            while (true)
+            {
+                if (++read == 100) stop.Cancel();
+                yield return "a text";
+            }
+        }
+        DataTestRows.Fails<OperationCanceledException>(() => ClipTokenizer.Learn(Endless(), 600, stop.Token));
+    }
+
     private static string[] Merges(BpeMerges merges) =>
         merges.Pairs.Select(pair => merges.Symbols[pair.Left] + '+' + merges.Symbols[pair.Right]).ToArray();
 

@@ -7,8 +7,8 @@ public sealed class BatchSamplerTests
     private static BatchSampler Create(
         int first, int second, int batchSize, ulong seed = 1, BatchComposition composition = BatchComposition.PerDatasetType,
             double[]? weights = null) =>
-        new([.. Enumerable.Range(0, first + second).Select(r => r < first ? 0 : 1)], [.. Enumerable.Range(0, first + second)], composition,
-            weights, batchSize, seed);
+        new([.. Enumerable.Range(0, first + second).Select(r => (byte)(r < first ? 0 : 1))], [.. Enumerable.Range(0, first + second)],
+            composition, weights, batchSize, seed);
 
     private static int[][] Batches(BatchSampler sampler, int count, int from = 0) => [.. sampler.Batches(from).Take(count)];
 
@@ -115,7 +115,7 @@ public sealed class BatchSamplerTests
     {
         for (var seed = 0UL; seed < 50; seed++)
         {
-            var sampler = new BatchSampler(new int[images * captions],
+            var sampler = new BatchSampler(new byte[images * captions],
                 [.. Enumerable.Range(0, images * captions).Select(r => r / captions)],
                 BatchComposition.PerDatasetType, null, batchSize, seed);
             foreach (var batch in sampler.Batches(0).Take(3 * sampler.StepsPerEpoch))
@@ -126,8 +126,69 @@ public sealed class BatchSamplerTests
     [TestMethod]
     public void Batches_TooFewImages_StillGivesEveryRowOnce()
     {
-        var sampler = new BatchSampler(new int[40], [.. Enumerable.Range(0, 40).Select(r => r % 3)], BatchComposition.Mixed, null, 10, 1);
+        var sampler = new BatchSampler(new byte[40], [.. Enumerable.Range(0, 40).Select(r => r % 3)], BatchComposition.Mixed, null, 10, 1);
         DataTestRows.Equal([.. Enumerable.Range(0, 40)], Batches(sampler, 4).SelectMany(b => b).Order());
+    }
+
+    [TestMethod]
+    [DataRow(2_000, 600, 1, 16)]      // one image in 30 % of the rows
+    [DataRow(4_000, 4_000, 12, 16)]   // fewer images than a batch has rows
+    [DataRow(1_000, 300, 40, 16)]
+    [DataRow(500, 500, 20, 16)]
+    [DataRow(500, 490, 17, 16)]
+    [DataRow(101, 60, 7, 9)]
+    [DataRow(37, 30, 3, 12)]
+    [DataRow(20, 20, 1, 6)]
+    public void Batches_ManyRowsOfFewImages_HoldAsFewRepeatsAsPossibleSpreadEvenly(int rows, int shared, int images, int batchSize)
+    {
+        int[] imageOfRow = [.. Enumerable.Range(0, rows).Select(r => r < shared ? r % images : r)];
+        var batches = rows / batchSize;
+        var fewest = Math.Max(0, batches * batchSize - imageOfRow.CountBy(i => i).Sum(i => Math.Min(i.Value, batches)));
+        for (var seed = 0UL; seed < 10; seed++)
+        {
+            var sampler = new BatchSampler(new byte[rows], imageOfRow, BatchComposition.Mixed, null, batchSize, seed);
+            foreach (var pass in Batches(sampler, 2 * batches).Chunk(batches))
+            {
+                Assert.HasCount(batches * batchSize, pass.SelectMany(b => b).Distinct().ToArray(), "a row twice");
+                var repeats = pass.Select(b => batchSize - b.Select(r => imageOfRow[r]).Distinct().Count()).ToArray();
+                Assert.AreEqual(fewest, repeats.Sum(), $"seed {seed}");
+                Assert.IsLessThanOrEqualTo((double)fewest / batches + 1, repeats.Max(), $"seed {seed}");
+            }
+        }
+    }
+
+    [TestMethod]
+    public void Batches_RandomImages_HoldAsFewRepeatsAsPossible()
+    {
+        var random = new Random(5);
+        for (var trial = 0; trial < 500; trial++)
+        {
+            var (rows, batchSize) = (random.Next(4, 60), random.Next(2, 12));
+            if (rows < batchSize) continue;
+            int[] imageOfRow = [.. Enumerable.Range(0, rows).Select(_ => random.Next(1, 20) * random.Next(0, 3) - 5)];
+            var batches = rows / batchSize;
+            var fewest = Math.Max(0, batches * batchSize - imageOfRow.CountBy(i => i).Sum(i => Math.Min(i.Value, batches)));
+            var drawn = Batches(new(new byte[rows], imageOfRow, BatchComposition.Mixed, null, batchSize, (ulong)trial), batches);
+            Assert.HasCount(batches * batchSize, drawn.SelectMany(b => b).Distinct().ToArray(), $"trial {trial}");
+            Assert.AreEqual(fewest, drawn.Sum(b => batchSize - b.Select(r => imageOfRow[r]).Distinct().Count()), $"trial {trial}");
+        }
+    }
+
+    [TestMethod]
+    public void Batches_ImagesThatDoNotMeet_StayInTheShuffledOrder()
+    {
+        var sampler = (int[] images) => Batches(new(new byte[40], images, BatchComposition.Mixed, null, 8, 3), 5);
+        var order = sampler([.. Enumerable.Range(0, 40)]);
+        var images = Enumerable.Range(0, 40).ToArray();
+        images[order[0][0]] = images[order[1][0]];
+        foreach (var (expected, drawn) in order.Zip(sampler(images))) CollectionAssert.AreEqual(expected, drawn);
+    }
+
+    [TestMethod]
+    public void Batches_Canceled_Stops()
+    {
+        var batches = Create(40, 0, 8).Batches(0, new CancellationToken(canceled: true));
+        DataTestRows.Fails<OperationCanceledException>(() => Assert.IsNull(batches.First()));
     }
 
     [TestMethod]
