@@ -68,7 +68,7 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
         using var notInference = inference_mode(false);                                        // whatever mode the caller is in,
         using var gradients = enable_grad();                                                   // training needs gradients
         using var start = _options.InitialWeights is { } path ? PretrainedClip.Open(_host, path, _options) : null;
-        var tokenizer = start?.Tokenizer ?? CreateTokenizer(rows);                            // texts to ids
+        var tokenizer = start?.Tokenizer ?? CreateTokenizer(rows, options.CancellationToken);   // texts to ids
         if (start is not null) _options.Validate(start.Architecture);
         var settings = start?.SettingsFor(_options, rows.Types)
             ?? ModelSettings.From(_options, rows.Types, tokenizer.VocabularySize);
@@ -108,9 +108,9 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
     /// <exception cref="ArgumentOutOfRangeException">A required column is missing.</exception>
     public SchemaShape GetOutputSchema(SchemaShape inputSchema) => EmbeddingColumns.AddTo(inputSchema, _options);
 
-    private ClipTokenizer CreateTokenizer(TaggedRows rows) => _options.VocabularyPath is { } path
+    private ClipTokenizer CreateTokenizer(TaggedRows rows, CancellationToken cancellation) => _options.VocabularyPath is { } path
         ? ClipTokenizer.FromFile(path)
-        : ClipTokenizer.Learn(TrainingSentences(rows), _options.VocabularySize, _options.CancellationToken);
+        : ClipTokenizer.Learn(TrainingSentences(rows), _options.VocabularySize, cancellation);
 
     /// <summary>The texts that a vocabulary is learned from: captions as they are, class names in each template in turn.</summary>
     private IEnumerable<string> TrainingSentences(TaggedRows rows)

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using Microsoft.ML.Runtime;
 using TorchSharp;
@@ -48,10 +47,7 @@ internal sealed class ClipTrainer
         using var saved = folder?.Newest(fingerprint, totalSteps, log.Warning, Options.CancellationToken);
         var found = Ranks.FromFirst(saved is null ? ((ulong Seed, int Step)?)null : (saved.Seed, saved.Step));
         if (found is { } earlier) (seed, sampler) = (earlier.Seed, CreateSampler(earlier.Seed));
-        var validation = Ranks.IsFirst && Options.ValidationSet is { } view ? ValidationSet.Read(view, _setup, log) : null;
-        var isValidating = Ranks.FromFirst(validation is not null);
 
-        var warmup = Options.Optimizer.WarmupSteps ?? Math.Min(totalSteps / 10, MaxDefaultWarmup);
         var images = new TrainingImages(_rows, _setup, seed);
         var texts = new TrainingTexts(_rows, _tokenizer, _setup.Model.Architecture.ContextLength, Options.PromptTemplates, seed);
         using var optimizer = new ClipOptimizer(
@@ -59,87 +55,42 @@ internal sealed class ClipTrainer
             name => TrainingPlan.RateFactor(_model.PlaceOf(name), _setup.Model.Architecture, Options.FineTuning),
             Options.UseTensorOperations);
         using var step = new ContrastiveStep(_model, optimizer, Options, seed, Ranks);
-        using var best = isValidating && Ranks.IsFirst && Options.Patience is not null ? new BestWeights(_model) : null;
+        using var milestones = new Milestones(
+            _model, _setup, log, folder, stream => Checkpoint.Write(stream, fingerprint, seed, _model, optimizer, log, images));
+        milestones.ReadValidationSet(_tokenizer, validationPrefix);
         if (found is { } start)
         {
             saved?.Restore(_model, optimizer, log, images);
             saved?.Dispose();   // three times as large as the model
             Checkpoint.Share(Ranks, _model, optimizer, log, images);
-            if (best is not null) KeepEarlier(best, folder, log, totalSteps);
             log.Info($"Going on from step {start.Step} of {totalSteps}, saved in '{Options.Checkpoints.Folder}'.");
         }
         log.Start(string.Create(CultureInfo.InvariantCulture,
             $"Training {_model.ParameterCount:N0} parameters on {_rows.Count:N0} rows ({_rows.DescribeTypes()}), {totalSteps:N0} steps " +
                 $"of {_setup.BatchSize} rows, seed {seed}, on {_model.Device}."));
-
         if (_rows.BadCount > 0)
             log.Warning($"{_rows.BadCount} of {_rows.TotalCount} rows were left out, the first for this reason: {_rows.FirstFault}");
 
-        var sinceSave = Stopwatch.StartNew();
-        void Save()
-        {
-            if (Ranks.Count > 1) Ranks.Compare(
-                $"After step {log.Steps.Count} the weights are no longer the same on all ranks; resume from the last checkpoint",
-                new Dictionary<string, string> { ["the weights"] = RunFingerprint.Of(_model.Weights) });
-            folder?.Write(log.Steps.Count, log.BestStep,
-                stream => Checkpoint.Write(stream, fingerprint, seed, _model, optimizer, log, images));
-            sinceSave.Restart();
-        }
-
-        // Validation, report and checkpoint after a step. All ranks decide alike: by what they share, and by rank 0's clock.
-        void Conclude(double loss, double rate)
-        {
-            var accuracy = isValidating && log.IsEndOfEpoch
-                ? Ranks.FromFirst(validation?.Accuracy(_model, _tokenizer, validationPrefix, log)) : null;
-            log.Report(loss, rate, accuracy);
-            var isBest = accuracy is not null && log.BestStep == log.Steps.Count;
-            if (isBest) best?.Keep();
-            var isDue = Options.Checkpoints.Steps is { } every ? log.Steps.Count % every == 0 : log.IsEndOfEpoch;
-            if (isBest || isDue || log.IsComplete
-                || (Options.Checkpoints.Minutes is { } minutes && Ranks.FromFirst(sinceSave.Elapsed.TotalMinutes >= minutes))) Save();
-        }
-
-        var firstJudged = warmup + (long)Math.Max(LossAdvice.PatienceSteps, sampler.StepsPerEpoch);
         Ranks.Check();   // from here on a cancellation is that of a step: all ranks save
         using (var loader = new BatchLoader(
             sampler, images, texts, _rows, log.Steps.Count, totalSteps, Options.CancellationToken, Ranks))
         {
             try
             {
-                if (isValidating && log is { IsEndOfEpoch: true, IsValidated: false })   // canceled while it was validated
-                    Conclude(log.Steps[^1].Loss, log.Steps[^1].LearningRate);
-                while (!log.IsComplete)
-                {
-                    Options.CancellationToken.ThrowIfCancellationRequested();
-                    var batch = loader.Next();
-                    var rate = LearningRate.At(Options.Optimizer.Schedule, log.Steps.Count, Options.LearningRate, warmup, totalSteps);
-                    var loss = step.Run(batch, rate);
-                    loader.Release(batch);
-                    log.Steps.Add(new TrainingStep((float)loss, (float)rate));
-                    Conclude(loss, rate);
-                    if (LossAdvice.AtChance(Options, log.Steps, firstJudged, _setup.BatchSize) is not { } warning) continue;
-                    firstJudged = long.MaxValue;   // once
-                    log.Warning(warning);
-                }
+                if (found is not null) milestones.Resume(totalSteps);
+                RunSteps(loader, step, milestones, log, totalSteps, sampler.StepsPerEpoch);
             }
             catch (OperationCanceledException e)
             {
                 Ranks.Tell(e);
-                Save();
+                milestones.Save();
                 var resume = Ranks.FromFirst(folder is null ? "Nothing is saved, because Checkpoints.Folder is not set."
                     : $"The run is saved in '{Options.Checkpoints.Folder}'; Fit with the same options and data resumes it.");
                 throw new OperationCanceledException(
                     $"Training was canceled after step {log.Steps.Count} of {totalSteps}. {resume}", e, e.CancellationToken);
             }
         }
-        if (isValidating && Options.Patience is not null)
-        {
-            best?.Restore();
-            Ranks.Check();
-            foreach (var (_, weight) in _model.Weights) Ranks.Broadcast(weight);
-            if (log.Best is { } validated)
-                log.Info($"The model has the weights of epoch {validated.Epoch}, the best validation of {log.Validations.Count}.");
-        }
+        milestones.Finish();
         _model.Freeze();
         CheckWeights();
         if (images.BadCount > 0)
@@ -149,24 +100,23 @@ internal sealed class ClipTrainer
         return log.ToHistory(_rows.BadCount + images.BadCount);
     }
 
-    /// <summary>Keeps the best weights of a resumed run's earlier part.</summary>
-    private void KeepEarlier(BestWeights best, CheckpointFolder? folder, TrainingLog log, int totalSteps)
+    private void RunSteps(
+        BatchLoader loader, ContrastiveStep step, Milestones milestones, TrainingLog log, int totalSteps, int stepsPerEpoch)
     {
-        if (log.BestStep is not { } step || folder is null || step == log.Steps.Count)
+        var warmup = Options.Optimizer.WarmupSteps ?? Math.Min(totalSteps / 10, MaxDefaultWarmup);
+        var firstJudged = warmup + (long)Math.Max(LossAdvice.PatienceSteps, stepsPerEpoch);
+        while (!log.IsComplete)
         {
-            best.Keep();
-            return;
-        }
-        try
-        {
-            using var saved = Checkpoint.Read(folder.PathOf(step), totalSteps, Options.CancellationToken);
-            best.Keep(saved.WeightsFor(_model));
-        }
-        catch (Exception e) when (e is InvalidDataException or IOException)
-        {
-            best.Keep();
-            log.Warning($"The weights of the best validation so far, after step {step}, are lost. Unless a later one is better, the " +
-                $"model gets those of step {log.Steps.Count}. {e.Message}");
+            Options.CancellationToken.ThrowIfCancellationRequested();
+            var batch = loader.Next();
+            var rate = LearningRate.At(Options.Optimizer.Schedule, log.Steps.Count, Options.LearningRate, warmup, totalSteps);
+            var loss = step.Run(batch, rate);
+            loader.Release(batch);
+            log.Steps.Add(new TrainingStep((float)loss, (float)rate));
+            milestones.Conclude(loss, rate);
+            if (LossAdvice.AtChance(Options, log.Steps, firstJudged, _setup.BatchSize) is not { } warning) continue;
+            firstJudged = long.MaxValue;   // once
+            log.Warning(warning);
         }
     }
 
