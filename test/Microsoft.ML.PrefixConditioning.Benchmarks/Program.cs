@@ -24,6 +24,9 @@ var sideBySide = new Command("side-by-side", "Compares with open_clip, or with t
 sideBySide.SetAction(result => SideBySideRunner.Run(result.GetValue(pairs), result.GetValue(openClip)?.FullName, result.GetValue(python)!,
     result.GetValue(captions)?.FullName, result.GetValue(only)));
 
+var sources = new Command("sources", "Rows and decoded images per second of each data source.");
+sources.SetAction(_ => SourceRates.Print());
+
 var rest = new Argument<string[]>("arguments") { Description = "Arguments of BenchmarkDotNet, such as --filter '*'." };
 var micro = new Command("micro", "Times single parts with BenchmarkDotNet.") { rest };
 micro.TreatUnmatchedTokensAsErrors = false;
@@ -68,7 +71,9 @@ libtorch.SetAction(_ =>
     Print(TorchSharp.torch.get_num_threads());
 });
 
-return new RootCommand("Benchmarks of Microsoft.ML.PrefixConditioning.") { sideBySide, micro, memory, start, steps, images, rows, libtorch }
-    .Parse(args).Invoke();
+return new RootCommand("Benchmarks of Microsoft.ML.PrefixConditioning.")
+{
+    sideBySide, sources, micro, memory, start, steps, images, rows, libtorch,
+}.Parse(args).Invoke();
 
 static void Print(double value) => Console.WriteLine(value.ToString(CultureInfo.InvariantCulture));

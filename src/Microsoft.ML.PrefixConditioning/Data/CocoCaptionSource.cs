@@ -11,12 +11,13 @@ namespace Microsoft.ML.PrefixConditioning;
 /// </remarks>
 internal sealed class CocoCaptionSource
 {
+    private readonly SourceFile _file;
     private readonly string _path;
     private readonly Dictionary<long, string> _images = [];
     private readonly List<(long Image, long Offset, int Length)> _captions = [];
     private readonly Action<string> _fault;
 
-    private CocoCaptionSource(string path, Action<string> fault) => (_path, _fault) = (path, fault);
+    private CocoCaptionSource(string path, Action<string> fault) => (_file, _path, _fault) = (new(path), path, fault);
 
     /// <summary>Reads the file; images are not opened.</summary>
     /// <returns>Columns image, text, dataset type and label (missing), in the order of the annotations.</returns>
@@ -37,18 +38,15 @@ internal sealed class CocoCaptionSource
             channel.Warning(MessageSensitivity.None, "{0}",
                 $"{NearName.Quoted(path)}: {rows.Count} caption(s); {faults} entries left out. The first fault: {first}");
         return new TextRowsView(
-            rows.Count,
-            (columns.Image, row => ImageCaptionSource.Locator(root, rows[row].Image)),
-            (columns.Text, row => Text(ImageArchiveCache.Read(path, rows[row].Offset, rows[row].Length, "a caption"))),
-            (columns.DatasetType, _ => datasetType),
-            (columns.Label, _ => null));
+            rows.Count, [columns.Image, columns.Text, columns.DatasetType, columns.Label],
+            isRandom => new Rows(rows, source._file.OpenRanges(isRandom), root, datasetType));
     }
 
     private List<(string Image, long Offset, int Length)> Read()
     {
         try
         {
-            using var stream = CaptionTable.OpenFile(_path, _path);
+            using var stream = _file.Open();
             var json = new JsonFileReader(stream);
             if (!json.Read() || json.Type != JsonTokenType.StartObject)
                 throw new InvalidDataException($"{NearName.Quoted(_path)} is no JSON object with \"images\" and \"annotations\".");
@@ -161,5 +159,20 @@ internal sealed class CocoCaptionSource
         {
             throw new InvalidDataException("A caption cannot be read: the file is not UTF-8, or was changed after it was loaded.", e);
         }
+    }
+
+    /// <summary>Rows of the file with the columns of a source.</summary>
+    private sealed class Rows(
+        List<(string Image, long Offset, int Length)> rows, SourceFile.RangeReader captions, string root, string datasetType) : IRowTexts
+    {
+        public string? Text(int row, int column) => column switch
+        {
+            0 => ImageCaptionSource.Locator(root, rows[row].Image),
+            1 => CocoCaptionSource.Text(captions.Read(rows[row].Offset, rows[row].Length).Span),
+            2 => datasetType,
+            _ => null,
+        };
+
+        public void Dispose() => captions.Dispose();
     }
 }

@@ -3,16 +3,17 @@ using System.Text.Json;
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Turns JSON Lines, one object per line, into rows: an image and one caption or several.</summary>
-/// <remarks>In memory there are 16 bytes per row: where its line is. Lines are read again when a row is.</remarks>
+/// <remarks>In memory there are 16 bytes per row: where its line is. Each cursor reads the lines again.</remarks>
 internal sealed class JsonLinesSource
 {
     private const int LongestLine = 1 << 24;
 
+    private readonly SourceFile _file;
     private readonly string _path;
     private readonly CaptionTableFields _fields;
     private readonly List<(long Offset, int Length, int Caption)> _rows = [];
 
-    private JsonLinesSource(string path, CaptionTableFields fields) => (_path, _fields) = (path, fields);
+    private JsonLinesSource(string path, CaptionTableFields fields) => (_file, _path, _fields) = (new(path), path, fields);
 
     /// <summary>Whether the extension is that of JSON Lines.</summary>
     public static bool HasExtension(string path) => Path.GetExtension(path).ToUpperInvariant() is ".JSONL" or ".NDJSON";
@@ -26,14 +27,11 @@ internal sealed class JsonLinesSource
             throw new ArgumentException("imageIndex and captionIndex count the fields of a table; JSON names them. Set imageField and " +
                 "captionField.");
         var source = new JsonLinesSource(path, fields);
-        using (var stream = CaptionTable.OpenFile(path, path)) source.ReadLines(stream);
+        using (var stream = source._file.Open()) source.ReadLines(stream);
         if (source._rows.Count == 0) throw new InvalidDataException($"{NearName.Quoted(path)} has no rows.");
         return new TextRowsView(
-            source._rows.Count,
-            (columns.Image, row => ImageCaptionSource.Locator(root, source.Row(row).Image)),
-            (columns.Text, row => source.Row(row).Captions[source._rows[row].Caption]),
-            (columns.DatasetType, _ => datasetType),
-            (columns.Label, _ => null));
+            source._rows.Count, [columns.Image, columns.Text, columns.DatasetType, columns.Label],
+            isRandom => new Rows(source, isRandom, root, datasetType));
     }
 
     private void ReadLines(FileStream stream)
@@ -78,9 +76,6 @@ internal sealed class JsonLinesSource
         }
     }
 
-    private (string Image, List<string> Captions) Row(int row) =>
-        Parse(ImageArchiveCache.Read(_path, _rows[row].Offset, _rows[row].Length, "a line"));
-
     private (string Image, List<string> Captions) Parse(ReadOnlyMemory<byte> line)
     {
         try
@@ -122,4 +117,26 @@ internal sealed class JsonLinesSource
         : throw new InvalidDataException($"the field {NearName.Quoted(field.Name)} holds {field.Value.ValueKind}, expected a text.");
 
     private InvalidDataException Fault(int line, string fault) => new($"{NearName.Quoted(_path)}, line {line}: {fault}");
+
+    /// <summary>Rows of the file with the columns of a source.</summary>
+    private sealed class Rows(JsonLinesSource source, bool isRandom, string root, string datasetType) : IRowTexts
+    {
+        private readonly SourceFile.RangeReader _lines = source._file.OpenRanges(isRandom);
+        private (long Offset, string Image, List<string> Captions) _line = (-1, "", []);
+
+        public string? Text(int row, int column)
+        {
+            if (column > 1) return column == 2 ? datasetType : null;
+            var (offset, length, caption) = source._rows[row];
+            if (_line.Offset != offset)
+            {
+                var (image, captions) = source.Parse(_lines.Read(offset, length));
+                _line = (offset, image, captions);
+            }
+            return column == 0 ? ImageCaptionSource.Locator(root, _line.Image)
+                : caption < _line.Captions.Count ? _line.Captions[caption] : throw source._file.Changed();
+        }
+
+        public void Dispose() => _lines.Dispose();
+    }
 }

@@ -170,29 +170,33 @@ internal sealed class ScoringMeasures(SideBySideSettings settings) : IDisposable
             new TrainedModel(ClipModel.Create(model.Shape, CPU, 1), tokenizer, model, new TrainingHistory([], [], 0)));
     }
 
-    /// <summary>Pictures with edges and gradients, as photographs have them.</summary>
     private string[] Jpegs(int count, int width = 640, int height = 480)
     {
         var files = Enumerable.Range(0, count).Select(i => Path.Combine(_folder, $"{i}-{width}x{height}.jpg")).ToArray();
         Parallel.For(0, count, i =>
         {
-            if (File.Exists(files[i])) return;
-            var random = new Random(i);
-            using var bitmap = new SKBitmap(width, height);
-            using var canvas = new SKCanvas(bitmap);
-            using var paint = new SKPaint();
-            for (var shape = 0; shape < 60; shape++)
-            {
-                paint.Shader = SKShader.CreateLinearGradient(new SKPoint(0, 0), new SKPoint(width, height),
-                    [new SKColor((uint)random.Next() | 0xFF000000), new SKColor((uint)random.Next() | 0xFF000000)],
-                        SKShaderTileMode.Mirror);
-                canvas.DrawOval(random.Next(width), random.Next(height), random.Next(height / 24, height * 5 / 12),
-                    random.Next(height / 24, height * 5 / 12), paint);
-            }
-            using var data = bitmap.Encode(SKEncodedImageFormat.Jpeg, 90);
-            File.WriteAllBytes(files[i], data.ToArray());
+            if (!File.Exists(files[i])) WriteJpeg(files[i], i, width, height);
         });
         return files;
+    }
+
+    /// <summary>Writes a picture with edges and gradients, as photographs have them.</summary>
+    public static string WriteJpeg(string path, int seed, int width, int height)
+    {
+        var random = new Random(seed);
+        using var bitmap = new SKBitmap(width, height);
+        using var canvas = new SKCanvas(bitmap);
+        using var paint = new SKPaint();
+        for (var shape = 0; shape < 60; shape++)
+        {
+            paint.Shader = SKShader.CreateLinearGradient(new SKPoint(0, 0), new SKPoint(width, height),
+                [new SKColor((uint)random.Next() | 0xFF000000), new SKColor((uint)random.Next() | 0xFF000000)], SKShaderTileMode.Mirror);
+            canvas.DrawOval(random.Next(width), random.Next(height), random.Next(height / 24, height * 5 / 12),
+                random.Next(height / 24, height * 5 / 12), paint);
+        }
+        using var data = bitmap.Encode(SKEncodedImageFormat.Jpeg, 90);
+        File.WriteAllBytes(path, data.ToArray());
+        return path;
     }
 
     /// <inheritdoc/>
