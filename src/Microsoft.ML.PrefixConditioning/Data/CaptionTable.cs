@@ -44,12 +44,12 @@ internal sealed class CaptionTable
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new FileNotFoundException($"There is no caption table '{name}'. {MissingPath.Describe(name)}", name, e);
+            throw new FileNotFoundException($"There is no caption table '{NearName.Visible(name)}'. {MissingPath.Describe(name)}", name, e);
         }
         catch (UnauthorizedAccessException) when (Directory.Exists(file))
         {
-            throw new FileNotFoundException($"'{name}' is a folder. Give the caption table, a .tsv or .csv file; imageRoot is " +
-                "the folder of the images.", name);
+            throw new FileNotFoundException($"'{NearName.Visible(name)}' is a folder. Give the caption table, a .tsv or .csv file; " +
+                "imageRoot is the folder of the images.", name);
         }
     }
 

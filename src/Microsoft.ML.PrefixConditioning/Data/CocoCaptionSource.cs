@@ -16,16 +16,19 @@ internal sealed class CocoCaptionSource
     private readonly List<(long Image, long Offset, int Length)> _captions = [];
     private readonly Action<string> _fault;
 
-    private CocoCaptionSource(string path, Action<string> fault) => (_path, _fault) = (path, fault);
+    private readonly ImageRoot _root;
+
+    private CocoCaptionSource(string path, ImageRoot root, Action<string> fault) => (_path, _root, _fault) = (path, root, fault);
 
     /// <summary>Reads the file; images are not opened.</summary>
     /// <returns>Columns image, text, dataset type and label (missing), in the order of the annotations.</returns>
     public static IDataView Load(
-        IChannel channel, string path, string? imageRoot, BadRowPolicy badRows, string datasetType, SourceColumns columns)
+        IChannel channel, string path, string? imageRoot, bool allowOutsideRoot, BadRowPolicy badRows, string datasetType,
+        SourceColumns columns)
     {
-        var root = ImageCaptionSource.Root(path, imageRoot);
+        var root = new ImageRoot(path, imageRoot ?? Path.GetDirectoryName(path) ?? "", allowOutsideRoot);
         var (faults, first) = (0, "");
-        var source = new CocoCaptionSource(path, fault =>
+        var source = new CocoCaptionSource(path, root, fault =>
         {
             if (badRows == BadRowPolicy.Fail)
                 throw new InvalidDataException($"{fault} To leave such entries out, set badRows to {nameof(BadRowPolicy.Skip)}.");
@@ -38,7 +41,7 @@ internal sealed class CocoCaptionSource
                 $"{NearName.Quoted(path)}: {rows.Count} caption(s); {faults} entries left out. The first fault: {first}");
         return new TextRowsView(
             rows.Count,
-            (columns.Image, row => ImageCaptionSource.Locator(root, rows[row].Image)),
+            (columns.Image, row => root.Locator(rows[row].Image)),
             (columns.Text, row => Text(ImageArchiveCache.Read(path, rows[row].Offset, rows[row].Length, "a caption"))),
             (columns.DatasetType, _ => datasetType),
             (columns.Label, _ => null));
@@ -98,7 +101,7 @@ internal sealed class CocoCaptionSource
         if (id is null) return "\"id\" is missing or no whole number.";
         if (string.IsNullOrWhiteSpace(name)) return "\"file_name\" is missing or no text.";
         name = ImageCaptionSource.ImagePath(name);
-        if (Path.IsPathRooted(name) || name.Split('/').Contains("..")) return $"{NearName.Quoted(name)} is outside of the image root.";
+        if (_root.Refusal(name) is not null) return $"{NearName.Quoted(name)} is outside of the image root.";
         return _images.TryAdd(id.Value, name) ? null : $"the id {id} is that of another image, {NearName.Quoted(_images[id.Value])}.";
     }
 

@@ -74,7 +74,8 @@ internal sealed class ImageArchive
     /// <param name="entry">The file's name, with forward slashes.</param>
     /// <param name="memory">Takes the bytes before they are read; null if nobody counts them.</param>
     /// <exception cref="FileNotFoundException">The archive has no such file.</exception>
-    /// <exception cref="InvalidDataException">The entry is damaged, too large, encrypted or compressed with an unsupported method.</exception>
+    /// <exception cref="InvalidDataException">The entry is damaged, too large, encrypted or compressed with an unsupported
+    /// method.</exception>
     public byte[] Read(SafeFileHandle file, string entry, MemoryShare? memory = null)
     {
         var index = IndexOf(entry);

@@ -18,23 +18,27 @@ internal static class ImageLocator
     /// <param name="memory">Takes the bytes before they are read; null if nobody counts them.</param>
     /// <exception cref="FileNotFoundException">The file, folder, archive or entry does not exist; the message says which part of the path
     /// is missing.</exception>
-    /// <exception cref="InvalidDataException">It is too large or not a regular file, or the archive is damaged.</exception>
+    /// <exception cref="InvalidDataException">It is too large, not a regular file or behind a link out of its
+    /// table's image root, or the archive is damaged.</exception>
     public static byte[] ReadAllBytes(string locator, MemoryShare? memory = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(locator);
         byte[] bytes;
         if (ImageSlice.TryParse(locator, out var slice))
         {
+            ImageRoot.CheckLinks(slice.File);
             bytes = slice.Read(memory);
         }
         else if (TrySplit(locator, out var archive, out var entry))
         {
+            ImageRoot.CheckLinks(archive);
             bytes = ImageArchiveCache.Read(archive, entry, memory);
         }
         else
         {
             try
             {
+                ImageRoot.CheckLinks(locator);
                 bytes = SmallFile.Read(locator, MaxBytes, memory);
             }
             catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)

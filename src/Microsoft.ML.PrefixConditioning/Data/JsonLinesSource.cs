@@ -12,7 +12,9 @@ internal sealed class JsonLinesSource
     private readonly CaptionTableFields _fields;
     private readonly List<(long Offset, int Length, int Caption)> _rows = [];
 
-    private JsonLinesSource(string path, CaptionTableFields fields) => (_path, _fields) = (path, fields);
+    private readonly ImageRoot _root;
+
+    private JsonLinesSource(string path, CaptionTableFields fields, ImageRoot root) => (_path, _fields, _root) = (path, fields, root);
 
     /// <summary>Whether the extension is that of JSON Lines.</summary>
     public static bool HasExtension(string path) => Path.GetExtension(path).ToUpperInvariant() is ".JSONL" or ".NDJSON";
@@ -20,17 +22,17 @@ internal sealed class JsonLinesSource
     /// <summary>Checks every line; images are not opened.</summary>
     /// <returns>Columns image, text, dataset type and label (missing), in the order of the lines.</returns>
     public static IDataView Load(
-        string path, string root, CaptionTableFields fields, string datasetType, SourceColumns columns)
+        string path, ImageRoot root, CaptionTableFields fields, string datasetType, SourceColumns columns)
     {
         if (fields.ImageIndex is not null)
             throw new ArgumentException("imageIndex and captionIndex count the fields of a table; JSON names them. Set imageField and " +
                 "captionField.");
-        var source = new JsonLinesSource(path, fields);
+        var source = new JsonLinesSource(path, fields, root);
         using (var stream = CaptionTable.OpenFile(path, path)) source.ReadLines(stream);
         if (source._rows.Count == 0) throw new InvalidDataException($"{NearName.Quoted(path)} has no rows.");
         return new TextRowsView(
             source._rows.Count,
-            (columns.Image, row => ImageCaptionSource.Locator(root, source.Row(row).Image)),
+            (columns.Image, row => root.Locator(source.Row(row).Image)),
             (columns.Text, row => source.Row(row).Captions[source._rows[row].Caption]),
             (columns.DatasetType, _ => datasetType),
             (columns.Label, _ => null));
@@ -69,8 +71,9 @@ internal sealed class JsonLinesSource
         if (bytes.Span.Trim(" \t\r"u8).Length == 0) return;
         try
         {
-            var captions = Parse(bytes).Captions.Count;
-            for (var i = 0; i < captions; i++) _rows.Add((offset, bytes.Length, i));
+            var (image, captions) = Parse(bytes);
+            if (_root.Refusal(image) is { } refusal) throw new InvalidDataException(refusal);
+            for (var i = 0; i < captions.Count; i++) _rows.Add((offset, bytes.Length, i));
         }
         catch (InvalidDataException e)
         {

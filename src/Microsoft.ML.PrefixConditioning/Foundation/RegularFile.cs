@@ -32,5 +32,6 @@ internal static class RegularFile
     }
 
     [DllImport("libc", EntryPoint = "statx")]
-    private static extern unsafe int Status(int folder, [MarshalAs(UnmanagedType.LPUTF8Str)] string path, int flags, uint mask, byte* status);
+    private static extern unsafe int Status(
+        int folder, [MarshalAs(UnmanagedType.LPUTF8Str)] string path, int flags, uint mask, byte* status);
 }
