@@ -98,10 +98,14 @@ public static class DatasetCatalog
     /// <param name="datasetTypeColumnName">Output column with the dataset type. Default "DatasetType".</param>
     /// <param name="labelColumnName">Output column for labels, all missing, because each caption is a class of its own. Default
     /// "Label".</param>
+    /// <param name="allowOutsideRoot">Whether rows may name files outside of the image root: by "..", by an absolute path, by a network
+    /// path, or through a link. Without an image root, absolute paths are allowed anyway. Set it for tables that you trust only. Default
+    /// false.</param>
     /// <returns>A view of four text columns, one row per caption, in the table's order.</returns>
     /// <exception cref="FileNotFoundException">The table does not exist; the message says which part of the path is missing.</exception>
     /// <exception cref="DirectoryNotFoundException">The image root does not exist.</exception>
-    /// <exception cref="InvalidDataException">The table is malformed; the message gives the line.</exception>
+    /// <exception cref="InvalidDataException">The table is malformed, or names a file outside of the image root; the message
+    /// gives the line.</exception>
     /// <exception cref="ArgumentException">Arguments contradict each other, or the separator cannot be inferred.</exception>
     /// <example>
     /// <code>
@@ -116,13 +120,13 @@ public static class DatasetCatalog
         this DataOperationsCatalog catalog, string path, string? imageRoot = null, string? imageField = null, string? captionField = null,
         int? imageIndex = null, int? captionIndex = null, char? separator = null, string datasetType = "caption",
         string imageColumnName = "Image", string textColumnName = "Text",
-        string datasetTypeColumnName = "DatasetType", string labelColumnName = "Label")
+        string datasetTypeColumnName = "DatasetType", string labelColumnName = "Label", bool allowOutsideRoot = false)
     {
         ArgumentNullException.ThrowIfNull(catalog);
         ArgumentException.ThrowIfNullOrWhiteSpace(datasetType);
         var columns = new SourceColumns(imageColumnName, textColumnName, datasetTypeColumnName, labelColumnName).Checked();
         var fields = new CaptionTableFields(imageField, captionField, imageIndex, captionIndex);
-        return ImageCaptionSource.Load(path, imageRoot, fields, separator, datasetType, columns);
+        return ImageCaptionSource.Load(path, imageRoot, allowOutsideRoot, fields, separator, datasetType, columns);
     }
 
     /// <summary>Joins datasets row-wise into one view with the columns Image, Text, DatasetType and Label.</summary>

@@ -63,7 +63,7 @@ public static class DatasetFormatCatalog
     /// needed. The view can be read repeatedly, knows its row count and can be shuffled.</remarks>
     /// <param name="catalog">The data catalog.</param>
     /// <param name="path">The JSON file, with "images" and "annotations".</param>
-    /// <param name="imageRoot">Folder or archive that the images' names start from, which cannot lead out of it; null means the folder of
+    /// <param name="imageRoot">Folder or archive that the images' names start from; null means the folder of
     /// the file. Default null.</param>
     /// <param name="badRows">What to do with an image or annotation whose ids or texts are missing, repeated or of a wrong type.
     /// <see cref="BadRowPolicy.Skip"/> leaves it out, and a warning gives the number and the first fault. Default
@@ -73,6 +73,8 @@ public static class DatasetFormatCatalog
     /// <param name="textColumnName">Output column with the caption. Default "Text".</param>
     /// <param name="datasetTypeColumnName">Output column with the dataset type. Default "DatasetType".</param>
     /// <param name="labelColumnName">Output column for labels, all missing. Default "Label".</param>
+    /// <param name="allowOutsideRoot">Whether rows may name files outside of the image root: by "..", by an absolute path, by a network
+    /// path, or through a link. Set it for files that you trust only. Default false.</param>
     /// <returns>A view of four text columns, one row per annotation, in the file's order.</returns>
     /// <exception cref="FileNotFoundException">The file does not exist.</exception>
     /// <exception cref="DirectoryNotFoundException">The image root does not exist.</exception>
@@ -87,14 +89,14 @@ public static class DatasetFormatCatalog
     public static IDataView LoadCocoCaptions(
         this DataOperationsCatalog catalog, string path, string? imageRoot = null, BadRowPolicy badRows = BadRowPolicy.Fail,
         string datasetType = "caption", string imageColumnName = "Image", string textColumnName = "Text",
-        string datasetTypeColumnName = "DatasetType", string labelColumnName = "Label")
+        string datasetTypeColumnName = "DatasetType", string labelColumnName = "Label", bool allowOutsideRoot = false)
     {
         ArgumentNullException.ThrowIfNull(catalog);
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         ArgumentException.ThrowIfNullOrWhiteSpace(datasetType);
         var columns = new SourceColumns(imageColumnName, textColumnName, datasetTypeColumnName, labelColumnName).Checked();
         using var channel = CatalogUtils.GetEnvironment(catalog).Start(nameof(LoadCocoCaptions));
-        return CocoCaptionSource.Load(channel, path, imageRoot, badRows, datasetType, columns);
+        return CocoCaptionSource.Load(channel, path, imageRoot, allowOutsideRoot, badRows, datasetType, columns);
     }
 
     /// <summary>Lists the images of a pair of IDX files, as MNIST and Fashion-MNIST have them.</summary>

@@ -16,17 +16,20 @@ internal sealed class CocoCaptionSource
     private readonly Dictionary<long, string> _images = [];
     private readonly List<(long Image, long Offset, int Length)> _captions = [];
     private readonly Action<string> _fault;
+    private readonly ImageRoot _root;
 
-    private CocoCaptionSource(string path, Action<string> fault) => (_file, _path, _fault) = (new(path), path, fault);
+    private CocoCaptionSource(string path, ImageRoot root, Action<string> fault) =>
+        (_file, _path, _root, _fault) = (new(path), path, root, fault);
 
     /// <summary>Reads the file; images are not opened.</summary>
     /// <returns>Columns image, text, dataset type and label (missing), in the order of the annotations.</returns>
     public static IDataView Load(
-        IChannel channel, string path, string? imageRoot, BadRowPolicy badRows, string datasetType, SourceColumns columns)
+        IChannel channel, string path, string? imageRoot, bool allowOutsideRoot, BadRowPolicy badRows, string datasetType,
+        SourceColumns columns)
     {
-        var root = ImageCaptionSource.Root(path, imageRoot);
+        var root = new ImageRoot(path, imageRoot ?? Path.GetDirectoryName(path) ?? "", allowOutsideRoot);
         var (faults, first) = (0, "");
-        var source = new CocoCaptionSource(path, fault =>
+        var source = new CocoCaptionSource(path, root, fault =>
         {
             if (badRows == BadRowPolicy.Fail)
                 throw new InvalidDataException($"{fault} To leave such entries out, set badRows to {nameof(BadRowPolicy.Skip)}.");
@@ -96,7 +99,7 @@ internal sealed class CocoCaptionSource
         if (id is null) return "\"id\" is missing or no whole number.";
         if (string.IsNullOrWhiteSpace(name)) return "\"file_name\" is missing or no text.";
         name = ImageCaptionSource.ImagePath(name);
-        if (Path.IsPathRooted(name) || name.Split('/').Contains("..")) return $"{NearName.Quoted(name)} is outside of the image root.";
+        if (_root.Refusal(name) is not null) return $"{NearName.Quoted(name)} is outside of the image root.";
         return _images.TryAdd(id.Value, name) ? null : $"the id {id} is that of another image, {NearName.Quoted(_images[id.Value])}.";
     }
 
@@ -163,11 +166,11 @@ internal sealed class CocoCaptionSource
 
     /// <summary>Rows of the file with the columns of a source.</summary>
     private sealed class Rows(
-        List<(string Image, long Offset, int Length)> rows, SourceFile.RangeReader captions, string root, string datasetType) : IRowTexts
+        List<(string Image, long Offset, int Length)> rows, SourceFile.RangeReader captions, ImageRoot root, string datasetType) : IRowTexts
     {
         public string? Text(int row, int column) => column switch
         {
-            0 => ImageCaptionSource.Locator(root, rows[row].Image),
+            0 => root.Locator(rows[row].Image),
             1 => CocoCaptionSource.Text(captions.Read(rows[row].Offset, rows[row].Length).Span),
             2 => datasetType,
             _ => null,

@@ -65,30 +65,37 @@ internal sealed class ImageArchive
             or ArgumentException or OverflowException)
         {
             throw new InvalidDataException(
-                $"'{path}' is not {(isZip ? "a ZIP" : "an uncompressed TAR")} archive, or it is damaged: {e.Message}", e);
+                $"'{NearName.Visible(path)}' is not {(isZip ? "a ZIP" : "an uncompressed TAR")} archive, or it is damaged: {e.Message}", e);
         }
     }
 
     /// <summary>Reads the bytes of one file. Thread-safe.</summary>
     /// <param name="file">The open archive.</param>
     /// <param name="entry">The file's name, with forward slashes.</param>
+    /// <param name="memory">Takes the bytes before they are read; null if nobody counts them.</param>
     /// <exception cref="FileNotFoundException">The archive has no such file.</exception>
-    /// <exception cref="InvalidDataException">The entry is damaged, encrypted or compressed with an unsupported method.</exception>
-    public byte[] Read(SafeFileHandle file, string entry)
+    /// <exception cref="InvalidDataException">The entry is damaged, too large, encrypted or compressed with an unsupported
+    /// method.</exception>
+    public byte[] Read(SafeFileHandle file, string entry, MemoryShare? memory = null)
     {
         var index = IndexOf(entry);
         if (index < 0)
             throw new FileNotFoundException(
-                $"The archive '{ArchivePath}' has no '{entry}' among its {_places.Length} files." +
+                $"The archive '{NearName.Visible(ArchivePath)}' has no '{NearName.Visible(entry)}' among its {_places.Length} files." +
                 (Interlocked.Increment(ref _searches) <= MaxSearches ? NearName.Variant(entry, EntryNames) : ""), entry);
         try
         {
             var place = _places[index];
+            var length = place.Method == 0 ? place.Length : (long)place.StoredLength + place.Length;   // both are in memory at once
+            if (length > ImageLocator.MaxBytes)
+                throw new InvalidDataException($"it takes {length} bytes to read; at most {ImageLocator.MaxBytes} are allowed.");
+            memory?.Take(length);
             return _isZip ? ZipFormat.ReadFile(file, place) : ReadBytes(file, place.Offset, place.Length);
         }
         catch (Exception e) when (e is InvalidDataException or EndOfStreamException)
         {
-            throw new InvalidDataException($"'{entry}' in the archive '{ArchivePath}' cannot be read: {e.Message}", e);
+            throw new InvalidDataException(
+                $"'{NearName.Visible(entry)}' in the archive '{NearName.Visible(ArchivePath)}' cannot be read: {e.Message}", e);
         }
     }
 
@@ -115,7 +122,7 @@ internal sealed class ImageArchive
         if (length > Array.MaxLength) throw new InvalidDataException("it has 2 GB or more, too many for an image.");
         if (offset < 0 || offset > RandomAccess.GetLength(file) - length)
             throw new InvalidDataException($"it claims {length} bytes, more than the archive holds.");
-        var bytes = new byte[length];
+        var bytes = LargeArray.Allocate(length);
         for (var filled = 0; filled < bytes.Length;)
         {
             var read = RandomAccess.Read(file, bytes.AsSpan(filled), offset + filled);

@@ -21,20 +21,29 @@ internal static class ImageArchiveCache
 
     /// <summary>The bytes of a file in an archive.</summary>
     /// <exception cref="FileNotFoundException">There is no such archive, or no such file in it.</exception>
-    public static byte[] Read(string path, string entry) => Use(path, slot => slot.Archive.Value.Read(slot.File!.Value, entry));
+    public static byte[] Read(string path, string entry, MemoryShare? memory = null) =>
+        Use(path, slot => slot.Archive.Value.Read(slot.File!.Value, entry, memory));
 
     /// <summary>A range of bytes of a file; no index is read.</summary>
     /// <param name="path">Any file.</param>
     /// <param name="offset">Position of the first byte.</param>
     /// <param name="length">Number of bytes.</param>
     /// <param name="name">What the range is, for messages.</param>
+    /// <param name="memory">Takes the bytes before they are read; null if nobody counts them.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">The file is too short.</exception>
-    public static byte[] Read(string path, long offset, int length, string name) => Use(path, slot =>
+    /// <exception cref="InvalidDataException">The file is too short, or the range too long.</exception>
+    public static byte[] Read(string path, long offset, int length, string name, MemoryShare? memory = null) => Use(path, slot =>
     {
-        if (length <= slot.Length && offset <= slot.Length - length) return ImageArchive.ReadBytes(slot.File!.Value, offset, length);
-        throw new InvalidDataException($"{NearName.Quoted(name)} in '{path}' should have {length} bytes from byte {offset} on, but the " +
-            $"file has {slot.Length} bytes. It was changed or cut off; load it again.");
+        if (length <= slot.Length && offset <= slot.Length - length)
+        {
+            if (length > ImageLocator.MaxBytes)
+                throw new InvalidDataException(
+                    $"{NearName.Quoted(name)} has {length} bytes; at most {ImageLocator.MaxBytes} are read.");
+            memory?.Take(length);
+            return ImageArchive.ReadBytes(slot.File!.Value, offset, length);
+        }
+        throw new InvalidDataException($"{NearName.Quoted(name)} in '{NearName.Visible(path)}' should have {length} bytes from byte " +
+            $"{offset} on, but the file has {slot.Length} bytes. It was changed or cut off; load it again.");
     });
 
     /// <summary>Drops every archive that is not being read.</summary>
@@ -66,7 +75,8 @@ internal static class ImageArchiveCache
     private static Slot Rent(string path)
     {
         var file = new FileInfo(path);
-        if (!file.Exists) throw new FileNotFoundException($"There is no archive '{path}'. {MissingPath.Describe(path)}", path);
+        if (!file.Exists)
+            throw new FileNotFoundException($"There is no archive '{NearName.Visible(path)}'. {MissingPath.Describe(path)}", path);
         lock (Gate)
         {
             if (Slots.TryGetValue(file.FullName, out var slot) && (slot.Length != file.Length || slot.Written != file.LastWriteTimeUtc))
@@ -114,8 +124,11 @@ internal static class ImageArchiveCache
         slot.File.Value.Dispose();
     }
 
-    private static SafeFileHandle Open(string path) =>
-        File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, FileOptions.RandomAccess);
+    private static SafeFileHandle Open(string path)
+    {
+        RegularFile.Check(path);
+        return File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, FileOptions.RandomAccess);
+    }
 
     private sealed class Slot
     {

@@ -18,14 +18,15 @@ internal static class ImageCaptionSource
     /// <summary>Checks the table; images are not opened. Rows are read from the file whenever a cursor comes to them.</summary>
     /// <returns>Columns image, text, dataset type and label (missing), in the table's order.</returns>
     public static IDataView Load(
-        string path, string? imageRoot, CaptionTableFields fields, char? separator, string datasetType, SourceColumns columns)
+        string path, string? imageRoot, bool allowOutsideRoot, CaptionTableFields fields, char? separator, string datasetType,
+        SourceColumns columns)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         CheckIndexes(fields);
-        var root = Root(path, imageRoot);
+        var root = new ImageRoot(path, imageRoot, allowOutsideRoot);
         if (JsonLinesSource.HasExtension(path)) return JsonLinesSource.Load(path, root, fields, datasetType, columns);
         var table = new CaptionTable(path, separator ?? SeparatorOf(path));
-        using (var reader = table.Open()) CheckRows(reader, fields, table);
+        using (var reader = table.Open()) CheckRows(reader, fields, table, root);
         if (table.Count == 0)
             throw new InvalidDataException(
                 $"{NearName.Quoted(path)} has no rows{(fields.ImageIndex is null ? " below its header line" : "")}.");
@@ -34,7 +35,7 @@ internal static class ImageCaptionSource
             isRandom => new Rows(table.OpenRows(isRandom), table, root, datasetType));
     }
 
-    private static void CheckRows(DelimitedReader reader, CaptionTableFields fields, CaptionTable table)
+    private static void CheckRows(DelimitedReader reader, CaptionTableFields fields, CaptionTable table, ImageRoot root)
     {
         int? imageIndex = fields.ImageIndex, captionIndex = fields.CaptionIndex;
         int width = 0, named = 0;   // fields of a line, and those that it must have
@@ -63,6 +64,7 @@ internal static class ImageCaptionSource
             if (row.Count < named || row.Count > width)
                 throw reader.Fault($"there are {row.Count} field(s), expected {width} as in the first line. " +
                     "Put quotes around a field that contains a separator or a line break.");
+            if (root.Refusal(ImagePath(row[table.ImageIndex].Trim())) is { } refusal) throw reader.Fault(refusal);
             table.Add(reader.Position);
         }
     }
@@ -118,31 +120,12 @@ internal static class ImageCaptionSource
             "nor .csv. Set separator."),
     };
 
-    /// <summary>Prefix of relative images: "", a folder with a slash, or an archive with its mark.</summary>
-    internal static string Root(string path, string? imageRoot)
-    {
-        var root = imageRoot ?? Path.GetDirectoryName(path) ?? "";
-        if (root.Length == 0) return "";
-        if (ImageLocator.TrySplit(root, out var archive, out var inner))
-            return ImageLocator.Join(archive, inner.Length == 0 || inner.EndsWith('/') ? inner : inner + "/");
-        if (ImageArchive.HasArchiveExtension(root) && File.Exists(root)) return ImageLocator.Join(root, "");
-        // The table's own folder is checked by opening the table.
-        if (imageRoot is not null && !Directory.Exists(root))
-            throw new DirectoryNotFoundException(File.Exists(root)
-                ? $"imageRoot '{root}' is a file. Give a folder, a .zip or a .tar archive."
-                : $"There is no imageRoot '{root}'. {MissingPath.Describe(root)}");
-        return root[^1] is '/' or '\\' ? root : root + "/";
-    }
-
-    internal static string? Locator(string root, string image) => image.Length == 0 ? null
-        : Path.IsPathRooted(image) || ImageLocator.RemoteReason(image) is not null ? image : root + image;
-
     /// <summary>Rows of the table with the columns of a source.</summary>
-    private sealed class Rows(CaptionTable.RowReader rows, CaptionTable table, string root, string datasetType) : IRowTexts
+    private sealed class Rows(CaptionTable.RowReader rows, CaptionTable table, ImageRoot root, string datasetType) : IRowTexts
     {
         public string? Text(int row, int column) => column switch
         {
-            0 => Locator(root, ImagePath(rows.Fields(row)[table.ImageIndex].Trim())),
+            0 => root.Locator(ImagePath(rows.Fields(row)[table.ImageIndex].Trim())),
             1 => rows.Fields(row)[table.CaptionIndex],
             2 => datasetType,
             _ => null,

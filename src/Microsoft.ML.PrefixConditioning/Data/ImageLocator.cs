@@ -7,32 +7,39 @@ internal static class ImageLocator
     /// <summary>Files with these extensions are recognized as images, in any case.</summary>
     public static readonly string[] Extensions = [".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif"];
 
-    // The largest image that is decoded has 0.7 GB as a bitmap.
-    private const long MaxBytes = 1 << 30;
+    /// <summary>The most bytes that an encoded image may have. Archives and files are asked for the number before they are
+    /// read.</summary>
+    internal const int MaxBytes = 256 << 20;
 
     private const string ArchiveMark = "!/";
 
     /// <summary>Reads the encoded image that a locator names. Thread-safe.</summary>
+    /// <param name="locator">A path, an entry of an archive, or a range of bytes.</param>
+    /// <param name="memory">Takes the bytes before they are read; null if nobody counts them.</param>
     /// <exception cref="FileNotFoundException">The file, folder, archive or entry does not exist; the message says which part of the path
     /// is missing.</exception>
-    /// <exception cref="InvalidDataException">It is a folder or too large, or the archive is damaged.</exception>
-    public static byte[] ReadAllBytes(string locator)
+    /// <exception cref="InvalidDataException">It is too large, not a regular file or behind a link out of its
+    /// table's image root, or the archive is damaged.</exception>
+    public static byte[] ReadAllBytes(string locator, MemoryShare? memory = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(locator);
         byte[] bytes;
         if (ImageSlice.TryParse(locator, out var slice))
         {
-            bytes = slice.Read();
+            ImageRoot.CheckLinks(slice.File);
+            bytes = slice.Read(memory);
         }
         else if (TrySplit(locator, out var archive, out var entry))
         {
-            bytes = ImageArchiveCache.Read(archive, entry);
+            ImageRoot.CheckLinks(archive);
+            bytes = ImageArchiveCache.Read(archive, entry, memory);
         }
         else
         {
             try
             {
-                bytes = SmallFile.Read(locator, MaxBytes);
+                ImageRoot.CheckLinks(locator);
+                bytes = SmallFile.Read(locator, MaxBytes, memory);
             }
             catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
             {

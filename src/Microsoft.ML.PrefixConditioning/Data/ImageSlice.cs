@@ -60,14 +60,16 @@ internal readonly record struct ImageSlice(string File, string Name, long Offset
     }
 
     /// <summary>Reads the bytes. Thread-safe.</summary>
+    /// <param name="memory">Takes the bytes before they are read; null if nobody counts them.</param>
     /// <exception cref="FileNotFoundException">The file does not exist.</exception>
-    /// <exception cref="InvalidDataException">The file is too short, or raw pixels have another number of bytes.</exception>
-    public byte[] Read()
+    /// <exception cref="InvalidDataException">The range is too long, the file is too short, or raw pixels have another number of
+    /// bytes.</exception>
+    public byte[] Read(MemoryShare? memory = null)
     {
         if (Channels > 0 && (Width == 0 || Height == 0 || (decimal)Width * Height * Channels != Length))
             throw new InvalidDataException($"{NearName.Quoted(ToString())} has {Length} bytes; {Width} x {Height} pixels in {Channels} " +
                 "plane(s) have another number.");
-        return ImageArchiveCache.Read(File, Offset, Length, Name);
+        return ImageArchiveCache.Read(File, Offset, Length, Name, memory);
     }
 
     private static bool Take(ref ReadOnlySpan<char> text, string expected)

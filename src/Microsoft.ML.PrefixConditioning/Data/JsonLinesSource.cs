@@ -11,9 +11,11 @@ internal sealed class JsonLinesSource
     private readonly SourceFile _file;
     private readonly string _path;
     private readonly CaptionTableFields _fields;
+    private readonly ImageRoot _root;
     private readonly List<(long Offset, int Length, int Caption)> _rows = [];
 
-    private JsonLinesSource(string path, CaptionTableFields fields) => (_file, _path, _fields) = (new(path), path, fields);
+    private JsonLinesSource(string path, CaptionTableFields fields, ImageRoot root) =>
+        (_file, _path, _fields, _root) = (new(path), path, fields, root);
 
     /// <summary>Whether the extension is that of JSON Lines.</summary>
     public static bool HasExtension(string path) => Path.GetExtension(path).ToUpperInvariant() is ".JSONL" or ".NDJSON";
@@ -21,17 +23,17 @@ internal sealed class JsonLinesSource
     /// <summary>Checks every line; images are not opened.</summary>
     /// <returns>Columns image, text, dataset type and label (missing), in the order of the lines.</returns>
     public static IDataView Load(
-        string path, string root, CaptionTableFields fields, string datasetType, SourceColumns columns)
+        string path, ImageRoot root, CaptionTableFields fields, string datasetType, SourceColumns columns)
     {
         if (fields.ImageIndex is not null)
             throw new ArgumentException("imageIndex and captionIndex count the fields of a table; JSON names them. Set imageField and " +
                 "captionField.");
-        var source = new JsonLinesSource(path, fields);
+        var source = new JsonLinesSource(path, fields, root);
         using (var stream = source._file.Open()) source.ReadLines(stream);
         if (source._rows.Count == 0) throw new InvalidDataException($"{NearName.Quoted(path)} has no rows.");
         return new TextRowsView(
             source._rows.Count, [columns.Image, columns.Text, columns.DatasetType, columns.Label],
-            isRandom => new Rows(source, isRandom, root, datasetType));
+            isRandom => new Rows(source, isRandom, datasetType));
     }
 
     private void ReadLines(FileStream stream)
@@ -67,8 +69,9 @@ internal sealed class JsonLinesSource
         if (bytes.Span.Trim(" \t\r"u8).Length == 0) return;
         try
         {
-            var captions = Parse(bytes).Captions.Count;
-            for (var i = 0; i < captions; i++) _rows.Add((offset, bytes.Length, i));
+            var (image, captions) = Parse(bytes);
+            if (_root.Refusal(image) is { } refusal) throw new InvalidDataException(refusal);
+            for (var i = 0; i < captions.Count; i++) _rows.Add((offset, bytes.Length, i));
         }
         catch (InvalidDataException e)
         {
@@ -119,7 +122,7 @@ internal sealed class JsonLinesSource
     private InvalidDataException Fault(int line, string fault) => new($"{NearName.Quoted(_path)}, line {line}: {fault}");
 
     /// <summary>Rows of the file with the columns of a source.</summary>
-    private sealed class Rows(JsonLinesSource source, bool isRandom, string root, string datasetType) : IRowTexts
+    private sealed class Rows(JsonLinesSource source, bool isRandom, string datasetType) : IRowTexts
     {
         private readonly SourceFile.RangeReader _lines = source._file.OpenRanges(isRandom);
         private (long Offset, string Image, List<string> Captions) _line = (-1, "", []);
@@ -133,7 +136,7 @@ internal sealed class JsonLinesSource
                 var (image, captions) = source.Parse(_lines.Read(offset, length));
                 _line = (offset, image, captions);
             }
-            return column == 0 ? ImageCaptionSource.Locator(root, _line.Image)
+            return column == 0 ? source._root.Locator(_line.Image)
                 : caption < _line.Captions.Count ? _line.Captions[caption] : throw source._file.Changed();
         }
 

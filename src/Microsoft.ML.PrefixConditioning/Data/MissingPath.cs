@@ -15,10 +15,10 @@ internal static class MissingPath
         {
             if (Directory.Exists(parent))
                 return Describe(parent, Path.GetFileName(missing), Path.TrimEndingDirectorySeparator(full) == missing);
-            if (File.Exists(parent)) return $"'{parent}' is a file, not a folder.";
+            if (File.Exists(parent)) return $"'{NearName.Visible(parent)}' is a file, not a folder.";
             missing = parent;
         }
-        return $"'{full}' does not exist.";
+        return $"'{NearName.Visible(full)}' does not exist.";
     }
 
     private static string Describe(string folder, string name, bool isLast)
@@ -26,7 +26,7 @@ internal static class MissingPath
         var sentence = isLast
             ? $"The folder '{folder}' exists, but has no '{name}'."
             : $"The folder '{Path.Combine(folder, name)}' does not exist; '{folder}' does.";
-        return sentence + NearName.Variant(name, Entries(folder));
+        return NearName.Visible(sentence) + NearName.Variant(name, Entries(folder));
     }
 
     private static string[] Entries(string folder)

@@ -10,9 +10,10 @@ internal sealed class SourceFile(string path)
     /// <summary>Opens the file.</summary>
     /// <param name="bufferSize">Bytes to read ahead; 1 for a reader with a buffer of its own, or in random order.</param>
     /// <exception cref="FileNotFoundException">There is no such file, or it is a folder.</exception>
-    /// <exception cref="InvalidDataException">The file has been changed since it was opened first.</exception>
+    /// <exception cref="InvalidDataException">The file has been changed since it was opened first, or is no regular file.</exception>
     public FileStream Open(int bufferSize = 1)
     {
+        RegularFile.Check(_file);
         FileStream file;
         try
         {
@@ -20,12 +21,12 @@ internal sealed class SourceFile(string path)
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new FileNotFoundException($"There is no caption table '{path}'. {MissingPath.Describe(path)}", path, e);
+            throw new FileNotFoundException($"There is no caption table '{NearName.Visible(path)}'. {MissingPath.Describe(path)}", path, e);
         }
         catch (UnauthorizedAccessException) when (Directory.Exists(_file))
         {
-            throw new FileNotFoundException($"'{path}' is a folder. Give the caption table, a .tsv or .csv file; imageRoot is the folder " +
-                "of the images.", path);
+            throw new FileNotFoundException($"'{NearName.Visible(path)}' is a folder. Give the caption table, a .tsv or .csv file; imageRoot is " +
+                "the folder of the images.", path);
         }
         var state = (file.Length, File.GetLastWriteTimeUtc(file.SafeFileHandle));
         if ((_state ??= state) == state) return file;

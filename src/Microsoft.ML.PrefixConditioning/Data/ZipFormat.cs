@@ -17,9 +17,8 @@ internal static class ZipFormat
     private const int DirectoryEndLength = 22, Locator64Length = 20, DirectoryEnd64Length = 56, EntryLength = 46, LocalLength = 30;
     private const ushort Stored = 0, Deflated = 8, Encrypted = ushort.MaxValue;   // 4.4.5; the last is no method of the format
     private const int LongestLink = 4096;
-
-    // Above this size an entry's length is only believed as far as bytes arrive: it can be a lie.
-    private const int TrustedLength = 1 << 24;
+    private const int MaxDirectory = 256 << 20;   // about three million entries
+    private const int MostPerByte = 1032;   // deflate's longest match of 258 bytes takes two bits
 
     private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
     private static readonly Encoding CodePage437 = CodePagesEncodingProvider.Instance.GetEncoding(437)!;   // appendix D.1
@@ -50,6 +49,8 @@ internal static class ZipFormat
         var header = ImageArchive.ReadBytes(file, place.Offset, LocalLength);
         if (UInt32(header, 0) != LocalMark) throw new InvalidDataException("its local header is damaged.");
         var start = place.Offset + LocalLength + UInt16(header, 26) + UInt16(header, 28);
+        if (place.Length > (long)MostPerByte * place.StoredLength)
+            throw new InvalidDataException($"it claims {place.Length} bytes, more than its {place.StoredLength} compressed ones can give.");
         var bytes = ImageArchive.ReadBytes(file, start, place.StoredLength);
         return place.Method == Stored ? bytes : Inflate(bytes, place.Length);
     }
@@ -57,16 +58,10 @@ internal static class ZipFormat
     private static byte[] Inflate(byte[] packed, int length)
     {
         using var stream = new DeflateStream(new MemoryStream(packed), CompressionMode.Decompress);
-        if (length <= TrustedLength)
-        {
-            var bytes = new byte[length];
-            stream.ReadExactly(bytes);
-            return bytes;
-        }
-        using var memory = new MemoryStream();
-        stream.CopyTo(memory);
-        if (memory.Length != length) throw new InvalidDataException($"it claims {length} bytes but has {memory.Length}.");
-        return memory.ToArray();
+        var bytes = LargeArray.Allocate(length);
+        stream.ReadExactly(bytes);
+        if (stream.ReadByte() >= 0) throw new InvalidDataException($"it claims {length} bytes but has more.");
+        return bytes;
     }
 
     private static (byte[] Directory, long Count) ReadDirectory(FileStream stream)
@@ -85,7 +80,9 @@ internal static class ZipFormat
             (count, length, offset) = (Int64(end, 32), Int64(end, 40), Int64(end, 48));
         }
         if (length < 0 || length > stream.Length) throw new InvalidDataException("its directory is damaged.");
-        return (ImageArchive.ReadBytes(file, offset, (int)Math.Min(length, int.MaxValue)), count);
+        if (length > MaxDirectory)
+            throw new InvalidDataException($"its directory has {length} bytes; at most {MaxDirectory} are read. Split the archive.");
+        return (ImageArchive.ReadBytes(file, offset, (int)length), count);
     }
 
     private static void AddEntry(ReadOnlySpan<byte> entry, ReadOnlySpan<byte> rawName, ReadOnlySpan<byte> extra, SafeFileHandle file,

@@ -39,10 +39,10 @@ internal static class NearName
         foreach (var candidate in candidates)
         {
             if (candidate.Equals(wanted, StringComparison.OrdinalIgnoreCase))
-                return $" It has '{candidate}', which differs only in case.";
+                return $" It has '{Visible(candidate)}', which differs only in case.";
             var alike = CanonicalComposition.Compose(candidate);
             if (!alike.Equals(composed, StringComparison.OrdinalIgnoreCase)) continue;
-            return $" It has '{candidate}', which looks the same, but its letters and accents are " +
+            return $" It has '{Visible(candidate)}', which looks the same, but its letters and accents are " +
                 (candidate == alike ? "composed (Unicode NFC) where the wanted name's are separate (NFD)."
                     : "separate (Unicode NFD) where the wanted name's are composed (NFC).") + " Write both in one form.";
         }

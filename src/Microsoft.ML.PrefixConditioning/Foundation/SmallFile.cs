@@ -10,14 +10,17 @@ internal static class SmallFile
     /// <summary>Reads all bytes of a file.</summary>
     /// <param name="path">The file.</param>
     /// <param name="maxBytes">Limit; more than any such file has.</param>
-    /// <exception cref="InvalidDataException">The file is larger.</exception>
-    public static byte[] Read(string path, long maxBytes = MaxBytes)
+    /// <param name="memory">Takes the bytes before they are read; null if nobody counts them.</param>
+    /// <exception cref="InvalidDataException">It is larger, or not a regular file.</exception>
+    public static byte[] Read(string path, long maxBytes = MaxBytes, MemoryShare? memory = null)
     {
+        RegularFile.Check(path);
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);   // none is needed
         if (stream.Length > maxBytes)
-            throw new InvalidDataException(
-                $"'{path}' has {stream.Length} bytes; at most {maxBytes} are expected. It is another kind of file.");
-        var bytes = new byte[stream.Length];
+            throw new InvalidDataException($"'{NearName.Visible(path)}' has {stream.Length} bytes; at most {maxBytes} are expected. " +
+                "It is another kind of file.");
+        memory?.Take(stream.Length);
+        var bytes = LargeArray.Allocate((int)stream.Length);
         stream.ReadExactly(bytes);
         return bytes;
     }

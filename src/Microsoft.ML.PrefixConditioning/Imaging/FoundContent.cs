@@ -2,12 +2,10 @@ using System.Text;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Describes bytes that are not a readable image, for error messages.</summary>
+/// <summary>Says what kind of data bytes are that are not a readable image, for error messages.</summary>
+/// <remarks>It never quotes them: a row can name any file, also one with a secret.</remarks>
 internal static class FoundContent
 {
-    private const int TextShown = 40;
-    private const int BytesShown = 8;
-
     // First bytes of kinds of file that are often taken for images. Sources: the formats' specifications.
     private static readonly (int Offset, byte[] Magic, string Kind)[] Kinds =
     [
@@ -42,7 +40,7 @@ internal static class FoundContent
             if (bytes.Length >= offset + magic.Length && bytes.Slice(offset, magic.Length).SequenceEqual(magic)) return kind;
         if (TextOf(bytes) is { } text) return DescribeText(text);
         if (!bytes.ContainsAnyExcept((byte)0)) return "nothing but zero bytes";
-        return $"data of no known image format (first bytes {Convert.ToHexString(bytes[..Math.Min(BytesShown, bytes.Length)])})";
+        return "data of no known image format";
     }
 
     private static string DescribeText(string text)
@@ -54,8 +52,7 @@ internal static class FoundContent
             return "an HTML page, perhaps the error page of a download";
         if (start.StartsWith("version https://git-lfs", StringComparison.Ordinal))
             return "a Git LFS pointer; the image itself was not checked out";
-        var line = start.IndexOfAny('\r', '\n') is var end and >= 0 ? start[..end] : start;
-        return line.Length > TextShown ? $"text that begins with \"{line[..TextShown]}...\"" : $"text that begins with \"{line}\"";
+        return "text";
     }
 
     // The first bytes as text, or null if they hold control characters or are no UTF-8.

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using Microsoft.ML.Data;
 using SkiaSharp;
 
@@ -8,14 +9,20 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>Decodes the three forms of an image to RGB pixels. Thread-safe.</summary>
 /// <remarks>
 /// Color profiles are ignored, as in Pillow and so in the reference. 16-bit channels are reduced to 8 bits. The first frame of an animation
-/// is used. A JPEG file with damaged but complete data is decoded, because libjpeg only warns about it; what Skia itself reports as
-/// truncated or damaged is an error.
+/// is used. A JPEG file with damaged data is decoded, because libjpeg only warns about it; what Skia itself reports as truncated or damaged
+/// is an error, and so is a file with fewer bytes than its format needs for that many pixels.
 /// </remarks>
 internal static class ImageDecoder
 {
     /// <summary>Larger images are rejected before memory is allocated: a small file can claim any size.</summary>
-    /// <remarks>Source: Pillow 9.4.0 fails above this number.</remarks>
-    internal const long MaxPixels = 178_956_970;
+    /// <remarks>More than a camera's 61 megapixels, and with <see cref="MaxMemory"/> what one image may cost.</remarks>
+    internal const long MaxPixels = 64_000_000;
+
+    /// <summary>The most bytes that an image may take while it is decoded, with its file.</summary>
+    internal const long MaxMemory = 450L << 20;
+
+    private const int SourceBytes = 4;               // a pixel as Skia writes it
+    private const int LargestPooled = 16 << 20;      // a pool would keep larger buffers for good
 
     // With as many pixels as are wanted, features of a ResNet-18 have cosines down to 0.995 with those of the full decode; with twice as
     // many, down to 0.9997, and a large JPEG still decodes three times as fast.
@@ -29,25 +36,47 @@ internal static class ImageDecoder
     /// <param name="image">A locator, an encoded file, or raw pixels.</param>
     /// <param name="mode">Upright, in full or scaled, or as in the reference.</param>
     /// <param name="shortSide">Pixels that the short side is resized to at most; a scaled decode keeps at least twice as many.</param>
-    /// <exception cref="InvalidDataException">The image is missing or unreadable, or is not a complete image of a known format.</exception>
-    public static RgbImage Decode(ImageReference image, ImageDecoding mode, int shortSide = int.MaxValue)
+    /// <param name="memory">Counts what the image takes, and afterwards its pixels; null if it is done with at once.</param>
+    /// <exception cref="InvalidDataException">The image is missing, unreadable or too large, or is not a complete image of a known
+    /// format; or there is not enough memory for it.</exception>
+    public static RgbImage Decode(ImageReference image, ImageDecoding mode, int shortSide = int.MaxValue, MemoryShare? memory = null)
+    {
+        using var own = memory is null ? new MemoryShare() : null;
+        memory ??= own!;
+        try
+        {
+            var decoded = DecodeAny(image, mode, shortSide, memory);
+            memory.Keep(decoded.ByteSize);
+            return decoded;
+        }
+        catch (OutOfMemoryException e)
+        {
+            throw Bad(image, "takes more memory than there is", e);
+        }
+    }
+
+    /// <summary>Whether an exception says that an image cannot be read, so that the policy for bad rows decides.</summary>
+    public static bool IsUnreadable(Exception fault) => fault is InvalidDataException or IOException or UnauthorizedAccessException;
+
+    private static RgbImage DecodeAny(ImageReference image, ImageDecoding mode, int shortSide, MemoryShare memory)
     {
         if (image.Pixels is { } pixels) return FromPixels(image, pixels, mode);
         if (image.Encoded is null && image.IsMissing) throw Bad(image, "cannot be decoded: its row has no value in the image column", null);
-        var bytes = image.Encoded ?? ReadFile(image);
+        var bytes = image.Encoded ?? ReadFile(image, memory);
         if (image.Locator is { } locator && ImageSlice.TryParse(locator, out var slice) && slice.Channels > 0)
-            return (long)slice.Width * slice.Height <= MaxPixels
-                ? PixelConversion.FromPlanes(bytes, slice.Width, slice.Height, slice.Channels)
-                : throw Bad(image, $"claims more than {MaxPixels} pixels", null);
+        {
+            Claim(image, memory, bytes.Length, slice.Width, slice.Height, RgbImage.Channels);
+            return PixelConversion.FromPlanes(bytes, slice.Width, slice.Height, slice.Channels);
+        }
         if (bytes.Length == 0) throw Bad(image, "is empty: it has 0 bytes", null);
-        return DecodeFile(image, bytes, mode, shortSide);
+        return DecodeFile(image, bytes, mode, shortSide, memory);
     }
 
-    private static byte[] ReadFile(ImageReference image)
+    private static byte[] ReadFile(ImageReference image, MemoryShare memory)
     {
         try
         {
-            return ImageLocator.ReadAllBytes(image.Locator!);
+            return ImageLocator.ReadAllBytes(image.Locator!, memory);
         }
         catch (Exception e) when (
             e is IOException or UnauthorizedAccessException or InvalidDataException or ArgumentException or NotSupportedException)
@@ -65,7 +94,8 @@ internal static class ImageDecoder
         return PixelConversion.FromMLImage(pixels, image.Width, image.Height, image.PixelFormat, mode);
     }
 
-    private static unsafe RgbImage DecodeFile(ImageReference image, byte[] bytes, ImageDecoding mode, int shortSide)
+    private static unsafe RgbImage DecodeFile(ImageReference image, byte[] bytes, ImageDecoding mode, int shortSide,
+        MemoryShare memory)
     {
         fixed (byte* start = bytes)
         {
@@ -75,36 +105,55 @@ internal static class ImageDecoder
             if (codec?.EncodedFormat is not (SKEncodedImageFormat.Png or SKEncodedImageFormat.Jpeg or SKEncodedImageFormat.Webp
                 or SKEncodedImageFormat.Bmp or SKEncodedImageFormat.Gif))
                 throw Bad(image, $"is not an image that can be decoded: it is {FoundContent.Describe(bytes)}", null);
-            return DecodePixels(image, codec, bytes, mode, shortSide);
+            return DecodePixels(image, codec, bytes, mode, shortSide, memory);
         }
     }
 
-    private static unsafe RgbImage DecodePixels(ImageReference image, SKCodec codec, byte[] bytes, ImageDecoding mode, int shortSide)
+    private static unsafe RgbImage DecodePixels(ImageReference image, SKCodec codec, byte[] bytes, ImageDecoding mode, int shortSide,
+        MemoryShare memory)
     {
         var (full, scale) = (codec.Info.Size, FullScale);
-        if ((long)full.Width * full.Height > MaxPixels)
-            throw Bad(image, $"claims to have {full.Width} x {full.Height} pixels in a file of {bytes.Length} bytes; "
-                + $"at most {MaxPixels} pixels are decoded", null);
+        var perPixel = SourceBytes + RgbImage.Channels + CodecMemory.PerPixel(codec.EncodedFormat, bytes);
+        Claim(image, memory, bytes.Length, full.Width, full.Height, perPixel);
+        if ((long)full.Width * full.Height / CodecMemory.MostPixelsPerByte(codec.EncodedFormat) > bytes.Length)
+            throw Bad(image, DescribeFailure(SKCodecResult.IncompleteInput, codec, bytes.Length), null);
         if (mode == ImageDecoding.Scaled && codec.EncodedFormat == SKEncodedImageFormat.Jpeg) scale = SmallestScale(full, shortSide);
         var size = codec.GetScaledDimensions(scale / (float)FullScale);
         var opaque = codec.Info.AlphaType == SKAlphaType.Opaque;
         // Without a color space Skia converts no colors; straight alpha keeps the colors of transparent pixels as they are stored.
         var info = new SKImageInfo(size.Width, size.Height, SKColorType.Rgba8888, opaque ? SKAlphaType.Opaque : SKAlphaType.Unpremul, null);
-        var buffer = ArrayPool<byte>.Shared.Rent(info.BytesSize);
+        var pooled = info.BytesSize <= LargestPooled ? ArrayPool<byte>.Shared.Rent(info.BytesSize) : [];
+        var large = pooled.Length == 0 ? NativeMemory.Alloc((nuint)info.BytesSize) : null;
         try
         {
-            SKCodecResult result;
-            fixed (byte* pixels = buffer) result = codec.GetPixels(info, (nint)pixels);
-            if (result != SKCodecResult.Success)
-                throw Bad(image, DescribeFailure(result, codec, bytes.Length), null);
-            return PixelConversion.FromDecoded(buffer.AsSpan(0, info.BytesSize), size.Width, size.Height,
-                opaque ? AlphaMeaning.Opaque : AlphaMeaning.Straight, ExifOrientation.Read(bytes, codec.EncodedFormat), mode,
-                (full.Width * scale / (double)FullScale, full.Height * scale / (double)FullScale));
+            fixed (byte* small = pooled)
+            {
+                var pixels = large is null ? small : (byte*)large;
+                var result = codec.GetPixels(info, (nint)pixels);
+                if (result != SKCodecResult.Success) throw Bad(image, DescribeFailure(result, codec, bytes.Length), null);
+                return PixelConversion.FromDecoded(new ReadOnlySpan<byte>(pixels, info.BytesSize), size.Width, size.Height,
+                    opaque ? AlphaMeaning.Opaque : AlphaMeaning.Straight, ExifOrientation.Read(bytes, codec.EncodedFormat), mode,
+                    (full.Width * scale / (double)FullScale, full.Height * scale / (double)FullScale));
+            }
         }
         finally
         {
-            ArrayPool<byte>.Shared.Return(buffer);
+            NativeMemory.Free(large);
+            if (pooled.Length > 0) ArrayPool<byte>.Shared.Return(pooled);
         }
+    }
+
+    /// <summary>Checks an image against the limits and takes the memory for its pixels.</summary>
+    private static void Claim(ImageReference image, MemoryShare memory, int fileBytes, int width, int height, int bytesPerPixel)
+    {
+        var pixels = (long)width * height;
+        if (pixels > MaxPixels)
+            throw Bad(image, $"claims to have {width} x {height} pixels in a file of {fileBytes} bytes; "
+                + $"at most {MaxPixels} pixels are decoded", null);
+        if (fileBytes + (pixels * bytesPerPixel) is var bytes && bytes > MaxMemory)
+            throw Bad(image, $"claims to have {width} x {height} pixels, which with its file take {bytes} bytes to decode; "
+                + $"at most {MaxMemory} are allowed", null);
+        memory.Take(pixels * bytesPerPixel);
     }
 
     /// <summary>The smallest scale that keeps enough pixels, or else the full one.</summary>

@@ -90,9 +90,10 @@ internal sealed class ImagePreprocessor
         {
             try
             {
-                ApplyTest(ImageDecoder.Decode(image(i), decoding, Size), destination(i).Span);
+                using var memory = new MemoryShare();
+                ApplyTest(ImageDecoder.Decode(image(i), decoding, Size, memory), destination(i).Span);
             }
-            catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
+            catch (Exception e) when (ImageDecoder.IsUnreadable(e))
             {
                 faults[i] = e;
             }

@@ -24,7 +24,7 @@ internal sealed class RgbImage
         Width = width;
         Height = height;
         (Horizontal, Vertical) = (new(0, width), new(0, height));
-        _buffer = GC.AllocateUninitializedArray<byte>(checked((width * height * Channels) + ReadSlack));
+        _buffer = LargeArray.Allocate(checked((width * height * Channels) + ReadSlack));
     }
 
     /// <summary>A copy of pixels.</summary>

@@ -56,6 +56,7 @@ internal sealed class ImageFiles(bool hash, CancellationToken cancellation)
         {
             if (hash)
             {
+                RegularFile.Check(path);
                 using var stream = File.OpenRead(path);
                 return Convert.ToHexStringLower(SHA256.HashDataAsync(stream, cancellation).AsTask().GetAwaiter().GetResult());
             }
@@ -63,7 +64,7 @@ internal sealed class ImageFiles(bool hash, CancellationToken cancellation)
             if (file.LinkTarget is not null && file.ResolveLinkTarget(returnFinalTarget: true) is FileInfo target) file = target;
             return string.Create(CultureInfo.InvariantCulture, $"{file.Length} {file.LastWriteTimeUtc.Ticks}");
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException or ArgumentException)
         {
             return "unreadable";   // as an image of the run, it is judged when it is decoded
         }

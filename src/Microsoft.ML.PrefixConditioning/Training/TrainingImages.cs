@@ -79,7 +79,8 @@ internal sealed class TrainingImages
         var unreadable = new bool[count];
         ParallelLoop.Run(count, i =>
         {
-            if (Decode(batch[first + i]) is { } image) Prepare(first + i, first, image, step, pixels);
+            using var memory = new MemoryShare();
+            if (Decode(batch[first + i], memory) is { } image) Prepare(first + i, first, image, step, pixels);
             else unreadable[i] = true;
         }, cancellation);
         return [.. Enumerable.Range(first, count).Where(place => unreadable[place - first])];
@@ -146,7 +147,7 @@ internal sealed class TrainingImages
         for (var next = NextOfType(row); next != row; next = NextOfType(next))
         {
             if (taken.Contains(next) && repeated is not null) continue;
-            if (Decode(next) is not { } image) continue;
+            if (Decode(next, memory: null) is not { } image) continue;
             if (!taken.Contains(next)) return (next, image);
             repeated = (next, image);
         }
@@ -162,18 +163,18 @@ internal sealed class TrainingImages
         return row;
     }
 
-    private RgbImage? Decode(int row)
+    private RgbImage? Decode(int row, MemoryShare? memory)
     {
         lock (_lock)
             if (_bad.ContainsKey(row)) return null;
         if (_cache.TryGet(row, out var cached)) return cached;
         try
         {
-            var image = ImageDecoder.Decode(_rows.Images[row], _decoding, _shortSide);
+            var image = ImageDecoder.Decode(_rows.Images[row], _decoding, _shortSide, memory);
             _cache.TryAdd(row, image);
             return image;
         }
-        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (ImageDecoder.IsUnreadable(e))
         {
             var fault = $"Row {_rows.NumberOf(row)}: {e.Message}";
             if (_policy == BadRowPolicy.Fail) throw new InvalidDataException($"{fault} {TaggedRows.SkipRemedy}", e);

@@ -20,6 +20,7 @@ internal static class ModelFile
     private const string SettingsPart = "settings.json", VocabularyPart = "vocabulary.bin";
     private const string WeightsPart = "weights.safetensors", SummariesPart = "summaries.bin", HistoryPart = "history.bin";
     private const string Damaged = "The file was changed or damaged: restore it from a copy.";
+    private const long MaxSmallPart = 64 << 20;
     private const int MaxParts = 16;   // more than any version writes; a damaged count must not read on and on
 
     /// <summary>Writes a model.</summary>
@@ -107,6 +108,7 @@ internal static class ModelFile
     private static T ReadSmallPart<T>(
         ModelLoadContext context, Dictionary<string, byte[]> hashes, string name, Func<MemoryStream, T> parse)
     {
+        CheckSize(context, name);
         var content = new MemoryStream();
         ReadPart(context, hashes, name, stream => stream.CopyTo(content));
         content.Position = 0;
@@ -118,6 +120,17 @@ internal static class ModelFile
         {
             throw Unreadable(name, e);
         }
+    }
+
+    // ML.NET unpacks a part into memory before it gives any of it out; the archive knows the size before.
+    private static void CheckSize(ModelLoadContext context, string name)
+    {
+        if (context.Repository._archive is not { } archive) return;
+        var path = Path.Combine(context.Directory ?? "", name).Replace('\\', '/');
+        var length = archive.Entries.Where(e => e.FullName.Replace('\\', '/') == path).Select(e => e.Length).DefaultIfEmpty().Max();
+        if (length > MaxSmallPart)
+            throw new InvalidDataException(
+                $"The part '{name}' of the model file has {length} bytes; at most {MaxSmallPart} are read. {Damaged}");
     }
 
     private static void ReadPart(ModelLoadContext context, Dictionary<string, byte[]> hashes, string name, Action<Stream> read)

@@ -41,9 +41,7 @@ public sealed class ImageDecoderErrorTests
     }
 
     [TestMethod]
-    [DataRow("These are words,\nnot an image.", "text that begins with \"These are words,\"")]
-    [DataRow("A very long line of text that no message should repeat to its end",
-        "text that begins with \"A very long line of text that no message...\"")]
+    [DataRow("These are words,\nnot an image.", "text")]
     [DataRow("<!DOCTYPE html><html><body>404</body></html>", "an HTML page, perhaps the error page of a download")]
     [DataRow("\n <HTML><head>", "an HTML page, perhaps the error page of a download")]
     [DataRow("<?xml version=\"1.0\"?>\n<svg width=\"1\"/>", "an SVG drawing, which is text")]
@@ -58,15 +56,15 @@ public sealed class ImageDecoderErrorTests
     [DataRow("%PDF-1.7", "a PDF document")]
     [DataRow("PK\u0003\u0004rest", "a ZIP archive")]
     [DataRow("\0\0\0\0\0\0\0\0\0\0", "nothing but zero bytes")]
-    [DataRow("\u0001\u0002\u0003\u0004\u0005\u0006\u0007\u0008\u0009", "data of no known image format (first bytes 0102030405060708)")]
+    [DataRow("\u0001\u0002\u0003\u0004\u0005\u0006\u0007\u0008\u0009", "data of no known image format")]
     // To Skia this is a WBMP image.
-    [DataRow("\0\0\u0004\u0004\u0001\u0001\u0001\u0001", "data of no known image format (first bytes 0000040401010101)")]
+    [DataRow("\0\0\u0004\u0004\u0001\u0001\u0001\u0001", "data of no known image format")]
     public void Decode_OtherContent_SaysWhatItIs(string content, string found) =>
         AssertError(Encoding.Latin1.GetBytes(content), $"is not an image that can be decoded: it is {found}.");
 
     [TestMethod]
     public void Decode_TextOfOtherScripts_IsSeenAsText() =>
-        AssertError("\uFEFFпривет"u8.ToArray(), "it is text that begins with \"привет\".");
+        AssertError("\uFEFFпривет"u8.ToArray(), "it is text.");
 
     [TestMethod]
     public void Decode_Icon_IsRefused() => AssertError([0, 0, 1, 0, 1, 0, 1, 1, 0, 0, 1, 0, 32, 0], "it is an icon (ICO).");
@@ -130,7 +128,7 @@ public sealed class ImageDecoderErrorTests
         var file = Png(width, height, 8, 2, PngLayout.RowByRow, ("IDAT", [0x78, 0x9C, 1, 2, 3, 4, 5, 6, 7, 8]));
         var before = GC.GetAllocatedBytesForCurrentThread();
         AssertError(file, $"claims to have {width} x {height} pixels in a file of {file.Length} bytes; "
-            + "at most 178956970 pixels are decoded.");
+            + "at most 64000000 pixels are decoded.");
         Assert.IsLessThan(1_000_000L, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 

@@ -53,6 +53,11 @@ public sealed class ModelFileTests
         _saved.WithVersion(version).Fault());
 
     [TestMethod]
+    public void Read_SettingsAbove64Megabytes_AreRefusedUnread() => Assert.Contains(
+        "The part 'settings.json' of the model file has 67108865 bytes; at most 67108864 are read.",
+        _saved.WithPart("settings.json", new byte[(64 << 20) + 1]).Fault());
+
+    [TestMethod]
     public void Read_FileOfVersion1_HasClipsMeanAndDeviation()
     {
         var json = JsonNode.Parse(_saved.Part("settings.json"))!.AsObject();

@@ -58,13 +58,14 @@ internal sealed class ClipPixelsMapper : IRowMapper, ICanSaveOnnx
     {
         try
         {
-            var decoded = ImageDecoder.Decode(image, _settings.ImageDecoding, _settings.ImageSize);
+            using var memory = new MemoryShare();
+            var decoded = ImageDecoder.Decode(image, _settings.ImageDecoding, _settings.ImageSize, memory);
             if (_settings.Pixels == PixelValues.Normalized) _preprocessor.ApplyTest(decoded, pixels);
             else FillRgb(decoded, pixels);
         }
-        catch (Exception e) when (_settings.BadRows == BadRowPolicy.Skip
-            && e is InvalidDataException or IOException or UnauthorizedAccessException)   // missing then, as everywhere in the package
+        catch (Exception e) when (_settings.BadRows == BadRowPolicy.Skip && ImageDecoder.IsUnreadable(e))
         {
+            // Missing then, as everywhere in the package
             pixels.Fill(float.NaN);
         }
     }

@@ -1,0 +1,145 @@
+using System.IO.Compression;
+using SkiaSharp;
+using static Microsoft.ML.PrefixConditioning.Tests.HandMadeImages;
+
+namespace Microsoft.ML.PrefixConditioning.Tests;
+
+[TestClass]
+public sealed class HostileImageTests : IDisposable
+{
+    private const long MostMegabytes = 500;
+
+    private readonly DataTestFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [TestMethod]
+    [DataRow(8000, 8000, "is truncated: its")]
+    [DataRow(13_377, 13_377, "claims to have 13377 x 13377 pixels")]
+    public void Decode_SmallJpegThatClaimsManyPixels_IsUnreadable(int width, int height, string fault)
+    {
+        var jpeg = Encode(SKEncodedImageFormat.Jpeg, 16, 16, (_, _) => SKColors.Gray);
+        var frame = jpeg.AsSpan().IndexOf([(byte)0xFF, (byte)0xC0]);
+        (jpeg[frame + 5], jpeg[frame + 6]) = ((byte)(height >> 8), (byte)height);
+        (jpeg[frame + 7], jpeg[frame + 8]) = ((byte)(width >> 8), (byte)width);
+        Assert.Contains(fault, Fault(ImageReference.FromEncoded(jpeg)));
+    }
+
+    [TestMethod]
+    [DataRow(6000, 6000, "is truncated: its")]
+    [DataRow(13_377, 13_377, "claims to have 13377 x 13377 pixels")]
+    public void Decode_SmallGifThatClaimsManyPixels_IsUnreadable(int width, int height, string fault)
+    {
+        var gif = Gif(100, 1, (200, 0, 0));
+        (gif[6], gif[7], gif[8], gif[9]) = ((byte)width, (byte)(width >> 8), (byte)height, (byte)(height >> 8));
+        Assert.Contains(fault, Fault(ImageReference.FromEncoded(gif)));
+    }
+
+    [TestMethod]
+    public void Decode_InterlacedImageThatTakesTooMuchMemory_IsUnreadable()
+    {
+        var png = Png(7900, 7900, 8, 2, PngLayout.Interlaced, ("IDAT", [0x78, 0x9C, 1, 2, 3, 4, 5, 6, 7, 8]));
+        Assert.Contains("take 686510067 bytes to decode; at most 471859200 are allowed", Fault(ImageReference.FromEncoded(png)));
+    }
+
+    [TestMethod]
+    public void Decode_LargestImageOnManyThreads_StaysWithin500Megabytes()
+    {
+        var row = new byte[1001];
+        using (var packed = new MemoryStream())
+        {
+            using (var zlib = new ZLibStream(packed, CompressionLevel.Fastest, leaveOpen: true))
+                for (var y = 0; y < 8000; y++) zlib.Write(row);
+            _folder.Write("a.png", Png(8000, 8000, 1, 0, PngLayout.RowByRow, ("IDAT", packed.ToArray())));
+        }
+        var (peak, fault) = DecodingProcess.Run(_folder["a.png"]);
+        Assert.AreEqual("", fault);
+        Assert.IsLessThanOrEqualTo(MostMegabytes, peak);
+    }
+
+    [TestMethod]
+    public void Decode_EntryThatUnpacksToMuch_StaysWithin500Megabytes()
+    {
+        Zeros("a.zip", 200);
+        var (peak, fault) = DecodingProcess.Run(_folder["a.zip!/a.png"]);
+        Assert.Contains("nothing but zero bytes", fault);
+        Assert.IsLessThanOrEqualTo(MostMegabytes, peak);
+    }
+
+    [TestMethod]
+    public void Decode_LittleMemory_IsUnreadable()
+    {
+        Zeros("a.zip", 200);
+        var (_, fault) = DecodingProcess.Run(_folder["a.zip!/a.png"], ("DOTNET_GCHeapHardLimit", "0x6000000"));
+        Assert.Contains("takes more memory than there is", fault);
+    }
+
+    [TestMethod]
+    public void Decode_EntryAboveTheLimit_IsRefusedUnread()
+    {
+        Zeros("a.zip", 300);
+        Assert.Contains("at most 268435456 are allowed", Fault(ImageReference.FromLocator(_folder["a.zip!/a.png"])));
+    }
+
+    [TestMethod]
+    public void Decode_EntryThatClaimsMoreThanItsDataCanGive_IsRefusedUnread()
+    {
+        var zip = RawZip.Write(_folder["a.zip"], new RawZipEntry("a.png", "0123456789") { Method = 8 });
+        var bytes = File.ReadAllBytes(zip);
+        BitConverter.TryWriteBytes(bytes.AsSpan(bytes.AsSpan().IndexOf("PK\u0001\u0002"u8) + 24), 200_000_000);
+        File.WriteAllBytes(zip, bytes);
+        Assert.Contains("more than its 10 compressed ones can give", Fault(ImageReference.FromLocator(zip + "!/a.png")));
+    }
+
+    [TestMethod]
+    public void Decode_SparseTarEntry_IsRefusedUnread()
+    {
+        var tar = _folder.Tar("a.tar", ("a.png", ""));
+        using (var file = File.Open(tar, FileMode.Open))
+        {
+            var header = new byte[512];
+            "a.png"u8.CopyTo(header);
+            "02260000000"u8.CopyTo(header.AsSpan(124));   // 300 MB
+            header[156] = (byte)'0';
+            header.AsSpan(148, 8).Fill((byte)' ');
+            var sum = header.Sum(b => b);
+            System.Text.Encoding.ASCII.GetBytes(Convert.ToString(sum, 8).PadLeft(6, '0')).CopyTo(header, 148);
+            header[154] = 0;
+            file.SetLength(0);
+            file.Write(header);
+            file.SetLength((300 << 20) + 2048);
+        }
+        Assert.Contains("at most 268435456 are allowed", Fault(ImageReference.FromLocator(tar + "!/a.png")));
+    }
+
+    [TestMethod]
+    public void Take_MoreThanTheBudget_WaitsForTheOldest()
+    {
+        using var oldest = new MemoryShare();
+        oldest.Take(200 << 20);
+        var isThere = false;
+        var second = new Thread(() =>
+        {
+            using var share = new MemoryShare();
+            share.Take(100 << 20);
+            isThere = true;
+        });
+        second.Start();
+        Assert.IsFalse(second.Join(100));
+        oldest.Take(200 << 20);   // never waits
+        Assert.IsFalse(isThere);
+        oldest.Keep(10 << 20);
+        Assert.IsTrue(second.Join(10_000));
+    }
+
+    private void Zeros(string name, int megabytes)
+    {
+        using var zip = new ZipArchive(File.Create(_folder[name]), ZipArchiveMode.Create);
+        using var entry = zip.CreateEntry("a.png", CompressionLevel.Fastest).Open();
+        var zeros = new byte[1 << 20];
+        for (var i = 0; i < megabytes; i++) entry.Write(zeros);
+    }
+
+    private static string Fault(ImageReference image) =>
+        Assert.ThrowsExactly<InvalidDataException>(() => ImageDecoder.Decode(image, ImageDecoding.Upright)).Message;
+}
