@@ -14,6 +14,9 @@ public static class DatasetCatalog
     /// are sorted ordinally by class folder, then by path.</para>
     /// <para>Links are followed, but a class never lists a folder twice, nor one at or above the root. The warning counts images that are
     /// listed more than once through links.</para>
+    /// <para>An uncompressed .tar file directly below the root is a class as well, named after the file; all its images belong to it, in
+    /// whatever folder. The image column then holds ranges of bytes, such as <c>train/n02084071.tar!/dog.jpg@512+48213</c>. Compressed
+    /// ones (.tar.gz, .tgz) are an error.</para>
     /// <para>In a ZIP or uncompressed TAR archive, the top-level folders are the classes. If another folder encloses them, append it after
     /// <c>!/</c>: <c>photos.zip!/photos</c>. The image column then holds locators such as <c>photos.zip!/photos/cat/1.png</c>, which this
     /// package's trainers and transformers read directly. Names that a ZIP archive does not mark as UTF-8 are read as UTF-8 if valid,
@@ -25,8 +28,8 @@ public static class DatasetCatalog
     /// <param name="catalog">The data catalog.</param>
     /// <param name="path">A folder, or a .zip or .tar archive, optionally followed by <c>!/</c> and a folder inside it.</param>
     /// <param name="datasetType">Value of the dataset-type column. Default "classification".</param>
-    /// <param name="classNames">Class names by folder name, for folders that are named by codes. Folders that are not listed keep their own
-    /// name. Default null.</param>
+    /// <param name="classNames">Class names by folder name, or by name of a .tar file without its extension, for classes that are named
+    /// by codes. Those that are not listed keep their own name. Default null.</param>
     /// <param name="imageColumnName">Output column with the image's path or locator. Default "Image".</param>
     /// <param name="textColumnName">Output column with the class name. Default "Text".</param>
     /// <param name="datasetTypeColumnName">Output column with the dataset type. Default "DatasetType".</param>
@@ -34,8 +37,8 @@ public static class DatasetCatalog
     /// <returns>A view of four text columns, one row per image.</returns>
     /// <exception cref="DirectoryNotFoundException">The folder does not exist; the message says which part of the path is
     /// missing.</exception>
-    /// <exception cref="InvalidDataException">There are no images in class folders, or none in one of them; a name is not UTF-8; or the
-    /// archive is damaged.</exception>
+    /// <exception cref="InvalidDataException">There are no images in class folders, or none in one of them; a name is not UTF-8; or an
+    /// archive is damaged or compressed.</exception>
     /// <exception cref="ArgumentException">A name is empty, or two columns have the same name.</exception>
     /// <example>
     /// <code>

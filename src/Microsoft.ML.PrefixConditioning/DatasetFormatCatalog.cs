@@ -10,9 +10,11 @@ public static class DatasetFormatCatalog
     /// <remarks>
     /// <para>The key is the name up to the first dot, folders included; what follows is the extension (<c>000017.jpg</c>,
     /// <c>000017.txt</c>). Names that begin with a dot are ignored.</para>
-    /// <para>Each shard's headers and texts are scanned once, by this call, on all cores. Afterwards a sample takes 32 bytes and its key;
-    /// texts and images are read from the shard when they are needed. The view can be read repeatedly, knows its row count and can be
-    /// shuffled.</para>
+    /// <para>Each shard's headers and texts are scanned once, by this call, on all cores. A small index file keeps the result, and the
+    /// next load reads it instead of the shard, unless the shard's size or modification time, or the extensions or fields to read have
+    /// changed. If the index cannot be written, a line in the log says so.</para>
+    /// <para>A sample takes 32 bytes and its key; texts and images are read from the shard when they are needed. The view can be read
+    /// repeatedly, knows its row count and can be shuffled.</para>
     /// </remarks>
     /// <param name="catalog">The data catalog.</param>
     /// <param name="shards">Files, with ranges (<c>{00000..02175}.tar</c>), lists (<c>{train,val}.tar</c>) or wildcards (<c>*.tar</c>) in
@@ -24,6 +26,8 @@ public static class DatasetFormatCatalog
     /// <param name="badRows">What to do with a sample without image or text, or with a text that cannot be read, and with a damaged rest
     /// of a shard. <see cref="BadRowPolicy.Skip"/> leaves them out, and a warning gives their number and the first fault. Default
     /// <see cref="BadRowPolicy.Fail"/>.</param>
+    /// <param name="indexFolder">Folder for the index files, created if it does not exist; null means beside each shard, as
+    /// <c>SHARD.index</c>. Default null.</param>
     /// <param name="datasetType">Value of the dataset-type column. Default "caption".</param>
     /// <param name="imageColumnName">Output column with the image's locator. Default "Image".</param>
     /// <param name="textColumnName">Output column with the text. Default "Text".</param>
@@ -41,8 +45,8 @@ public static class DatasetFormatCatalog
     /// </example>
     public static IDataView LoadWebDataset(
         this DataOperationsCatalog catalog, string shards, string image = "jpg;jpeg;png;webp", string text = "txt", string? label = null,
-        IReadOnlyDictionary<string, string>? classNames = null, BadRowPolicy badRows = BadRowPolicy.Fail, string datasetType = "caption",
-        string imageColumnName = "Image", string textColumnName = "Text",
+        IReadOnlyDictionary<string, string>? classNames = null, BadRowPolicy badRows = BadRowPolicy.Fail, string? indexFolder = null,
+        string datasetType = "caption", string imageColumnName = "Image", string textColumnName = "Text",
         string datasetTypeColumnName = "DatasetType", string labelColumnName = "Label")
     {
         ArgumentNullException.ThrowIfNull(catalog);
@@ -54,7 +58,7 @@ public static class DatasetFormatCatalog
             [.. image.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(e => e.ToLowerInvariant())],
             WebDatasetValue.Parse(text, nameof(text)), label is null ? null : WebDatasetValue.Parse(label, nameof(label)));
         using var channel = CatalogUtils.GetEnvironment(catalog).Start(nameof(LoadWebDataset));
-        return WebDatasetSource.Load(channel, shards, members, classNames, badRows, datasetType, columns);
+        return WebDatasetSource.Load(channel, shards, members, classNames, badRows, indexFolder, datasetType, columns);
     }
 
     /// <summary>Reads captions in COCO's format, such as <c>captions_train2017.json</c>. An image with several captions has one row for

@@ -58,6 +58,7 @@ internal sealed class ClassFolderWalk
             if (entry.IsLink) real = RealPath(real);
             if (real is null || (entry.IsLink && !Path.Exists(real))) _found.Remark(ClassFolders.NotFollowed, path);
             else if (entry.IsFolder) folders.Add(new Folder(path, real, entry.IsLink));
+            else if (folder.Path.Length == 0 && ClassTar.IsClass(Path.Join(_root, path))) ClassTar.List(Path.Join(_root, path), _found);
             else if (_found.AddFile(path) && (isRepeated || (entry.IsLink && IsBelow(real, _realRoot))))
                 _found.Remark(ClassFolders.Repeated, path);
         }

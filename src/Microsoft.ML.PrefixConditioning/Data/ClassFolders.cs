@@ -20,14 +20,28 @@ internal sealed class ClassFolders(string root)
     private const char DamagedCharacter = '\uFFFD';
 
     private readonly List<(string Class, string File)> _images = [];
+    private readonly HashSet<string> _archives = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, int> _imageCounts = new(StringComparer.Ordinal);
     private readonly Dictionary<(string Class, string What), (int Count, string Example)> _remarks = [];
 
     /// <summary>Adds a class folder, which may still be empty.</summary>
     public void AddClass(string name) => _imageCounts.TryAdd(name, 0);
 
+    /// <summary>Adds an archive of one class and returns its class folder, <c>FILE.tar!</c>.</summary>
+    public string AddArchive(string file)
+    {
+        AddClass(file + '!');
+        _archives.Add(file + '!');
+        return file + '!';
+    }
+
+    /// <summary>The name of a class folder or an archive of one class, without its extension.</summary>
+    public string ClassName(string folder) => _archives.Contains(folder) ? Path.GetFileNameWithoutExtension(folder) : folder;
+
     /// <summary>Adds a file by its path from the root, with forward slashes; returns whether it is an image of a class.</summary>
-    public bool AddFile(string path)
+    /// <param name="path">The path.</param>
+    /// <param name="place">What names the file in its class folder; null for the rest of the path.</param>
+    public bool AddFile(string path, string? place = null)
     {
         var (name, file) = path.IndexOf('/') is var slash and >= 0 ? (path[..slash], path[(slash + 1)..]) : ("", path);
         if (name.Length > 0) AddClass(name);
@@ -36,7 +50,7 @@ internal sealed class ClassFolders(string root)
         else
         {
             CheckName(path);
-            _images.Add((name, file));
+            _images.Add((name, place ?? file));
             _imageCounts[name]++;
             return true;
         }

@@ -22,8 +22,7 @@ internal static class ImageFolderSource
         var found = new ClassFolders(path);
         if (isArchive) ListArchive(ImageArchiveCache.Index(archive), inner, found);
         else ClassFolderWalk.List(path, found);
-        var images = found.Complete(channel);
-        return Rows(channel, images, isArchive ? ImageLocator.Join(archive, inner) : path, datasetType, classNames, columns);
+        return Rows(channel, found, isArchive ? ImageLocator.Join(archive, inner) : path, datasetType, classNames, columns);
     }
 
     /// <summary>Whether macOS or its archivers added this name, so that it is not the user's data.</summary>
@@ -31,9 +30,10 @@ internal static class ImageFolderSource
         name is "__MACOSX" or ".DS_Store" || name.StartsWith("._", StringComparison.Ordinal);
 
     private static TextRowsView Rows(
-        IChannel channel, List<(string Class, string File)> images, string root, string datasetType,
-        IReadOnlyDictionary<string, string>? classNames, SourceColumns columns)
+        IChannel channel, ClassFolders found, string root, string datasetType, IReadOnlyDictionary<string, string>? classNames,
+        SourceColumns columns)
     {
+        var images = found.Complete(channel);
         // One string per class and a few bytes per image: the path is put together when a row is read.
         var pool = new TextPool();
         var rests = new int[images.Count];
@@ -47,10 +47,12 @@ internal static class ImageFolderSource
         }
         pool.Complete();
         var prefixes = folders.ConvertAll(f => root.Length == 0 || root[^1] is '/' or '\\' ? $"{root}{f}/" : $"{root}/{f}/");
-        var names = folders.ConvertAll(f => classNames is not null && classNames.TryGetValue(f, out var name) ? name : f);
+        var names = folders.ConvertAll(found.ClassName)
+            .ConvertAll(c => classNames is not null && classNames.TryGetValue(c, out var name) ? name : c);
         foreach (var merged in folders.Zip(names).GroupBy(p => p.Second, p => p.First).Where(g => g.Count() > 1))
             channel.Warning(MessageSensitivity.None, "{0}",
-                $"'{root}': {NearName.List([.. merged])} become one class, because classNames calls them all '{merged.Key}'.");
+                $"'{root}': {NearName.List([.. merged])} become one class, because " +
+                $"{(merged.All(f => found.ClassName(f) == merged.Key) ? "their name is" : "classNames calls them all")} '{merged.Key}'.");
         return new TextRowsView(
             rests.Length,
             (columns.Image, i => prefixes[classes[i]] + pool.Text(rests[i])),

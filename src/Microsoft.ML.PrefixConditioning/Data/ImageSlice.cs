@@ -50,14 +50,20 @@ internal readonly record struct ImageSlice(string File, string Name, long Offset
         return true;
     }
 
-    /// <summary>The locator.</summary>
-    public override string ToString()
+    /// <summary>The locator without the file.</summary>
+    public string Place
     {
-        var name = Name.Contains('!', StringComparison.Ordinal) ? Name.Replace(Mark, "!-", StringComparison.Ordinal) : Name;
-        var range = string.Create(CultureInfo.InvariantCulture, $"{File}{Mark}{name}@{Offset}+{Length}");
-        return Channels == 0 ? range
-            : string.Create(CultureInfo.InvariantCulture, $"{range}:{Width}x{Height}{(Channels == 1 ? Gray : Planes)}");
+        get
+        {
+            var name = Name.Contains('!', StringComparison.Ordinal) ? Name.Replace(Mark, "!-", StringComparison.Ordinal) : Name;
+            var range = string.Create(CultureInfo.InvariantCulture, $"{name}@{Offset}+{Length}");
+            return Channels == 0 ? range
+                : string.Create(CultureInfo.InvariantCulture, $"{range}:{Width}x{Height}{(Channels == 1 ? Gray : Planes)}");
+        }
     }
+
+    /// <summary>The locator.</summary>
+    public override string ToString() => $"{File}{Mark}{Place}";
 
     /// <summary>Reads the bytes. Thread-safe.</summary>
     /// <param name="memory">Takes the bytes before they are read; null if nobody counts them.</param>

@@ -34,6 +34,15 @@ internal static class ShardList
         return files.Count > 0 ? [.. files] : throw new ArgumentException($"{NearName.Quoted(shards)} names no file.", nameof(shards));
     }
 
+    /// <summary>Why a file cannot be read and what to do, if it is compressed; otherwise null.</summary>
+    public static string? CompressedReason(string path)
+    {
+        var isTgz = path.EndsWith(".tgz", StringComparison.OrdinalIgnoreCase);
+        return !isTgz && !path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? null
+            : $"{NearName.Quoted(path)} is compressed, so that no image can be read alone. Unpack it once: " +
+                $"gunzip --keep {(isTgz ? "--suffix=.tgz " : "")}FILE.";
+    }
+
     private static IEnumerable<string> Braces(string pattern)
     {
         var start = pattern.IndexOf('{');
@@ -69,16 +78,14 @@ internal static class ShardList
         {
             var found = Directory.Exists(folder.Length == 0 ? "." : folder)
                 ? Directory.GetFiles(folder.Length == 0 ? "." : folder, name) : [];
+            found = [.. found.Where(f => !f.EndsWith(WebDatasetIndex.Extension, StringComparison.Ordinal))];
             if (found.Length == 0)
                 throw new FileNotFoundException($"No file matches {NearName.Quoted(pattern)}. " +
                     (folder.Length == 0 || Directory.Exists(folder) ? "" : MissingPath.Describe(folder)), pattern);
             Array.Sort(found, StringComparer.Ordinal);
             return folder.Length == 0 ? [.. found.Select(f => Path.GetFileName(f)!)] : found;
         }
-        if (pattern.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) || pattern.EndsWith(".tgz", StringComparison.OrdinalIgnoreCase))
-            throw new ArgumentException($"{NearName.Quoted(pattern)} is compressed, so that no image can be read alone. Unpack it once: " +
-                $"gunzip --keep {(pattern.EndsWith("tgz", StringComparison.OrdinalIgnoreCase) ? "--suffix=.tgz " : "")}FILE.",
-                nameof(pattern));
+        if (CompressedReason(pattern) is { } reason) throw new ArgumentException(reason, nameof(pattern));
         return File.Exists(pattern) ? [pattern] : throw new FileNotFoundException(Directory.Exists(pattern)
             ? $"{NearName.Quoted(pattern)} is a folder. Name its files, such as {NearName.Quoted(Path.Join(pattern, "*.tar"))}."
             : $"There is no file {NearName.Quoted(pattern)}. {MissingPath.Describe(pattern)}", pattern);

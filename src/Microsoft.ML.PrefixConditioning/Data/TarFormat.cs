@@ -15,7 +15,7 @@ internal readonly record struct TarEntry(char Kind, string Name, string Target, 
 /// <summary>Reads the headers of uncompressed TAR archives: v7, ustar, pax, and GNU's long names.</summary>
 /// <remarks>
 /// Source: POSIX.1-2017, "pax Interchange Format", and GNU tar's manual, "Basic Tar Format". <see cref="System.Formats.Tar"/> is not used:
-/// it takes the memory that a header claims before it reads, and ten times as long per entry.
+/// it takes the memory that a header claims before it reads.
 /// </remarks>
 internal static class TarFormat
 {

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 
@@ -7,7 +8,11 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <param name="Images">Extensions of images, the preferred one first.</param>
 /// <param name="Text">Where the text is.</param>
 /// <param name="Label">Where the label is; null for none.</param>
-internal sealed record WebDatasetMembers(string[] Images, WebDatasetValue Text, WebDatasetValue? Label);
+internal sealed record WebDatasetMembers(string[] Images, WebDatasetValue Text, WebDatasetValue? Label)
+{
+    /// <summary>Differs where a scan would.</summary>
+    public override string ToString() => $"{string.Join(';', Images)} | {Text} | {Label}";
+}
 
 /// <summary>A text in a sample: a member, or a field of a JSON member.</summary>
 /// <param name="Extension">The member, such as "txt", "cls" or "json".</param>
@@ -74,6 +79,7 @@ internal sealed class WebDatasetShard
     private readonly WebDatasetMembers _members;
     private readonly List<WebDatasetSample> _samples = [];
     private readonly List<byte> _keys = [];
+    private string _firstFault = "";
 
     private WebDatasetShard(string path, WebDatasetMembers members) => (_path, _members) = (path, members);
 
@@ -83,8 +89,8 @@ internal sealed class WebDatasetShard
     /// <summary>Number of samples left out because of a fault.</summary>
     public int FaultCount { get; private set; }
 
-    /// <summary>The first fault; empty if there is none.</summary>
-    public string FirstFault { get; private set; } = "";
+    /// <summary>The first fault; null if there is none.</summary>
+    public string? FirstFault => FaultCount > 0 ? $"'{_path}', {_firstFault}" : null;
 
     /// <summary>Finds the samples of a shard.</summary>
     public static WebDatasetShard Scan(string path, WebDatasetMembers members)
@@ -120,10 +126,40 @@ internal sealed class WebDatasetShard
         return shard;
     }
 
+    /// <summary>Writes what a scan has found: i32 faults | text of the first | samples | keys.</summary>
+    public void Write(BinaryWriter writer)
+    {
+        writer.Write(FaultCount);
+        writer.Write(_firstFault);
+        writer.Write(MemoryMarshal.AsBytes(CollectionsMarshal.AsSpan(_samples)));
+        writer.Write(CollectionsMarshal.AsSpan(_keys));
+    }
+
+    /// <summary>Reads what <see cref="Write"/> has written, up to the end.</summary>
+    /// <exception cref="ArgumentException">There are fewer samples.</exception>
+    /// <exception cref="FormatException">A sample is impossible.</exception>
+    public static WebDatasetShard Read(string path, WebDatasetMembers members, int count, BinaryReader reader)
+    {
+        var shard = new WebDatasetShard(path, members) { FaultCount = reader.ReadInt32(), _firstFault = reader.ReadString() };
+        var rest = reader.ReadBytes((int)(reader.BaseStream.Length - reader.BaseStream.Position)).AsSpan();
+        var length = checked(count * Marshal.SizeOf<WebDatasetSample>());
+        shard._samples.AddRange(MemoryMarshal.Cast<byte, WebDatasetSample>(rest[..length]));
+        shard._keys.AddRange(rest[length..]);
+        var keyEnd = 0;
+        foreach (var s in shard._samples)
+        {
+            if (s.Image < 0 || s.ImageLength < 0 || s.Image + s.TextShift < 0 || s.TextLength < 0 || s.Image + s.LabelShift < 0
+                || s.LabelLength < -1 || s.KeyEnd < keyEnd || s.KeyEnd > shard._keys.Count)
+                throw new FormatException($"{s} is impossible.");
+            keyEnd = s.KeyEnd;
+        }
+        return shard;
+    }
+
     /// <summary>The locator of a sample's image.</summary>
     public string Image(int sample)
     {
-        var keys = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_keys);
+        var keys = CollectionsMarshal.AsSpan(_keys);
         var key = Encoding.UTF8.GetString(keys[(sample == 0 ? 0 : _samples[sample - 1].KeyEnd).._samples[sample].KeyEnd]);
         return new ImageSlice(_path, key, _samples[sample].Image, _samples[sample].ImageLength).ToString();
     }
@@ -175,6 +211,6 @@ internal sealed class WebDatasetShard
 
     private void Fault(string key, string fault)
     {
-        if (FaultCount++ == 0) FirstFault = $"'{_path}', key {NearName.Quoted(key)}: {fault}";
+        if (FaultCount++ == 0) _firstFault = $"key {NearName.Quoted(key)}: {fault}";
     }
 }

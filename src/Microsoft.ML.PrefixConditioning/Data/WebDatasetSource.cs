@@ -5,14 +5,19 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>Turns the shards of a WebDataset into rows.</summary>
 internal static class WebDatasetSource
 {
-    /// <summary>Scans the shards in parallel; images are not read, texts are read when a row is.</summary>
+    /// <summary>Reads the shards' indexes, or scans them, in parallel; images are not read, texts are read when a row is.</summary>
     /// <returns>Columns image, text, dataset type and label, in the order of shards and samples.</returns>
     public static IDataView Load(IChannel channel, string shards, WebDatasetMembers members,
-        IReadOnlyDictionary<string, string>? classNames, BadRowPolicy badRows, string datasetType, SourceColumns columns)
+        IReadOnlyDictionary<string, string>? classNames, BadRowPolicy badRows, string? indexFolder, string datasetType,
+        SourceColumns columns)
     {
         var paths = ShardList.Expand(shards);
         var scanned = new WebDatasetShard[paths.Length];
-        ParallelLoop.Run(paths.Length, i => scanned[i] = WebDatasetShard.Scan(paths[i], members));
+        var unwritten = new string?[paths.Length];
+        ParallelLoop.Run(paths.Length, i => (scanned[i], unwritten[i]) = WebDatasetIndex.Open(paths[i], indexFolder, members));
+        if (unwritten.FirstOrDefault(u => u is not null) is { } reason)
+            channel.Info(MessageSensitivity.None, "{0}", $"{NearName.Quoted(shards)}: the index of {unwritten.Count(u => u is not null)} " +
+                $"shard(s) cannot be kept, so that the next load scans them again. {reason} Or set indexFolder.");
         var first = scanned.FirstOrDefault(s => s.FaultCount > 0)?.FirstFault;
         if (first is not null && badRows == BadRowPolicy.Fail)
             throw new InvalidDataException($"{first} To leave such samples out, set badRows to {nameof(BadRowPolicy.Skip)}.");

@@ -12,7 +12,7 @@ internal sealed class DecodedImageCache
 {
     private readonly ConcurrentDictionary<int, RgbImage> _images = new();
     private readonly long _capacity;
-    private long _used;
+    private long _used, _lookups, _hits;
 
     /// <summary>An empty cache.</summary>
     /// <param name="capacity">Upper limit of the images' memory in bytes; 0 keeps nothing.</param>
@@ -28,9 +28,18 @@ internal sealed class DecodedImageCache
     /// <summary>Bytes held.</summary>
     public long UsedBytes => Interlocked.Read(ref _used);
 
+    /// <summary>Share of the lookups that found an image; 0 before the first.</summary>
+    public double HitRate => Interlocked.Read(ref _hits) / (double)Math.Max(1, Interlocked.Read(ref _lookups));
+
     /// <summary>Finds the row's image.</summary>
     /// <returns>True if it is held.</returns>
-    public bool TryGet(int row, [NotNullWhen(true)] out RgbImage? image) => _images.TryGetValue(row, out image);
+    public bool TryGet(int row, [NotNullWhen(true)] out RgbImage? image)
+    {
+        Interlocked.Increment(ref _lookups);
+        if (!_images.TryGetValue(row, out image)) return false;
+        Interlocked.Increment(ref _hits);
+        return true;
+    }
 
     /// <summary>Keeps a row's image if it fits and none is held for the row.</summary>
     /// <returns>True if the image is now held.</returns>

@@ -96,6 +96,7 @@ internal sealed class ClipTrainer
         if (images.BadCount > 0)
             log.Warning($"{images.BadCount} of {_rows.TotalCount} rows were left out because their images cannot be read. " +
                 $"{images.FirstFault()}");
+        log.Info(images.CacheSummary);
         log.Info("Training has ended; a sample of the images of each dataset type is summarized.");
         return log.ToHistory(_rows.BadCount + images.BadCount);
     }

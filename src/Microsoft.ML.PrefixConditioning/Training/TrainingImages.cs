@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -34,6 +35,10 @@ internal sealed class TrainingImages
         _augmentation = options.Augmentation;
         _shortSide = _preprocessor.TrainingShortSide(_augmentation);
     }
+
+    /// <summary>How much the cache of decoded images helps, for the log.</summary>
+    public string CacheSummary => string.Create(CultureInfo.InvariantCulture, $"{_cache.HitRate:0%} of the images came from the cache of " +
+        $"decoded images, which holds {_cache.Count} of {_rows.Count} in {_cache.UsedBytes >> 20} MB.");
 
     /// <summary>Rows left out so far because their image cannot be read.</summary>
     public int BadCount

@@ -47,6 +47,7 @@ internal static class SideBySideRunner
             ("rows-memory-1m", () => RowMeasures.MemoryPerRow(1_000_000)),
             ("rows-memory-12m", () => RowMeasures.MemoryPerRow(12_000_000)),
             ("rows-first-step-1m", () => RowMeasures.FirstStep(1_000_000)),
+            .. RandomReads(pairs),
             .. Onnx(onnx),
         ];
         var chosen = measures.Where(m => only is null || m.Name.Contains(only, StringComparison.OrdinalIgnoreCase)).ToArray();
@@ -60,6 +61,15 @@ internal static class SideBySideRunner
             Console.WriteLine(measure);
         }
         return reached ? 0 : 1;
+    }
+
+    private static IEnumerable<(string Name, Func<Measure> Take)> RandomReads(int pairs)
+    {
+        foreach (var shards in new[] { 8, 64, 1_000 })
+        {
+            yield return ($"random-reads-{shards}", () => ReadMeasures.RandomReads(pairs, shards, byName: false));
+            yield return ($"random-reads-by-name-{shards}", () => ReadMeasures.RandomReads(pairs, shards, byName: true));
+        }
     }
 
     private static IEnumerable<(string Name, Func<Measure> Take)> Onnx(OnnxMeasures measures)

@@ -20,6 +20,8 @@ public sealed class SourceContractTests : IDisposable
     [DataRow("zip")]
     [DataRow("captions")]
     [DataRow("jsonl")]
+    [DataRow("coco")]
+    [DataRow("tars")]
     [DataRow("webdataset")]
     [DataRow("idx")]
     [DataRow("cifar")]
@@ -52,6 +54,8 @@ public sealed class SourceContractTests : IDisposable
     [DataRow("zip")]
     [DataRow("captions")]
     [DataRow("jsonl")]
+    [DataRow("coco")]
+    [DataRow("tars")]
     [DataRow("webdataset")]
     [DataRow("idx")]
     [DataRow("cifar")]
@@ -95,6 +99,20 @@ public sealed class SourceContractTests : IDisposable
             case "jsonl":
                 _folder.Write("x.jsonl", string.Concat(numbers.Select(i => $"{{\"image\":\"{File(i)}\",\"caption\":\"{Caption(i)}\"}}\n")));
                 return _mlContext.Data.LoadImageCaptions(_folder["x.jsonl"], classes);
+            case "coco":
+                var pictures = numbers.Select(i => $"{{\"id\":{i},\"file_name\":\"{File(i)}\"}}");
+                var captions = numbers.Select(i => $"{{\"id\":{i},\"image_id\":{i},\"caption\":\"{Caption(i)}\"}}");
+                _folder.Write("x.json", $"{{\"images\":[{string.Join(',', pictures)}],\"annotations\":[{string.Join(',', captions)}]}}");
+                return _mlContext.Data.LoadCocoCaptions(_folder["x.json"], classes);
+            case "tars":
+                Directory.CreateDirectory(_folder["tars"]);
+                foreach (var folder in Directory.GetDirectories(classes))
+                {
+                    var tar = _folder[$"tars/{Path.GetFileName(folder)}.tar"];
+                    System.IO.File.Delete(tar);
+                    TarFile.CreateFromDirectory(folder, tar, includeBaseDirectory: false);
+                }
+                return _mlContext.Data.LoadImageFolder(_folder["tars"]);
             case "webdataset":
                 foreach (var shard in numbers.GroupBy(i => i / 5))
                 {

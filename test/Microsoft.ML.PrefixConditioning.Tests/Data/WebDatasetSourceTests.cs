@@ -77,6 +77,66 @@ public sealed class WebDatasetSourceTests : IDisposable
     }
 
     [TestMethod]
+    public void LoadWebDataset_SecondLoad_ReadsTheIndexAndNotTheShard()
+    {
+        var shard = _folder.Tar("x.tar", ("1.jpg", "one"), ("1.txt", "first"), ("2.jpg", "two"), ("3.jpg", "three"), ("3.txt", "third"));
+        var (length, written) = (new FileInfo(shard).Length, File.GetLastWriteTimeUtc(shard));
+        var images = _mlContext.Data.LoadWebDataset(shard, badRows: BadRowPolicy.Skip).Texts("Image");
+        File.WriteAllBytes(shard, new byte[length]);
+        File.SetLastWriteTimeUtc(shard, written);
+
+        DataTestRows.Equal(images, _mlContext.Data.LoadWebDataset(shard, badRows: BadRowPolicy.Skip).Texts("Image"));
+        StringAssert.StartsWith(DataTestRows.Fails<InvalidDataException>(() => _mlContext.Data.LoadWebDataset(shard)).Message,
+            $"'{shard}', key '2': it has no 'txt'");
+        StringAssert.Contains(DataTestRows.Fails<InvalidDataException>(() => _mlContext.Data.LoadWebDataset(shard, label: "cls")).Message,
+            "has no samples");   // other members: scanned again
+    }
+
+    [TestMethod]
+    public void LoadWebDataset_ShardOrIndexChanged_ScansAgain()
+    {
+        var shard = _folder.Tar("x.tar", ("1.jpg", "one"), ("1.txt", "first"));
+        _mlContext.Data.LoadWebDataset(shard);
+        File.SetLastWriteTimeUtc(_folder.Tar("x.tar", ("2.jpg", "two"), ("2.txt", "other")), DateTime.UnixEpoch);
+        DataTestRows.Equal(["other"], _mlContext.Data.LoadWebDataset(_folder["*"]).Texts("Text"));
+
+        var whole = File.ReadAllBytes(shard + ".index");
+        foreach (var damaged in new byte[][] { [], whole[..^1], [.. whole[..40], (byte)(whole[40] ^ 1), .. whole[41..]] })
+        {
+            File.WriteAllBytes(shard + ".index", damaged);
+            DataTestRows.Equal(["other"], _mlContext.Data.LoadWebDataset(shard).Texts("Text"));
+            DataTestRows.Equal(whole, File.ReadAllBytes(shard + ".index"));
+        }
+    }
+
+    [TestMethod]
+    public void LoadWebDataset_IndexFolder_KeepsShardsOfOneNameApart()
+    {
+        foreach (var name in "ab")
+        {
+            Directory.CreateDirectory(_folder[$"{name}"]);
+            File.SetLastWriteTimeUtc(_folder.Tar($"{name}/x.tar", ("1.jpg", ""), ("1.txt", $"{name}")), DateTime.UnixEpoch);
+        }
+        for (var i = 0; i < 2; i++)
+            DataTestRows.Equal(["a", "b"],
+                _mlContext.Data.LoadWebDataset(_folder["{a,b}/x.tar"], indexFolder: _folder["index"]).Texts("Text"));
+        Assert.HasCount(2, Directory.GetFiles(_folder["index"]));
+        Assert.IsFalse(File.Exists(_folder["a/x.tar.index"]));
+    }
+
+    [TestMethod]
+    public void LoadWebDataset_IndexCannotBeWritten_SaysSoInTheLog()
+    {
+        var shard = _folder.Tar("x.tar", ("1.jpg", ""), ("1.txt", "first"));
+        var file = _folder.Write("file");
+        var lines = new List<string>();
+        _mlContext.Log += (_, e) => lines.Add(e.RawMessage);
+
+        DataTestRows.Equal(["first"], _mlContext.Data.LoadWebDataset(shard, indexFolder: file).Texts("Text"));
+        Assert.HasCount(1, lines.Where(l => l.StartsWith($"'{shard}': the index of 1 shard(s) cannot be kept", StringComparison.Ordinal)));
+    }
+
+    [TestMethod]
     public void Expand_ShortForms_GivesTheFiles()
     {
         foreach (var name in new[] { "a08.tar", "a09.tar", "a10.tar", "val.tar" }) _folder.Write(name);

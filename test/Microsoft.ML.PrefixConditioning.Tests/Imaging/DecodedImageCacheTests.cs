@@ -41,6 +41,16 @@ public sealed class DecodedImageCacheTests
     }
 
     [TestMethod]
+    public void HitRate_Lookups_IsTheShareThatFoundAnImage()
+    {
+        var cache = new DecodedImageCache(1 << 20);
+        Assert.AreEqual(0.0, cache.HitRate);
+        cache.TryAdd(1, new RgbImage(1, 1));
+        foreach (var row in new[] { 1, 2, 1, 1 }) cache.TryGet(row, out _);
+        Assert.AreEqual(0.75, cache.HitRate);
+    }
+
+    [TestMethod]
     public void TryAdd_NoCapacity_KeepsNothing()
     {
         var cache = new DecodedImageCache(0);

@@ -49,6 +49,18 @@ public sealed class TrainingImagesTests
     }
 
     [TestMethod]
+    public void CacheSummary_SecondLoad_TellsTheHitRate()
+    {
+        using var data = new DrawnData();
+        var rows = data.Tagged();
+        var images = new TrainingImages(rows, TestSetup.Of(DrawnData.Options), 1);
+        Load(images, [0, 1], 0);
+        Load(images, [0, 1], 1);
+        Assert.AreEqual($"50% of the images came from the cache of decoded images, which holds 2 of {rows.Count} in 0 MB.",
+            images.CacheSummary);
+    }
+
+    [TestMethod]
     public void Load_BadImageAndPolicyFail_NamesRowAndLocator()
     {
         using var data = new DrawnData();

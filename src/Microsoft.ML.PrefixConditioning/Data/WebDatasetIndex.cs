@@ -1,0 +1,66 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Microsoft.ML.PrefixConditioning;
+
+/// <summary>Keeps the scan of each shard in a small file, so that the next load does not read the shard.</summary>
+/// <remarks>Content of the envelope: text of the state | what <see cref="WebDatasetShard.Write"/> writes.</remarks>
+internal static class WebDatasetIndex
+{
+    /// <summary>Extension of the files.</summary>
+    public const string Extension = ".index";
+
+    private static readonly Envelope Format = new("WDINDEX", 1, "index of a shard");
+
+    /// <summary>The samples of a shard: from its index, or if that is missing, outdated or damaged, from a scan.</summary>
+    /// <param name="path">The shard.</param>
+    /// <param name="folder">Folder of the index; null for that of the shard.</param>
+    /// <param name="members">What to read of each sample.</param>
+    /// <returns>The shard, and why its index cannot be written; null if there is one.</returns>
+    public static (WebDatasetShard Shard, string? Unwritten) Open(string path, string? folder, WebDatasetMembers members)
+    {
+        var file = new FileInfo(path);   // before the scan: a shard that is changed meanwhile is scanned again next time
+        var state = string.Create(CultureInfo.InvariantCulture, $"{file.Length} {file.LastWriteTimeUtc.Ticks} {members}");
+        var index = folder is null ? path + Extension : Path.Join(folder, Name(file));
+        if (Read(index, path, members, state) is { } known) return (known, null);
+        var shard = WebDatasetShard.Scan(path, members);
+        try
+        {
+            if (folder is not null) Directory.CreateDirectory(folder);
+            AtomicFile.Replace(index, stream => Format.Write(stream, shard.Count, writer =>
+            {
+                writer.Write(state);
+                shard.Write(writer);
+            }));
+            return (shard, null);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return (shard, e.Message);
+        }
+    }
+
+    /// <summary>Shards of the same name in different folders have different indexes.</summary>
+    private static string Name(FileInfo file) =>
+        $"{file.Name}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(file.FullName)))[..16]}{Extension}";
+
+    private static WebDatasetShard? Read(string index, string path, WebDatasetMembers members, string state)
+    {
+        if (!File.Exists(index)) return null;
+        try
+        {
+            using var stream = File.OpenRead(index);
+            return Format.Read(stream, (count, reader) =>
+            {
+                if (reader.ReadString() == state) return WebDatasetShard.Read(path, members, count, reader);
+                reader.BaseStream.Position = reader.BaseStream.Length;
+                return null;
+            });
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+}
