@@ -40,6 +40,12 @@ public sealed class SourceFuzzTests : IDisposable
         Fuzz("{\"image\":\"1.png\",\"caption\":\"one\"}\n{\"image\":\"2.png\",\"caption\":[\"two\",\"three\"]}\n"u8.ToArray(),
             path => _mlContext.Data.LoadImageCaptions(path), fewestRead: 0, readImages: false, extension: ".jsonl");
 
+    [TestMethod]
+    public void LoadParquet_MutatedFiles_AreReadOrRefused() =>
+        Fuzz(File.ReadAllBytes(ParquetFile.Write(_folder["valid.parquet"], 2, ([1, 2, 3], "one"), (null, "two"), ([4], "three"))),
+            path => _mlContext.Data.LoadParquet(path, "image", "caption", badRows: BadRowPolicy.Skip), fewestRead: 10,
+            extension: ".parquet");
+
     private void Fuzz(byte[] valid, Func<string, IDataView> load, int fewestRead, bool readImages = true, string extension = ".bin")
     {
         var (read, path) = (0, _folder[$"mutated{extension}"]);
