@@ -9,16 +9,16 @@ public static class ParquetCatalog
     /// <remarks>
     /// <para>This call reads the files' footers. A cursor reads one row group at a time, and of it only the active columns. Images stay in
     /// the files: the image column names a row group and a row, such as <c>train.parquet!/image.bytes@3+17</c>, and the images of the row
-    /// groups read last stay in memory, up to 256 MB. Training reads images in random order, so row groups should be small: 100 to 1,000
-    /// rows.</para>
+    /// groups read last stay in memory, up to 256 MB. Training reads images in random order, so row groups should be small: about 100
+    /// rows, at most 1,000.</para>
     /// <para>The view can be read repeatedly and in parallel, knows its row count and can be shuffled: row groups come in random order, and
     /// so do the rows of each. <c>Fit</c> shuffles all rows by itself.</para>
     /// </remarks>
     /// <param name="catalog">The data catalog.</param>
     /// <param name="files">The .parquet files, with ranges, lists or wildcards as in
     /// <see cref="DatasetFormatCatalog.LoadWebDataset"/>.</param>
-    /// <param name="imageField">Column of encoded images, or of paths (text). A column of a structure is named with a dot; of Hugging Face's
-    /// image structure, such as "image", <c>image.bytes</c> is read.</param>
+    /// <param name="imageField">Column of encoded images, or of paths (text). A column of a structure is named with a dot; of Hugging
+    /// Face's image structure, such as "image", <c>image.bytes</c> is read.</param>
     /// <param name="captionField">Column of texts; whole numbers are taken as codes.</param>
     /// <param name="labelField">Column of labels, texts or whole numbers; null means that labels are missing. Default null.</param>
     /// <param name="datasetTypeField">Column of dataset types; null means <paramref name="datasetType"/>. Default null.</param>

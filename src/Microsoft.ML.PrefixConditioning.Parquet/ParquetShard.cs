@@ -8,6 +8,8 @@ internal sealed class ParquetShard
 {
     private const int MostRows = 1 << 24;   // in a row group; writers put a million at most into one by default
 
+    private static readonly TimeSpan LongestOpening = TimeSpan.FromMinutes(1);   // a footer takes milliseconds
+
     private readonly int[] _rows;           // by row group
     private readonly int[]?[] _leftOut;     // by row group: rows with a null, ascending
 
@@ -118,7 +120,8 @@ internal sealed class ParquetShard
             var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
             await using (stream.ConfigureAwait(false))
             {
-                var reader = await ParquetReader.CreateAsync(stream).ConfigureAwait(false);
+                // Parquet.Net can loop forever over a damaged footer.
+                var reader = await Task.Run(() => ParquetReader.CreateAsync(stream)).WaitAsync(LongestOpening).ConfigureAwait(false);
                 await using (reader.ConfigureAwait(false)) return await read(reader).ConfigureAwait(false);
             }
         }

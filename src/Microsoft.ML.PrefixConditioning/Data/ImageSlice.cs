@@ -7,8 +7,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <c>00012.tar!/000120034.jpg@1536+48213</c>.</summary>
 /// <remarks>
 /// <para>The range is an encoded image, or raw pixels if a layout follows: <c>:28x28:gray</c> is one plane of 28 x 28 bytes,
-/// <c>:32x32:rgb-planes</c> are a red, a green and a blue plane. Reading needs no index: a locator says all that is needed. Of a Parquet file,
-/// the two numbers are the row group and the row: <c>train.parquet!/image.bytes@3+17</c>.</para>
+/// <c>:32x32:rgb-planes</c> are a red, a green and a blue plane. Reading needs no index: a locator says all that is needed. Of a
+/// Parquet file, the two numbers are the row group and the row: <c>train.parquet!/image.bytes@3+17</c>.</para>
 /// <para>The name is for people and messages. The file ends at the last <c>!/</c>, which a name therefore cannot contain.</para>
 /// </remarks>
 /// <param name="File">Path of the file.</param>

@@ -44,13 +44,14 @@ public sealed class SourceFuzzTests : IDisposable
     public void LoadParquet_MutatedFiles_AreReadOrRefused() =>
         Fuzz(File.ReadAllBytes(ParquetFile.Write(_folder["valid.parquet"], 2, ([1, 2, 3], "one"), (null, "two"), ([4], "three"))),
             path => _mlContext.Data.LoadParquet(path, "image", "caption", badRows: BadRowPolicy.Skip), fewestRead: 10,
-            extension: ".parquet");
+            extension: ".parquet", files: 2000);
 
-    private void Fuzz(byte[] valid, Func<string, IDataView> load, int fewestRead, bool readImages = true, string extension = ".bin")
+    private void Fuzz(byte[] valid, Func<string, IDataView> load, int fewestRead, bool readImages = true, string extension = ".bin",
+        int files = Files)
     {
         var (read, path) = (0, _folder[$"mutated{extension}"]);
         var before = GC.GetAllocatedBytesForCurrentThread();
-        for (var seed = 0UL; seed < Files; seed++)
+        for (var seed = 0UL; seed < (ulong)files; seed++)
         {
             var random = SeededRandom.Derive(seed, 79);
             var file = valid.ToList();
@@ -82,6 +83,6 @@ public sealed class SourceFuzzTests : IDisposable
             }
         }
         Assert.IsGreaterThan(fewestRead, read);
-        Assert.IsLessThan(Files * (1L << 20), GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.IsLessThan(files * (1L << 20), GC.GetAllocatedBytesForCurrentThread() - before);
     }
 }
