@@ -1,5 +1,6 @@
 using Microsoft.ML.Data;
 using Microsoft.ML.PrefixConditioning;
+using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML;
 
@@ -57,7 +58,7 @@ public static class DatasetFormatCatalog
         var members = new WebDatasetMembers(
             [.. image.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(e => e.ToLowerInvariant())],
             WebDatasetValue.Parse(text, nameof(text)), label is null ? null : WebDatasetValue.Parse(label, nameof(label)));
-        using var channel = CatalogUtils.GetEnvironment(catalog).Start(nameof(LoadWebDataset));
+        using var channel = Start(catalog, nameof(LoadWebDataset));
         return WebDatasetSource.Load(channel, shards, members, classNames, badRows, indexFolder, datasetType, columns);
     }
 
@@ -99,7 +100,7 @@ public static class DatasetFormatCatalog
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         ArgumentException.ThrowIfNullOrWhiteSpace(datasetType);
         var columns = new SourceColumns(imageColumnName, textColumnName, datasetTypeColumnName, labelColumnName).Checked();
-        using var channel = CatalogUtils.GetEnvironment(catalog).Start(nameof(LoadCocoCaptions));
+        using var channel = Start(catalog, nameof(LoadCocoCaptions));
         return CocoCaptionSource.Load(channel, path, imageRoot, allowOutsideRoot, badRows, datasetType, columns);
     }
 
@@ -166,4 +167,7 @@ public static class DatasetFormatCatalog
         var columns = new SourceColumns(imageColumnName, textColumnName, datasetTypeColumnName, labelColumnName).Checked();
         return PixelFileSource.LoadCifar(files, classNames, datasetType, columns);
     }
+
+    /// <summary>Opens ML.NET's log for a source.</summary>
+    internal static IChannel Start(DataOperationsCatalog catalog, string source) => CatalogUtils.GetEnvironment(catalog).Start(source);
 }

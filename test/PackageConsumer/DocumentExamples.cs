@@ -17,8 +17,9 @@ internal static class DocumentExamples
         IDataView titles = mlContext.Data.LoadWebDataset("laion/*.tar", text: "json:caption", badRows: BadRowPolicy.Skip);
         IDataView digits = mlContext.Data.LoadIdx("train-images-idx3-ubyte", "train-labels-idx1-ubyte");
         IDataView cifar = mlContext.Data.LoadCifar("cifar-10-batches-bin/data_batch_{1..5}.bin");
+        IDataView table = mlContext.Data.LoadParquet("cc3m/*.parquet", "image", "caption");
         // </docs/data.md>
-        return mlContext.Data.UnifyDatasets(shards, titles, digits, cifar);
+        return mlContext.Data.UnifyDatasets(shards, titles, digits, cifar, table);
     }
 
     public static IDataView OwnPictures(MLContext mlContext, IDataView labeled, IEnumerable<Picture> pictures)
@@ -28,6 +29,16 @@ internal static class DocumentExamples
         IDataView all = mlContext.Data.UnifyDatasets(labeled, own);
         // </docs/data.md>
         return all;
+    }
+
+    public static IDataView ParquetFiles(MLContext mlContext)
+    {
+        // <docs/data.md 3>
+        var names = new Dictionary<string, string> { ["0"] = "cat", ["1"] = "dog" };
+        IDataView labeled = mlContext.Data.LoadParquet("pets/*.parquet", "image", "label", "label", classNames: names,
+            datasetType: "classification", furtherFields: ["width", "height"]);
+        // </docs/data.md>
+        return labeled;
     }
 
     public static void TrainOnSeveralProcesses(MLContext mlContext, IDataView train)

@@ -1,19 +1,21 @@
 using System.Globalization;
 using System.IO.Compression;
 using Microsoft.ML;
+using Microsoft.ML.Data;
 using Microsoft.ML.PrefixConditioning;
 using Microsoft.ML.Runtime;
 using PackageConsumer;
 
-// Given the packed file: what is in it, and nothing else, such as a publicized copy or a native library.
-if (args is [var packed])
+// Given the packed files: what is in them, and nothing else, such as a publicized copy or a native library.
+foreach (var packed in args)
 {
     using var package = ZipFile.OpenRead(packed);
     string[] ours = [.. package.Entries.Select(e => e.FullName).Where(n =>
         !n.StartsWith('_') && !n.StartsWith('[') && !n.StartsWith("package/", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
-    string[] expected = ["LICENSE", "Microsoft.ML.PrefixConditioning.nuspec", "NOTICE", "README.md",
-        "lib/net10.0/Microsoft.ML.PrefixConditioning.TextRepair.dll", "lib/net10.0/Microsoft.ML.PrefixConditioning.TextRepair.xml",
-        "lib/net10.0/Microsoft.ML.PrefixConditioning.dll", "lib/net10.0/Microsoft.ML.PrefixConditioning.xml"];
+    var id = ours.Single(n => n.EndsWith(".nuspec", StringComparison.Ordinal))[..^".nuspec".Length];
+    string[] assemblies = id.EndsWith(".Parquet", StringComparison.Ordinal) ? [id] : [$"{id}.TextRepair", id];
+    string[] expected = ["LICENSE", $"{id}.nuspec", "NOTICE", "README.md",
+        .. assemblies.SelectMany(a => new[] { $"lib/net10.0/{a}.dll", $"lib/net10.0/{a}.xml" })];
     Check(ours.SequenceEqual(expected), $"the files {string.Join(", ", expected)}, found {string.Join(", ", ours)}");
 }
 
@@ -51,6 +53,12 @@ try
     var after = mlContext.Model.CreatePredictionEngine<Photo, Prediction>(loaded).Predict(photo).Score;
     Check(before.Length == 2 && before.SequenceEqual(after), "the same probabilities after saving and loading");
     (loaded as IDisposable)?.Dispose();
+
+    // The package for Parquet works through internals of the first.
+    var table = Path.Combine(folder, "table.parquet");
+    await TinyData.WriteParquet(table, photo.Image);
+    var rows = classifier.Transform(mlContext.Data.LoadParquet(table, "image", "caption"));
+    Check(rows.GetColumn<float[]>("Score").Single().SequenceEqual(before), "the same probabilities for an image in a Parquet file");
 
     // The second assembly of the package comes with its tables.
     Check(TextRepair.Repair("schÃ¶n &amp; gut") == "schön & gut", "repaired text");

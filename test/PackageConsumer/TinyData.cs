@@ -1,3 +1,6 @@
+using Parquet;
+using Parquet.Schema;
+
 namespace PackageConsumer;
 
 /// <summary>A handful of one-coloured bitmaps with labels and captions.</summary>
@@ -32,5 +35,16 @@ internal static class TinyData
         for (var at = HeaderSize; at < bytes.Length; at += PixelSize) bytes[at + (isRed ? 2 : 0)] = 255;
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         File.WriteAllBytes(path, bytes);
+    }
+
+    /// <summary>A Parquet file of one image with a caption.</summary>
+    public static async Task WriteParquet(string path, string image)
+    {
+        var (bytes, caption) = (new DataField<byte[]>("image"), new DataField<string>("caption"));
+        await using var stream = File.Create(path);
+        await using var writer = await ParquetWriter.CreateAsync(new ParquetSchema(bytes, caption), stream);
+        using var group = writer.CreateRowGroup();
+        await group.WriteAsync(bytes, [await File.ReadAllBytesAsync(image)]);
+        await group.WriteAsync(caption, ["a picture"]);
     }
 }

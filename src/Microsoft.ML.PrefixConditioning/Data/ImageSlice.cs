@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -6,7 +7,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <c>00012.tar!/000120034.jpg@1536+48213</c>.</summary>
 /// <remarks>
 /// <para>The range is an encoded image, or raw pixels if a layout follows: <c>:28x28:gray</c> is one plane of 28 x 28 bytes,
-/// <c>:32x32:rgb-planes</c> are a red, a green and a blue plane. Reading needs no index: a locator says all that is needed.</para>
+/// <c>:32x32:rgb-planes</c> are a red, a green and a blue plane. Reading needs no index: a locator says all that is needed. Of a
+/// Parquet file, the two numbers are the row group and the row: <c>train.parquet!/image.bytes@3+17</c>.</para>
 /// <para>The name is for people and messages. The file ends at the last <c>!/</c>, which a name therefore cannot contain.</para>
 /// </remarks>
 /// <param name="File">Path of the file.</param>
@@ -15,6 +17,10 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <param name="Length">Number of bytes.</param>
 internal readonly record struct ImageSlice(string File, string Name, long Offset, int Length)
 {
+    /// <summary>By extension of the file: what reads its images, where these are no ranges of bytes. The two numbers then mean what the
+    /// reader says. For packages that add a format.</summary>
+    internal static ConcurrentDictionary<string, Func<ImageSlice, byte[]>> Readers { get; } = new(StringComparer.OrdinalIgnoreCase);
+
     private const string Mark = "!/", Gray = ":gray", Planes = ":rgb-planes";
 
     /// <summary>Width of raw pixels; 0 for an encoded image.</summary>
@@ -72,6 +78,7 @@ internal readonly record struct ImageSlice(string File, string Name, long Offset
     /// bytes.</exception>
     public byte[] Read(MemoryShare? memory = null)
     {
+        if (Readers.TryGetValue(Path.GetExtension(File), out var read)) return read(this);
         if (Channels > 0 && (Width == 0 || Height == 0 || (decimal)Width * Height * Channels != Length))
             throw new InvalidDataException($"{NearName.Quoted(ToString())} has {Length} bytes; {Width} x {Height} pixels in {Channels} " +
                 "plane(s) have another number.");

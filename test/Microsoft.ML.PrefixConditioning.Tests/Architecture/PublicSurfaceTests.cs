@@ -37,6 +37,10 @@ public sealed class PublicSurfaceTests
     }
 
     [TestMethod]
+    public void Parquet_PublicSurface_IsItsCatalog() =>
+        Assert.AreEqual(typeof(ParquetCatalog), typeof(ParquetCatalog).Assembly.GetExportedTypes().Single());
+
+    [TestMethod]
     public void Library_PublicTypes_AreInTheTwoNamespaces()
     {
         string[] allowed = ["Microsoft.ML", "Microsoft.ML.PrefixConditioning"];

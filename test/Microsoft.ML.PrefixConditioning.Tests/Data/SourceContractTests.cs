@@ -25,6 +25,7 @@ public sealed class SourceContractTests : IDisposable
     [DataRow("webdataset")]
     [DataRow("idx")]
     [DataRow("cifar")]
+    [DataRow("parquet")]
     public void Source_View_CanBeReadInEveryWay(string kind)
     {
         var view = Load(kind);
@@ -59,6 +60,7 @@ public sealed class SourceContractTests : IDisposable
     [DataRow("webdataset")]
     [DataRow("idx")]
     [DataRow("cifar")]
+    [DataRow("parquet")]
     public void Fit_SourceInterruptedAndGoneOn_GivesBitEqualWeights(string kind)
     {
         var options = DrawnData.Options with { BatchSize = 6, Epochs = 2, VocabularySize = 515 };
@@ -129,6 +131,9 @@ public sealed class SourceContractTests : IDisposable
                 _folder.Write("images", PixelFileSourceTests.Idx([Count, 8, 8], pixels));
                 _folder.Write("labels", PixelFileSourceTests.Idx([Count], [.. numbers.Select(i => (byte)(i % 3))]));
                 return _mlContext.Data.LoadIdx(_folder["images"], _folder["labels"], ["zero", "one", "two"]);
+            case "parquet":
+                ParquetFile.Write(_folder["x.parquet"], 5, [.. numbers.Select(i => (Png(i), Caption(i)))]);
+                return _mlContext.Data.LoadParquet(_folder["x.parquet"], "image", "caption");
             default:
                 _folder.Write("x.bin", [.. numbers.SelectMany(i =>
                     Enumerable.Repeat((byte)(20 * i), 3072).Prepend((byte)(i % 3)))]);
