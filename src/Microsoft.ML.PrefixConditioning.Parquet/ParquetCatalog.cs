@@ -48,10 +48,10 @@ public static class ParquetCatalog
     /// </example>
     public static IDataView LoadParquet(
         this DataOperationsCatalog catalog, string files, string imageField, string captionField, string? labelField = null,
-        string? datasetTypeField = null, IReadOnlyList<string>? furtherFields = null, string? imageRoot = null, bool allowOutsideRoot = false,
-        IReadOnlyDictionary<string, string>? classNames = null, BadRowPolicy badRows = BadRowPolicy.Fail, string datasetType = "caption",
-        string imageColumnName = "Image", string textColumnName = "Text",
-        string datasetTypeColumnName = "DatasetType", string labelColumnName = "Label")
+        string? datasetTypeField = null, IReadOnlyList<string>? furtherFields = null, string? imageRoot = null,
+        bool allowOutsideRoot = false, IReadOnlyDictionary<string, string>? classNames = null,
+        BadRowPolicy badRows = BadRowPolicy.Fail, string datasetType = "caption", string imageColumnName = "Image",
+        string textColumnName = "Text", string datasetTypeColumnName = "DatasetType", string labelColumnName = "Label")
     {
         ArgumentNullException.ThrowIfNull(catalog);
         ArgumentException.ThrowIfNullOrWhiteSpace(imageField);

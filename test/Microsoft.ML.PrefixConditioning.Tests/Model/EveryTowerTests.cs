@@ -13,7 +13,12 @@ public sealed class EveryTowerTests
         ["VisionTransformer"] = SmallModel.Architecture,
         ["ResNet"] = SmallModel.Architecture with
         {
-            ImageSize = 64, PatchSize = 32, VisionWidth = 4, VisionHeads = 2, VisionLayers = 4, ResNet = new ResNetStages(1, 1, 1, 1),
+            ImageSize = 64,
+            PatchSize = 32,
+            VisionWidth = 4,
+            VisionHeads = 2,
+            VisionLayers = 4,
+            ResNet = new ResNetStages(1, 1, 1, 1),
         },
         ["Swin"] = SwinModel.Architecture,
         ["Swin with stochastic depth"] = SwinModel.WithDepth(0.25),

@@ -16,7 +16,8 @@ public sealed class CheckpointFolderTests
         using var cancellation = new CancellationTokenSource();
         Assert.ThrowsExactly<OperationCanceledException>(() => data.Fit(options with
         {
-            Progress = new Reports(r => { if (r.Step == step) cancellation.Cancel(); }), CancellationToken = cancellation.Token,
+            Progress = new Reports(r => { if (r.Step == step) cancellation.Cancel(); }),
+            CancellationToken = cancellation.Token,
         }));
     }
 
@@ -130,7 +131,8 @@ public sealed class CheckpointFolderTests
             var message = Assert.ThrowsExactly<IOException>(() => data.Fit(Options with
             {
                 Checkpoints = new() { Folder = data["run"] },
-                Progress = new Reports(r => { if (r.Step == 2) cancellation.Cancel(); }), CancellationToken = cancellation.Token,
+                Progress = new Reports(r => { if (r.Step == 2) cancellation.Cancel(); }),
+                CancellationToken = cancellation.Token,
             })).Message;
             StringAssert.StartsWith(message, $"The checkpoint '{data[$"run/{CheckpointFolder.FileName(2)}"]}' cannot be written: ");
             StringAssert.EndsWith(message, "Free space there, or set Checkpoints.Folder to another folder.");

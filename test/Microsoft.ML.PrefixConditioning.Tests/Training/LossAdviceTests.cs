@@ -32,7 +32,8 @@ public sealed class LossAdviceTests
         using var data = new DrawnData();
         var message = Assert.ThrowsExactly<InvalidOperationException>(() => data.Fit(DrawnData.Options with
         {
-            Epochs = 20, Optimizer = new() { WeightDecay = 1e9, WarmupSteps = 0 },
+            Epochs = 20,
+            Optimizer = new() { WeightDecay = 1e9, WarmupSteps = 0 },
         })).Message;
         StringAssert.EndsWith(message, " Lower Optimizer.WeightDecay (now 1e+09).");
     }
@@ -60,7 +61,9 @@ public sealed class LossAdviceTests
         data.Context.Log += (_, e) => { if (e.Kind == ChannelMessageKind.Warning) warnings.Add(e.RawMessage); };
         using var model = data.Fit(DrawnData.Options with
         {
-            LearningRate = learningRate, Epochs = 130, Optimizer = new() { WarmupSteps = 0, Schedule = LearningRateSchedule.Constant },
+            LearningRate = learningRate,
+            Epochs = 130,
+            Optimizer = new() { WarmupSteps = 0, Schedule = LearningRateSchedule.Constant },
         });
         Assert.HasCount(expected, warnings, $"{string.Join('\n', warnings)} {model.History.Steps[^1].Loss}");
         if (expected > 0) StringAssert.Contains(warnings[0], "that of guessing among 8 rows (ln 8 = 2.079)");

@@ -121,7 +121,8 @@ public sealed class StoppedRunTests
         {
             var results = ThreadGroup.Run(ranks, group => new MLContext(seed: 1).Transforms.PrefixClip(fit with
             {
-                ProcessGroup = ranks == 1 ? null : group, ValidationSet = group.Rank == 0 ? fit.ValidationSet : null,
+                ProcessGroup = ranks == 1 ? null : group,
+                ValidationSet = group.Rank == 0 ? fit.ValidationSet : null,
             }).Fit(data.View));
             foreach (var (_, fault) in results)
                 if (fault is not null) throw fault;
@@ -129,7 +130,8 @@ public sealed class StoppedRunTests
         }
         Assert.ThrowsExactly<OperationCanceledException>(() => Fit(options with
         {
-            Progress = new Reports(r => { if (r.Step == 4 * best + 5) cancellation.Cancel(); }), CancellationToken = cancellation.Token,
+            Progress = new Reports(r => { if (r.Step == 4 * best + 5) cancellation.Cancel(); }),
+            CancellationToken = cancellation.Token,
         }));
         for (var again = 0; again < 2; again++)
             foreach (var model in Fit(options))
@@ -148,7 +150,10 @@ public sealed class StoppedRunTests
         using var data = new DrawnData();
         var options = DrawnData.Options with
         {
-            LearningRate = 1e-6, Epochs = 4, ValidationSet = data.Labeled, Patience = 4,
+            LearningRate = 1e-6,
+            Epochs = 4,
+            ValidationSet = data.Labeled,
+            Patience = 4,
             Checkpoints = new() { Folder = data["run"], Keep = 1 },
         };
         using var whole = data.Fit(options);
