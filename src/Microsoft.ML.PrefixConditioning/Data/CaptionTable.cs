@@ -67,7 +67,8 @@ internal sealed class CaptionTable
         {
             if (row < _row || row / RowsPerPosition > (_row + 1) / RowsPerPosition) GoTo(row / RowsPerPosition);
             for (; _row < row; _row++)
-                if (!_reader.Read() || _reader.Fields.Count <= Math.Max(_table.ImageIndex, _table.CaptionIndex)) throw _table._file.Changed();
+                if (!_reader.Read() || _reader.Fields.Count <= Math.Max(_table.ImageIndex, _table.CaptionIndex))
+                    throw _table._file.Changed();
             return _reader.Fields;
         }
 

@@ -21,7 +21,8 @@ internal sealed class SourceFile(string path)
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new FileNotFoundException($"There is no caption table '{NearName.Visible(path)}'. {MissingPath.Describe(path)}", path, e);
+            throw new FileNotFoundException(
+                $"There is no caption table '{NearName.Visible(path)}'. {MissingPath.Describe(path)}", path, e);
         }
         catch (UnauthorizedAccessException) when (Directory.Exists(_file))
         {

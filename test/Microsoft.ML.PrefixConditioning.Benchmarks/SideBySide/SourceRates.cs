@@ -97,7 +97,8 @@ internal sealed class SourceRates : IDisposable
 
     private void WriteFiles()
     {
-        byte[][] jpegs = [.. Enumerable.Range(0, 8).Select(i => File.ReadAllBytes(ScoringMeasures.WriteJpeg(Path($"{i}.jpg"), i, 500, 375)))];
+        byte[][] jpegs =
+            [.. Enumerable.Range(0, 8).Select(i => File.ReadAllBytes(ScoringMeasures.WriteJpeg(Path($"{i}.jpg"), i, 500, 375)))];
         string Name(int i) => $"{Classes[i % Classes.Length]}/{i:00000}.jpg";
         string Caption(int i) => $"a picture of thing number {i} beside a {Classes[i % Classes.Length]}";
         for (var i = 0; i < Count; i++)
