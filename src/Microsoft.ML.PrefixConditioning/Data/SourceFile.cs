@@ -26,8 +26,8 @@ internal sealed class SourceFile(string path)
         }
         catch (UnauthorizedAccessException) when (Directory.Exists(_file))
         {
-            throw new FileNotFoundException($"'{NearName.Visible(path)}' is a folder. Give the caption table, a .tsv or .csv file; imageRoot is " +
-                "the folder of the images.", path);
+            throw new FileNotFoundException($"'{NearName.Visible(path)}' is a folder. Give the caption table, a .tsv or .csv file; " +
+                "imageRoot is the folder of the images.", path);
         }
         var state = (file.Length, File.GetLastWriteTimeUtc(file.SafeFileHandle));
         if ((_state ??= state) == state) return file;
