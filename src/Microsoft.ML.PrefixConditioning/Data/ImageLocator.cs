@@ -105,6 +105,18 @@ internal static class ImageLocator
         return false;
     }
 
+    /// <summary>The file that a locator leads to.</summary>
+    /// <param name="locator">Any locator.</param>
+    /// <param name="isContainer">Whether the file holds the image among others: an archive, or the file of a range of bytes.</param>
+    public static string FileOf(string locator, out bool isContainer)
+    {
+        isContainer = true;
+        if (ImageSlice.TryParse(locator, out var slice)) return slice.File;
+        if (TrySplit(locator, out var archive, out _)) return archive;
+        isContainer = false;
+        return locator;
+    }
+
     /// <summary>The locator of a file inside an archive.</summary>
     public static string Join(string archive, string entry) => $"{archive}{ArchiveMark}{entry}";
 

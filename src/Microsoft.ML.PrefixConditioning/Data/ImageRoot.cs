@@ -86,9 +86,7 @@ internal sealed class ImageRoot
 
     private static void Remember(string locator, string root)
     {
-        if (locator.Contains('!', StringComparison.Ordinal))
-            locator = ImageSlice.TryParse(locator, out var slice) ? slice.File
-                : ImageLocator.TrySplit(locator, out var archive, out _) ? archive : locator;
+        if (locator.Contains('!', StringComparison.Ordinal)) locator = ImageLocator.FileOf(locator, out _);
         var name = locator.AsSpan(0, FolderEnd(locator));
         var folders = Folders.GetAlternateLookup<ReadOnlySpan<char>>();
         if (!folders.ContainsKey(name)) folders.TryAdd(name, new Folder(root));

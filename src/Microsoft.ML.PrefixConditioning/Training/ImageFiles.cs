@@ -26,7 +26,8 @@ internal sealed class ImageFiles(bool hash, CancellationToken cancellation)
         {
             var files = new List<(string Path, bool IsArchive)>();
             for (var row = begin; row < Math.Min(count, begin + RowsPerPass); row++)
-                if (locatorOf(row) is { Length: > 0 } locator) files.Add(FileOf(locator));
+                if (locatorOf(row) is { Length: > 0 } locator)
+                    files.Add((FullPath(ImageLocator.FileOf(locator, out var isArchive)), isArchive));
             var asked = files.Distinct().Where(file => !_archives.ContainsKey(file.Path)).ToArray();
             var contents = new string[asked.Length];
             ParallelLoop.Run(asked.Length, i => contents[i] = ContentOf(asked[i].Path), cancellation);
@@ -42,11 +43,6 @@ internal sealed class ImageFiles(bool hash, CancellationToken cancellation)
         ImageSlice.TryParse(locator, out var slice) ? $"{slice with { File = FullPath(slice.File) }}"
         : ImageLocator.TrySplit(locator, out var archive, out var entry) ? ImageLocator.Join(FullPath(archive), entry)
         : FullPath(locator);
-
-    private static (string Path, bool IsArchive) FileOf(string locator) =>
-        ImageSlice.TryParse(locator, out var slice) ? (FullPath(slice.File), true)
-        : ImageLocator.TrySplit(locator, out var archive, out _) ? (FullPath(archive), true)
-        : (FullPath(locator), false);
 
     private static string FullPath(string path) => path.Contains('\0') ? path : Path.GetFullPath(path);   // such a file cannot exist
 

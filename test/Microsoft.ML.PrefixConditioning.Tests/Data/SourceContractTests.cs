@@ -10,22 +10,17 @@ public sealed class SourceContractTests : IDisposable
 {
     private const int Count = 12;
 
+    public static IEnumerable<object[]> Kinds =>
+        from kind in (string[])["folder", "zip", "captions", "jsonl", "coco", "tars", "webdataset", "idx", "cifar", "parquet"]
+        select new object[] { kind };
+
     private readonly DataTestFolder _folder = new();
     private readonly MLContext _mlContext = new(seed: 1);
 
     public void Dispose() => _folder.Dispose();
 
     [TestMethod]
-    [DataRow("folder")]
-    [DataRow("zip")]
-    [DataRow("captions")]
-    [DataRow("jsonl")]
-    [DataRow("coco")]
-    [DataRow("tars")]
-    [DataRow("webdataset")]
-    [DataRow("idx")]
-    [DataRow("cifar")]
-    [DataRow("parquet")]
+    [DynamicData(nameof(Kinds))]
     public void Source_View_CanBeReadInEveryWay(string kind)
     {
         var view = Load(kind);
@@ -51,16 +46,7 @@ public sealed class SourceContractTests : IDisposable
     }
 
     [TestMethod]
-    [DataRow("folder")]
-    [DataRow("zip")]
-    [DataRow("captions")]
-    [DataRow("jsonl")]
-    [DataRow("coco")]
-    [DataRow("tars")]
-    [DataRow("webdataset")]
-    [DataRow("idx")]
-    [DataRow("cifar")]
-    [DataRow("parquet")]
+    [DynamicData(nameof(Kinds))]
     public void Fit_SourceInterruptedAndGoneOn_GivesBitEqualWeights(string kind)
     {
         var options = DrawnData.Options with { BatchSize = 6, Epochs = 2, VocabularySize = 515 };
