@@ -8,6 +8,10 @@ namespace Microsoft.ML.PrefixConditioning;
 internal sealed class ClipModel : IDisposable
 {
     private const double InitialLogitScale = 2.6592600369327781; // ln(1 / 0.07); CLIP paper, section 2.5
+    private const double InitialSigmoidScale = 2.302585092994046; // ln 10; arXiv 2303.15343, section 3.2, as the bias of -10
+
+    /// <summary>The first value of the sigmoid loss's bias.</summary>
+    internal const double InitialLogitBias = -10;
 
     private readonly ModelWeights _weights;
 
@@ -24,7 +28,9 @@ internal sealed class ClipModel : IDisposable
             var other => throw new UnreachableException($"{other.VisionKind.Name} has no tower: add it to {nameof(ClipModel)}."),
         };
         Text = new TextTower(weights, shape, fused);
-        LogitScale = weights.Of(TrainableParts.LogitScale).Constant("logit_scale", InitialLogitScale);
+        var logits = weights.Of(TrainableParts.LogitScale);
+        LogitScale = logits.Constant("logit_scale", shape.HasLogitBias ? InitialSigmoidScale : InitialLogitScale);
+        if (shape.HasLogitBias) LogitBias = logits.Constant("logit_bias", InitialLogitBias);
         weights.Seal();
     }
 
@@ -72,6 +78,9 @@ internal sealed class ClipModel : IDisposable
 
     /// <summary>Scalar: the logarithm of the factor between cosine and logit.</summary>
     public Tensor LogitScale { get; }
+
+    /// <summary>Scalar: what the sigmoid loss adds to every logit; null in models of other losses.</summary>
+    public Tensor? LogitBias { get; }
 
     /// <summary>All weights with their names in weight files.</summary>
     public IReadOnlyList<KeyValuePair<string, Tensor>> Weights => _weights.Named;
@@ -176,5 +185,7 @@ internal sealed class ClipModel : IDisposable
 /// <param name="DatasetTypes">Dataset types that have a prefix.</param>
 /// <param name="PrefixLength">Prefix tokens per type in the text tower.</param>
 /// <param name="ImagePrefixLength">Prefix tokens per type in the vision tower.</param>
+/// <param name="HasLogitBias">Whether it is trained with the sigmoid loss, which has a bias.</param>
 internal sealed record ClipModelShape(
-    ClipArchitecture Architecture, int VocabularySize, int DatasetTypes, int PrefixLength, int ImagePrefixLength);
+    ClipArchitecture Architecture, int VocabularySize, int DatasetTypes, int PrefixLength, int ImagePrefixLength,
+    bool HasLogitBias = false);

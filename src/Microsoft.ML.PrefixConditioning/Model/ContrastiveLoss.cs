@@ -40,5 +40,22 @@ internal static class ContrastiveLoss
         return ((SoftCrossEntropy(logits, target) + SoftCrossEntropy(logits.transpose(0, 1), target)) * Half).MoveToOuterDisposeScope();
     }
 
+    /// <summary>The sigmoid loss: every pair of an image and a text is a decision of its own, whether they belong together.</summary>
+    /// <param name="images">[N, D], rows of unit length.</param>
+    /// <param name="texts">[N, D], rows of unit length.</param>
+    /// <param name="logitScale">Scalar, the factor between cosine and logit (not its logarithm).</param>
+    /// <param name="logitBias">Scalar, added to every logit.</param>
+    /// <returns>Scalar: the sum of the N² cross-entropies over N.</returns>
+    /// <remarks>Source: "Sigmoid Loss for Language Image Pre-Training", arXiv 2303.15343, algorithm 1.</remarks>
+    public static Tensor SigLip(Tensor images, Tensor texts, Tensor logitScale, Tensor logitBias)
+    {
+        using var scope = NewDisposeScope();
+        var logits = logitScale * images.matmul(texts.transpose(0, 1)) + logitBias;      // [N, N]
+        var count = logits.shape[0];
+        using var rows = ((double)count).ToScalar();
+        // -log sigmoid(x) is softplus(-x): of x on the diagonal, of -x elsewhere; the two differ by x.
+        return ((F.softplus(logits).sum() - logits.diagonal().sum()) / rows).MoveToOuterDisposeScope();
+    }
+
     private static Tensor SoftCrossEntropy(Tensor logits, Tensor target) => -(target * F.log_softmax(logits, 1)).sum(1).mean();
 }

@@ -21,6 +21,10 @@ internal sealed record ModelSettings
     public required int PrefixLength { get; init; }
     public required int ImagePrefixLength { get; init; }
 
+    /// <summary>Whether the model has the sigmoid loss's bias. Since format version 6.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool HasLogitBias { get; init; }
+
     public required ImageDecoding ImageDecoding { get; init; }
 
     /// <summary>Mean and standard deviation of pixels. Since format version 2; before it all models had CLIP's.</summary>
@@ -53,6 +57,7 @@ internal sealed record ModelSettings
             Architecture = options.Architecture ?? ClipArchitecture.Tiny,
             VocabularySize = vocabularySize, DatasetTypes = trainedTypes,
             PrefixLength = options.PrefixLength, ImagePrefixLength = options.ImagePrefixLength,
+            HasLogitBias = options.Loss == LossFunction.SigLip,
             ImageDecoding = options.ImageDecoding, Precision = options.Precision,
             Templates = [.. options.PromptTemplates], BadRows = options.BadRows,
             ImageColumnName = options.Columns.Image, TextColumnName = options.Columns.Text, LabelColumnName = options.Columns.Label,
@@ -61,7 +66,7 @@ internal sealed record ModelSettings
 
     /// <summary>Sizes that determine the weights' shapes.</summary>
     [JsonIgnore]
-    public ClipModelShape Shape => new(Architecture, VocabularySize, DatasetTypes.Count, PrefixLength, ImagePrefixLength);
+    public ClipModelShape Shape => new(Architecture, VocabularySize, DatasetTypes.Count, PrefixLength, ImagePrefixLength, HasLogitBias);
 
     /// <summary>What turns images into the vision tower's input.</summary>
     public ImagePreprocessor CreatePreprocessor() => ImagePreprocessor.For(Architecture.ImageSize, Normalization);

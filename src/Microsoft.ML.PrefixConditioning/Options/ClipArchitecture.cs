@@ -15,6 +15,7 @@ public sealed record ClipArchitecture : IValidatableObject
 {
     // Far above every published model; they keep the sizes that follow from these within 64 bits, also for a file from anywhere.
     internal const int MaxLength = 4096, MaxWidth = 16384, MaxLayers = 256;
+    private const double MaxMlpRatio = 64;
 
     /// <summary>Side of the square input image.</summary>
     /// <value>Pixels; a multiple of <see cref="PatchSize"/>. Default 224.</value>
@@ -68,8 +69,14 @@ public sealed record ClipArchitecture : IValidatableObject
 
     /// <summary>Width of a block's hidden layer divided by the tower's width.</summary>
     /// <value>The hidden layer must have at least one unit. Default 4.</value>
-    [Range(0.0, 64.0, MinimumIsExclusive = true)]
+    [Range(0.0, MaxMlpRatio, MinimumIsExclusive = true)]
     public double MlpRatio { get; init; } = 4;
+
+    /// <summary>The text tower's ratio where it differs from <see cref="MlpRatio"/>, as in open_clip's ViT-g-14 and ViT-bigG-14.</summary>
+    /// <value>Null means <see cref="MlpRatio"/>. Saved models that set it have format version 6. Default null.</value>
+    [Range(0.0, MaxMlpRatio, MinimumIsExclusive = true)]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? TextMlpRatio { get; init; }
 
     /// <summary>Variant of GELU in the blocks. It cannot be inferred from weights.</summary>
     /// <value>Default <see cref="ClipActivation.Gelu"/>; OpenAI's own models use <see cref="ClipActivation.QuickGelu"/>.</value>
@@ -179,9 +186,14 @@ public sealed record ClipArchitecture : IValidatableObject
         if (VisionKinds.Length > 1)
             yield return new($"{string.Join(" and ", VisionKinds.Select(k => k.Name))} are both set; a vision tower is one of them.");
         foreach (var fault in VisionKinds.SelectMany(k => k.Faults(this))) yield return new(fault);
-        if (MlpRatio > 0 && Math.Min(VisionWidth, TextWidth) is var narrow and > 0 && narrow * MlpRatio < 1)
-            yield return new(string.Create(CultureInfo.InvariantCulture,
-                $"{nameof(MlpRatio)} is {MlpRatio}, which leaves a tower of width {narrow} without a hidden unit; increase it."));
+        foreach (var (property, ratio, width) in new[]
+        {
+            (nameof(MlpRatio), MlpRatio, TextMlpRatio is null ? Math.Min(VisionWidth, TextWidth) : VisionWidth),
+            (nameof(TextMlpRatio), TextMlpRatio ?? 0, TextWidth),
+        })
+            if (ratio > 0 && width > 0 && width * ratio < 1)
+                yield return new(string.Create(CultureInfo.InvariantCulture,
+                    $"{property} is {ratio}, which leaves a tower of width {width} without a hidden unit; increase it."));
     }
 }
 

@@ -12,4 +12,12 @@ public enum LossFunction
     /// Equals <see cref="Clip"/> if all rows of a class have the same sentence, so it needs several prompt templates to differ.
     /// </remarks>
     UniCl,
+
+    /// <summary>The sigmoid loss: whether an image and a text belong together, decided for every pair of the batch (arXiv
+    /// 2303.15343).</summary>
+    /// <remarks>
+    /// Adds a learned bias, which starts at -10; the logit scale of a new model starts at 10. The bias does not change zero-shot scores.
+    /// Saved models have format version 6.
+    /// </remarks>
+    SigLip,
 }

@@ -19,7 +19,7 @@ public enum TrainableParts
     /// <summary>The prefixes of both towers.</summary>
     Prefixes = 8,
 
-    /// <summary>The factor from cosine similarity to logit.</summary>
+    /// <summary>The factor from cosine similarity to logit, and the bias of <see cref="LossFunction.SigLip"/>.</summary>
     LogitScale = 16,
 
     /// <summary>The whole model.</summary>

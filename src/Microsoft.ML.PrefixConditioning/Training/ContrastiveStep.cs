@@ -61,7 +61,11 @@ internal sealed class ContrastiveStep(
             Backward(images, imageEmbeddings.grad!.narrow(0, ownRows.First, ownRows.Count), TrainableParts.Vision, model.Vision.Stack);
             Backward(texts, textEmbeddings.grad!.narrow(0, ownTexts.First, ownTexts.Count), TrainableParts.Text, model.Text.Stack);
             if (_gradients is null) return loss.ToDouble();
-            if (!_ranks.IsFirst) model.LogitScale.grad?.zero_();   // every rank has that of the whole batch
+            if (!_ranks.IsFirst)   // every rank has those of the whole batch
+            {
+                model.LogitScale.grad?.zero_();
+                model.LogitBias?.grad?.zero_();
+            }
             var ofFirst = _gradients.Sum(loss.ToDouble());
             _ranks.Check();
             return ofFirst;
@@ -98,6 +102,7 @@ internal sealed class ContrastiveStep(
         {
             LossFunction.Clip => ContrastiveLoss.Clip(images, texts, scale),
             LossFunction.UniCl => ContrastiveLoss.UniCl(images, texts, scale, tensor(batch.Labels, device: model.Device)),
+            LossFunction.SigLip => ContrastiveLoss.SigLip(images, texts, scale, model.LogitBias!),
             var other => throw new NotSupportedException($"Nothing computes the loss {other}: add it to {nameof(ContrastiveStep)}."),
         };
     }

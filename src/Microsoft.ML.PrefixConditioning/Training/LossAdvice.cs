@@ -38,22 +38,26 @@ internal static class LossAdvice
         return new($"{what} {char.ToUpperInvariant(sentence[0])}{sentence[1..]}.");
     }
 
-    /// <summary>A warning where a loss stays at that of a model which tells nothing apart, the logarithm of the batch size.</summary>
+    // The sigmoid loss's bias alone can learn that one pair in N belongs together: N times the entropy of that.
+    private static (double Loss, string Formula) Chance(LossFunction loss, int n) => loss == LossFunction.SigLip && n > 1
+        ? (Math.Log(n) - (n - 1) * double.LogP1(-1.0 / n), $"ln {n} + {n - 1} ln({n}/{n - 1})") : (Math.Log(n), $"ln {n}");
+
+    /// <summary>A warning where a loss stays at that of a model which tells nothing apart.</summary>
     /// <param name="options">The run's options.</param>
     /// <param name="steps">All steps so far.</param>
     /// <param name="firstStep">Steps before which nothing is said: warm-up, then <see cref="PatienceSteps"/> or an epoch.</param>
-    /// <param name="batchSize">Rows per step. The loss at chance is the same for both losses, however many texts are equal.</param>
+    /// <param name="batchSize">Rows per step. The loss at chance does not depend on how many texts are equal.</param>
     /// <returns>Null for any other loss, and between two windows.</returns>
     public static string? AtChance(PrefixClipOptions options, List<TrainingStep> steps, long firstStep, int batchSize)
     {
         if (steps.Count < Math.Max(firstStep, Window) || steps.Count % Window != 0) return null;
-        var chance = Math.Log(batchSize);
+        var (chance, formula) = Chance(options.Loss, batchSize);
         var sum = 0.0;
         foreach (var step in CollectionsMarshal.AsSpan(steps)[^Window..]) sum += step.Loss;
         var mean = sum / Window;
         if (Math.Abs(mean - chance) > Tolerance * chance) return null;
         return string.Create(CultureInfo.InvariantCulture,
-            $"The mean loss of the last {Window} steps is {mean:0.000}, that of guessing among {batchSize} rows (ln {batchSize} = " +
+            $"The mean loss of the last {Window} steps is {mean:0.000}, that of guessing among {batchSize} rows ({formula} = " +
             $"{chance:0.000}): the model tells nothing apart. Lower LearningRate (now {options.LearningRate:g3}) if the loss was lower " +
             $"before, raise it if it never moved, and check that texts belong to their images.");
     }

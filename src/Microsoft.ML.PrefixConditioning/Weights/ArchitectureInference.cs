@@ -21,6 +21,9 @@ internal static class ArchitectureInference
     /// <summary>Names of the prefix tables, in every layout.</summary>
     public const string TextPrefixName = "prefix_embedding", ImagePrefixName = "visual.prefix_embedding";
 
+    /// <summary>Name of the sigmoid loss's bias, in every layout.</summary>
+    public const string LogitBiasName = "logit_bias";
+
     /// <summary>The sizes of a file's model, checked against all of its shapes.</summary>
     /// <param name="entries">The file's tensors.</param>
     /// <param name="layout">The layout of their names.</param>
@@ -35,14 +38,14 @@ internal static class ArchitectureInference
         var stages = entries.ContainsKey("visual.layer1.0.conv1.weight") ? shapes.Stages() : null;
         var positions = shapes.Of(stages is null ? "visual.positional_embedding" : "visual.attnpool.positional_embedding", 2);
         long[] tokens = shapes.Of("token_embedding.weight", 2), textPositions = shapes.Of("positional_embedding", 2);
-        var textHidden = shapes.Of("transformer.resblocks.0.mlp.c_fc.weight", 2);
         var grid = (long)Math.Round(Math.Sqrt(Math.Max(0, positions[0] - 1)));
         if (grid < 1 || grid * grid + 1 != positions[0])
             throw Misfit($"The vision tower has {positions[0]} positions; a square number of patches and one class token are expected.");
         var width = Size(shapes.Of(stages is null ? "visual.conv1.weight" : "visual.conv3.weight", 4)[0]);
         var patch = stages is null ? Size(shapes.Of("visual.conv1.weight", 4)[2]) : ResNetTower.Reduction;
-        var hidden = stages is null ? shapes.Of("visual.transformer.resblocks.0.mlp.c_fc.weight", 2)[0] : 0;
         var textWidth = Size(tokens[1]);
+        var textRatio = Ratio(shapes.Of("transformer.resblocks.0.mlp.c_fc.weight", 2)[0], textWidth);
+        double? visionRatio = stages is null ? Ratio(shapes.Of("visual.transformer.resblocks.0.mlp.c_fc.weight", 2)[0], width) : null;
         var architecture = new ClipArchitecture
         {
             ImageSize = Size(grid * patch), PatchSize = patch, ResNet = stages, VisionWidth = width,
@@ -52,8 +55,7 @@ internal static class ArchitectureInference
             ContextLength = Size(textPositions[0]), TextWidth = textWidth, TextLayers = shapes.Layers("transformer"),
             TextHeads = Heads("text", nameof(PretrainedWishes.TextHeads), textWidth, wishes.TextHeads, config.TextHeads, config.Source),
             EmbeddingSize = Size(shapes.Of("text_projection", 2)[1]),
-            MlpRatio = stages is null ? Ratio(hidden, width, textHidden[0], textWidth) : Ratio(textHidden[0], textWidth, textHidden[0],
-                textWidth),
+            MlpRatio = visionRatio ?? textRatio, TextMlpRatio = visionRatio is null || visionRatio == textRatio ? null : textRatio,
             Activation = Activation(entries, layout, config, wishes),
         };
         if (OptionFaults.Of(architecture).FirstOrDefault() is { } fault) throw Misfit($"The shapes give no model: {fault}");
@@ -61,7 +63,8 @@ internal static class ArchitectureInference
         CheckConfig(architecture, vocabulary, config);
         var (types, prefixLength) = shapes.Prefixes(TextPrefixName);
         var (imageTypes, imagePrefixLength) = shapes.Prefixes(ImagePrefixName);
-        var shape = new ClipModelShape(architecture, vocabulary, Math.Max(types, imageTypes), prefixLength, imagePrefixLength);
+        var shape = new ClipModelShape(architecture, vocabulary, Math.Max(types, imageTypes), prefixLength, imagePrefixLength,
+            entries.ContainsKey(LogitBiasName));
         CheckFit(shape, entries, layout);
         return shape;
     }
@@ -142,14 +145,10 @@ internal static class ArchitectureInference
                 $"heads{(wished is null ? $", which '{source}' gives it" : $". Correct {option}")}.");
     }
 
-    private static double Ratio(long hidden, int width, long textHidden, int textWidth)
+    private static double Ratio(long hidden, int width)
     {
-        if (hidden * textWidth != textHidden * width)
-            throw Misfit($"The vision tower's hidden layers are {hidden} over {width} wide, the text tower's {textHidden} over " +
-                $"{textWidth}; the towers here share one ratio.");
         var ratio = (double)hidden / width;
-        // rounding down must not lose a unit
-        return (long)(width * ratio) == hidden && (long)(textWidth * ratio) == textHidden ? ratio : Math.BitIncrement(ratio);
+        return (long)(width * ratio) == hidden ? ratio : Math.BitIncrement(ratio);   // rounding down must not lose a unit
     }
 
     private static int Size(long value) => value <= int.MaxValue ? (int)value : throw Misfit($"A tensor has the dimension {value}; no " +

@@ -59,11 +59,11 @@ internal static class ClipExport
             if (a.ResNet is { } stages) vision["layers"] = ArrayOf(stages.ToArray());
             vision["head_width"] = a.VisionWidth * (a.ResNet is null ? 1 : ResNetTower.Reduction) / a.VisionHeads;
             text["heads"] = a.TextHeads;
-            if (a.MlpRatio != 4)   // only where it is not the default: older versions of open_clip do not know it
-            {
-                if (a.ResNet is null) vision["mlp_ratio"] = a.MlpRatio;
-                text["mlp_ratio"] = a.MlpRatio;
-            }
+            // only where they are not the default: older versions of open_clip do not know them
+            if (a.MlpRatio != 4 && a.ResNet is null) vision["mlp_ratio"] = a.MlpRatio;
+            if ((a.TextMlpRatio ?? a.MlpRatio) is var textRatio && textRatio != 4) text["mlp_ratio"] = textRatio;
+            if (network.LogitBias is { } bias)
+                (model["init_logit_scale"], model["init_logit_bias"]) = (network.LogitScale.ToDouble(), bias.ToDouble());
             yield return ("open_clip_config.json", new JsonObject
             {
                 ["model_cfg"] = model, ["preprocess_cfg"] = new JsonObject { ["mean"] = mean, ["std"] = deviation },

@@ -39,8 +39,8 @@ internal sealed class ConfigKeys
 
     /// <summary>open_clip's "model_cfg", or a file that holds nothing else.</summary>
     public static ConfigKeys OpenClipModel { get; } = new("embed_dim vision_cfg text_cfg quick_gelu preprocess_cfg",
-        "cast_dtype init_logit_scale nonscalar_logit_scale output_dict",
-        ("custom_text", "false"), ("init_logit_bias", Nothing), ("multimodal_cfg", Nothing), ("audio_cfg", Nothing));
+        "cast_dtype init_logit_bias init_logit_scale nonscalar_logit_scale output_dict",
+        ("custom_text", "false"), ("multimodal_cfg", Nothing), ("audio_cfg", Nothing));
 
     /// <summary>open_clip's "vision_cfg".</summary>
     public static ConfigKeys OpenClipVision { get; } = new("image_size patch_size width layers head_width mlp_ratio",

@@ -9,13 +9,14 @@ namespace Microsoft.ML.PrefixConditioning;
 /// Main stream: i32 format version, i32 number of parts, then per part its name and the SHA-256 of its bytes. Parts, each a binary stream
 /// of its own: settings (JSON), vocabulary, weights (safetensors), history. Version 2 added the mean and standard deviation of pixels to
 /// the settings; version 3 a Swin's stages, and an optional part, summaries of the training images' embeddings; version 4 a text projection
-/// per dataset type and a Swin's stochastic depth; version 5 the precision of products. A model is written as the first version that has
-/// what it uses, from 3 on. A newer version, a missing part and a changed byte have an error each.
+/// per dataset type and a Swin's stochastic depth; version 5 the precision of products; version 6 the sigmoid loss's bias and a text
+/// tower's own ratio of hidden layers. A model is written as the first version that has what it uses, from 3 on. A newer version, a missing
+/// part and a changed byte have an error each.
 /// </remarks>
 internal static class ModelFile
 {
     /// <summary>The newest version that this code writes and reads.</summary>
-    public const int FormatVersion = 5;
+    public const int FormatVersion = 6;
 
     private const string SettingsPart = "settings.json", VocabularyPart = "vocabulary.bin";
     private const string WeightsPart = "weights.safetensors", SummariesPart = "summaries.bin", HistoryPart = "history.bin";
@@ -38,8 +39,7 @@ internal static class ModelFile
         };
         if (model.Summaries is { } summaries) parts.Add((SummariesPart, stream => EmbeddingSummary.Write(stream, summaries)));
         parts.Add((HistoryPart, model.History.Write));
-        context.Writer.Write(
-            Math.Max(model.Settings.Precision == Precision.Float32 ? 3 : 5, model.Settings.Architecture.VisionKind?.FormatVersion ?? 3));
+        context.Writer.Write(VersionOf(model.Settings));
         context.Writer.Write(parts.Count);
         foreach (var (name, write) in parts)
         {
@@ -86,6 +86,13 @@ internal static class ModelFile
             throw;
         }
     }
+
+    private static int VersionOf(ModelSettings settings) => settings switch
+    {
+        { HasLogitBias: true } or { Architecture.TextMlpRatio: not null } => 6,
+        { Precision: not Precision.Float32 } => 5,
+        _ => settings.Architecture.VisionKind?.FormatVersion ?? 3,
+    };
 
     private static Dictionary<string, byte[]> ReadHashes(BinaryReader reader)
     {

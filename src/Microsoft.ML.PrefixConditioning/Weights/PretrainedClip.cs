@@ -8,6 +8,9 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>A pretrained CLIP model on disk. Opening it reads everything except the weights.</summary>
 internal sealed class PretrainedClip : IDisposable
 {
+    // Kept, because TorchSharp does not keep a scalar alive during the call that it is passed to.
+    private static readonly Scalar InitialBias = ClipModel.InitialLogitBias.ToScalar();
+
     private readonly PretrainedFiles _files;
     private readonly List<string> _warnings;
     private ClipTokenizer? _tokenizer;
@@ -61,6 +64,7 @@ internal sealed class PretrainedClip : IDisposable
             ImageDecoding = options.ImageDecoding ?? pretrained.Prefixes.ImageDecoding, BadRows = options.BadRows,
             PromptTemplates = options.PromptTemplates ?? PromptTemplates.Of([.. pretrained.Prefixes.Templates]),
             Columns = options.Columns, Precision = options.Precision,
+            Loss = pretrained.FileShape.HasLogitBias ? LossFunction.SigLip : LossFunction.Clip,
         }, pretrained.Prefixes.DatasetTypes);
         var products = TorchDevice.ProductType(options.Precision, device, settings.Architecture, environment);
         var network = pretrained.Create(settings, device, seed: 0, products, useTensorOperations: false, rounded: true);
@@ -134,7 +138,7 @@ internal sealed class PretrainedClip : IDisposable
     public ModelSettings SettingsFor(PrefixClipOptions options, IReadOnlyList<DatasetType> types) =>
         ModelSettings.From(options, types, Tokenizer.VocabularySize) with { Architecture = Architecture, Normalization = Normalization };
 
-    /// <summary>A model with the file's weights; prefixes that the file lacks are drawn.</summary>
+    /// <summary>A model with the file's weights; prefixes that the file lacks are drawn, and a logit bias has its first value.</summary>
     /// <inheritdoc cref="ReadInto" path="/exception"/>
     public ClipModel Create(ModelSettings settings, Device device, ulong seed, ScalarType products, bool useTensorOperations,
         bool rounded = false)
@@ -169,6 +173,8 @@ internal sealed class PretrainedClip : IDisposable
                 using var one = NewDisposeScope();
                 if (name is ArchitectureInference.TextPrefixName or ArchitectureInference.ImagePrefixName)
                     ReadPrefixes(name, weight, types, generator);
+                else if (name == ArchitectureInference.LogitBiasName && _files.Find(name) is null)
+                    weight.fill_(InitialBias);
                 else if (name == "visual.positional_embedding" && Architecture.ImageSize != FileShape.Architecture.ImageSize)
                     weight.copy_(PositionGrid.Resize(Read(Find(name)), Architecture.ImageSize / Architecture.PatchSize));
                 else if (weight is { device_type: DeviceType.CPU, dtype: ScalarType.Float32 }) Find(name).Read(weight);

@@ -4,7 +4,8 @@ using F = TorchSharp.torch.nn.functional;
 
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
-/// <summary>The UniCL loss against its published formula; tolerance 1e-5 as test/golden/unicl states.</summary>
+/// <summary>The UniCL loss against its published formula and the sigmoid loss against open_clip; tolerance 1e-5 as test/golden
+/// states.</summary>
 [TestClass, TestCategory(Numeric.Category)]
 public sealed class ContrastiveLossGoldenTests
 {
@@ -28,6 +29,21 @@ public sealed class ContrastiveLossGoldenTests
         TinyGolden.AreClose(golden[$"{pattern}.grad.image_features_raw"], imagesRaw.grad!, 1e-5, "image gradient");
         TinyGolden.AreClose(golden[$"{pattern}.grad.text_features_raw"], textsRaw.grad!, 1e-5, "text gradient");
         TinyGolden.AreClose(golden[$"{pattern}.grad.logit_scale_log"], logitScale.grad!, 1e-5, "scale gradient");
+    }
+
+    [TestMethod]
+    [DataRow("a")]
+    [DataRow("b")]
+    public void SigLip_GoldenCase_LossAndGradientsEqualReference(string name)
+    {
+        using var scope = NewDisposeScope();
+        var golden = TinyGolden.Tensors("sigmoid_loss", "sigmoid_loss.safetensors");
+        var inputs = new Dictionary<string, Tensor>();
+        foreach (var input in new[] { "image", "text", "log_scale", "bias" }) inputs[input] = golden[$"{name}.{input}"].requires_grad_();
+        var loss = ContrastiveLoss.SigLip(inputs["image"], inputs["text"], inputs["log_scale"].exp(), inputs["bias"]);
+        TinyGolden.AreClose(golden[$"{name}.loss"], loss, 1e-5, "loss");
+        loss.backward();
+        foreach (var (input, tensor) in inputs) TinyGolden.AreClose(golden[$"{name}.grad_{input}"], tensor.grad!, 1e-5, input);
     }
 
     [TestMethod]

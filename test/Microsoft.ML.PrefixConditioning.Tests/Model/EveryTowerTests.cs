@@ -66,8 +66,8 @@ public sealed class EveryTowerTests
         foreach (var (name, architecture) in Architectures)
         {
             using var scope = NewDisposeScope();
-            using var model = Create(architecture);
             var options = new PrefixClipOptions { Architecture = architecture, Loss = loss };
+            using var model = Create(architecture, loss);
             using var optimizer = new ClipOptimizer(TrainingPlan.Apply(model, options.FineTuning), options.Optimizer, _ => 1, false);
             using var step = new ContrastiveStep(model, optimizer, options);
             var texts = OnnxModels.Tokens(4);
@@ -110,8 +110,8 @@ public sealed class EveryTowerTests
             Assert.IsTrue(File.ReadAllText(Repository.Path(page)).Contains(kind.Name, StringComparison.Ordinal), page);
     }
 
-    private static ClipModel Create(ClipArchitecture architecture) =>
-        ClipModel.Create(new ClipModelShape(architecture, SmallModel.Tokenizer.VocabularySize, 2, 1, 0), CPU, 1);
+    private static ClipModel Create(ClipArchitecture architecture, LossFunction loss = LossFunction.Clip) => ClipModel.Create(
+        new ClipModelShape(architecture, SmallModel.Tokenizer.VocabularySize, 2, 1, 0, HasLogitBias: loss == LossFunction.SigLip), CPU, 1);
 
     private const System.Reflection.BindingFlags Reflected =
         System.Reflection.BindingFlags.Instance | System.Reflection.BindingFlags.Public | System.Reflection.BindingFlags.NonPublic;

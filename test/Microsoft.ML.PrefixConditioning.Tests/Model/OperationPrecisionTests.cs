@@ -60,6 +60,7 @@ public sealed class OperationPrecisionTests
         ["CLIP loss"] = new(t => ContrastiveLoss.Clip(t[0], t[1], t[2].exp()), (n, c) => [[c, n + 1], [c, n + 1], []]),
         ["UniCL loss"] = new(t => ContrastiveLoss.UniCl(t[0], t[1], t[2].exp(), arange(t[0].shape[0], ScalarType.Int64).remainder(3)),
             (n, c) => [[c, n + 1], [c, n + 1], []]),
+        ["SigLIP loss"] = new(t => ContrastiveLoss.SigLip(t[0], t[1], t[2].exp(), t[3]), (n, c) => [[c, n + 1], [c, n + 1], [], []]),
     };
 
     [TestMethod]

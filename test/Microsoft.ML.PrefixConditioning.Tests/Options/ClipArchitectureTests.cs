@@ -34,6 +34,9 @@ public sealed class ClipArchitectureTests
         ["ratio too large"] = (new() { MlpRatio = 64.5 }, "MlpRatio is 64.5; it must be greater than 0 and at most 64."),
         ["ratio without a unit"] = (new() { MlpRatio = 0.001 },
             "MlpRatio is 0.001, which leaves a tower of width 512 without a hidden unit; increase it."),
+        ["text ratio"] = (new() { TextMlpRatio = 0 }, "TextMlpRatio is 0; it must be greater than 0 and at most 64, or null."),
+        ["text ratio without a unit"] = (new() { TextMlpRatio = 0.001 },
+            "TextMlpRatio is 0.001, which leaves a tower of width 512 without a hidden unit; increase it."),
         ["ResNet"] = (new() { ResNet = new(1, 2, 0, 3) },
             "ResNet is ResNetStages { First = 1, Second = 2, Third = 0, Fourth = 3 } with VisionLayers 12, PatchSize 32 and VisionWidth " +
                 "768; a stage has 1 to 256 blocks, there are 4 layers, the patch size is 32 and the width even."),

@@ -13,6 +13,7 @@ public sealed class DistributedFitTests
     {
         ["clip"] = Long,
         ["unicl, mixed"] = Long with { Loss = LossFunction.UniCl, BatchComposition = BatchComposition.Mixed },
+        ["siglip"] = Long with { Loss = LossFunction.SigLip },
         ["chunks, clipped"] = Long with { ChunkSize = 2, Optimizer = new() { GradientClipNorm = 0.5 } },
         ["image prefixes, flips"] = Long with { ImagePrefixLength = 1, Augmentation = new() { HorizontalFlipProbability = 0.5 } },
         ["frozen tower"] = Long with

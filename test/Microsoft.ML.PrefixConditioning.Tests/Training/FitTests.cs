@@ -28,6 +28,7 @@ public sealed class FitTests
     [TestMethod]
     [DataRow(LossFunction.Clip, BatchComposition.PerDatasetType)]
     [DataRow(LossFunction.UniCl, BatchComposition.Mixed)]
+    [DataRow(LossFunction.SigLip, BatchComposition.Mixed)]
     public void Fit_SameSeed_GivesBitEqualWeights(LossFunction loss, BatchComposition composition)
     {
         using var data = new DrawnData();

@@ -51,6 +51,19 @@ public sealed class LossAdviceTests
         Assert.AreEqual(warns, LossAdvice.AtChance(new(), all, firstStep: 300, batchSize: 8) is not null);
     }
 
+    // At chance one of eight texts belongs to an image: eight times the entropy of that, 3.0137.
+    [TestMethod]
+    [DataRow(3.014, true)]
+    [DataRow(2.079, false)]
+    [DataRow(10.0, false, DisplayName = "the first loss of a new model")]
+    public void AtChance_SigmoidLoss_WarnsNearItsOwnChance(double loss, bool warns)
+    {
+        List<TrainingStep> all = [.. Enumerable.Repeat(new TrainingStep((float)loss, 1e-3f), 300)];
+        var warning = LossAdvice.AtChance(new() { Loss = LossFunction.SigLip }, all, firstStep: 300, batchSize: 8);
+        Assert.AreEqual(warns, warning is not null, warning);
+        if (warns) StringAssert.Contains(warning, "(ln 8 + 7 ln(8/7) = 3.014)");
+    }
+
     [TestMethod]
     [DataRow(1.0, 1, DisplayName = "a learning rate at which all collapses")]
     [DataRow(2e-3, 0)]

@@ -103,6 +103,35 @@ public sealed class ArchitectureInferenceTests
         Assert.AreEqual(header["visual.transformer.resblocks.0.mlp.c_fc.weight"].Shape[0], (long)(width * shape.Architecture.MlpRatio));
     }
 
+    // open_clip's configurations of these models give the ratios rounded to four digits.
+    [TestMethod]
+    [DataRow("ViT-g-14", 1408, 40, 6144, 1024, 24, 4.3637, DisplayName = "ViT-g-14")]
+    [DataRow("ViT-bigG-14", 1664, 48, 8192, 1280, 32, 4.9231, DisplayName = "ViT-bigG-14")]
+    public void Infer_TowersOfDifferentRatios_GivesBoth(string name, int width, int layers, int hidden, int textWidth, int textLayers,
+        double configured)
+    {
+        var architecture = ClipArchitecture.ViTH14 with
+        {
+            VisionWidth = width, VisionLayers = layers, VisionHeads = 16, TextWidth = textWidth, TextLayers = textLayers,
+            TextHeads = textWidth / 64, EmbeddingSize = textWidth, MlpRatio = configured, TextMlpRatio = 4,
+        };
+        var header = Header(architecture, ClipLayout.OpenClip);
+        Assert.AreEqual(hidden, header["visual.transformer.resblocks.0.mlp.c_fc.weight"].Shape[0], name);
+        var found = Infer(header, config: Gelu with { VisionHeads = 16 }).Architecture;
+        Assert.AreEqual((hidden, 4.0), ((int)(width * found.MlpRatio), found.TextMlpRatio));
+        Assert.AreEqual(architecture, found with { MlpRatio = configured });
+        CollectionAssert.AreEquivalent(header.Keys, Header(found, ClipLayout.OpenClip).Keys);
+    }
+
+    [TestMethod]
+    public void Infer_LogitBias_IsTheSigmoidLosss()
+    {
+        var header = Header(ClipArchitecture.ViTB32, ClipLayout.OpenClip);
+        Assert.IsFalse(Infer(header).HasLogitBias);
+        Put(header, "logit_bias");
+        Assert.IsTrue(Infer(header).HasLogitBias);
+    }
+
     [TestMethod]
     public void Infer_OpenAINotes_MeanQuickGelu()
     {
@@ -152,7 +181,7 @@ public sealed class ArchitectureInferenceTests
         ["size missing"] = (h => h.Remove("text_projection"), "The file lacks 'text_projection', which tells the model's size."),
         ["layer missing"] = (h => h.Remove("transformer.resblocks.3.ln_1.weight"), "The file holds 107 tensors that the model has no " +
             "use for: 'transformer.resblocks.10.attn.in_proj_bias'"),
-        ["unknown"] = (h => Put(h, "logit_bias"), "The file holds 1 tensor that the model has no use for: 'logit_bias'."),
+        ["unknown"] = (h => Put(h, "logit_offset"), "The file holds 1 tensor that the model has no use for: 'logit_offset'."),
         ["shape"] = (h => Put(h, "visual.proj", 768, 500), "1 tensor of the file does not fit the others: 'visual.proj' is [768, 500], " +
             "expected [768, 512]."),
         ["several shapes"] = (h => { Put(h, "visual.proj", 1); Put(h, "ln_final.bias", 3); }, "2 tensors of the file do not fit the " +
@@ -163,11 +192,12 @@ public sealed class ArchitectureInferenceTests
             "patches and one class token are expected."),
         ["enormous"] = (h => Put(h, "token_embedding.weight", 1L << 40, 512), "A tensor has the dimension 1099511627776; no CLIP model " +
             "has."),
-        ["too wide"] = (h => Put(h, "visual.conv1.weight", 64 * 1024, 3, 32, 32), "The vision tower's hidden layers are 3072 over 65536 " +
-            "wide, the text tower's 2048 over 512; the towers here share one ratio."),
+        ["too wide"] = (h => Put(h, "visual.conv1.weight", 64 * 1024, 3, 32, 32), "The shapes give no model: VisionWidth is 65536; " +
+            "it must be 1 to 16384."),
         ["half a ResNet"] = (h => Put(h, "visual.layer1.0.conv1.weight", 64, 64, 1, 1),
             "The file lacks 'visual.attnpool.positional_embedding', which tells the model's size."),
-        ["ratio"] = (h => Put(h, "visual.transformer.resblocks.0.mlp.c_fc.weight", 3000, 768), "the towers here share one ratio."),
+        ["ratio"] = (h => Put(h, "visual.transformer.resblocks.0.mlp.c_fc.weight", 3000, 768),
+            "'visual.transformer.resblocks.0.mlp.c_fc.bias' is [3072], expected [3000]"),
         ["prefix too long"] = (h => Put(h, "prefix_embedding", 2, 65, 512), "'prefix_embedding' is [2, 65, 512]; at most 64 prefix " +
             "tokens for each dataset type are possible."),
     };

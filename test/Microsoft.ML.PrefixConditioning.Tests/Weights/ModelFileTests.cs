@@ -44,11 +44,11 @@ public sealed class ModelFileTests
     }
 
     [TestMethod]
-    [DataRow(6)]
+    [DataRow(7)]
     [DataRow(0)]
     [DataRow(-1)]
     public void Read_OtherFormatVersion_SaysWhichAreRead(int version) => Assert.AreEqual(
-        $"The model has format version {version}; this version of the package reads 1 to 5. Update Microsoft.ML.PrefixConditioning to " +
+        $"The model has format version {version}; this version of the package reads 1 to 6. Update Microsoft.ML.PrefixConditioning to " +
             $"load it.",
         _saved.WithVersion(version).Fault());
 

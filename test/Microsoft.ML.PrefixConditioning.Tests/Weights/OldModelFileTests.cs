@@ -27,6 +27,7 @@ public sealed class OldModelFileTests
     [DataRow(3)]
     [DataRow(4)]
     [DataRow(5)]
+    [DataRow(6)]
     public void Load_FileOfEveryVersion_GivesTheEmbeddingsOfThen(int version)
     {
         using var expected = JsonDocument.Parse(File.ReadAllText(Golden.Path("model_file", $"version{version}.json")));
@@ -42,15 +43,17 @@ public sealed class OldModelFileTests
     [DataRow(3)]
     [DataRow(4)]
     [DataRow(5)]
+    [DataRow(6)]
     public void Load_FileOfEveryVersion_HasItsSettings(int version)
     {
         using var model = Load(version);
-        Assert.AreEqual(version == 4 ? Swin : Transformer, model.Architecture);
-        Assert.AreEqual(version < 5 ? Precision.Float32 : Precision.BFloat16, model.Trained.Settings.Precision);
+        Assert.AreEqual(version switch { 4 => Swin, 6 => Transformer with { TextMlpRatio = 3 }, _ => Transformer }, model.Architecture);
+        Assert.AreEqual(version == 5 ? Precision.BFloat16 : Precision.Float32, model.Trained.Settings.Precision);
         CollectionAssert.AreEqual(
             new[] { DatasetType.Caption, DatasetType.Classification, new DatasetType("sketch", TextKind.ClassName) },
             model.DatasetTypes.ToArray());
         var settings = model.Trained.Settings;
+        Assert.AreEqual(version == 6, settings.HasLogitBias);
         Assert.AreEqual((2, version == 4 ? 0 : 1, ImageDecoding.OpenClip, BadRowPolicy.Skip),
             (settings.PrefixLength, settings.ImagePrefixLength, settings.ImageDecoding, settings.BadRows));
         Assert.AreEqual(("Image", "Sentence", "Label", "Picture", "TextEmbedding"), (settings.ImageColumnName, settings.TextColumnName,
@@ -69,6 +72,7 @@ public sealed class OldModelFileTests
     [DataRow(3)]
     [DataRow(4)]
     [DataRow(5)]
+    [DataRow(6)]
     public void Save_ModelOfEveryVersion_KeepsEveryWeight(int version)
     {
         using var model = Load(version);
