@@ -4,7 +4,8 @@ using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>A checkpoint of <c>torch.save</c>: a ZIP archive with a pickle and one file per storage. Nothing in it is executed.</summary>
+/// <summary>A checkpoint of <c>torch.save</c>, or a TorchScript program as OpenAI published its models: a ZIP archive with a pickle and one
+/// file per storage. Nothing in it is executed; of a program only the attributes of its modules are read.</summary>
 /// <remarks>
 /// Source: PyTorch's zip format (since 1.6): <c>name/data.pkl</c>, <c>name/data/0</c>, ..., all stored without compression. Accepted are a
 /// state dictionary of tensors, or a dictionary that has one under one of the names below, as training tools write it. No tensor takes
@@ -14,6 +15,7 @@ internal sealed class TorchCheckpoint
 {
     private const int MaxPickleBytes = 16 << 20;   // ViT-H/14 with its optimizer's state has less than 1 MB
     private const int MaxDepth = 4;              // of dictionaries around the state; a pickle can put one into itself
+    private const int MaxModuleDepth = 32, MaxAttributes = 50_000;   // of a program; a module in several modules counts each time
     private const string PickleName = "data.pkl";
 
     // Where training tools have the state dictionary: open_clip and Lightning, DeepSpeed, and what tutorials teach.
@@ -104,13 +106,7 @@ internal sealed class TorchCheckpoint
         if (pickles.Length != 1)
             throw new InvalidDataException($"The archive holds {(pickles.Length == 0 ? "no" : "more than one")} '{PickleName}'; a " +
                 "checkpoint of torch.save holds one.");
-        var root = pickles[0].FullName[..^PickleName.Length];
-        if (_archive.Entries.Any(e => e.FullName == $"{root}constants.pkl" || e.FullName.StartsWith($"{root}code/",
-            StringComparison.Ordinal)))
-            throw new InvalidDataException(
-                "This is a TorchScript program, as OpenAI published its models, and programs are not run. Save its weights once: " +
-                    "torch.save(torch.jit.load(path, 'cpu').state_dict(), other).");
-        return root;
+        return pickles[0].FullName[..^PickleName.Length];
     }
 
     private ZipArchiveEntry? Find(string name) => _archive.GetEntry(_root + name);
@@ -132,6 +128,12 @@ internal sealed class TorchCheckpoint
         if (Find("byteorder") is not null
             && Encoding.ASCII.GetString(Guard(() => ReadSmall("byteorder", 16))) is var order and not "little")
             throw new InvalidDataException($"The checkpoint's byte order is '{order}'; 'little' is read.");
+        if (value is TorchPickle.Module program)
+        {
+            var (found, visited) = (new List<(string, TorchPickle.Tensor)>(), 0);
+            AddParameters(found, program, "", 0, ref visited);
+            return found;
+        }
         var state = value as Dictionary<object, object?>
             ?? throw new InvalidDataException("The checkpoint holds no dictionary; expected a state dictionary: " +
                 "torch.save(model.state_dict(), path).");
@@ -147,10 +149,25 @@ internal sealed class TorchCheckpoint
             state = (Dictionary<object, object?>)state[names[0]]!;
             path += $"['{names[0]}']";
         }
-        foreach (var (key, content) in state)
-            yield return key is string name && content is TorchPickle.Tensor tensor ? (name, tensor) : throw new InvalidDataException(
-                $"The checkpoint's '{Printable(key)}' is no tensor; expected a dictionary of tensors, or one that has such a dictionary " +
-                $"under {Listed(StateNames)}. If it is under another name, save it alone: {SaveAlone(path, "NAME")}.");
+        return state.Select(entry => entry is { Key: string name, Value: TorchPickle.Tensor tensor } ? (name, tensor)
+            : throw new InvalidDataException($"The checkpoint's '{Printable(entry.Key)}' is no tensor; expected a dictionary of tensors, " +
+                $"or one that has such a dictionary under {Listed(StateNames)}. If it is under another name, save it alone: " +
+                $"{SaveAlone(path, "NAME")}."));
+    }
+
+    /// <summary>Adds the tensors of a module and of the modules in it, named by their paths.</summary>
+    private static void AddParameters(
+        List<(string Name, TorchPickle.Tensor Tensor)> found, TorchPickle.Module module, string path, int depth, ref int visited)
+    {
+        visited += 1 + module.Count;
+        if (depth > MaxModuleDepth || visited > MaxAttributes)
+            throw new InvalidDataException($"The program has more than {MaxAttributes} attributes, or more than {MaxModuleDepth} modules " +
+                "inside one another. No CLIP model does: the file is damaged, or made to harm.");
+        foreach (var (key, value) in module)
+        {
+            if (value is TorchPickle.Tensor tensor) found.Add(($"{path}{key}", tensor));
+            else if (value is TorchPickle.Module inner) AddParameters(found, inner, $"{path}{key}.", depth + 1, ref visited);
+        }
     }
 
     private static bool MayBeState(Dictionary<object, object?> value) =>

@@ -7,9 +7,9 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>Reads the pickle of a PyTorch checkpoint as data: numbers, texts, lists, dictionaries and descriptions of tensors.</summary>
 /// <remarks>
 /// A pickle is a program, and Python's own reader calls whatever function it names. This one calls nothing: it knows the opcodes that
-/// <c>torch.save</c> writes for plain state dictionaries, and a fixed list of names, each with one meaning here; anything else is refused
-/// by name. Source: opcodes of Python's <c>pickletools</c>, protocol 2; names of <c>torch/_utils.py</c>. Memory is bounded by the
-/// pickle's length, since an opcode makes at most one value.
+/// <c>torch.save</c> writes for plain state dictionaries and TorchScript for the attributes of modules, and a fixed list of names, each
+/// with one meaning here; anything else is refused by name. Source: opcodes of Python's <c>pickletools</c>, protocol 2; names of
+/// <c>torch/_utils.py</c>. Memory is bounded by the pickle's length, since an opcode makes at most one value.
 /// </remarks>
 internal sealed class TorchPickle
 {
@@ -30,7 +30,9 @@ internal sealed class TorchPickle
         "pathlib.PosixPath", "pathlib.WindowsPath", "__builtin__.set", "__builtin__.list", "__builtin__.dict", "__builtin__.int",
         "__builtin__.float", "__builtin__.bytes", "_codecs.encode", "numpy.dtype", "numpy.ndarray",
         "numpy.core.multiarray.scalar", "numpy.core.multiarray._reconstruct", "numpy._core.multiarray.scalar",
-        "numpy._core.multiarray._reconstruct", "torch.Size", "torch.device", "torch.float32", "torch.float16", "torch.bfloat16",
+        "numpy._core.multiarray._reconstruct", "torch.jit._pickle.build_intlist", "torch.jit._pickle.build_doublelist",
+        "torch.jit._pickle.build_boollist", "torch.jit._pickle.build_tensorlist", "torch.jit._pickle.restore_type_tag",
+        "torch.Size", "torch.device", "torch.float32", "torch.float16", "torch.bfloat16",
     ];
 
     // Opcodes that are not read, by the names that pickletools has for them.
@@ -51,8 +53,8 @@ internal sealed class TorchPickle
 
     private TorchPickle(byte[] data) => _data = data;
 
-    /// <summary>The pickle's value: null, bool, long, double, string, list, array for a tuple, dictionary, or a
-    /// <see cref="Tensor"/>.</summary>
+    /// <summary>The pickle's value: null, bool, long, double, string, list, array for a tuple, dictionary, <see cref="Tensor"/>, or
+    /// <see cref="Module"/>.</summary>
     /// <exception cref="InvalidDataException">The pickle is damaged, or holds more than a state dictionary needs.</exception>
     public static object? Read(byte[] data) => new TorchPickle(data).Run();
 
@@ -62,8 +64,13 @@ internal sealed class TorchPickle
     /// <summary>A tensor's memory: its file inside the checkpoint and the number of its values.</summary>
     internal sealed record Storage(ScalarType Type, string Key, long Count);
 
+    /// <summary>The attributes of a TorchScript module, by name.</summary>
+    internal sealed class Module : Dictionary<object, object?>;
+
     private sealed record Name(string Module, string Member)
     {
+        public bool IsModule => Module == "__torch__" || Module.StartsWith("__torch__.", StringComparison.Ordinal);
+
         public bool IsSkipped => Skipped.Contains($"{Module}.{Member}");
     }
 
@@ -104,6 +111,10 @@ internal sealed class TorchPickle
                 case (byte)'Q': Push(StorageOf(Pop())); break;
                 case (byte)'R': Reduce(); break;
                 case 0x81 when _stack is [.., Name { IsSkipped: true }, object?[]]: Skip(); break;
+                case 0x81 when _stack is [.., Name { IsModule: true }, object?[] { Length: 0 }]:
+                    PopMany(2);
+                    Push(new Module());
+                    break;
                 case (byte)'b': Build(); break;
                 case (byte)'s': SetItems(PopMany(2)); break;
                 case (byte)'u': SetItems([.. PopToMark()]); break;
@@ -127,7 +138,7 @@ internal sealed class TorchPickle
         {
             ("collections", "OrderedDict") or ("torch._utils", "_rebuild_tensor_v2" or "_rebuild_parameter") => name,
             ("torch", var member) when Storages.ContainsKey(member) => name,
-            { IsSkipped: true } => name,
+            { IsSkipped: true } or { IsModule: true } => name,
             _ => throw new InvalidDataException(
                 $"The checkpoint's pickle names '{name.Module}.{name.Member}', which is not among the few names that are read (tensors " +
                     $"and OrderedDict). {Advice}"),
@@ -202,10 +213,17 @@ internal sealed class TorchPickle
         Push(SkippedValue);
     }
 
-    /// <summary>Attributes of an OrderedDict, such as a state dictionary's versions, are not needed.</summary>
+    /// <summary>A module's attributes. Those of an OrderedDict, such as a state dictionary's versions, are not needed.</summary>
     private void Build()
     {
-        Pop();
+        var state = Pop();
+        if (Peek() is Module module)
+        {
+            if (state is not Dictionary<object, object?> attributes || module.Count > 0)
+                throw Fault("a module's attributes are no dictionary, or are set twice.");
+            foreach (var (name, value) in attributes) module.Add(name, value);
+            return;
+        }
         if (Peek() is not Dictionary<object, object?> && Peek() != SkippedValue) throw Fault("attributes are set on something that is " +
             "no dictionary.");
     }

@@ -22,8 +22,15 @@ public sealed class TorchCheckpointTests
             Bytes("hostile_os_system.pt"),
             "names 'posix.system', which is not among the few names that are read (tensors and OrderedDict). Nothing of it was executed."),
         ["whole module"] = (() => Bytes("whole_module.pt"), "names 'torch.nn.modules.linear.Linear'"),
-        ["TorchScript"] = (() => Bytes("torchscript.pt"),
-            "This is a TorchScript program, as OpenAI published its models, and programs are not run."),
+        ["module inside itself"] = (() => Module().Op("q").Raw(0).Op("}").Text("a").Op("h").Raw(0).Op("sb.").Archive(),
+            "The program has more than 50000 attributes, or more than 32 modules inside one another."),
+        ["modules that double"] = (() => Doubling(new TorchZip(), 24).Op(".").Archive(), "The program has more than 50000 attributes"),
+        ["module with arguments"] = (() => new TorchZip().Name("__torch__", "Model").Text("a").Raw(0x85, 0x81).Op(".").Archive(),
+            "uses the opcode 0x81 (NEWOBJ)"),
+        ["module that is called"] = (() => new TorchZip().Name("__torch__.os", "system").Text("true").Raw(0x85).Op("R.").Archive(),
+            "'__torch__.os.system' is called with arguments that it never has"),
+        ["attributes twice"] = (() => Module().Op("}").Text("a").Op("Nsb}").Text("b").Op("Nsb.").Archive(),
+            "a module's attributes are no dictionary, or are set twice."),
         ["os.system"] = (() => new TorchZip().Name("os", "system").Text("true").Raw(0x85).Op("R.").Archive(), "names 'os.system'"),
         ["builtins.eval"] = (() => new TorchZip().Name("builtins", "eval").Text("1").Raw(0x85).Op("R.").Archive(), "names 'builtins.eval'"),
         ["torch.load"] = (() => new TorchZip().Name("torch", "load").Text("1").Raw(0x85).Op("R.").Archive(), "names 'torch.load'"),
@@ -101,6 +108,16 @@ public sealed class TorchCheckpointTests
     private static TorchZip One(long count, long offset, long[] shape, long[] strides) =>
         new TorchZip().Op("}").Text("a").Tensor("0", "FloatStorage", count, offset, shape, strides).Op("s.");
 
+    private static TorchZip Module() => new TorchZip().Name("__torch__.a", "Model").Op(")").Raw(0x81);
+
+    /// <summary>A module that has one module twice, which has one module twice, and so on.</summary>
+    private static TorchZip Doubling(TorchZip zip, byte level)
+    {
+        zip.Name("__torch__.a", "Model").Op(")").Raw(0x81).Op("}");
+        if (level > 0) Doubling(zip.Text("a"), (byte)(level - 1)).Op("s").Text("b").Op("h").Raw((byte)(level - 1)).Op("s");
+        return zip.Op("bq").Raw(level);
+    }
+
     private static byte[] WithoutPickle()
     {
         using var stream = new MemoryStream();
@@ -143,6 +160,39 @@ public sealed class TorchCheckpointTests
             checkpoint.Entries[tensor].Read(read);
             if (values.numel() > 0) TinyGolden.AreClose(values, read, 0, tensor);
         }
+    }
+
+    [TestMethod]
+    public void Read_TorchScriptProgram_GivesItsParameters()
+    {
+        using var scope = NewDisposeScope();
+        var expected = Safetensors.Load(Golden.Path("pretrained", "openai_script.safetensors"));
+        using var program = TorchCheckpoint.Open(File.OpenRead(Golden.Path("pretrained", "openai_script.pt")));
+        CollectionAssert.IsSubsetOf(expected.Keys, program.Entries.Keys.ToArray());
+        foreach (var (name, values) in expected)
+        {
+            CollectionAssert.AreEqual(values.shape, program.Entries[name].Shape, name);
+            var read = full(values.shape, 7f);
+            program.Entries[name].Read(read);
+            TinyGolden.AreClose(values, read, 0, name);
+        }
+        var others = program.Entries.Keys.Where(n => !expected.ContainsKey(n)).Order(StringComparer.Ordinal);
+        Assert.AreEqual("context_length input_resolution vocab_size", string.Join(' ', others));
+    }
+
+    [TestMethod]
+    public void Load_TorchScriptProgram_IsOpenAIsModel()
+    {
+        using var pretrained = PretrainedClip.Open(Golden.Path("pretrained", "openai_script.pt"),
+            new PretrainedWishes { VisionHeads = 2, TextHeads = 2 });
+        Assert.AreEqual(new ClipArchitecture
+        {
+            ImageSize = 16, PatchSize = 8, VisionWidth = 16, VisionLayers = 1, VisionHeads = 2, ContextLength = 8, TextWidth = 16,
+            TextLayers = 1, TextHeads = 2, EmbeddingSize = 16, Activation = ClipActivation.QuickGelu,
+        }, pretrained.Architecture);
+        using var model = ClipModel.CreateUnset(pretrained.FileShape, CPU);
+        pretrained.ReadInto(model, pretrained.Prefixes.DatasetTypes, seed: 1);
+        TinyGolden.AreClose(tensor(2.5f), model.LogitScale, 0, "logit scale");
     }
 
     [TestMethod]
