@@ -60,6 +60,36 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
         }
     }
 
+    /// <summary>Searches for the options that give the highest zero-shot accuracy on the validation set.</summary>
+    /// <param name="input">The rows to train on, as for <see cref="Fit(IDataView)"/>.</param>
+    /// <param name="tuning">How to search; null means the defaults.</param>
+    /// <remarks>
+    /// What is varied are the settings that have ML.NET's sweep attributes; docs/automl.md lists them. Models of worse trials are disposed.
+    /// The result is optimistic, because the validation set chose it: test it on other images.
+    /// </remarks>
+    /// <returns>The best model, its options and all trials. Dispose it after use.</returns>
+    /// <exception cref="ArgumentException">There is no <see cref="PrefixClipOptions.ValidationSet"/>, there is a
+    /// <see cref="PrefixClipOptions.ProcessGroup"/>, or a setting of the search is out of its range.</exception>
+    /// <exception cref="InvalidOperationException">Training failed in every trial.</exception>
+    /// <exception cref="TimeoutException">The time ended before the first trial.</exception>
+    /// <exception cref="IOException">The search's folder cannot be written to, or another process uses it.</exception>
+    /// <exception cref="InvalidDataException">The folder has the trials of another search; or as for
+    /// <see cref="Fit(IDataView)"/>.</exception>
+    /// <exception cref="OperationCanceledException">As for <see cref="Fit(IDataView)"/>.</exception>
+    public TuningResult Tune(IDataView input, TuningOptions? tuning = null)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        tuning ??= new TuningOptions();
+        tuning.Validate();
+        if (_options.ValidationSet is null)
+            throw new ArgumentException($"Tuning compares accuracies: set {nameof(PrefixClipOptions.ValidationSet)}.");
+        if (_options.ProcessGroup is not null)
+            throw new ArgumentException($"Tuning runs in one process: set {nameof(PrefixClipOptions.ProcessGroup)} to null.");
+        var seed = tuning.Seed is { } own ? (ulong)own : _seed;
+        return new TuningRun(_host, _options with { Seed = (int)_seed }, tuning, seed,
+            options => new PrefixClipEstimator(_host, options).Fit(input)).Run(input.GetRowCount());
+    }
+
     private PrefixClipTransformer Fit(IDataView input, PrefixClipOptions options, Ranks ranks)
     {
         var device = TorchDevice.Resolve(_options.Device, GpuSettings.Of(_host), _options.ProcessGroup?.LocalRank ?? 0);

@@ -51,6 +51,19 @@ internal static class DocumentExamples
         // </docs/scaling.md>
     }
 
+    public static PrefixClipOptions Search(MLContext mlContext, IDataView train, IDataView validation)
+    {
+        // <docs/automl.md 1>
+        var clip = mlContext.Transforms.PrefixClip(new PrefixClipOptions { ValidationSet = validation, Epochs = 27 });
+        using TuningResult result = clip.Tune(train, new TuningOptions { Trials = 27, Folder = "search" });
+        Console.WriteLine(result);                 // a table of all trials
+        PrefixClipTransformer model = result.Model;
+        PrefixClipOptions best = result.Options;   // to train again, for example on more data
+        // </docs/automl.md>
+        Console.WriteLine(model.ParameterCount);
+        return best;
+    }
+
     public static PrefixClipOptions TrainForDays(IDataView labeled)
     {
         // <docs/long-runs.md 1>

@@ -16,6 +16,7 @@ internal sealed class ModelWeights : IDisposable
     private readonly Device _device;
     private readonly List<KeyValuePair<string, Tensor>> _named = [];
     private readonly Dictionary<string, WeightPlace> _places = new(StringComparer.Ordinal);
+    private MemoryPressure? _pressure;
     private readonly bool _rounded;   // whether matrices and tables are kept rounded, for a model that is not trained
 
     private ModelWeights(Device device, Products products, Generator? generator, bool rounded) =>
@@ -73,8 +74,12 @@ internal sealed class ModelWeights : IDisposable
         return weight;
     }
 
-    /// <summary>Ends the initialization: the generator is no longer needed.</summary>
-    public void Seal() => _generator?.Dispose();
+    /// <summary>Ends the declarations: the generator is no longer needed, and the memory is known.</summary>
+    public void Seal()
+    {
+        _generator?.Dispose();
+        if (_device.type == DeviceType.CPU) _pressure = new MemoryPressure(_named.Sum(w => w.Value.numel() * w.Value.element_size()));
+    }
 
     /// <inheritdoc/>
     public void Dispose()
@@ -86,6 +91,7 @@ internal sealed class ModelWeights : IDisposable
         }
         _named.Clear();
         _generator?.Dispose();
+        _pressure?.Dispose();
     }
 }
 

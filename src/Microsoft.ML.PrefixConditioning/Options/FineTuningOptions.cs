@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using SweepRange = Microsoft.ML.SearchSpace.RangeAttribute;
 
 namespace Microsoft.ML.PrefixConditioning;
 
@@ -25,6 +26,7 @@ public sealed record FineTuningOptions : IValidatableObject
     /// faster.</summary>
     /// <value>Default 1.</value>
     [Range(0.0, double.MaxValue, MinimumIsExclusive = true)]
+    [SweepRange(1.0, 100.0, init: 1.0, logBase: true)]
     public double PrefixLearningRateFactor { get; init; } = 1;
 
     /// <summary>Factor by which the learning rate decreases from each block of a tower to the previous one.</summary>
@@ -34,6 +36,7 @@ public sealed record FineTuningOptions : IValidatableObject
     /// the form of BEiT (arXiv 2106.08254). Default 1.
     /// </value>
     [Range(0.0, 1.0, MinimumIsExclusive = true)]
+    [SweepRange(0.5, 1.0, init: 1.0, logBase: false)]
     public double LayerDecay { get; init; } = 1;
 
     IEnumerable<ValidationResult> IValidatableObject.Validate(ValidationContext validationContext)

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using SweepRange = Microsoft.ML.SearchSpace.RangeAttribute;
 
 namespace Microsoft.ML.PrefixConditioning;
 
@@ -19,6 +20,7 @@ public sealed record OptimizerOptions
     /// scale.</summary>
     /// <value>Default 0.2.</value>
     [Range(0.0, double.MaxValue)]
+    [SweepRange(0.01, 1.0, init: 0.2, logBase: true)]
     public double WeightDecay { get; init; } = 0.2;
 
     /// <summary>Decay rate of the first moment.</summary>

@@ -1,10 +1,18 @@
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
+using System.Text.Json.Serialization;
+using Choice = Microsoft.ML.SearchSpace.ChoiceAttribute;
+using NestOption = Microsoft.ML.SearchSpace.NestOptionAttribute;
+using SweepRange = Microsoft.ML.SearchSpace.RangeAttribute;
 
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Settings of <see cref="PrefixClipEstimator"/>: the everyday ones, and groups for the rest. Immutable.</summary>
-/// <remarks>Defaults follow the CLIP paper (arXiv 2103.00020) and open_clip v3.3.0 unless noted.</remarks>
+/// <remarks>
+/// Defaults follow the CLIP paper (arXiv 2103.00020) and open_clip v3.3.0 unless noted. ML.NET's sweep attributes say what a search varies.
+/// System.Text.Json writes and reads all settings except those of the running process: <see cref="ValidationSet"/>,
+/// <see cref="ProcessGroup"/>, <see cref="Progress"/> and <see cref="CancellationToken"/>.
+/// </remarks>
 public sealed record PrefixClipOptions : IValidatableObject
 {
     internal const int MaxPrefixLength = 64; // as long as a whole caption; the paper uses 1
@@ -40,6 +48,7 @@ public sealed record PrefixClipOptions : IValidatableObject
     /// <summary>Learned prefix tokens per dataset type in the text tower. With 0, the model trains without prefix conditioning.</summary>
     /// <value>Source: arXiv 2206.01125, section 3.2. Default 1.</value>
     [Range(0, MaxPrefixLength)]
+    [SweepRange(1, 4, init: 1, logBase: false)]
     public int PrefixLength { get; init; } = 1;
 
     /// <summary>Learned prefix tokens per dataset type in the vision tower.</summary>
@@ -65,10 +74,12 @@ public sealed record PrefixClipOptions : IValidatableObject
 
     /// <summary>The contrastive loss.</summary>
     /// <value>Default <see cref="LossFunction.Clip"/>.</value>
+    [Choice(LossFunction.Clip, LossFunction.UniCl, LossFunction.SigLip)]
     public LossFunction Loss { get; init; } = LossFunction.Clip;
 
     /// <summary>Which rows form a batch.</summary>
     /// <value>Source: arXiv 2206.01125, section 3.2. Default <see cref="BatchComposition.PerDatasetType"/>.</value>
+    [Choice(BatchComposition.PerDatasetType, BatchComposition.Mixed)]
     public BatchComposition BatchComposition { get; init; } = BatchComposition.PerDatasetType;
 
     /// <summary>Rows per step. The other rows of a batch are a row's negatives.</summary>
@@ -93,6 +104,7 @@ public sealed record PrefixClipOptions : IValidatableObject
     /// <summary>Peak learning rate, reached after warm-up.</summary>
     /// <value>Source: CLIP paper, table 19, ViT-B. Default 0.0005.</value>
     [Range(0.0, double.MaxValue, MinimumIsExclusive = true)]
+    [SweepRange(1e-5, 1e-2, init: 5e-4, logBase: true)]
     public double LearningRate { get; init; } = 5e-4;
 
     /// <summary>How image files are decoded. The trained model decodes images for scoring in the same way.
@@ -133,10 +145,12 @@ public sealed record PrefixClipOptions : IValidatableObject
     /// Give it on every rank, with the same rows and the same other options; every rank gets the same model. <see cref="BatchSize"/> counts
     /// the rows of all ranks. Progress, validation and checkpoints are rank 0's. Null means this process alone. Default null.
     /// </value>
+    [JsonIgnore]
     public ProcessGroup? ProcessGroup { get; init; }
 
     /// <summary>Labeled images for validation. Their zero-shot accuracy is measured after each epoch.</summary>
     /// <value>A view with an image column and a label column. Null means no validation. Default null.</value>
+    [JsonIgnore]
     public IDataView? ValidationSet { get; init; }
 
     /// <summary>Prefix for the validation set's class names.</summary>
@@ -151,11 +165,13 @@ public sealed record PrefixClipOptions : IValidatableObject
 
     /// <summary>Receives a report after each step, on the training thread.</summary>
     /// <value>Null means no reports. Default null.</value>
+    [JsonIgnore]
     public IProgress<TrainingProgress>? Progress { get; init; }
 
     /// <summary>Cancels training, which throws <see cref="OperationCanceledException"/>. With a checkpoint folder, the state of the run is
     /// saved first.</summary>
     /// <value>Default none.</value>
+    [JsonIgnore]
     public CancellationToken CancellationToken { get; init; }
 
     /// <summary>Column names.</summary>
@@ -164,14 +180,17 @@ public sealed record PrefixClipOptions : IValidatableObject
 
     /// <summary>AdamW and the learning-rate schedule.</summary>
     /// <value>Default: the defaults of <see cref="OptimizerOptions"/>.</value>
+    [NestOption]
     public OptimizerOptions Optimizer { get; init; } = new();
 
     /// <summary>Random augmentation of training images.</summary>
     /// <value>Default: the defaults of <see cref="AugmentationOptions"/>.</value>
+    [NestOption]
     public AugmentationOptions Augmentation { get; init; } = new();
 
     /// <summary>Which parts are trained, and at which learning rates.</summary>
     /// <value>Default: the defaults of <see cref="FineTuningOptions"/>.</value>
+    [NestOption]
     public FineTuningOptions FineTuning { get; init; } = new();
 
     /// <summary>Where and how often training saves its state.</summary>

@@ -1,4 +1,7 @@
 using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Which prefix the class names get at test time.</summary>
@@ -6,6 +9,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// Source: arXiv 2206.01125, sections 3.3 and 4.3: the caption prefix generalizes best to other image domains, the
 /// classification prefix is best near the classification data. Immutable and safe for use from many threads.
 /// </remarks>
+[JsonConverter(typeof(Json))]
 public sealed class PrefixSelection : IEquatable<PrefixSelection>
 {
     private const double SmallestSum = 1e-6;   // of weights whose largest is 1
@@ -97,6 +101,24 @@ public sealed class PrefixSelection : IEquatable<PrefixSelection>
         _ => string.Concat(Weights.Select((w, i) => string.Create(CultureInfo.InvariantCulture,
             $"{(i == 0 ? (w.Weight < 0 ? "-" : "") : w.Weight < 0 ? " - " : " + ")}{Math.Abs(w.Weight):0.##} {w.DatasetType}"))),
     };
+
+    /// <summary>As "auto", or as an object of dataset types and weights, which is empty for no prefix.</summary>
+    private sealed class Json : JsonConverter<PrefixSelection>
+    {
+        public override PrefixSelection Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+        {
+            if (reader.TokenType == JsonTokenType.String)
+                return reader.GetString() == Auto.ToString() ? Auto : throw new JsonException("A prefix is \"auto\" or an object.");
+            var weights = JsonSerializer.Deserialize<Dictionary<string, double>>(ref reader, options) ?? [];
+            return weights.Count == 0 ? None : Blend([.. weights.Select(w => (w.Key, w.Value))]);
+        }
+
+        public override void Write(Utf8JsonWriter writer, PrefixSelection value, JsonSerializerOptions options)
+        {
+            if (value.IsAuto) writer.WriteStringValue(value.ToString());
+            else JsonSerializer.Serialize(writer, value.Weights.ToDictionary(w => w.DatasetType, w => w.Weight), options);
+        }
+    }
 }
 
 /// <summary>One dataset type's share in a blend of prefixes.</summary>

@@ -1,9 +1,12 @@
 using System.Collections;
+using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Sentences around a class name, such as <c>"a picture of the {}."</c>, where <c>{}</c> stands for the name.</summary>
 /// <remarks>Source: CLIP paper (arXiv 2103.00020), section 3.1.4. Immutable and safe for use from many threads.</remarks>
+[JsonConverter(typeof(Json))]
 public sealed class PromptTemplates : IReadOnlyList<string>, IEquatable<PromptTemplates>
 {
     /// <summary>The place of the class name in a template.</summary>
@@ -69,4 +72,14 @@ public sealed class PromptTemplates : IReadOnlyList<string>, IEquatable<PromptTe
 
     /// <inheritdoc/>
     public override int GetHashCode() => _templates.Length == 0 ? 0 : _templates.Length * 397 ^ _templates[0].Length;
+
+    /// <summary>As a list of texts.</summary>
+    private sealed class Json : JsonConverter<PromptTemplates>
+    {
+        public override PromptTemplates Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            Of(JsonSerializer.Deserialize<string[]>(ref reader, options) ?? []);
+
+        public override void Write(Utf8JsonWriter writer, PromptTemplates value, JsonSerializerOptions options) =>
+            JsonSerializer.Serialize(writer, value._templates, options);
+    }
 }

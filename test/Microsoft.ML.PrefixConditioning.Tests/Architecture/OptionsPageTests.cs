@@ -16,7 +16,8 @@ public sealed class OptionsPageTests
     private static readonly Type[] Groups =
     [
         typeof(PrefixClipOptions), typeof(ClipColumns), typeof(OptimizerOptions), typeof(AugmentationOptions), typeof(FineTuningOptions),
-        typeof(CheckpointOptions), typeof(ClipArchitecture), typeof(ZeroShotClassificationOptions), typeof(ClipLoadOptions),
+        typeof(CheckpointOptions), typeof(TuningOptions), typeof(ClipArchitecture), typeof(ZeroShotClassificationOptions),
+        typeof(ClipLoadOptions),
     ];
 
     private static readonly Dictionary<string, XElement> Documented = XDocument

@@ -107,11 +107,14 @@ internal sealed class DrawnData : IDisposable
 }
 
 /// <summary>Calls back at once on the reporting thread, as .NET's own Progress does not.</summary>
-internal sealed class Reports(Action<TrainingProgress>? action = null) : IProgress<TrainingProgress>
-{
-    public List<TrainingProgress> All { get; } = [];
+internal sealed class Reports(Action<TrainingProgress>? action = null) : Reports<TrainingProgress>(action);
 
-    public void Report(TrainingProgress value)
+/// <summary>The same for any reports.</summary>
+internal class Reports<T>(Action<T>? action = null) : IProgress<T>
+{
+    public List<T> All { get; } = [];
+
+    public void Report(T value)
     {
         All.Add(value);
         action?.Invoke(value);
