@@ -9,7 +9,26 @@ public static class PrefixClipCatalog
 {
     /// <summary>Trains a CLIP-style image-text model on captions and labels together, with a learned prefix per dataset type.</summary>
     /// <param name="catalog">The catalog, <c>mlContext.Transforms</c>.</param>
-    /// <param name="options">The settings; null means the defaults.</param>
+    /// <param name="architecture">Sizes of the two towers; null means <see cref="ClipArchitecture.Tiny"/>.</param>
+    /// <param name="epochs">Passes over the data.</param>
+    /// <param name="batchSize">Rows per step; null means 128, or fewer if there are fewer rows.</param>
+    /// <param name="learningRate">Peak learning rate, reached after warm-up.</param>
+    /// <returns>An estimator; its <c>Fit</c> trains.</returns>
+    /// <exception cref="ArgumentException">A setting is out of its range; the message lists all that are.</exception>
+    /// <example>
+    /// <code>
+    /// PrefixClipTransformer model = mlContext.Transforms.PrefixClip(epochs: 20).Fit(train);
+    /// </code>
+    /// </example>
+    public static PrefixClipEstimator PrefixClip(this TransformsCatalog catalog, ClipArchitecture? architecture = null, int epochs = 20,
+        int? batchSize = null, double learningRate = 5e-4) => PrefixClip(catalog, new PrefixClipOptions
+        {
+            Architecture = architecture, Epochs = epochs, BatchSize = batchSize, LearningRate = learningRate,
+        });
+
+    /// <summary>Trains a CLIP-style image-text model with all settings.</summary>
+    /// <param name="catalog">The catalog, <c>mlContext.Transforms</c>.</param>
+    /// <param name="options">The settings.</param>
     /// <returns>An estimator; its <c>Fit</c> trains.</returns>
     /// <exception cref="ArgumentException">A setting is out of its range; the message lists all that are.</exception>
     /// <example>
@@ -18,10 +37,42 @@ public static class PrefixClipCatalog
     /// PrefixClipTransformer model = clip.Fit(train);
     /// </code>
     /// </example>
-    public static PrefixClipEstimator PrefixClip(this TransformsCatalog catalog, PrefixClipOptions? options = null)
+    public static PrefixClipEstimator PrefixClip(this TransformsCatalog catalog, PrefixClipOptions options)
     {
         ArgumentNullException.ThrowIfNull(catalog);
-        return new PrefixClipEstimator(CatalogUtils.GetEnvironment(catalog), options ?? new PrefixClipOptions());
+        return new PrefixClipEstimator(CatalogUtils.GetEnvironment(catalog), options);
+    }
+
+    /// <summary>Trains a CLIP-style model and makes it a classifier of the classes in the label column.</summary>
+    /// <param name="catalog">The catalog, <c>mlContext.MulticlassClassification.Trainers</c>.</param>
+    /// <param name="labelColumnName">Column with the class name: text, or key with text values. Rows without one, such as captioned images,
+    /// are trained on as well.</param>
+    /// <param name="imageColumnName">Column with the image.</param>
+    /// <param name="predictedClassColumnName">Output column with the name of the most probable class as text; null for none, because
+    /// "PredictedLabel" has it as a key.</param>
+    /// <param name="prefix">Prefix of the class names at test time; null means the caption prefix, or the only one.</param>
+    /// <param name="options">The settings of training, except the two column names; null means the defaults.</param>
+    /// <returns>An estimator. Its <c>Fit</c> trains a model, takes the class names from the label column, and encodes them.</returns>
+    /// <exception cref="ArgumentException">A setting is out of its range; the message lists all that are.</exception>
+    /// <example>
+    /// <code>
+    /// var trainer = mlContext.MulticlassClassification.Trainers.PrefixClip("Label", predictedClassColumnName: "Class");
+    /// using ZeroShotClassificationTransformer classifier = trainer.Fit(train);
+    /// </code>
+    /// </example>
+    public static PrefixClipTrainer PrefixClip(this MulticlassClassificationCatalog.MulticlassClassificationTrainers catalog,
+        string labelColumnName = "Label", string imageColumnName = "Image", string? predictedClassColumnName = null,
+        PrefixSelection? prefix = null, PrefixClipOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(catalog);
+        options ??= new PrefixClipOptions();
+        var columns = options.Columns with { Label = labelColumnName, Image = imageColumnName };
+        return new PrefixClipTrainer(CatalogUtils.GetEnvironment(catalog), options with { Columns = columns },
+            new ZeroShotClassificationOptions
+            {
+                LabelColumnName = labelColumnName, ImageColumnName = imageColumnName, Prefix = prefix,
+                PredictedClassColumnName = predictedClassColumnName,
+            });
     }
 
     /// <summary>Loads a pretrained CLIP model in open_clip's, OpenAI's or Hugging Face's layout, or one saved with

@@ -65,6 +65,7 @@ public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassif
             LabelColumnName = _options.LabelColumnName,
             ScoreColumnName = _options.ScoreColumnName,
             PredictedLabelColumnName = _options.PredictedLabelColumnName,
+            PredictedClassColumnName = _options.PredictedClassColumnName,
         };
         return new ZeroShotClassificationTransformer(_host, source, classifier, ownsModel: false)
         {
@@ -96,7 +97,7 @@ public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassif
         var image = _model is null ? FindBeforeTraining(inputSchema) : _model.Trained.Settings.ImageColumnName;
         EmbeddingColumns.RequireImage(inputSchema, _options.ImageColumnName ?? image,
             nameof(ZeroShotClassificationOptions.ImageColumnName), embeddingsFit: true);
-        return ZeroShotColumns.AddTo(inputSchema, _options.LabelColumnName, _options.ScoreColumnName, _options.PredictedLabelColumnName);
+        return ZeroShotColumns.AddTo(inputSchema, _options);
     }
 
     /// <summary>The column of embeddings that the step before will add. Faults are found here, before hours of training.</summary>

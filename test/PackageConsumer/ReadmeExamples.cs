@@ -33,19 +33,20 @@ internal static class ReadmeExamples
         // </readme>
     }
 
-    public static float[] OneImage(MLContext mlContext, PrefixClipTransformer model, IDataView train)
+    public static string OneImage(MLContext mlContext, IDataView train)
     {
         // <readme 2>
-        var classifier = mlContext.Transforms.ZeroShotClassification(model, ["red apple", "grinning face"]).Fit(train);
+        var trainer = mlContext.MulticlassClassification.Trainers.PrefixClip("Label", predictedClassColumnName: "Class");
+        using var classifier = trainer.Fit(train);
         var engine = mlContext.Model.CreatePredictionEngine<Photo, Prediction>(classifier);
-        float[] probabilities = engine.Predict(new Photo { Image = "photo.jpg" }).Score;
+        string className = engine.Predict(new Photo { Image = "photo.jpg" }).Class;
         // </readme>
-        return probabilities;
+        return className;
     }
 }
 
 // <readme 2>
 public sealed class Photo { public string Image { get; set; } = ""; }
 
-public sealed class Prediction { public float[] Score { get; set; } = []; }
+public sealed class Prediction { public string Class { get; set; } = ""; public float[] Score { get; set; } = []; }
 // </readme>

@@ -66,6 +66,10 @@ public sealed record ZeroShotClassificationOptions : IValidatableObject
     /// <value>Default "PredictedLabel".</value>
     public string PredictedLabelColumnName { get; init; } = "PredictedLabel";
 
+    /// <summary>Output column with the name of the most probable class, for those who want text instead of a key.</summary>
+    /// <value>Empty for a missing image. Null means no such column. Default null.</value>
+    public string? PredictedClassColumnName { get; init; }
+
     /// <summary>Checks every setting.</summary>
     /// <exception cref="ArgumentException">Names all settings that are out of their range.</exception>
     internal void Validate() => OptionFaults.ThrowIfAny(nameof(ZeroShotClassificationOptions), OptionFaults.Of(this));
@@ -87,8 +91,10 @@ public sealed record ZeroShotClassificationOptions : IValidatableObject
         }
         for (var i = 0; i < (ClassTexts?.Count ?? 0); i++)
             if (string.IsNullOrWhiteSpace(ClassTexts![i])) yield return new($"{nameof(ClassTexts)}: the text at index {i} is empty.");
-        if (new[] { LabelColumnName, ScoreColumnName, PredictedLabelColumnName }.Distinct(StringComparer.Ordinal).Count() < 3)
-            yield return new($"{nameof(LabelColumnName)}, {nameof(ScoreColumnName)} and {nameof(PredictedLabelColumnName)} must differ; " +
-                $"found '{LabelColumnName}', '{ScoreColumnName}' and '{PredictedLabelColumnName}'.");
+        string[] columns = [LabelColumnName, ScoreColumnName, PredictedLabelColumnName,
+            .. PredictedClassColumnName is { } name ? new[] { name } : []];
+        if (columns.Distinct(StringComparer.Ordinal).Count() < columns.Length)
+            yield return new($"{nameof(LabelColumnName)}, {nameof(ScoreColumnName)}, {nameof(PredictedLabelColumnName)} and " +
+                $"{nameof(PredictedClassColumnName)} must differ; found '{string.Join("', '", columns)}'.");
     }
 }

@@ -43,6 +43,9 @@ public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposabl
 
     internal IHostEnvironment Environment { get; }
 
+    /// <summary>The same classifier, which disposes its model.</summary>
+    internal ZeroShotClassificationTransformer Owning() => new(Environment, _model, _classifier, ownsModel: true);
+
     /// <summary>Whether another step of the pipeline provides the embeddings and saves the model.</summary>
     internal bool LeavesModelToPipeline { get; init; }
 
@@ -144,7 +147,8 @@ public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposabl
         }
     });
 
-    /// <summary>Releases the model if the classifier owns it, that is, if it was loaded from a file.</summary>
+    /// <summary>Releases the model if the classifier owns it, that is, if it was loaded from a file or made by
+    /// <c>Trainers.PrefixClip</c>.</summary>
     public void Dispose()
     {
         if (_ownsModel) _model?.Dispose();

@@ -6,7 +6,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// size.</summary>
 internal sealed record ZeroShotClassifier
 {
-    private static readonly Envelope Envelope = new("ZEROSHO", 1, "zero-shot classifier");
+    private static readonly Envelope Envelope = new("ZEROSHO", 2, "zero-shot classifier");
 
     public required string[] ClassNames { get; init; }
 
@@ -24,6 +24,9 @@ internal sealed record ZeroShotClassifier
     public required string LabelColumnName { get; init; }
     public required string ScoreColumnName { get; init; }
     public required string PredictedLabelColumnName { get; init; }
+
+    /// <summary>Since version 2; null for none.</summary>
+    public string? PredictedClassColumnName { get; init; }
 
     /// <summary>Probabilities of an image: softmax of the scaled cosines.</summary>
     /// <param name="image">[D], unit length; NaN for a missing image.</param>
@@ -46,7 +49,7 @@ internal sealed record ZeroShotClassifier
 
     /// <summary>Writes the classifier.</summary>
     // Content of the envelope, an item for each class: C strings; i32 C * D, floats; f32 scale; i32 prefixes, then string and f64 each;
-    // four column names.
+    // five column names, of which the last may be empty.
     public void Write(BinaryWriter target) => Envelope.Write(target.BaseStream, ClassNames.Length, writer =>
     {
         foreach (var name in ClassNames) writer.Write(name);
@@ -60,6 +63,7 @@ internal sealed record ZeroShotClassifier
             writer.Write(weight);
         }
         foreach (var name in new[] { ImageColumnName, LabelColumnName, ScoreColumnName, PredictedLabelColumnName }) writer.Write(name);
+        writer.Write(PredictedClassColumnName ?? "");
     });
 
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
@@ -85,6 +89,8 @@ internal sealed record ZeroShotClassifier
             Prefix = prefixes.Length == 0 ? PrefixSelection.None : PrefixSelection.Blend(prefixes),
             ImageColumnName = reader.ReadString(), LabelColumnName = reader.ReadString(),
             ScoreColumnName = reader.ReadString(), PredictedLabelColumnName = reader.ReadString(),
+            PredictedClassColumnName = reader.BaseStream.Position < reader.BaseStream.Length && reader.ReadString() is { Length: > 0 } text
+                ? text : null,
         };
     });
 }

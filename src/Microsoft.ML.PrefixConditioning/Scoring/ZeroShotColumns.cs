@@ -7,13 +7,16 @@ internal static class ZeroShotColumns
 {
     /// <summary>A pipeline's schema with the added columns.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The label column is a key without names.</exception>
-    public static SchemaShape AddTo(SchemaShape input, string label, string score, string predictedLabel)
+    public static SchemaShape AddTo(SchemaShape input, ZeroShotClassificationOptions options)
     {
+        var (label, score, predictedLabel) = (options.LabelColumnName, options.ScoreColumnName, options.PredictedLabelColumnName);
         var columns = input.ToDictionary(c => c.Name, StringComparer.Ordinal);
         var scoreAnnotations = new SchemaShape(AnnotationUtils.GetTrainerOutputAnnotation()
             .Append(Names(AnnotationUtils.Kinds.SlotNames)).Append(Names(AnnotationUtils.Kinds.TrainingLabelValues)));
         columns[score] = new(score, SchemaShape.Column.VectorKind.Vector, NumberDataViewType.Single, isKey: false, scoreAnnotations);
         columns[predictedLabel] = Key(predictedLabel, AnnotationUtils.GetTrainerOutputAnnotation());
+        if (options.PredictedClassColumnName is { } name)
+            columns[name] = new(name, SchemaShape.Column.VectorKind.Scalar, TextDataViewType.Instance, isKey: false);
         if (columns.TryGetValue(label, out var column) && IsLabel(column)) columns[label] = Key(label, []);
         else if (column is { IsKey: true, Kind: SchemaShape.Column.VectorKind.Scalar })
             throw ColumnReader.KeyWithoutNames(label, column.GetTypeString(), nameof(ZeroShotClassificationOptions.LabelColumnName));

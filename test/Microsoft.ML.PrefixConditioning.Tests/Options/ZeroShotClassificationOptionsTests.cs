@@ -28,7 +28,8 @@ public sealed class ZeroShotClassificationOptionsTests
         ["score column"] = (Valid with { ScoreColumnName = " " }, "ScoreColumnName is empty; give a name."),
         ["prediction column"] = (Valid with { PredictedLabelColumnName = null! }, "PredictedLabelColumnName is empty; give a name."),
         ["columns equal"] = (Valid with { ScoreColumnName = "Label" },
-            "LabelColumnName, ScoreColumnName and PredictedLabelColumnName must differ; found 'Label', 'Label' and 'PredictedLabel'."),
+            "LabelColumnName, ScoreColumnName, PredictedLabelColumnName and PredictedClassColumnName must differ; found 'Label', " +
+            "'Label', 'PredictedLabel'."),
     };
 
     public static IEnumerable<string> FaultyCases => Faulty.Keys;

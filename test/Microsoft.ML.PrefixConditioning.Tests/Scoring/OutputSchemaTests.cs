@@ -129,10 +129,10 @@ public sealed class OutputSchemaTests : ScoringTests
         ];
     }
 
-    private static SchemaShape Shape(DataViewSchema schema) => (SchemaShape)typeof(SchemaShape)
+    internal static SchemaShape Shape(DataViewSchema schema) => (SchemaShape)typeof(SchemaShape)
         .GetMethod("Create", BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.Public)!.Invoke(null, [schema])!;
 
-    private static void AssertAgree(SchemaShape expected, DataViewSchema actual) =>
+    internal static void AssertAgree(SchemaShape expected, DataViewSchema actual) =>
         Assert.AreSequenceEqual(Describe(expected), Describe(Shape(actual)));
 
     private static IEnumerable<string> Describe(SchemaShape shape) => shape.OrderBy(c => c.Name, StringComparer.Ordinal).Select(c =>

@@ -47,7 +47,9 @@ public sealed class ZeroShotClassifierTests
     {
         foreach (var prefix in new[] { Classifier.Prefix, PrefixSelection.None, PrefixSelection.For("caption") })
         {
-            var read = Read(Written(Classifier with { Prefix = prefix }));
+            var name = prefix == PrefixSelection.None ? null : "C";
+            var read = Read(Written(Classifier with { Prefix = prefix, PredictedClassColumnName = name }));
+            Assert.AreEqual(name, read.PredictedClassColumnName);
             CollectionAssert.AreEqual(Classifier.ClassNames, read.ClassNames);
             CollectionAssert.AreEqual(Classifier.Embeddings, read.Embeddings);
             Assert.AreEqual(Classifier.LogitScale, read.LogitScale);
@@ -86,9 +88,20 @@ public sealed class ZeroShotClassifierTests
     public void Read_NewerVersion_SaysToUpdate()
     {
         var error = Assert.ThrowsExactly<InvalidDataException>(
-            () => Read(Rehashed(block => block[7] = 2)));
-        Assert.AreEqual("The zero-shot classifier has format version 2; this version of the package reads 1 to 1. " +
+            () => Read(Rehashed(block => block[7] = 3)));
+        Assert.AreEqual("The zero-shot classifier has format version 3; this version of the package reads 1 to 2. " +
             "Update Microsoft.ML.PrefixConditioning to load it.", error.Message);
+    }
+
+    [TestMethod]
+    public void Read_Version1_HasNoClassColumn()
+    {
+        var bytes = Written(Classifier);
+        var block = bytes[..^(SHA256.HashSizeInBytes + 1)];   // without the empty name at its end
+        block[7] = 1;
+        BinaryPrimitives.WriteInt32LittleEndian(block.AsSpan(12), block.Length - 16);
+        var read = Read([.. block, .. SHA256.HashData(block)]);
+        Assert.AreEqual(("P", null), (read.PredictedLabelColumnName, read.PredictedClassColumnName));
     }
 
     [TestMethod]

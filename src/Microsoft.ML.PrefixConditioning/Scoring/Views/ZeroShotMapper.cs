@@ -5,11 +5,11 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>The columns that the classifier adds to a schema: 0 score, 1 predicted label, 2 the label as a key if the input has
-/// one.</summary>
+/// <summary>The columns that the classifier adds to a schema: score, predicted label, the predicted class as text if wanted, and the label
+/// as a key if the input has one.</summary>
 internal sealed class ZeroShotMapper : ScoringMapper
 {
-    private const int Score = 0, PredictedLabel = 1;
+    private const int Score = 0, PredictedLabel = 1, PredictedClass = 2;   // the last only if the classifier has its column
     private const string LabelSetting = nameof(ZeroShotClassificationOptions.LabelColumnName);
 
     private readonly ZeroShotClassifier _classifier;
@@ -43,7 +43,9 @@ internal sealed class ZeroShotMapper : ScoringMapper
     public override LabelCount? CountLabels() =>
         _label is null ? null : new LabelCount(_log, _keys, _classifier.LabelColumnName, _warned);
 
-    public override bool NeedsImage(int added) => added is Score or PredictedLabel;
+    public override bool NeedsImage(int added) => added < PredictedClass || IsPredictedClass(added);
+
+    private bool IsPredictedClass(int added) => added == PredictedClass && _classifier.PredictedClassColumnName is not null;
 
     public override IEnumerable<DataViewSchema.Column> Dependencies(int added) => [NeedsImage(added) ? ImageColumn : _label!.Value];
 
@@ -62,8 +64,12 @@ internal sealed class ZeroShotMapper : ScoringMapper
             case PredictedLabel:
                 return (ValueGetter<uint>)((ref uint value) =>
                 {
-                    var scores = encoded.Scores(_classifier, row.Position);
-                    value = float.IsNaN(scores[0]) ? 0 : (uint)TensorPrimitives.IndexOfMax(scores) + 1;   // 0 is a missing key
+                    value = (uint)(Predicted(encoded, row) + 1);   // 0 is a missing key
+                });
+            case PredictedClass when IsPredictedClass(added):
+                return (ValueGetter<ReadOnlyMemory<char>>)((ref ReadOnlyMemory<char> value) =>
+                {
+                    value = Predicted(encoded, row) is >= 0 and var predicted ? _classifier.ClassNames[predicted].AsMemory() : default;
                 });
             default:
                 var textGetter = ColumnReader.TextGetter(row, _label!.Value);
@@ -74,6 +80,13 @@ internal sealed class ZeroShotMapper : ScoringMapper
                     value = labels!.Find(text.Span, row.Position);
                 });
         }
+    }
+
+    /// <summary>Index of the most probable class; -1 for a missing image.</summary>
+    private int Predicted(EncodedRow encoded, DataViewRow row)
+    {
+        var scores = encoded.Scores(_classifier, row.Position);
+        return float.IsNaN(scores[0]) ? -1 : TensorPrimitives.IndexOfMax(scores);
     }
 
     /// <exception cref="ArgumentOutOfRangeException">The column is a key without names.</exception>
@@ -99,6 +112,7 @@ internal sealed class ZeroShotMapper : ScoringMapper
             new(classifier.ScoreColumnName, new VectorDataViewType(NumberDataViewType.Single, names.Length), score.ToAnnotations()),
             new(classifier.PredictedLabelColumnName, key, predicted.ToAnnotations()),
         };
+        if (classifier.PredictedClassColumnName is { } name) added.Add(new(name, TextDataViewType.Instance));
         if (LabelOf(input, classifier.LabelColumnName) is not null)
         {
             var label = new DataViewSchema.Annotations.Builder();
