@@ -78,21 +78,26 @@ public static class PrefixClipCatalog
     /// <summary>Loads a pretrained CLIP model in open_clip's, OpenAI's or Hugging Face's layout, or one saved with
     /// <c>SaveSafetensors</c>.</summary>
     /// <param name="catalog">The catalog, <c>mlContext.Model</c>.</param>
-    /// <param name="path">A folder with weights, configuration and vocabulary, or the weight file in such a folder.</param>
+    /// <param name="path">A folder with weights, configuration and vocabulary, or the weight file in such a folder; or the name of a model
+    /// on Hugging Face's hub, such as "openai/clip-vit-base-patch32" or "hf://openai/clip-vit-base-patch32@main".</param>
     /// <param name="options">Settings that the files do not contain; null if they contain all.</param>
     /// <returns>The model. It has no prefixes unless this package saved it. Dispose it after use.</returns>
     /// <remarks>
     /// Reads safetensors files, also sharded ones, and PyTorch checkpoints of state dictionaries, without executing anything in them.
-    /// Half-precision weights become fp32. To train the model further, pass its path as <see cref="PrefixClipOptions.InitialWeights"/>.
+    /// Half-precision weights become fp32. A model on the hub is downloaded once, into the cache that other tools share; the environment
+    /// variables <c>HF_HOME</c>, <c>HF_ENDPOINT</c>, <c>HF_TOKEN</c> and <c>HF_HUB_OFFLINE</c> are those of Hugging Face's own tools. To
+    /// train the model further, pass its path or name as <see cref="PrefixClipOptions.InitialWeights"/>.
     /// </remarks>
     /// <exception cref="ArgumentException">A setting is out of its range, contradicts the files, or is required because the files do not
     /// contain it.</exception>
-    /// <exception cref="IOException">A file is missing (the message says which, and where it belongs) or cannot be read.</exception>
+    /// <exception cref="IOException">A file is missing (the message says which, and where it belongs) or cannot be read, or the hub cannot
+    /// be reached or refuses access.</exception>
     /// <exception cref="InvalidDataException">A file is damaged, or the model is not supported.</exception>
+    /// <exception cref="OperationCanceledException">The download was canceled.</exception>
     /// <exception cref="InvalidOperationException">A GPU is requested, but there is none.</exception>
     /// <example>
     /// <code>
-    /// using PrefixClipTransformer clip = mlContext.Model.LoadClip("clip-vit-base-patch32/");
+    /// using PrefixClipTransformer clip = mlContext.Model.LoadClip("openai/clip-vit-base-patch32");
     /// var zeroShot = mlContext.Transforms.ZeroShotClassification(clip, ["red apple", "grinning face"]);
     /// </code>
     /// </example>

@@ -97,7 +97,7 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
         var batchSize = BatchSize(rows);
         using var notInference = inference_mode(false);                                        // whatever mode the caller is in,
         using var gradients = enable_grad();                                                   // training needs gradients
-        using var start = _options.InitialWeights is { } path ? PretrainedClip.Open(_host, path, _options) : null;
+        using var start = _options.InitialWeights is { } path ? PretrainedClip.Open(_host, path, options) : null;
         var tokenizer = start?.Tokenizer ?? CreateTokenizer(rows, options.CancellationToken);   // texts to ids
         if (start is not null) _options.Validate(start.Architecture);
         var settings = start?.SettingsFor(_options, rows.Types)

@@ -51,6 +51,16 @@ internal static class DocumentExamples
         // </docs/scaling.md>
     }
 
+    public static PrefixClipOptions Hub(MLContext mlContext)
+    {
+        // <docs/pretrained.md 1>
+        using PrefixClipTransformer clip = mlContext.Model.LoadClip("openai/clip-vit-base-patch32");
+        var options = new PrefixClipOptions { InitialWeights = "hf://laion/CLIP-ViT-B-32-laion2B-s34B-b79K" };
+        // </docs/pretrained.md>
+        Console.WriteLine(clip.ParameterCount);
+        return options;
+    }
+
     public static PrefixClipOptions Search(MLContext mlContext, IDataView train, IDataView validation)
     {
         // <docs/automl.md 1>
@@ -126,7 +136,7 @@ internal static class DocumentExamples
 
     public static void FineTune(MLContext mlContext, IDataView train, IDataView test)
     {
-        // <docs/pretrained.md 1>
+        // <docs/pretrained.md 2>
         var fineTuning = mlContext.Transforms.PrefixClip(new PrefixClipOptions
         {
             InitialWeights = "clip-vit-base-patch32/",   // weights, configuration and vocabulary, as published

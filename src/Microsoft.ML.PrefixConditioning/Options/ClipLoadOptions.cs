@@ -57,6 +57,10 @@ public sealed record ClipLoadOptions
     /// <value>Default <see cref="Precision.Float32"/>.</value>
     public Precision Precision { get; init; } = Precision.Float32;
 
+    /// <summary>Cancels the download of a model, which throws <see cref="OperationCanceledException"/>. What has arrived is kept.</summary>
+    /// <value>Default none.</value>
+    public CancellationToken CancellationToken { get; init; }
+
     /// <summary>Column names.</summary>
     /// <value>Default: the defaults of <see cref="ClipColumns"/>.</value>
     public ClipColumns Columns { get; init; } = new();

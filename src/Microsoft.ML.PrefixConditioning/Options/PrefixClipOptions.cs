@@ -27,7 +27,7 @@ public sealed record PrefixClipOptions : IValidatableObject
     /// </value>
     public ClipArchitecture? Architecture { get; init; }
 
-    /// <summary>A pretrained CLIP model to start from: a folder or file that <c>LoadClip</c> reads.</summary>
+    /// <summary>A pretrained CLIP model to start from: a folder, a file, or a model on the hub, as <c>LoadClip</c> reads.</summary>
     /// <value>
     /// Null means random weights. The files determine the architecture, the vocabulary, and the mean and standard deviation of pixels.
     /// Prefixes that they lack are initialized randomly. Default null.

@@ -57,7 +57,7 @@ internal sealed class PretrainedClip : IDisposable
             VocabularyPath = options.VocabularyPath,
             Activation = options.Activation, VisionHeads = options.VisionHeads, TextHeads = options.TextHeads,
             ImageSize = options.ImageSize,
-        });
+        }, options.CancellationToken);
         var settings = pretrained.SettingsFor(new PrefixClipOptions
         {
             PrefixLength = pretrained.FileShape.PrefixLength, ImagePrefixLength = pretrained.FileShape.ImagePrefixLength,
@@ -81,7 +81,7 @@ internal sealed class PretrainedClip : IDisposable
             VocabularyPath = options.VocabularyPath,
             Activation = chosen?.Activation, VisionHeads = chosen?.VisionHeads, TextHeads = chosen?.TextHeads,
             ImageSize = chosen?.ImageSize,
-        }, chosen);
+        }, options.CancellationToken, chosen);
     }
 
     /// <summary>Finds a model's files and checks that they fit each other. The weights are not read yet.</summary>
@@ -212,11 +212,11 @@ internal sealed class PretrainedClip : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _files.Dispose();
 
-    /// <summary>Opens files and vocabulary, and logs warnings about them.</summary>
+    /// <summary>Opens files and vocabulary, of a model on the hub after it was downloaded, and logs warnings about them.</summary>
     private static PretrainedClip Open(IHostEnvironment environment, string path, PretrainedWishes wishes,
-        ClipArchitecture? chosen = null)
+        CancellationToken cancellation, ClipArchitecture? chosen = null)
     {
-        var pretrained = Open(path, wishes);
+        var pretrained = Open(HubDownload.Resolve(environment, path, cancellation), wishes);
         try
         {
             if (chosen is not null && chosen != pretrained.Architecture)

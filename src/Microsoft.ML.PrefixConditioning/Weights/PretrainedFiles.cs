@@ -7,8 +7,8 @@ internal sealed class PretrainedFiles : IDisposable
 {
     private const string IndexEnd = ".index.json";
 
-    // In the order of preference. These are the names under which models are published.
-    private static readonly string[] KnownNames =
+    /// <summary>Names under which weights are published, in the order of preference.</summary>
+    internal static readonly string[] KnownNames =
         ["open_clip_model.safetensors", "model.safetensors", $"model.safetensors{IndexEnd}", "open_clip_pytorch_model.bin",
             "pytorch_model.bin", $"pytorch_model.bin{IndexEnd}"];
 
@@ -22,6 +22,14 @@ internal sealed class PretrainedFiles : IDisposable
         (Path, Weights) = (path, weights.WithModelNames());
         Layout = LayoutOf(Weights, path);
     }
+
+    /// <summary>Names of the files beside the weights that a model may need.</summary>
+    internal static readonly string[] SideNames =
+        ["open_clip_config.json", "config.json", "preprocessor_config.json", "processor_config.json", "tokenizer_config.json", "vocab.json",
+            "merges.txt", "tokenizer.json", "bpe_simple_vocab_16e6.txt.gz"];
+
+    /// <summary>Whether a name is that of an index of several files.</summary>
+    internal static bool IsIndexName(string file) => file.EndsWith(IndexEnd, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>The file with the weights.</summary>
     public string Path { get; }
@@ -88,7 +96,7 @@ internal sealed class PretrainedFiles : IDisposable
     }
 
     private static string[] IndexesOf(string folder) => [.. Directory.GetFiles(folder).Select(f => System.IO.Path.GetFileName(f))
-        .Where(f => f.EndsWith(IndexEnd, StringComparison.OrdinalIgnoreCase)).Order(StringComparer.Ordinal)];
+        .Where(IsIndexName).Order(StringComparer.Ordinal)];
 
     private static WeightFile OpenWeights(string file)
     {
@@ -125,7 +133,7 @@ internal sealed class PretrainedFiles : IDisposable
     }
 
     /// <summary>Whether a file is JSON. A safetensors file whose header's length begins so has zeros in the length's upper half.</summary>
-    private static bool IsIndex(string file) => file.EndsWith(IndexEnd, StringComparison.OrdinalIgnoreCase)
+    private static bool IsIndex(string file) => IsIndexName(file)
         || Start(file) is [(byte)'{', _, _, _, _, _, _, not 0, ..];
 
     private static byte[] Start(string file)

@@ -87,6 +87,10 @@ internal sealed class WeightFile(
     private static string Unwrapped(string name) =>
         Wrappers.Aggregate(name, (n, wrapper) => n.Replace(wrapper, "", StringComparison.Ordinal));
 
+    /// <summary>Names of the files that an index joins.</summary>
+    /// <exception cref="InvalidDataException">The index is damaged.</exception>
+    public static IEnumerable<string> PartNames(byte[] index) => ReadIndex(index).Values.Distinct(StringComparer.Ordinal);
+
     private static Dictionary<string, string> ReadIndex(byte[] index)
     {
         var places = new Dictionary<string, string>(StringComparer.Ordinal);
