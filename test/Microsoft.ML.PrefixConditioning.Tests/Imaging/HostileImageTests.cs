@@ -1,4 +1,3 @@
-using System.IO.Compression;
 using SkiaSharp;
 using static Microsoft.ML.PrefixConditioning.Tests.HandMadeImages;
 
@@ -7,8 +6,6 @@ namespace Microsoft.ML.PrefixConditioning.Tests;
 [TestClass]
 public sealed class HostileImageTests : IDisposable
 {
-    private const long MostMegabytes = 500;
-
     private readonly DataTestFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -43,52 +40,15 @@ public sealed class HostileImageTests : IDisposable
     }
 
     [TestMethod]
-    public void Decode_LargestImageOnManyThreads_StaysWithin500Megabytes()
-    {
-        var row = new byte[1001];
-        using (var packed = new MemoryStream())
-        {
-            using (var zlib = new ZLibStream(packed, CompressionLevel.Fastest, leaveOpen: true))
-                for (var y = 0; y < 8000; y++) zlib.Write(row);
-            _folder.Write("a.png", Png(8000, 8000, 1, 0, PngLayout.RowByRow, ("IDAT", packed.ToArray())));
-        }
-        var (peak, fault) = DecodingProcess.Run(_folder["a.png"]);
-        Assert.AreEqual("", fault);
-        Assert.IsLessThanOrEqualTo(MostMegabytes, peak);
-    }
-
-    [TestMethod]
-    public void Decode_EntryThatUnpacksToMuch_StaysWithin500Megabytes()
-    {
-        Zeros("a.zip", 200);
-        var (peak, fault) = DecodingProcess.Run(_folder["a.zip!/a.png"]);
-        Assert.Contains("nothing but zero bytes", fault);
-        Assert.IsLessThanOrEqualTo(MostMegabytes, peak);
-    }
-
-    [TestMethod]
-    public void Decode_LittleMemory_IsUnreadable()
-    {
-        Zeros("a.zip", 200);
-        var (_, fault) = DecodingProcess.Run(_folder["a.zip!/a.png"], ("DOTNET_GCHeapHardLimit", "0x6000000"));
-        Assert.Contains("takes more memory than there is", fault);
-    }
-
-    [TestMethod]
     public void Decode_EntryAboveTheLimit_IsRefusedUnread()
     {
-        Zeros("a.zip", 300);
-        Assert.Contains("at most 268435456 are allowed", Fault(ImageReference.FromLocator(_folder["a.zip!/a.png"])));
+        Assert.Contains("at most 268435456 are allowed", Fault(ImageReference.FromLocator(EntryThatClaims(300_000_000))));
     }
 
     [TestMethod]
     public void Decode_EntryThatClaimsMoreThanItsDataCanGive_IsRefusedUnread()
     {
-        var zip = RawZip.Write(_folder["a.zip"], new RawZipEntry("a.png", "0123456789") { Method = 8 });
-        var bytes = File.ReadAllBytes(zip);
-        BitConverter.TryWriteBytes(bytes.AsSpan(bytes.AsSpan().IndexOf("PK\u0001\u0002"u8) + 24), 200_000_000);
-        File.WriteAllBytes(zip, bytes);
-        Assert.Contains("more than its 10 compressed ones can give", Fault(ImageReference.FromLocator(zip + "!/a.png")));
+        Assert.Contains("more than its 10 compressed ones can give", Fault(ImageReference.FromLocator(EntryThatClaims(200_000_000))));
     }
 
     [TestMethod]
@@ -132,12 +92,14 @@ public sealed class HostileImageTests : IDisposable
         Assert.IsTrue(second.Join(10_000));
     }
 
-    private void Zeros(string name, int megabytes)
+    /// <summary>The locator of a ZIP entry of 10 compressed bytes that claims to have many.</summary>
+    private string EntryThatClaims(int length)
     {
-        using var zip = new ZipArchive(File.Create(_folder[name]), ZipArchiveMode.Create);
-        using var entry = zip.CreateEntry("a.png", CompressionLevel.Fastest).Open();
-        var zeros = new byte[1 << 20];
-        for (var i = 0; i < megabytes; i++) entry.Write(zeros);
+        var zip = RawZip.Write(_folder["a.zip"], new RawZipEntry("a.png", "0123456789") { Method = 8 });
+        var bytes = File.ReadAllBytes(zip);
+        BitConverter.TryWriteBytes(bytes.AsSpan(bytes.AsSpan().IndexOf("PK\u0001\u0002"u8) + 24), length);
+        File.WriteAllBytes(zip, bytes);
+        return zip + "!/a.png";
     }
 
     private static string Fault(ImageReference image) =>
