@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using System.Reflection;
 using SkiaSharp;
 using static TorchSharp.torch;
 
@@ -148,10 +149,21 @@ internal static class FuzzFormats
         using var data = new DrawnData();
         using var model = data.Fit(DrawnData.Options with { Epochs = 1 });
         data.Context.Model.Save(model, data.View.Schema, folder["valid.zip"]);
+        var context = data.Context;
         return new(folder["a.zip"], File.ReadAllBytes(folder["valid.zip"]), path =>
         {
-            using var loaded = (PrefixClipTransformer)data.Context.Model.Load(path, out _);
-        });
+            using var loaded = (PrefixClipTransformer)context.Model.Load(path, out _);
+        })
+        {
+            IsRefusal = IsRefusedModel,
+        };
+    }
+
+    /// <summary>Damage of the package's parts, which ML.NET wraps, or of ML.NET's own frame around them.</summary>
+    private static bool IsRefusedModel(Exception e)
+    {
+        while (e is TargetInvocationException { InnerException: { } inner }) e = inner;
+        return e is InvalidDataException or FormatException or InvalidOperationException or FileNotFoundException;
     }
 
     private static FuzzFormat CheckpointFormat(DataTestFolder folder)

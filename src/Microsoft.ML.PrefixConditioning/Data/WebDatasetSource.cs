@@ -17,7 +17,8 @@ internal static class WebDatasetSource
         ParallelLoop.Run(paths.Length,
             i => (scanned[i], unwritten[i]) = WebDatasetIndex.Open(paths[i], indexFolder, members, phase));
         if (unwritten.FirstOrDefault(u => u is not null) is { } reason)
-            phase.Channel.Info(MessageSensitivity.None, "{0}", $"{NearName.Quoted(shards)}: the index of {unwritten.Count(u => u is not null)} " +
+            phase.Channel.Info(MessageSensitivity.None, "{0}",
+                $"{NearName.Quoted(shards)}: the index of {unwritten.Count(u => u is not null)} " +
                 $"shard(s) cannot be kept, so that the next load scans them again. {reason} Or set indexFolder.");
         var first = scanned.FirstOrDefault(s => s.FaultCount > 0)?.FirstFault;
         if (first is not null && badRows == BadRowPolicy.Fail)

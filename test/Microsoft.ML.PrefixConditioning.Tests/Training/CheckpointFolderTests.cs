@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.PrefixConditioning.Tests;
