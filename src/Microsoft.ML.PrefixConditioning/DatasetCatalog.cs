@@ -60,7 +60,7 @@ public static class DatasetCatalog
             if (string.IsNullOrWhiteSpace(name))
                 throw new ArgumentException($"The class name of the folder '{folder}' is empty.", nameof(classNames));
         var columns = new SourceColumns(imageColumnName, textColumnName, datasetTypeColumnName, labelColumnName).Checked();
-        using var phase = DatasetFormatCatalog.Start(catalog, nameof(LoadImageFolder), "folders");
+        using var phase = DatasetFormatCatalog.Start(catalog, nameof(LoadImageFolder), "files and folders");
         return ImageFolderSource.Load(phase, path, datasetType, classNames, columns);
     }
 

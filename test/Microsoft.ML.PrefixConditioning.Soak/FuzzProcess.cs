@@ -13,7 +13,7 @@ internal static class FuzzProcess
     private const string DataLimit = "--data=2147483648";
     private const ulong Purpose = 79;
 
-    private static readonly TimeSpan LongestRead = TimeSpan.FromSeconds(90);   // a Parquet file is given up after 60
+    private static readonly TimeSpan LongestRead = TimeSpan.FromSeconds(30);
 
     public static bool IsThis => Environment.GetEnvironmentVariable(FormatVariable) is not null;
 

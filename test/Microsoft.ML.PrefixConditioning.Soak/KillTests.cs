@@ -36,7 +36,11 @@ public sealed class KillTests
     {
         var process = RunProcess.Start(data, Epochs);
         var wait = random.NextInt32(4) == 0 ? random.NextInt32(1000) : (int?)null;
-        if (wait is null && !process.HasReached(1 + random.NextInt32(Epochs * StepsPerEpoch))) return true;
+        if (wait is null && !process.HasReached(1 + random.NextInt32(Epochs * StepsPerEpoch)))
+        {
+            TestProgram.Wait(process);
+            return true;
+        }
         Thread.Sleep(wait ?? random.NextInt32(20));
         RunProcess.End(process, "KILL");
         return false;

@@ -43,7 +43,6 @@ internal sealed class ClassFolderWalk
     /// <summary>Adds a folder's files and returns its folders.</summary>
     private List<Folder> Read(Folder folder)
     {
-        _phase.Advance();
         var isRepeated = !_read.Add(folder.Real);
         var folders = new List<Folder>();
         foreach (var entry in Entries(folder))
@@ -71,6 +70,7 @@ internal sealed class ClassFolderWalk
         Path.Combine(_root, folder.Path),
         (ref FileSystemEntry e) =>
         {
+            _phase.Advance();
             var attributes = (int)e.Attributes == -1 ? 0 : e.Attributes;   // unknown
             return new Entry(e.FileName.ToString(), e.IsDirectory, attributes.HasFlag(FileAttributes.ReparsePoint),
                 IsHidden: e.FileName.StartsWith('.') || (attributes & (FileAttributes.Hidden | FileAttributes.System)) != 0);

@@ -6,6 +6,8 @@ namespace Microsoft.ML.PrefixConditioning.Tests;
 [TestClass]
 public sealed class HostileImageTests : IDisposable
 {
+    private const byte Baseline = 0xC0, Progressive = 0xC2;   // markers of frames
+
     private readonly DataTestFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -15,11 +17,16 @@ public sealed class HostileImageTests : IDisposable
     [DataRow(13_377, 13_377, "claims to have 13377 x 13377 pixels")]
     public void Decode_SmallJpegThatClaimsManyPixels_IsUnreadable(int width, int height, string fault)
     {
-        var jpeg = Encode(SKEncodedImageFormat.Jpeg, 16, 16, (_, _) => SKColors.Gray);
-        var frame = jpeg.AsSpan().IndexOf([(byte)0xFF, (byte)0xC0]);
-        (jpeg[frame + 5], jpeg[frame + 6]) = ((byte)(height >> 8), (byte)height);
-        (jpeg[frame + 7], jpeg[frame + 8]) = ((byte)(width >> 8), (byte)width);
-        Assert.Contains(fault, Fault(ImageReference.FromEncoded(jpeg)));
+        Assert.Contains(fault, Fault(ImageReference.FromEncoded(JpegThatClaims(width, height, Baseline))));
+    }
+
+    [TestMethod]
+    public void Decode_ProgressiveJpegScaled_NeedsMemoryForTheScaledSizeOnly()
+    {
+        var jpeg = ImageReference.FromEncoded(JpegThatClaims(8000, 8000, Progressive));
+        Assert.Contains("take 832000", Fault(jpeg));
+        Assert.Contains("is truncated: its", Assert.ThrowsExactly<InvalidDataException>(
+            () => ImageDecoder.Decode(jpeg, ImageDecoding.Scaled, shortSide: 32)).Message);
     }
 
     [TestMethod]
@@ -90,6 +97,17 @@ public sealed class HostileImageTests : IDisposable
         Assert.IsFalse(isThere);
         oldest.Keep(10 << 20);
         Assert.IsTrue(second.Join(10_000));
+    }
+
+    /// <summary>A JPEG file of 16 x 16 pixels whose frame claims to have more.</summary>
+    private static byte[] JpegThatClaims(int width, int height, byte frameMarker)
+    {
+        var jpeg = Encode(SKEncodedImageFormat.Jpeg, 16, 16, (_, _) => SKColors.Gray);
+        var frame = jpeg.AsSpan().IndexOf([(byte)0xFF, Baseline]);
+        jpeg[frame + 1] = frameMarker;
+        (jpeg[frame + 5], jpeg[frame + 6]) = ((byte)(height >> 8), (byte)height);
+        (jpeg[frame + 7], jpeg[frame + 8]) = ((byte)(width >> 8), (byte)width);
+        return jpeg;
     }
 
     /// <summary>The locator of a ZIP entry of 10 compressed bytes that claims to have many.</summary>
