@@ -59,7 +59,7 @@ public static class ParquetCatalog
         ArgumentException.ThrowIfNullOrWhiteSpace(datasetType);
         var columns = new SourceColumns(imageColumnName, textColumnName, datasetTypeColumnName, labelColumnName).Checked();
         var fields = new ParquetFields(imageField, captionField, labelField, datasetTypeField, [.. furtherFields ?? []]);
-        using var channel = DatasetFormatCatalog.Start(catalog, nameof(LoadParquet));
-        return ParquetSource.Load(channel, files, fields, imageRoot, allowOutsideRoot, classNames, badRows, datasetType, columns);
+        using var phase = DatasetFormatCatalog.Start(catalog, nameof(LoadParquet), "files");
+        return ParquetSource.Load(phase, files, fields, imageRoot, allowOutsideRoot, classNames, badRows, datasetType, columns);
     }
 }

@@ -8,13 +8,14 @@ internal sealed class ParquetShard
 {
     private const int MostRows = 1 << 24;   // in a row group; writers put a million at most into one by default
 
-    private static readonly TimeSpan LongestOpening = TimeSpan.FromMinutes(1);   // a footer takes milliseconds
-
     private readonly int[] _rows;           // by row group
     private readonly int[]?[] _leftOut;     // by row group: rows with a null, ascending
 
     private ParquetShard(string path, DataField[] fields, int[] rows) =>
         (Path, Fields, _rows, _leftOut) = (path, fields, rows, new int[]?[rows.Length]);
+
+    /// <summary>After which a file is given up. A footer takes milliseconds.</summary>
+    internal static TimeSpan LongestOpening { get; set; } = TimeSpan.FromMinutes(1);
 
     /// <summary>Path of the file.</summary>
     public string Path { get; }

@@ -14,7 +14,7 @@ internal static class ParquetSource
 
     /// <summary>Reads the files' footers in parallel.</summary>
     /// <returns>Columns image, text, dataset type, label and the further ones, in the order of files and rows.</returns>
-    public static IDataView Load(IChannel channel, string files, ParquetFields fields, string? imageRoot, bool allowOutsideRoot,
+    public static IDataView Load(LongPhase phase, string files, ParquetFields fields, string? imageRoot, bool allowOutsideRoot,
         IReadOnlyDictionary<string, string>? classNames, BadRowPolicy badRows, string datasetType, SourceColumns columns)
     {
         var paths = ShardList.Expand(files);
@@ -23,7 +23,11 @@ internal static class ParquetSource
                 "Rename it.", nameof(files));
         var root = new ImageRoot(paths[0], imageRoot, allowOutsideRoot);
         var shards = new ParquetShard[paths.Length];
-        ParallelLoop.Run(paths.Length, i => shards[i] = ParquetShard.Open(paths[i], (path, schema) => Select(path, schema, fields)));
+        ParallelLoop.Run(paths.Length, i =>
+        {
+            phase.Advance();
+            shards[i] = ParquetShard.Open(paths[i], (path, schema) => Select(path, schema, fields));
+        });
         CheckTypes(shards);
         var first = Array.Find(shards, s => s.FirstFault is not null)?.FirstFault;
         if (first is not null && badRows == BadRowPolicy.Fail)
@@ -32,7 +36,7 @@ internal static class ParquetSource
         if (count == 0)
             throw new InvalidDataException($"{NearName.Quoted(files)} has no rows in {paths.Length} file(s). {first}".TrimEnd());
         if (first is not null)
-            channel.Warning(MessageSensitivity.None, "{0}", $"{NearName.Quoted(files)}: {count} row(s) in {paths.Length} file(s); " +
+            phase.Channel.Warning(MessageSensitivity.None, "{0}", $"{NearName.Quoted(files)}: {count} row(s) in {paths.Length} file(s); " +
                 $"{shards.Sum(s => s.FaultCount)} left out. The first fault: {first}");
         RowGroupImages.Register(Extension);
         return new ParquetView(shards, count, Outputs(shards[0].Fields, fields, root, classNames, datasetType, columns));

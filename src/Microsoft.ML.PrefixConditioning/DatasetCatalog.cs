@@ -60,8 +60,8 @@ public static class DatasetCatalog
             if (string.IsNullOrWhiteSpace(name))
                 throw new ArgumentException($"The class name of the folder '{folder}' is empty.", nameof(classNames));
         var columns = new SourceColumns(imageColumnName, textColumnName, datasetTypeColumnName, labelColumnName).Checked();
-        using var channel = CatalogUtils.GetEnvironment(catalog).Start(nameof(LoadImageFolder));
-        return ImageFolderSource.Load(channel, path, datasetType, classNames, columns);
+        using var phase = DatasetFormatCatalog.Start(catalog, nameof(LoadImageFolder), "files and folders");
+        return ImageFolderSource.Load(phase, path, datasetType, classNames, columns);
     }
 
     /// <summary>Reads a table of images and captions, such as <c>captions.tsv</c>. An image with several captions has one row for
@@ -129,7 +129,8 @@ public static class DatasetCatalog
         ArgumentException.ThrowIfNullOrWhiteSpace(datasetType);
         var columns = new SourceColumns(imageColumnName, textColumnName, datasetTypeColumnName, labelColumnName).Checked();
         var fields = new CaptionTableFields(imageField, captionField, imageIndex, captionIndex);
-        return ImageCaptionSource.Load(path, imageRoot, allowOutsideRoot, fields, separator, datasetType, columns);
+        using var phase = DatasetFormatCatalog.Start(catalog, nameof(LoadImageCaptions), "rows");
+        return ImageCaptionSource.Load(phase, path, imageRoot, allowOutsideRoot, fields, separator, datasetType, columns);
     }
 
     /// <summary>Joins datasets row-wise into one view with the columns Image, Text, DatasetType and Label.</summary>

@@ -1,6 +1,5 @@
 using Microsoft.ML.Data;
 using Microsoft.ML.PrefixConditioning;
-using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML;
 
@@ -58,8 +57,8 @@ public static class DatasetFormatCatalog
         var members = new WebDatasetMembers(
             [.. image.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(e => e.ToLowerInvariant())],
             WebDatasetValue.Parse(text, nameof(text)), label is null ? null : WebDatasetValue.Parse(label, nameof(label)));
-        using var channel = Start(catalog, nameof(LoadWebDataset));
-        return WebDatasetSource.Load(channel, shards, members, classNames, badRows, indexFolder, datasetType, columns);
+        using var phase = Start(catalog, nameof(LoadWebDataset), "files in shards");
+        return WebDatasetSource.Load(phase, shards, members, classNames, badRows, indexFolder, datasetType, columns);
     }
 
     /// <summary>Reads captions in COCO's format, such as <c>captions_train2017.json</c>. An image with several captions has one row for
@@ -100,8 +99,8 @@ public static class DatasetFormatCatalog
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         ArgumentException.ThrowIfNullOrWhiteSpace(datasetType);
         var columns = new SourceColumns(imageColumnName, textColumnName, datasetTypeColumnName, labelColumnName).Checked();
-        using var channel = Start(catalog, nameof(LoadCocoCaptions));
-        return CocoCaptionSource.Load(channel, path, imageRoot, allowOutsideRoot, badRows, datasetType, columns);
+        using var phase = Start(catalog, nameof(LoadCocoCaptions), "images and captions");
+        return CocoCaptionSource.Load(phase, path, imageRoot, allowOutsideRoot, badRows, datasetType, columns);
     }
 
     /// <summary>Lists the images of a pair of IDX files, as MNIST and Fashion-MNIST have them.</summary>
@@ -168,6 +167,7 @@ public static class DatasetFormatCatalog
         return PixelFileSource.LoadCifar(files, classNames, datasetType, columns);
     }
 
-    /// <summary>Opens ML.NET's log for a source.</summary>
-    internal static IChannel Start(DataOperationsCatalog catalog, string source) => CatalogUtils.GetEnvironment(catalog).Start(source);
+    /// <summary>Opens ML.NET's log for a source that counts units of work.</summary>
+    internal static LongPhase Start(DataOperationsCatalog catalog, string source, string units, TimeSpan? interval = null) =>
+        new(CatalogUtils.GetEnvironment(catalog), source, units, interval);
 }

@@ -93,7 +93,7 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
     private PrefixClipTransformer Fit(IDataView input, PrefixClipOptions options, Ranks ranks)
     {
         var device = TorchDevice.Resolve(_options.Device, GpuSettings.Of(_host), _options.ProcessGroup?.LocalRank ?? 0);
-        var rows = TaggedRows.Read(input, options);                                           // what to learn from
+        var rows = TaggedRows.Read(input, options, _host);                                    // what to learn from
         var batchSize = BatchSize(rows);
         using var notInference = inference_mode(false);                                        // whatever mode the caller is in,
         using var gradients = enable_grad();                                                   // training needs gradients
@@ -138,16 +138,22 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
     /// <exception cref="ArgumentOutOfRangeException">A required column is missing.</exception>
     public SchemaShape GetOutputSchema(SchemaShape inputSchema) => EmbeddingColumns.AddTo(inputSchema, _options);
 
-    private ClipTokenizer CreateTokenizer(TaggedRows rows, CancellationToken cancellation) => _options.VocabularyPath is { } path
-        ? ClipTokenizer.FromFile(path)
-        : ClipTokenizer.Learn(TrainingSentences(rows), _options.VocabularySize, cancellation);
+    private ClipTokenizer CreateTokenizer(TaggedRows rows, CancellationToken cancellation)
+    {
+        if (_options.VocabularyPath is { } path) return ClipTokenizer.FromFile(path);
+        using var phase = new LongPhase(_host, "Learning the vocabulary", "texts");
+        return ClipTokenizer.Learn(TrainingSentences(rows, phase), _options.VocabularySize, cancellation);
+    }
 
     /// <summary>The texts that a vocabulary is learned from: captions as they are, class names in each template in turn.</summary>
-    private IEnumerable<string> TrainingSentences(TaggedRows rows)
+    private IEnumerable<string> TrainingSentences(TaggedRows rows, LongPhase phase)
     {
         for (var row = 0; row < rows.Count; row++)
+        {
+            phase.Advance();
             yield return rows.Types[rows.DatasetTypes[row]].Texts == TextKind.Caption
                 ? rows.Texts[row]
                 : _options.PromptTemplates.Fill(row % _options.PromptTemplates.Count, rows.Texts[row]);
+        }
     }
 }

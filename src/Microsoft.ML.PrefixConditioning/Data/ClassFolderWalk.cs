@@ -9,17 +9,18 @@ internal sealed class ClassFolderWalk
 
     private readonly string _root, _realRoot;
     private readonly ClassFolders _found;
+    private readonly LongPhase _phase;
     private readonly HashSet<string> _read = new(StringComparer.Ordinal);   // real folders that some class has read
 
-    private ClassFolderWalk(string root, ClassFolders found) =>
-        (_root, _realRoot, _found) = (Path.GetFullPath(root), RealPath(Path.GetFullPath(root)) ?? root, found);
+    private ClassFolderWalk(string root, ClassFolders found, LongPhase phase) =>
+        (_root, _realRoot, _found, _phase) = (Path.GetFullPath(root), RealPath(Path.GetFullPath(root)) ?? root, found, phase);
 
     /// <summary>Lists everything below a root.</summary>
     /// <exception cref="InvalidDataException">A name is not UTF-8.</exception>
     /// <exception cref="UnauthorizedAccessException">A folder is not readable; its class must not be skipped silently.</exception>
-    public static void List(string root, ClassFolders found)
+    public static void List(string root, ClassFolders found, LongPhase phase)
     {
-        var walk = new ClassFolderWalk(root, found);
+        var walk = new ClassFolderWalk(root, found, phase);
         foreach (var folder in walk.Read(new Folder("", walk._realRoot))) walk.ReadClass(folder);
     }
 
@@ -69,6 +70,7 @@ internal sealed class ClassFolderWalk
         Path.Combine(_root, folder.Path),
         (ref FileSystemEntry e) =>
         {
+            _phase.Advance();
             var attributes = (int)e.Attributes == -1 ? 0 : e.Attributes;   // unknown
             return new Entry(e.FileName.ToString(), e.IsDirectory, attributes.HasFlag(FileAttributes.ReparsePoint),
                 IsHidden: e.FileName.StartsWith('.') || (attributes & (FileAttributes.Hidden | FileAttributes.System)) != 0);

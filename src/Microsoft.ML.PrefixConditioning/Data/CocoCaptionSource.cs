@@ -17,19 +17,20 @@ internal sealed class CocoCaptionSource
     private readonly List<(long Image, long Offset, int Length)> _captions = [];
     private readonly Action<string> _fault;
     private readonly ImageRoot _root;
+    private readonly LongPhase _phase;
 
-    private CocoCaptionSource(string path, ImageRoot root, Action<string> fault) =>
-        (_file, _path, _root, _fault) = (new(path), path, root, fault);
+    private CocoCaptionSource(string path, ImageRoot root, LongPhase phase, Action<string> fault) =>
+        (_file, _path, _root, _phase, _fault) = (new(path), path, root, phase, fault);
 
     /// <summary>Reads the file; images are not opened.</summary>
     /// <returns>Columns image, text, dataset type and label (missing), in the order of the annotations.</returns>
     public static IDataView Load(
-        IChannel channel, string path, string? imageRoot, bool allowOutsideRoot, BadRowPolicy badRows, string datasetType,
+        LongPhase phase, string path, string? imageRoot, bool allowOutsideRoot, BadRowPolicy badRows, string datasetType,
         SourceColumns columns)
     {
         var root = new ImageRoot(path, imageRoot ?? Path.GetDirectoryName(path) ?? "", allowOutsideRoot);
         var (faults, first) = (0, "");
-        var source = new CocoCaptionSource(path, root, fault =>
+        var source = new CocoCaptionSource(path, root, phase, fault =>
         {
             if (badRows == BadRowPolicy.Fail)
                 throw new InvalidDataException($"{fault} To leave such entries out, set badRows to {nameof(BadRowPolicy.Skip)}.");
@@ -38,7 +39,7 @@ internal sealed class CocoCaptionSource
         var rows = source.Read();
         if (rows.Count == 0) throw new InvalidDataException($"{NearName.Quoted(path)} has no captions of images. {first}".TrimEnd());
         if (faults > 0)
-            channel.Warning(MessageSensitivity.None, "{0}",
+            phase.Channel.Warning(MessageSensitivity.None, "{0}",
                 $"{NearName.Quoted(path)}: {rows.Count} caption(s); {faults} entries left out. The first fault: {first}");
         return new TextRowsView(
             rows.Count, [columns.Image, columns.Text, columns.DatasetType, columns.Label],
@@ -79,6 +80,7 @@ internal sealed class CocoCaptionSource
             throw new InvalidDataException($"{NearName.Quoted(_path)}: \"{name}\" is {json.Type}, expected an array.");
         for (var i = 0; json.Read() && json.Type != JsonTokenType.EndArray; i++)
         {
+            _phase.Advance();
             var reason = "it is no object.";
             if (json.Type == JsonTokenType.StartObject) reason = readObject(json);
             else json.Skip();

@@ -90,7 +90,8 @@ internal sealed class ImageArchive
             if (length > ImageLocator.MaxBytes)
                 throw new InvalidDataException($"it takes {length} bytes to read; at most {ImageLocator.MaxBytes} are allowed.");
             memory?.Take(length);
-            return _isZip ? ZipFormat.ReadFile(file, place) : ReadBytes(file, place.Offset, place.Length);
+            var cancellation = memory?.Cancellation ?? default;
+            return _isZip ? ZipFormat.ReadFile(file, place, cancellation) : ReadBytes(file, place.Offset, place.Length, cancellation);
         }
         catch (Exception e) when (e is InvalidDataException or EndOfStreamException)
         {
@@ -117,19 +118,14 @@ internal sealed class ImageArchive
 
     /// <summary>Reads bytes at a position of the archive.</summary>
     /// <exception cref="InvalidDataException">The archive is too short, or the data do not fit into an array.</exception>
-    public static byte[] ReadBytes(SafeFileHandle file, long offset, int length)
+    public static byte[] ReadBytes(SafeFileHandle file, long offset, int length, CancellationToken cancellation = default)
     {
         if (length > Array.MaxLength) throw new InvalidDataException("it has 2 GB or more, too many for an image.");
         if (offset < 0 || offset > RandomAccess.GetLength(file) - length)
             throw new InvalidDataException($"it claims {length} bytes, more than the archive holds.");
         var bytes = LargeArray.Allocate(length);
-        for (var filled = 0; filled < bytes.Length;)
-        {
-            var read = RandomAccess.Read(file, bytes.AsSpan(filled), offset + filled);
-            if (read == 0) throw new EndOfStreamException("the archive ends inside it.");
-            filled += read;
-        }
-        return bytes;
+        return SmallFile.ReadPieces(file, offset, bytes, cancellation) == bytes.Length ? bytes
+            : throw new EndOfStreamException("the archive ends inside it.");
     }
 
     private static bool HasZipExtension(ReadOnlySpan<char> path) => path.EndsWith(".zip", StringComparison.OrdinalIgnoreCase);

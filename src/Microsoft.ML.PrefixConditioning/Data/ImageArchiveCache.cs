@@ -40,7 +40,7 @@ internal static class ImageArchiveCache
                 throw new InvalidDataException(
                     $"{NearName.Quoted(name)} has {length} bytes; at most {ImageLocator.MaxBytes} are read.");
             memory?.Take(length);
-            return ImageArchive.ReadBytes(slot.File!.Value, offset, length);
+            return ImageArchive.ReadBytes(slot.File!.Value, offset, length, memory?.Cancellation ?? default);
         }
         throw new InvalidDataException($"{NearName.Quoted(name)} in '{NearName.Visible(path)}' should have {length} bytes from byte " +
             $"{offset} on, but the file has {slot.Length} bytes. It was changed or cut off; load it again.");

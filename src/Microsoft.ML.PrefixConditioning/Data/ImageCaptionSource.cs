@@ -18,15 +18,15 @@ internal static class ImageCaptionSource
     /// <summary>Checks the table; images are not opened. Rows are read from the file whenever a cursor comes to them.</summary>
     /// <returns>Columns image, text, dataset type and label (missing), in the table's order.</returns>
     public static IDataView Load(
-        string path, string? imageRoot, bool allowOutsideRoot, CaptionTableFields fields, char? separator, string datasetType,
-        SourceColumns columns)
+        LongPhase phase, string path, string? imageRoot, bool allowOutsideRoot, CaptionTableFields fields, char? separator,
+        string datasetType, SourceColumns columns)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         CheckIndexes(fields);
         var root = new ImageRoot(path, imageRoot, allowOutsideRoot);
-        if (JsonLinesSource.HasExtension(path)) return JsonLinesSource.Load(path, root, fields, datasetType, columns);
+        if (JsonLinesSource.HasExtension(path)) return JsonLinesSource.Load(phase, path, root, fields, datasetType, columns);
         var table = new CaptionTable(path, separator ?? SeparatorOf(path));
-        using (var reader = table.Open()) CheckRows(reader, fields, table, root);
+        using (var reader = table.Open()) CheckRows(phase, reader, fields, table, root);
         if (table.Count == 0)
             throw new InvalidDataException(
                 $"{NearName.Quoted(path)} has no rows{(fields.ImageIndex is null ? " below its header line" : "")}.");
@@ -35,7 +35,8 @@ internal static class ImageCaptionSource
             isRandom => new Rows(table.OpenRows(isRandom), table, root, datasetType));
     }
 
-    private static void CheckRows(DelimitedReader reader, CaptionTableFields fields, CaptionTable table, ImageRoot root)
+    private static void CheckRows(
+        LongPhase phase, DelimitedReader reader, CaptionTableFields fields, CaptionTable table, ImageRoot root)
     {
         int? imageIndex = fields.ImageIndex, captionIndex = fields.CaptionIndex;
         int width = 0, named = 0;   // fields of a line, and those that it must have
@@ -66,6 +67,7 @@ internal static class ImageCaptionSource
                     "Put quotes around a field that contains a separator or a line break.");
             if (root.Refusal(ImagePath(row[table.ImageIndex].Trim())) is { } refusal) throw reader.Fault(refusal);
             table.Add(reader.Position);
+            phase.Advance();
         }
     }
 

@@ -8,7 +8,7 @@ internal static class ImageFolderSource
     /// <summary>Lists the images; nothing is decoded.</summary>
     /// <returns>Columns image, text, dataset type and label, sorted ordinally by class folder, then by path.</returns>
     public static IDataView Load(
-        IChannel channel, string path, string datasetType, IReadOnlyDictionary<string, string>? classNames, SourceColumns columns)
+        LongPhase phase, string path, string datasetType, IReadOnlyDictionary<string, string>? classNames, SourceColumns columns)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         var isArchive = TryFindArchive(path, out var archive, out var inner);
@@ -21,8 +21,8 @@ internal static class ImageFolderSource
         }
         var found = new ClassFolders(path);
         if (isArchive) ListArchive(ImageArchiveCache.Index(archive), inner, found);
-        else ClassFolderWalk.List(path, found);
-        return Rows(channel, found, isArchive ? ImageLocator.Join(archive, inner) : path, datasetType, classNames, columns);
+        else ClassFolderWalk.List(path, found, phase);
+        return Rows(phase.Channel, found, isArchive ? ImageLocator.Join(archive, inner) : path, datasetType, classNames, columns);
     }
 
     /// <summary>Whether macOS or its archivers added this name, so that it is not the user's data.</summary>

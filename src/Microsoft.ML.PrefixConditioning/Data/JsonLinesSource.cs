@@ -23,20 +23,20 @@ internal sealed class JsonLinesSource
     /// <summary>Checks every line; images are not opened.</summary>
     /// <returns>Columns image, text, dataset type and label (missing), in the order of the lines.</returns>
     public static IDataView Load(
-        string path, ImageRoot root, CaptionTableFields fields, string datasetType, SourceColumns columns)
+        LongPhase phase, string path, ImageRoot root, CaptionTableFields fields, string datasetType, SourceColumns columns)
     {
         if (fields.ImageIndex is not null)
             throw new ArgumentException("imageIndex and captionIndex count the fields of a table; JSON names them. Set imageField and " +
                 "captionField.");
         var source = new JsonLinesSource(path, fields, root);
-        using (var stream = source._file.Open()) source.ReadLines(stream);
+        using (var stream = source._file.Open()) source.ReadLines(stream, phase);
         if (source._rows.Count == 0) throw new InvalidDataException($"{NearName.Quoted(path)} has no rows.");
         return new TextRowsView(
             source._rows.Count, [columns.Image, columns.Text, columns.DatasetType, columns.Label],
             isRandom => new Rows(source, isRandom, datasetType));
     }
 
-    private void ReadLines(FileStream stream)
+    private void ReadLines(FileStream stream, LongPhase phase)
     {
         var buffer = new byte[1 << 16];
         long start = 0;   // of the buffer in the file
@@ -56,6 +56,7 @@ internal sealed class JsonLinesSource
                 if (length < 0 && read > 0) break;   // the rest of the line is still in the file
                 if (length < 0) length = filled - used;
                 AddLine(buffer.AsMemory(used, length), start + used, line++);
+                phase.Advance();
                 used = Math.Min(used + length + 1, filled);
             }
             buffer.AsSpan(used..filled).CopyTo(buffer);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.PrefixConditioning;
 
@@ -62,10 +63,13 @@ internal sealed class TaggedRows
     public IReadOnlyList<string> ClassNames { get; }
 
     /// <summary>Reads and checks every row.</summary>
+    /// <param name="input">The rows.</param>
+    /// <param name="options">Their columns, and what cancels the reading.</param>
+    /// <param name="environment">Logs how many rows are read; null for no log.</param>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of a wrong type.</exception>
     /// <exception cref="InvalidDataException">There are no rows, or a row (with <see cref="BadRowPolicy.Skip"/>, too many rows) has no
     /// text, no image or no known dataset type.</exception>
-    public static TaggedRows Read(IDataView input, PrefixClipOptions options)
+    public static TaggedRows Read(IDataView input, PrefixClipOptions options, IHostEnvironment? environment = null)
     {
         ArgumentNullException.ThrowIfNull(input);
         var (schema, columns) = (input.Schema, options.Columns);
@@ -86,9 +90,11 @@ internal sealed class TaggedRows
         var label = labelColumn is { } column ? ColumnReader.TextGetter(cursor, column) : null;
         ImageReference imageValue = default;
         ReadOnlyMemory<char> textValue = default, typeValue = default, labelValue = default;
+        using var phase = environment is null ? null : new LongPhase(environment, "Reading rows", "rows");
         while (cursor.MoveNext())
         {
             options.CancellationToken.ThrowIfCancellationRequested();
+            phase?.Advance();
             image(ref imageValue);
             text(ref textValue);
             type(ref typeValue);

@@ -152,7 +152,7 @@ internal static class TarFormat
         {
             var space = bytes.IndexOf((byte)' ');
             if (space <= 0 || !int.TryParse(bytes[..space], NumberStyles.None, CultureInfo.InvariantCulture, out var size)
-                || size <= space + 1 || size > bytes.Length || bytes[space..size].IndexOf((byte)'=') is var equals && equals < 0)
+                || size <= space + 1 || size > bytes.Length || bytes[space..(size - 1)].IndexOf((byte)'=') is var equals && equals < 0)
                 throw new InvalidDataException($"the extended header at byte {at} is damaged.");
             var key = bytes[(space + 1)..(space + equals)];
             var value = bytes[(space + equals + 1)..(size - 1)];

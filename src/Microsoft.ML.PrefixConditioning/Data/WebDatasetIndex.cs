@@ -17,14 +17,17 @@ internal static class WebDatasetIndex
     /// <param name="path">The shard.</param>
     /// <param name="folder">Folder of the index; null for that of the shard.</param>
     /// <param name="members">What to read of each sample.</param>
+    /// <param name="phase">Counts the files that are scanned.</param>
     /// <returns>The shard, and why its index cannot be written; null if there is one.</returns>
-    public static (WebDatasetShard Shard, string? Unwritten) Open(string path, string? folder, WebDatasetMembers members)
+    public static (WebDatasetShard Shard, string? Unwritten) Open(
+        string path, string? folder, WebDatasetMembers members, LongPhase phase)
     {
+        phase.Advance();
         var file = new FileInfo(path);   // before the scan: a shard that is changed meanwhile is scanned again next time
         var state = string.Create(CultureInfo.InvariantCulture, $"{file.Length} {file.LastWriteTimeUtc.Ticks} {members}");
         var index = folder is null ? path + Extension : Path.Join(folder, Name(file));
         if (Read(index, path, members, state) is { } known) return (known, null);
-        var shard = WebDatasetShard.Scan(path, members);
+        var shard = WebDatasetShard.Scan(path, members, phase);
         try
         {
             if (folder is not null) Directory.CreateDirectory(folder);

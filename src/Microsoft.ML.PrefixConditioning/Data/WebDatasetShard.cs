@@ -93,7 +93,7 @@ internal sealed class WebDatasetShard
     public string? FirstFault => FaultCount > 0 ? $"'{_path}', {_firstFault}" : null;
 
     /// <summary>Finds the samples of a shard.</summary>
-    public static WebDatasetShard Scan(string path, WebDatasetMembers members)
+    public static WebDatasetShard Scan(string path, WebDatasetMembers members, LongPhase phase)
     {
         var shard = new WebDatasetShard(path, members);
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);
@@ -103,6 +103,7 @@ internal sealed class WebDatasetShard
         {
             foreach (var entry in TarFormat.ReadEntries(stream))
             {
+                phase.Advance();
                 last = entry;
                 var name = entry.Name;
                 var start = name.LastIndexOf('/') + 1;

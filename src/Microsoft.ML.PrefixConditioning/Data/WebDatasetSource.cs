@@ -7,16 +7,18 @@ internal static class WebDatasetSource
 {
     /// <summary>Reads the shards' indexes, or scans them, in parallel; images are not read, texts are read when a row is.</summary>
     /// <returns>Columns image, text, dataset type and label, in the order of shards and samples.</returns>
-    public static IDataView Load(IChannel channel, string shards, WebDatasetMembers members,
+    public static IDataView Load(LongPhase phase, string shards, WebDatasetMembers members,
         IReadOnlyDictionary<string, string>? classNames, BadRowPolicy badRows, string? indexFolder, string datasetType,
         SourceColumns columns)
     {
         var paths = ShardList.Expand(shards);
         var scanned = new WebDatasetShard[paths.Length];
         var unwritten = new string?[paths.Length];
-        ParallelLoop.Run(paths.Length, i => (scanned[i], unwritten[i]) = WebDatasetIndex.Open(paths[i], indexFolder, members));
+        ParallelLoop.Run(paths.Length,
+            i => (scanned[i], unwritten[i]) = WebDatasetIndex.Open(paths[i], indexFolder, members, phase));
         if (unwritten.FirstOrDefault(u => u is not null) is { } reason)
-            channel.Info(MessageSensitivity.None, "{0}", $"{NearName.Quoted(shards)}: the index of {unwritten.Count(u => u is not null)} " +
+            phase.Channel.Info(MessageSensitivity.None, "{0}",
+                $"{NearName.Quoted(shards)}: the index of {unwritten.Count(u => u is not null)} " +
                 $"shard(s) cannot be kept, so that the next load scans them again. {reason} Or set indexFolder.");
         var first = scanned.FirstOrDefault(s => s.FaultCount > 0)?.FirstFault;
         if (first is not null && badRows == BadRowPolicy.Fail)
@@ -26,7 +28,7 @@ internal static class WebDatasetSource
         if (starts[^1] == 0)
             throw new InvalidDataException($"{NearName.Quoted(shards)} has no samples in {paths.Length} shard(s). {first}");
         if (first is not null)
-            channel.Warning(MessageSensitivity.None, "{0}", $"{NearName.Quoted(shards)}: {starts[^1]} sample(s) in {paths.Length} " +
+            phase.Channel.Warning(MessageSensitivity.None, "{0}", $"{NearName.Quoted(shards)}: {starts[^1]} sample(s) in {paths.Length} " +
                 $"shard(s); {scanned.Sum(s => (long)s.FaultCount)} left out. The first fault: {first}");
         return new TextRowsView(
             starts[^1],

@@ -41,17 +41,17 @@ internal static class ZipFormat
     }
 
     /// <summary>Reads the bytes of one file.</summary>
-    public static byte[] ReadFile(SafeFileHandle file, ArchivePlace place)
+    public static byte[] ReadFile(SafeFileHandle file, ArchivePlace place, CancellationToken cancellation)
     {
         if (place.Method == Encrypted) throw new InvalidDataException("it is encrypted.");
         if (place.Method is not (Stored or Deflated))
             throw new InvalidDataException($"it is compressed by method {place.Method}; only deflated and stored files are read.");
-        var header = ImageArchive.ReadBytes(file, place.Offset, LocalLength);
+        var header = ImageArchive.ReadBytes(file, place.Offset, LocalLength, cancellation);
         if (UInt32(header, 0) != LocalMark) throw new InvalidDataException("its local header is damaged.");
         var start = place.Offset + LocalLength + UInt16(header, 26) + UInt16(header, 28);
         if (place.Length > (long)MostPerByte * place.StoredLength)
             throw new InvalidDataException($"it claims {place.Length} bytes, more than its {place.StoredLength} compressed ones can give.");
-        var bytes = ImageArchive.ReadBytes(file, start, place.StoredLength);
+        var bytes = ImageArchive.ReadBytes(file, start, place.StoredLength, cancellation);
         return place.Method == Stored ? bytes : Inflate(bytes, place.Length);
     }
 
@@ -108,7 +108,7 @@ internal static class ZipFormat
         if (isFolder) headers.Folders.Add(name);
         else if (!isLink) headers.AddFile(name, place);
         else headers.AddLink(name, place.Length > LongestLink || method is not (Stored or Deflated) ? null
-            : ArchiveHeaders.FromRoot(name, Encoding.UTF8.GetString(ReadFile(file, place))));
+            : ArchiveHeaders.FromRoot(name, Encoding.UTF8.GetString(ReadFile(file, place, CancellationToken.None))));
     }
 
     /// <summary>A name not marked as UTF-8 is code page 437 according to the format. But several programs, including macOS's own, write

@@ -5,7 +5,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// A thread whose image does not fit into the rest of the budget waits until others are done. The oldest image never waits, so that one
 /// image larger than the budget is possible and no two threads wait for each other. A thread must not hold two shares.
 /// </remarks>
-internal sealed class MemoryShare : IDisposable
+internal sealed class MemoryShare(CancellationToken cancellation = default) : IDisposable
 {
     private const long Budget = 256L << 20;
 
@@ -13,10 +13,11 @@ internal sealed class MemoryShare : IDisposable
     private static readonly LinkedList<MemoryShare> Holders = new();   // the oldest first
     private static long _taken;
 
-    private readonly LinkedListNode<MemoryShare> _place;
+    private LinkedListNode<MemoryShare>? _place;   // null before the first bytes are taken
     private long _own;
 
-    public MemoryShare() => _place = new(this);
+    /// <summary>Ends the reading of the image between two pieces.</summary>
+    public CancellationToken Cancellation => cancellation;
 
     /// <summary>Bytes that are taken now.</summary>
     internal static long Taken
@@ -29,7 +30,7 @@ internal sealed class MemoryShare : IDisposable
     {
         lock (Gate)
         {
-            if (_place.List is null) Holders.AddLast(_place);
+            _place ??= Holders.AddLast(this);
             while (_taken + bytes > Budget && Holders.First != _place) Monitor.Wait(Gate);
             (_own, _taken) = (_own + bytes, _taken + bytes);
         }
@@ -50,7 +51,8 @@ internal sealed class MemoryShare : IDisposable
     {
         lock (Gate)
         {
-            if (_place.List is not null) Holders.Remove(_place);
+            if (_place is not null) Holders.Remove(_place);
+            _place = null;
             (_own, _taken) = (0, _taken - _own);
             Monitor.PulseAll(Gate);
         }

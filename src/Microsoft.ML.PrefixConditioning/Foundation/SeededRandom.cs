@@ -8,6 +8,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// </remarks>
 internal struct SeededRandom
 {
+    private const int ItemsPerCheck = 1 << 20;
     private const ulong GoldenGamma = 0x9E3779B97F4A7C15;   // 2^64 / golden ratio, made odd
     private ulong _state;
 
@@ -51,10 +52,12 @@ internal struct SeededRandom
     }
 
     /// <summary>Brings the items into a random order, each order equally likely (Fisher and Yates).</summary>
-    public void Shuffle<T>(Span<T> items)
+    /// <exception cref="OperationCanceledException">The token was canceled.</exception>
+    public void Shuffle<T>(Span<T> items, CancellationToken cancellation = default)
     {
         for (var last = items.Length - 1; last > 0; last--)
         {
+            if (last % ItemsPerCheck == 0) cancellation.ThrowIfCancellationRequested();
             var other = NextInt32(last + 1);
             (items[last], items[other]) = (items[other], items[last]);
         }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Microsoft.Win32.SafeHandles;
 
 namespace Microsoft.ML.PrefixConditioning;
 
@@ -6,6 +7,7 @@ namespace Microsoft.ML.PrefixConditioning;
 internal static class SmallFile
 {
     private const long MaxBytes = 16 << 20;
+    private const int PieceLength = 4 << 20;   // a slow disk gives as much in a second
 
     /// <summary>Reads all bytes of a file.</summary>
     /// <param name="path">The file.</param>
@@ -15,14 +17,30 @@ internal static class SmallFile
     public static byte[] Read(string path, long maxBytes = MaxBytes, MemoryShare? memory = null)
     {
         RegularFile.Check(path);
-        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);   // none is needed
-        if (stream.Length > maxBytes)
-            throw new InvalidDataException($"'{NearName.Visible(path)}' has {stream.Length} bytes; at most {maxBytes} are expected. " +
+        using var file = File.OpenHandle(path);
+        var length = RandomAccess.GetLength(file);
+        if (length > maxBytes)
+            throw new InvalidDataException($"'{NearName.Visible(path)}' has {length} bytes; at most {maxBytes} are expected. " +
                 "It is another kind of file.");
-        memory?.Take(stream.Length);
-        var bytes = LargeArray.Allocate((int)stream.Length);
-        stream.ReadExactly(bytes);
+        memory?.Take(length);
+        var bytes = LargeArray.Allocate((int)length);
+        if (ReadPieces(file, 0, bytes, memory?.Cancellation ?? default) < bytes.Length)
+            throw new EndOfStreamException($"'{NearName.Visible(path)}' was shortened while it was read.");
         return bytes;
+    }
+
+    /// <summary>Reads bytes at a position of a file, in pieces between which it can be canceled.</summary>
+    /// <returns>Number of bytes read; fewer where the file ends early.</returns>
+    /// <exception cref="OperationCanceledException">The token was canceled.</exception>
+    public static int ReadPieces(SafeFileHandle file, long offset, Span<byte> bytes, CancellationToken cancellation)
+    {
+        var filled = 0;
+        for (var read = 1; filled < bytes.Length && read > 0; filled += read)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            read = RandomAccess.Read(file, bytes[filled..Math.Min(bytes.Length, filled + PieceLength)], offset + filled);
+        }
+        return filled;
     }
 
     /// <summary>Reads the next bytes of a stream; fewer if it ends early. Memory grows with the data read, not with the claimed

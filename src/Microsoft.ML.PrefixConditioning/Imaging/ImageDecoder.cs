@@ -65,7 +65,7 @@ internal static class ImageDecoder
         var bytes = image.Encoded ?? ReadFile(image, memory);
         if (image.Locator is { } locator && ImageSlice.TryParse(locator, out var slice) && slice.Channels > 0)
         {
-            Claim(image, memory, bytes.Length, slice.Width, slice.Height, RgbImage.Channels);
+            Claim(image, memory, bytes.Length, new(slice.Width, slice.Height), (long)slice.Width * slice.Height * RgbImage.Channels);
             return PixelConversion.FromPlanes(bytes, slice.Width, slice.Height, slice.Channels);
         }
         if (bytes.Length == 0) throw Bad(image, "is empty: it has 0 bytes", null);
@@ -113,12 +113,12 @@ internal static class ImageDecoder
         MemoryShare memory)
     {
         var (full, scale) = (codec.Info.Size, FullScale);
-        var perPixel = SourceBytes + RgbImage.Channels + CodecMemory.PerPixel(codec.EncodedFormat, bytes);
-        Claim(image, memory, bytes.Length, full.Width, full.Height, perPixel);
-        if ((long)full.Width * full.Height / CodecMemory.MostPixelsPerByte(codec.EncodedFormat) > bytes.Length)
-            throw Bad(image, DescribeFailure(SKCodecResult.IncompleteInput, codec, bytes.Length), null);
         if (mode == ImageDecoding.Scaled && codec.EncodedFormat == SKEncodedImageFormat.Jpeg) scale = SmallestScale(full, shortSide);
         var size = codec.GetScaledDimensions(scale / (float)FullScale);
+        Claim(image, memory, bytes.Length, full, ((long)size.Width * size.Height * (SourceBytes + RgbImage.Channels))
+            + ((long)full.Width * full.Height * CodecMemory.PerPixel(codec.EncodedFormat, bytes)));
+        if ((long)full.Width * full.Height / CodecMemory.MostPixelsPerByte(codec.EncodedFormat) > bytes.Length)
+            throw Bad(image, DescribeFailure(SKCodecResult.IncompleteInput, codec, bytes.Length), null);
         var opaque = codec.Info.AlphaType == SKAlphaType.Opaque;
         // Without a color space Skia converts no colors; straight alpha keeps the colors of transparent pixels as they are stored.
         var info = new SKImageInfo(size.Width, size.Height, SKColorType.Rgba8888, opaque ? SKAlphaType.Opaque : SKAlphaType.Unpremul, null);
@@ -143,17 +143,16 @@ internal static class ImageDecoder
         }
     }
 
-    /// <summary>Checks an image against the limits and takes the memory for its pixels.</summary>
-    private static void Claim(ImageReference image, MemoryShare memory, int fileBytes, int width, int height, int bytesPerPixel)
+    /// <summary>Checks an image against the limits and takes the memory to decode it.</summary>
+    private static void Claim(ImageReference image, MemoryShare memory, int fileBytes, SKSizeI size, long bytes)
     {
-        var pixels = (long)width * height;
-        if (pixels > MaxPixels)
-            throw Bad(image, $"claims to have {width} x {height} pixels in a file of {fileBytes} bytes; "
+        if ((long)size.Width * size.Height > MaxPixels)
+            throw Bad(image, $"claims to have {size.Width} x {size.Height} pixels in a file of {fileBytes} bytes; "
                 + $"at most {MaxPixels} pixels are decoded", null);
-        if (fileBytes + (pixels * bytesPerPixel) is var bytes && bytes > MaxMemory)
-            throw Bad(image, $"claims to have {width} x {height} pixels, which with its file take {bytes} bytes to decode; "
-                + $"at most {MaxMemory} are allowed", null);
-        memory.Take(pixels * bytesPerPixel);
+        if (fileBytes + bytes > MaxMemory)
+            throw Bad(image, $"claims to have {size.Width} x {size.Height} pixels, which with its file take {fileBytes + bytes} bytes to "
+                + $"decode; at most {MaxMemory} are allowed", null);
+        memory.Take(bytes);
     }
 
     /// <summary>The smallest scale that keeps enough pixels, or else the full one.</summary>

@@ -90,7 +90,7 @@ internal sealed class ImagePreprocessor
         {
             try
             {
-                using var memory = new MemoryShare();
+                using var memory = new MemoryShare(cancellation);
                 ApplyTest(ImageDecoder.Decode(image(i), decoding, Size, memory), destination(i).Span);
             }
             catch (Exception e) when (ImageDecoder.IsUnreadable(e))

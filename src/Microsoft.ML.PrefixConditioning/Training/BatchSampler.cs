@@ -83,22 +83,21 @@ internal sealed class BatchSampler
     private int[] Order(int stream, long pass, CancellationToken cancellation)
     {
         int[] rows = _parts is null ? RowsOf(_rowCounts.Length == 1 ? null : stream)
-            : [.. _parts.SelectMany((count, type) => Part(type, count, pass))];
-        Shuffle(rows, stream, pass);
-        cancellation.ThrowIfCancellationRequested();
+            : [.. _parts.SelectMany((count, type) => Part(type, count, pass, cancellation))];
+        Shuffle(rows, stream, pass, cancellation);
         _images.Apply(rows, _batchSize, cancellation);
         return rows;
     }
 
     /// <summary>One type's rows for a pass; how often two rows occur differs by at most one.</summary>
-    private IEnumerable<int> Part(int type, int count, long pass)
+    private IEnumerable<int> Part(int type, int count, long pass, CancellationToken cancellation)
     {
         var rows = RowsOf(type);
         var (cycle, place) = Math.DivRem(pass * count, rows.Length);
-        var order = Shuffle([.. rows], type + 1, cycle);
+        var order = Shuffle([.. rows], type + 1, cycle, cancellation);
         for (var i = 0; i < count; i++)
         {
-            if (place == rows.Length) (order, place) = (Shuffle([.. rows], type + 1, ++cycle), 0);
+            if (place == rows.Length) (order, place) = (Shuffle([.. rows], type + 1, ++cycle, cancellation), 0);
             yield return order[place++];
         }
     }
@@ -112,10 +111,10 @@ internal sealed class BatchSampler
         return rows;
     }
 
-    private int[] Shuffle(int[] rows, int stream, long pass)
+    private int[] Shuffle(int[] rows, int stream, long pass, CancellationToken cancellation)
     {
         var random = SeededRandom.Derive(_seed, OrderPurpose, (ulong)stream, (ulong)pass);
-        random.Shuffle(rows.AsSpan());
+        random.Shuffle(rows.AsSpan(), cancellation);
         return rows;
     }
 }

@@ -43,7 +43,7 @@ internal sealed class ClipTrainer
             "All ranks must train the same run, but these differ", RunFingerprint.Facts(_rows, _tokenizer, _setup, seed, _model.Weights));
         using var folder = Ranks.IsFirst && Options.Checkpoints.Folder is { } path
             ? new CheckpointFolder(path, Options.Checkpoints.Keep) : null;
-        var fingerprint = folder is null ? "" : RunFingerprint.Of(_rows, _tokenizer, _setup);
+        var fingerprint = folder is null ? "" : RunFingerprint.Of(_rows, _tokenizer, _setup, host);
         using var saved = folder?.Newest(fingerprint, totalSteps, log.Warning, Options.CancellationToken);
         var found = Ranks.FromFirst(saved is null ? ((ulong Seed, int Step)?)null : (saved.Seed, saved.Step));
         if (found is { } earlier) (seed, sampler) = (earlier.Seed, CreateSampler(earlier.Seed));

@@ -51,6 +51,7 @@ internal sealed class ImageSeparation
     /// <param name="cancellation">Stops the work.</param>
     public void Apply(int[] rows, int batchSize, CancellationToken cancellation)
     {
+        cancellation.ThrowIfCancellationRequested();
         if (_groupOfRow is not null && HasRepeats(rows, batchSize)) new Arrangement(this, rows, batchSize).Run(cancellation);
     }
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.ML.Runtime;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -23,7 +24,8 @@ internal static class RunFingerprint
     /// <summary>A hash of every option that changes the result, of the vocabulary and of all rows.</summary>
     /// <remarks>Images in memory count by their bytes, others by their full path and <see cref="ImageFiles"/>.</remarks>
     /// <exception cref="OperationCanceledException">The options' token was canceled.</exception>
-    public static string Of(TaggedRows rows, ClipTokenizer tokenizer, TrainingSetup setup) => HashOf(writer =>
+    public static string Of(
+        TaggedRows rows, ClipTokenizer tokenizer, TrainingSetup setup, IHostEnvironment? environment = null) => HashOf(writer =>
     {
         writer.Write(Version);
         writer.Write(JsonSerializer.Serialize(new
@@ -32,9 +34,14 @@ internal static class RunFingerprint
             setup.Model.Architecture, setup.Model.Normalization, setup.Model.DatasetTypes,
         }));
         Write(writer, tokenizer);
-        Write(writer, rows);
+        Write(writer, rows, setup.Options.CancellationToken);
+        using var phase = environment is null ? null : new LongPhase(environment, "Checking image files", "rows");
         var files = new ImageFiles(setup.Options.Checkpoints.HashImages, setup.Options.CancellationToken);
-        files.Write(writer, rows.Count, row => rows.Images[row].Locator);
+        files.Write(writer, rows.Count, row =>
+        {
+            phase?.Advance();
+            return rows.Images[row].Locator;
+        });
     });
 
     /// <summary>What must be the same on all ranks of a run, by name: every option that matters to more than one rank, and hashes of what
@@ -60,7 +67,7 @@ internal static class RunFingerprint
         Add(nameof(options.DatasetTypes), setup.Model.DatasetTypes);
         facts["the normalization of pixels"] = JsonSerializer.Serialize(setup.Model.Normalization);
         facts["the vocabulary"] = HashOf(writer => Write(writer, tokenizer));
-        facts["the rows"] = HashOf(writer => Write(writer, rows));
+        facts["the rows"] = HashOf(writer => Write(writer, rows, options.CancellationToken));
         facts["the initial weights"] = Of(weights);
         return facts;
     }
@@ -102,10 +109,11 @@ internal static class RunFingerprint
 
     /// <remarks>Images count by their full path, or by their bytes where they are in memory; files are not opened: other ranks may have
     /// copies with other times.</remarks>
-    private static void Write(BinaryWriter writer, TaggedRows rows)
+    private static void Write(BinaryWriter writer, TaggedRows rows, CancellationToken cancellation)
     {
         for (var row = 0; row < rows.Count; row++)
         {
+            cancellation.ThrowIfCancellationRequested();
             Write(writer, rows.Images[row]);
             writer.Write(rows.Texts[row]);
             writer.Write(rows.DatasetTypes[row]);

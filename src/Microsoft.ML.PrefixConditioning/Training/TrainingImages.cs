@@ -84,7 +84,7 @@ internal sealed class TrainingImages
         var unreadable = new bool[count];
         ParallelLoop.Run(count, i =>
         {
-            using var memory = new MemoryShare();
+            using var memory = new MemoryShare(cancellation);
             if (Decode(batch[first + i], memory) is { } image) Prepare(first + i, first, image, step, pixels);
             else unreadable[i] = true;
         }, cancellation);

@@ -7,7 +7,6 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>Records the steps of a run and reports them: to ML.NET's progress channel and log, and to the options' callback.</summary>
 internal sealed class TrainingLog : IDisposable
 {
-    private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(10);
     private static readonly ProgressHeader Header = new(
         ["Loss", "Learning rate", "Images/s", "Seconds left", "Validation accuracy"], ["steps", "epochs"]);
 
@@ -62,7 +61,7 @@ internal sealed class TrainingLog : IDisposable
     /// <param name="what">What is done, such as "Validating: 3 of 5 images".</param>
     public void Phase(Func<string> what)
     {
-        if (_sinceLog.Elapsed < LogInterval) return;
+        if (_sinceLog.Elapsed < LongPhase.LogInterval) return;
         _sinceLog.Restart();
         Info(what());
     }
@@ -97,7 +96,7 @@ internal sealed class TrainingLog : IDisposable
         if (IsEndOfEpoch)
             _progressChannel.Checkpoint(loss, learningRate, progress.ImagesPerSecond, progress.TimeLeft.TotalSeconds, accuracy, step,
                 epoch);
-        if (!IsEndOfEpoch && _sinceLog.Elapsed < LogInterval) return;
+        if (!IsEndOfEpoch && _sinceLog.Elapsed < LongPhase.LogInterval) return;
         _sinceLog.Restart();
         Info(string.Create(CultureInfo.InvariantCulture,
             $"Step {step}/{_totalSteps}, epoch {epoch}/{_setup.Options.Epochs}: loss {loss:0.0000}, " +

@@ -20,7 +20,7 @@ internal static class TrainingSummaries
         var summaries = new List<EmbeddingSummary>();
         for (var type = 0; type < rows.Types.Count; type++)
         {
-            var embeddings = Embeddings(model, rows, Order(rows, type), setup);
+            var embeddings = Embeddings(model, rows, Order(rows, type, setup.Options.CancellationToken), setup);
             if (embeddings.Count == 0) return null;
             summaries.Add(EmbeddingSummary.Of(embeddings));
         }
@@ -28,11 +28,11 @@ internal static class TrainingSummaries
     }
 
     /// <summary>A type's rows in random order: the same for every seed, and so for a run that goes on from a checkpoint.</summary>
-    private static int[] Order(TaggedRows rows, int type)
+    private static int[] Order(TaggedRows rows, int type, CancellationToken cancellation)
     {
         int[] order = [.. Enumerable.Range(0, rows.Count).Where(row => rows.DatasetTypes[row] == type)];
         var random = SeededRandom.Derive(0, SamplePurpose, (ulong)type);
-        random.Shuffle(order.AsSpan());
+        random.Shuffle(order.AsSpan(), cancellation);
         return order;
     }
 

@@ -162,4 +162,15 @@ public sealed class WebDatasetSourceTests : IDisposable
         if (reason is null) Assert.ThrowsExactly<FileNotFoundException>(() => ShardList.Expand(_folder[shards]));
         else StringAssert.Contains(Assert.ThrowsExactly<ArgumentException>(() => ShardList.Expand(shards)).Message, reason);
     }
+
+    [TestMethod]
+    public void LoadWebDataset_ExtendedHeaderThatEndsAtItsKey_IsDamaged()
+    {
+        var shard = _folder.Tar("a.tar", (new string('n', 120) + ".txt", "one"));
+        var bytes = File.ReadAllBytes(shard);
+        "009"u8.CopyTo(bytes.AsSpan(bytes.AsSpan().IndexOf(" path="u8) - 3));   // "009 path=" has nine bytes
+        File.WriteAllBytes(shard, bytes);
+        var error = Assert.ThrowsExactly<InvalidDataException>(() => _mlContext.Data.LoadWebDataset(shard));
+        Assert.Contains("the extended header at byte 512 is damaged", error.Message);
+    }
 }

@@ -110,8 +110,6 @@ internal static class StartupHook
     {
         if (LoaderProcess.IsThis) LoaderProcess.Work();
         else if (MpiProcess.IsThis) MpiProcess.Work();
-        else if (RunProcess.IsThis) RunProcess.Work();
-        else if (DecodingProcess.IsThis) DecodingProcess.Work();
         else return;
         Environment.Exit(0);
     }

@@ -6,46 +6,6 @@ namespace Microsoft.ML.PrefixConditioning.Tests;
 [TestClass]
 public sealed class StoppedRunTests
 {
-    /// <summary>Runs a process to its end and the rest of its run here, for one more step.</summary>
-    private static int GoOn(DrawnData data)
-    {
-        using var cancellation = new CancellationTokenSource();
-        var reports = new Reports(_ => cancellation.Cancel());
-        var error = Assert.ThrowsExactly<OperationCanceledException>(() => data.Fit(
-            RunProcess.Options(data) with { Progress = reports, CancellationToken = cancellation.Token }));
-        Assert.AreEqual(cancellation.Token, error.CancellationToken);
-        return reports.All[0].Step;
-    }
-
-    [TestMethod]
-    [OSCondition(OperatingSystems.Linux | OperatingSystems.OSX)]
-    [DataRow("TERM")]
-    [DataRow("INT")]
-    [Timeout(120_000)]
-    public void Fit_Signal_SavesAfterTheStepAndSaysWhere(string signal)
-    {
-        using var data = new DrawnData();
-        var last = RunProcess.End(RunProcess.Start(data), signal);
-        StringAssert.Matches(last, new("^Training was canceled after step [0-9]+ of 4000000. The run is saved in '.*run'; Fit with the " +
-            "same options and data resumes it.$"));
-        Assert.AreEqual(int.Parse(last.Split(' ')[5], System.Globalization.CultureInfo.InvariantCulture) + 1, GoOn(data));
-    }
-
-    [TestMethod]
-    [OSCondition(OperatingSystems.Linux | OperatingSystems.OSX)]
-    [Timeout(120_000)]
-    public void Fit_FolderOfARunningProcess_IsRefusedUntilItIsKilled()
-    {
-        using var data = new DrawnData();
-        var process = RunProcess.Start(data);
-        var error = Assert.ThrowsExactly<IOException>(() => data.Fit(RunProcess.Options(data)));
-        Assert.AreEqual($"The checkpoint folder '{data["run"]}' is in use by another process, which its file '{data["run/.lock"]}' names. "
-            + "Wait until that process has ended, or set Checkpoints.Folder to another folder.", error.Message);
-        RunProcess.End(process, "KILL");
-        StringAssert.StartsWith(File.ReadAllText(data["run/.lock"]), "process ");
-        Assert.AreEqual(1, GoOn(data) % 10, "resumed after a checkpoint");
-    }
-
     [TestMethod]
     public void Fit_EnvironmentIsCanceled_Ends()
     {
