@@ -77,6 +77,18 @@ public sealed class RunFingerprintTests
     }
 
     [TestMethod]
+    public void Of_OtherWeightsOfRows_Differs()
+    {
+        using var data = new DrawnData();
+        string Weighted(float weight)
+        {
+            var view = data.Context.Data.UnifyDatasets(data.View, data.Context.Data.TagWeight(data.Labeled, weight));
+            return RunFingerprint.Of(TaggedRows.Read(view, DrawnData.Options), SmallModel.Tokenizer, TestSetup.Of(DrawnData.Options));
+        }
+        Assert.HasCount(3, new[] { Weighted(1), Weighted(2), Weighted(3) }.Distinct().ToArray());
+    }
+
+    [TestMethod]
     public void Of_OtherRows_Differs()
     {
         using var data = new DrawnData();
