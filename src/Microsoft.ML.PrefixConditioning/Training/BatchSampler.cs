@@ -18,6 +18,7 @@ internal sealed class BatchSampler
     private readonly int[] _groupSizes;
     private readonly int[]? _draws;            // where groups have weights: rows of each in one pass of its stream
     private readonly ImageSeparation _images;
+    private readonly ShuffleWindows? _windows;
     private readonly int _batchSize;
     private readonly ulong _seed;
 
@@ -29,10 +30,11 @@ internal sealed class BatchSampler
     /// <param name="batchSize">Rows in a batch; every stream has at least as many.</param>
     /// <param name="seed">Seed of the run.</param>
     /// <param name="rowWeights">How often each row is drawn, relative to the others of its type; or null for alike.</param>
+    /// <param name="windows">Shuffles a stream's rows in windows of files; or null for all of them together.</param>
     public BatchSampler(byte[] datasetTypes, int[] imageOfRow, BatchComposition composition, IReadOnlyList<double>? weights, int batchSize,
-        ulong seed, RowWeights? rowWeights = null)
+        ulong seed, RowWeights? rowWeights = null, ShuffleWindows? windows = null)
     {
-        (_datasetTypes, _batchSize, _seed, _rowWeights) = (datasetTypes, batchSize, seed, rowWeights);
+        (_datasetTypes, _batchSize, _seed, _rowWeights, _windows) = (datasetTypes, batchSize, seed, rowWeights, windows);
         _groupsPerType = rowWeights?.Values.Count ?? 1;
         _groupSizes = new int[(datasetTypes.Max() + 1) * _groupsPerType];
         for (var row = 0; row < datasetTypes.Length; row++) _groupSizes[GroupOf(row)]++;
@@ -87,7 +89,7 @@ internal sealed class BatchSampler
     {
         int[] rows = _draws is null ? RowsOf(_rowCounts.Length == 1 ? null : stream)
             : [.. GroupsOf(stream).SelectMany(group => Part(group, pass))];
-        Shuffle(rows, stream, pass);
+        Shuffle(rows, stream, pass, _windows);
         cancellation.ThrowIfCancellationRequested();
         _images.Apply(rows, _batchSize, cancellation);
         return rows;
@@ -151,10 +153,11 @@ internal sealed class BatchSampler
         return rows;
     }
 
-    private int[] Shuffle(int[] rows, int stream, long pass)
+    private int[] Shuffle(int[] rows, int stream, long pass, ShuffleWindows? windows = null)
     {
         var random = SeededRandom.Derive(_seed, OrderPurpose, (ulong)stream, (ulong)pass);
-        random.Shuffle(rows.AsSpan());
+        if (windows is null) random.Shuffle(rows.AsSpan());
+        else windows.Shuffle(rows, ref random);
         return rows;
     }
 }

@@ -33,7 +33,7 @@ public sealed class RunFingerprintTests
             DrawnData.Options with { Architecture = SmallModel.Architecture with { EmbeddingSize = 9 } },
                 DrawnData.Options with { PrefixLength = 2 },
             DrawnData.Options with { ImagePrefixLength = 1 }, DrawnData.Options with { Loss = LossFunction.UniCl },
-                DrawnData.Options with { BatchComposition = BatchComposition.Mixed },
+                DrawnData.Options with { BatchComposition = BatchComposition.Mixed }, DrawnData.Options with { ShuffleWindow = 1 },
             DrawnData.Options with { DatasetTypeWeights = new Dictionary<string, double> { ["caption"] = 1, ["classification"] = 2 } },
             DrawnData.Options with { PromptTemplates = PromptTemplates.NameOnly }, DrawnData.Options with { BatchSize = 4 },
                 DrawnData.Options with { Epochs = 3 },
