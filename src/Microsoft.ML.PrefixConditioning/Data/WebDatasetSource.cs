@@ -68,9 +68,14 @@ internal static class WebDatasetSource
         {
             if (isRandom) return ImageArchiveCache.Read(_shard.Path, offset, length, "a text");
             _file ??= Open(_shard.Path);
-            return offset <= _file.Length - length ? ImageArchive.ReadBytes(_file.SafeFileHandle, offset, length)
-                : throw new InvalidDataException($"{NearName.Quoted(_shard.Path)} has only {_file.Length} bytes: it was changed or cut " +
-                    "off. Load it again.");
+            try
+            {
+                return ImageArchive.ReadBytes(_file.SafeFileHandle, offset, length);
+            }
+            catch (Exception e) when (e is InvalidDataException or EndOfStreamException)
+            {
+                throw new InvalidDataException($"{NearName.Quoted(_shard.Path)} was changed or cut off. Load it again.", e);
+            }
         }
 
         private static FileStream Open(string path)
