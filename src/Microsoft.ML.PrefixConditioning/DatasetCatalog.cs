@@ -137,13 +137,14 @@ public static class DatasetCatalog
     /// <remarks>
     /// <para>Each view needs an image column (text, a vector of bytes, or ML.NET image; the same type in all views), a text column and a
     /// dataset-type column (text, or key with text key values). A label column (text or key) is optional; where it is absent, labels are
-    /// missing. Keys become text. Other columns are dropped, and the log names them.</para>
+    /// missing. Keys become text. If a view has a column Weight (float), so has the result; rows of the other views weigh 1. Further
+    /// columns are dropped, and the log names them.</para>
     /// <para>Rows are read lazily, one dataset after the other. The row count is known if all datasets know theirs. The view can be
     /// shuffled if, in addition, all datasets can: rows are then drawn from each in proportion to its remaining rows.</para>
     /// </remarks>
     /// <param name="catalog">The data catalog.</param>
     /// <param name="datasets">At least one view.</param>
-    /// <returns>One view with an image column of the common type and three text columns.</returns>
+    /// <returns>One view with an image column of the common type, three text columns and possibly the weights.</returns>
     /// <exception cref="ArgumentException">There are no datasets, or one is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or has the wrong type, or image types differ; the message names
     /// the dataset.</exception>
@@ -171,7 +172,8 @@ public static class DatasetCatalog
     /// <param name="textColumnName">Column with the caption or class name.</param>
     /// <param name="datasetTypeColumnName">Column with the dataset type.</param>
     /// <param name="labelColumnName">Column with the label; datasets may lack it.</param>
-    /// <returns>One view with an image column of the common type and three text columns.</returns>
+    /// <param name="weightColumnName">Column with the weights of rows; datasets may lack it. Default "Weight".</param>
+    /// <returns>One view with an image column of the common type, three text columns and possibly the weights.</returns>
     /// <exception cref="ArgumentException">There are no datasets, one is null, or two columns have the same name.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or has the wrong type, or image types differ; the message names
     /// the dataset.</exception>
@@ -182,11 +184,15 @@ public static class DatasetCatalog
     /// </example>
     public static IDataView UnifyDatasets(
         this DataOperationsCatalog catalog, IEnumerable<IDataView> datasets,
-        string imageColumnName, string textColumnName, string datasetTypeColumnName, string labelColumnName)
+        string imageColumnName, string textColumnName, string datasetTypeColumnName, string labelColumnName,
+        string weightColumnName = "Weight")
     {
         ArgumentNullException.ThrowIfNull(catalog);
         ArgumentNullException.ThrowIfNull(datasets);
-        var columns = new SourceColumns(imageColumnName, textColumnName, datasetTypeColumnName, labelColumnName).Checked();
+        var columns = new SourceColumns(imageColumnName, textColumnName, datasetTypeColumnName, labelColumnName)
+        {
+            Weight = weightColumnName,
+        }.Checked();
         using var channel = CatalogUtils.GetEnvironment(catalog).Start(nameof(UnifyDatasets));
         return DatasetUnion.Create(channel, [.. datasets], columns);
     }
@@ -210,7 +216,7 @@ public static class DatasetCatalog
         this TransformsCatalog catalog, string datasetType, string outputColumnName = "DatasetType")
     {
         ArgumentNullException.ThrowIfNull(catalog);
-        return DatasetTypeTag.Create(catalog, datasetType, outputColumnName);
+        return ConstantColumn.Create(catalog, datasetType, outputColumnName);
     }
 
     /// <summary>Adds a dataset-type column with the same value in all rows to a view.</summary>
@@ -232,7 +238,28 @@ public static class DatasetCatalog
         ArgumentNullException.ThrowIfNull(catalog);
         ArgumentNullException.ThrowIfNull(input);
         // A data catalog does not give access to the transforms; nothing here depends on the context.
-        return DatasetTypeTag.Create(new MLContext().Transforms, datasetType, outputColumnName).Fit(input).Transform(input);
+        return ConstantColumn.Create(new MLContext().Transforms, datasetType, outputColumnName).Fit(input).Transform(input);
+    }
+
+    /// <summary>Adds a weight column with the same value in all rows to a view: how often training draws a row, relative to the other
+    /// rows of its dataset type.</summary>
+    /// <param name="catalog">The data catalog.</param>
+    /// <param name="input">Any view.</param>
+    /// <param name="weight">The value, greater than 0. Rows without a weight weigh 1.</param>
+    /// <param name="outputColumnName">The column to add or replace. Default "Weight".</param>
+    /// <returns>The view with the additional column.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The weight is not a finite number greater than 0.</exception>
+    /// <example>
+    /// <code>
+    /// IDataView train = mlContext.Data.UnifyDatasets(web, mlContext.Data.TagWeight(curated, 4));   // both are captions
+    /// </code>
+    /// </example>
+    public static IDataView TagWeight(
+        this DataOperationsCatalog catalog, IDataView input, float weight, string outputColumnName = "Weight")
+    {
+        ArgumentNullException.ThrowIfNull(catalog);
+        ArgumentNullException.ThrowIfNull(input);
+        return ConstantColumn.Create(new MLContext().Transforms, weight, outputColumnName).Fit(input).Transform(input);
     }
 
     /// <summary>Draws the same number of random rows from every class, for few-shot training.</summary>

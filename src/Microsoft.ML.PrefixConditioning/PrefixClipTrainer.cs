@@ -104,6 +104,6 @@ public sealed class PrefixClipTrainer : IEstimator<ZeroShotClassificationTransfo
         var type = _options.DatasetTypes.FirstOrDefault(t => t.Texts == TextKind.ClassName) ?? throw new InvalidDataException(
             $"There is no column '{columns.DatasetType}', and no dataset type of the options has class names as texts. Add such a type " +
             $"to {nameof(PrefixClipOptions.DatasetTypes)}, or tag the rows with TagDatasetType.");
-        return DatasetTypeTag.Create(transforms, type.Name, columns.DatasetType).Fit(input).Transform(input);
+        return ConstantColumn.Create(transforms, type.Name, columns.DatasetType).Fit(input).Transform(input);
     }
 }

@@ -31,9 +31,19 @@ internal static class DocumentExamples
         return all;
     }
 
-    public static IDataView ParquetFiles(MLContext mlContext)
+    public static IDataView WeightedViews(MLContext mlContext)
     {
         // <docs/data.md 3>
+        IDataView weighted = mlContext.Data.UnifyDatasets(
+            mlContext.Data.LoadWebDataset("cc12m/{00000..01242}.tar"),                            // no weights: 1
+            mlContext.Data.TagWeight(mlContext.Data.LoadImageCaptions("curated.tsv"), 4));        // each row four times as often
+        // </docs/data.md>
+        return weighted;
+    }
+
+    public static IDataView ParquetFiles(MLContext mlContext)
+    {
+        // <docs/data.md 4>
         var names = new Dictionary<string, string> { ["0"] = "cat", ["1"] = "dog" };
         IDataView labeled = mlContext.Data.LoadParquet("pets/*.parquet", "image", "label", "label", classNames: names,
             datasetType: "classification", furtherFields: ["width", "height"]);

@@ -51,6 +51,16 @@ internal static class ColumnReader
             $"Set {setting} to the right column, or convert it to text with Conversion.ConvertType.");
     }
 
+    /// <summary>The column of weights, or null if there is none of that name.</summary>
+    /// <inheritdoc cref="RequireImage" path="/param|/exception"/>
+    public static DataViewSchema.Column? OptionalWeight(DataViewSchema input, string name, string setting)
+    {
+        if (input.GetColumnOrNull(name) is not { } column || column.Type == NumberDataViewType.Single) return input.GetColumnOrNull(name);
+        throw new ArgumentOutOfRangeException(nameof(input),
+            $"Column '{name}' is {column.Type}; weights of rows are Single. Convert it with Conversion.ConvertType, or set {setting} to " +
+            "another column.");
+    }
+
     /// <summary>The error for a key column without names: keys of numbers, or keys without values.</summary>
     public static ArgumentOutOfRangeException KeyWithoutNames(string name, string type, string setting) => new(nameof(name),
         $"Column '{name}' is {type} without text key values, so its keys cannot be matched to names. Create the keys from names, with " +

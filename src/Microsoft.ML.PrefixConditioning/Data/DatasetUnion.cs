@@ -4,7 +4,7 @@ using Microsoft.ML.Transforms.Image;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>Joins several views into one of image, text, dataset type and label; rows are read lazily.</summary>
+/// <summary>Joins several views into one of image, text, dataset type, label and, if one has it, weight; rows are read lazily.</summary>
 internal sealed class DatasetUnion : IDataView
 {
     private readonly IDataView[] _views;
@@ -30,6 +30,7 @@ internal sealed class DatasetUnion : IDataView
     {
         if (datasets.Count == 0) throw new ArgumentException("There are no datasets to unify; give at least one view.", nameof(datasets));
         var imageTypes = new DataViewType[datasets.Count];
+        var hasWeights = false;
         for (var i = 0; i < datasets.Count; i++)
         {
             if (datasets[i] is not { } view)
@@ -41,6 +42,7 @@ internal sealed class DatasetUnion : IDataView
                 ColumnReader.RequireTextOrKey(view.Schema, columns.DatasetType, "datasetTypeColumnName");
                 if (view.Schema.GetColumnOrNull(columns.Label) is not null)
                     ColumnReader.RequireTextOrKey(view.Schema, columns.Label, "labelColumnName");
+                hasWeights |= ColumnReader.OptionalWeight(view.Schema, columns.Weight, "weightColumnName") is not null;
             }
             catch (ArgumentOutOfRangeException e)
             {
@@ -58,6 +60,7 @@ internal sealed class DatasetUnion : IDataView
         var builder = new DataViewSchema.Builder();
         builder.AddColumn(columns.Image, UnifiedImageType(imageTypes));
         foreach (var name in new[] { columns.Text, columns.DatasetType, columns.Label }) builder.AddColumn(name, TextDataViewType.Instance);
+        if (hasWeights) builder.AddColumn(columns.Weight, NumberDataViewType.Single);
         for (var i = 0; i < datasets.Count; i++) Report(channel, datasets[i], $"datasets[{i}]", columns);
         return new DatasetUnion([.. datasets], builder.ToSchema());
     }
@@ -67,7 +70,7 @@ internal sealed class DatasetUnion : IDataView
     {
         if (view.GetRowCount() == 0) channel.Warning(MessageSensitivity.None, "{0}", $"{name} has no rows.");
         string[] dropped = [.. view.Schema.Where(c => !c.IsHidden).Select(c => c.Name)
-            .Except([columns.Image, columns.Text, columns.DatasetType, columns.Label], StringComparer.Ordinal)];
+            .Except([columns.Image, columns.Text, columns.DatasetType, columns.Label, columns.Weight], StringComparer.Ordinal)];
         if (dropped.Length > 0)
             channel.Info(MessageSensitivity.None, "{0}", $"{name}: dropped columns: {NearName.List(dropped)}.");
         if (view.Schema.GetColumnOrNull(columns.Label) is null && NearName.Find(columns.Label, dropped) is { } near)

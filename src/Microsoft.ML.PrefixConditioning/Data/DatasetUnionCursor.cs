@@ -120,7 +120,8 @@ internal sealed class DatasetUnionCursor : DataViewRowCursor
         {
             var getters = new Delegate?[columns.Length];
             for (var i = 0; i < columns.Length; i++)
-                if (_active[i]) getters[i] = columns[i] is { } column ? Getter(cursor, column, Schema[i].Type) : MissingText;
+                if (_active[i]) getters[i] = columns[i] is { } column ? Getter(cursor, column, Schema[i].Type)
+                    : Schema[i].Type is TextDataViewType ? MissingText : UnitWeight;
             return new Source(cursor, cursor.GetIdGetter(), getters);
         }
         catch
@@ -132,9 +133,12 @@ internal sealed class DatasetUnionCursor : DataViewRowCursor
 
     private static readonly ValueGetter<ReadOnlyMemory<char>> MissingText = (ref ReadOnlyMemory<char> value) => value = default;
 
+    private static readonly ValueGetter<float> UnitWeight = (ref float value) => value = 1;
+
     private static Delegate Getter(DataViewRow row, DataViewSchema.Column column, DataViewType unified)
     {
         if (unified is TextDataViewType) return ColumnReader.TextGetter(row, column);
+        if (unified == NumberDataViewType.Single) return row.GetGetter<float>(column);
         if (unified.RawType == typeof(VBuffer<byte>)) return row.GetGetter<VBuffer<byte>>(column);
         Debug.Assert(unified.RawType == typeof(MLImage));
         // A view disposes the image that it is handed back, its own last one. It must never get another view's, which may

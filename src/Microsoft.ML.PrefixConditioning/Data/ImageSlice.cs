@@ -21,6 +21,10 @@ internal readonly record struct ImageSlice(string File, string Name, long Offset
     /// reader says. For packages that add a format.</summary>
     internal static ConcurrentDictionary<string, Func<ImageSlice, byte[]>> Readers { get; } = new(StringComparer.OrdinalIgnoreCase);
 
+    // Asked once where the locators of a file follow each other.
+    [ThreadStatic]
+    private static (string? Name, bool IsFolder) _lastFile;
+
     private const string Mark = "!/", Gray = ":gray", Planes = ":rgb-planes";
 
     /// <summary>Width of raw pixels; 0 for an encoded image.</summary>
@@ -51,7 +55,8 @@ internal readonly record struct ImageSlice(string File, string Name, long Offset
             if (channels == 0 || width > int.MaxValue || height > int.MaxValue) return false;
             found = found with { Width = (int)width, Height = (int)height, Channels = channels };
         }
-        if (Directory.Exists(found.File + '!')) return false;   // a folder's name ends in the mark: a plain path
+        if (found.File != _lastFile.Name) _lastFile = (found.File, Directory.Exists(found.File + '!'));
+        if (_lastFile.IsFolder) return false;   // a folder's name ends in the mark: a plain path
         slice = found;
         return true;
     }

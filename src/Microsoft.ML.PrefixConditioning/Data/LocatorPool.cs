@@ -51,6 +51,16 @@ internal sealed class LocatorPool(TextPool pool)
             $"{prefix}{Encoding.UTF8.GetString(content[..nameLength])}@{offset}+{size}{Encoding.UTF8.GetString(content[nameLength..])}");
     }
 
+    /// <summary>The number of what all locators of one folder or container have in common; <see cref="Prefix"/> gives it.</summary>
+    public int PrefixOf(int number)
+    {
+        var content = pool.Content(number);
+        return (int)(Varint.Read(ref content) >> FormBits);
+    }
+
+    /// <summary>The text of a prefix, up to its last slash.</summary>
+    public string Prefix(int prefix) => pool.Text(prefix);
+
     private static ulong Head(int prefix, ulong form) => ((ulong)prefix << FormBits) | form;
 
     private int Write(int at, ulong value) => at + Varint.Write(_content.AsSpan(at), value);

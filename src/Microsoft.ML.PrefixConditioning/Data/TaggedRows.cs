@@ -21,6 +21,7 @@ internal sealed class TaggedRows
     private TaggedRows(Collector rows, IReadOnlyList<DatasetType> types, byte[] datasetTypes, double maxBadFraction)
     {
         (Images, Texts, Labels, _skipped) = (rows.Images(), rows.Texts(), [.. rows.Labels], rows.Skipped);
+        Weights = rows.Weights();
         (Types, DatasetTypes, ClassNames, FirstFault) = (types, datasetTypes, rows.ClassNames, rows.FirstFault);
         var counts = new int[types.Count];
         foreach (var type in datasetTypes) counts[type]++;
@@ -53,6 +54,9 @@ internal sealed class TaggedRows
     /// <summary>[N] indexes into <see cref="ClassNames"/>; -1 for captions, which are each a class of their own.</summary>
     public int[] Labels { get; }
 
+    /// <summary>How often each row is drawn; null if all rows weigh the same.</summary>
+    public RowWeights? Weights { get; }
+
     /// <summary>The dataset types that have rows, in the options' order.</summary>
     public IReadOnlyList<DatasetType> Types { get; }
 
@@ -79,15 +83,19 @@ internal sealed class TaggedRows
             $"{OptionsName}.Columns.DatasetType (or add one with TagDatasetType)");
         DataViewSchema.Column? labelColumn = schema.GetColumnOrNull(columns.Label) is null ? null
             : ColumnReader.RequireTextOrKey(schema, columns.Label, $"{OptionsName}.Columns.Label");
+        var weightColumn = ColumnReader.OptionalWeight(schema, columns.Weight, $"{OptionsName}.Columns.Weight");
 
         var rows = new Collector(options, (int)Math.Min(input.GetRowCount() ?? 0, MostExpected));
         List<DataViewSchema.Column> needed = [imageColumn, textColumn, typeColumn];
         if (labelColumn is { } labels) needed.Add(labels);
+        if (weightColumn is { } weights) needed.Add(weights);
         using var cursor = input.GetRowCursor(needed);
         var image = ColumnReader.ImageGetter(cursor, imageColumn);
         var text = ColumnReader.TextGetter(cursor, textColumn);
         var type = ColumnReader.TextGetter(cursor, typeColumn);
         var label = labelColumn is { } column ? ColumnReader.TextGetter(cursor, column) : null;
+        var weight = weightColumn is { } number ? cursor.GetGetter<float>(number) : null;
+        var weightValue = 1f;
         ImageReference imageValue = default;
         ReadOnlyMemory<char> textValue = default, typeValue = default, labelValue = default;
         using var phase = environment is null ? null : new LongPhase(environment, "Reading rows", "rows");
@@ -99,7 +107,8 @@ internal sealed class TaggedRows
             text(ref textValue);
             type(ref typeValue);
             label?.Invoke(ref labelValue);
-            rows.Add(imageValue, textValue.Span, typeValue.Span, labelValue.Span);
+            weight?.Invoke(ref weightValue);
+            rows.Add(imageValue, textValue.Span, typeValue.Span, labelValue.Span, weightValue);
         }
         return rows.Finish();
     }
@@ -183,6 +192,8 @@ internal sealed class TaggedRows
         private readonly LocatorPool _locators;
         private readonly List<int> _images, _texts;   // numbers in the pools
         private readonly List<byte> _types;           // indexes into the options' dataset types
+        private readonly List<byte> _weights = [];    // indexes into the distinct weights; empty as long as there is one
+        private readonly List<float> _weightValues = [];
         private readonly List<ImageReference> _inMemory = [];
         private readonly Dictionary<string, int> _classes = new(StringComparer.Ordinal);
         private readonly Dictionary<string, int> _labels = new(StringComparer.Ordinal);   // as they are written
@@ -202,18 +213,22 @@ internal sealed class TaggedRows
 
         public TextColumn Texts() => new(_pool, [.. _texts]);
 
-        public void Add(ImageReference image, ReadOnlySpan<char> text, ReadOnlySpan<char> typeName, ReadOnlySpan<char> label)
+        public RowWeights? Weights() => _weightValues.Count < 2 ? null : new([.. _weights], _weightValues);
+
+        public void Add(ImageReference image, ReadOnlySpan<char> text, ReadOnlySpan<char> typeName, ReadOnlySpan<char> label,
+            float weight)
         {
             if (!_typeIndexes.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(typeName, out var type) || image.IsMissing
-                || text.IsWhiteSpace() || ImageLocator.RemoteReason(image.Locator ?? "") is not null)
+                || text.IsWhiteSpace() || ImageLocator.RemoteReason(image.Locator ?? "") is not null || !RowWeights.IsValid(weight))
             {
                 var name = image.IsMissing ? "" : $" ({image.Name})";
-                LeaveOut($"Row {_types.Count + Skipped.Count + 1}{name} {Fault(image, text.IsWhiteSpace(), typeName.ToString())}");
+                LeaveOut($"Row {_types.Count + Skipped.Count + 1}{name} {Fault(image, text.IsWhiteSpace(), typeName.ToString(), weight)}");
                 return;
             }
             _images.Add(image.Locator is { Length: > 0 } locator ? _locators.Add(locator) : -1 - _inMemory.Count);
             if (_images[^1] < 0) _inMemory.Add(image);
             _texts.Add(_pool.Add(text));
+            AddWeight(weight);
             _types.Add((byte)type);
             Labels.Add(_options.DatasetTypes[type].Texts == TextKind.Caption ? -1 : ClassOf(label.IsWhiteSpace() ? text : label, text));
         }
@@ -232,6 +247,21 @@ internal sealed class TaggedRows
             return new TaggedRows(this, types, [.. _types.Select(t => (byte)newIndex[t])], _options.MaxBadRowFraction);
         }
 
+        private void AddWeight(float weight)
+        {
+            var index = _weightValues.IndexOf(weight);
+            if (index < 0)
+            {
+                if (_weightValues.Count == RowWeights.MostValues)
+                    throw new InvalidDataException($"Row {_types.Count + Skipped.Count + 1} has one more weight than the " +
+                        $"{RowWeights.MostValues} different ones that are possible. Round column '{_options.Columns.Weight}'.");
+                index = _weightValues.Count;
+                _weightValues.Add(weight);
+                if (index == 1) _weights.AddRange(Enumerable.Repeat((byte)0, _types.Count));
+            }
+            if (_weightValues.Count > 1) _weights.Add((byte)index);
+        }
+
         private void LeaveOut(string fault)
         {
             if (_options.BadRows == BadRowPolicy.Fail) throw new InvalidDataException($"{fault} {SkipRemedy}");
@@ -239,7 +269,7 @@ internal sealed class TaggedRows
             Skipped.Add(_types.Count + Skipped.Count + 1);
         }
 
-        private string Fault(ImageReference image, bool hasNoText, string typeName)
+        private string Fault(ImageReference image, bool hasNoText, string typeName, float weight)
         {
             var known = _options.DatasetTypes.Select(t => t.Name).ToArray();
             if (string.IsNullOrWhiteSpace(typeName))
@@ -251,6 +281,9 @@ internal sealed class TaggedRows
                     $"{OptionsName}.{nameof(_options.DatasetTypes)}.";
             if (image.IsMissing) return $"has no image in column '{_options.Columns.Image}'. Give one, or remove the row.";
             if (hasNoText) return $"has no text in column '{_options.Columns.Text}'. Give a caption or class name, or remove the row.";
+            if (!RowWeights.IsValid(weight))
+                return string.Create(CultureInfo.InvariantCulture,
+                    $"has the weight {weight} in column '{_options.Columns.Weight}'; it must be a finite number greater than 0.");
             return $"has an image that is not on this machine. {ImageLocator.RemoteReason(image.Locator!)}";
         }
 

@@ -83,6 +83,9 @@ internal sealed class WebDatasetShard
 
     private WebDatasetShard(string path, WebDatasetMembers members) => (_path, _members) = (path, members);
 
+    /// <summary>The file.</summary>
+    public string Path => _path;
+
     /// <summary>Number of samples.</summary>
     public int Count => _samples.Count;
 
@@ -165,17 +168,17 @@ internal sealed class WebDatasetShard
         return new ImageSlice(_path, key, _samples[sample].Image, _samples[sample].ImageLength).ToString();
     }
 
-    /// <summary>A sample's text, read from the shard.</summary>
+    /// <summary>A sample's text.</summary>
+    /// <param name="sample">The sample, from 0.</param>
+    /// <param name="read">Reads a range of bytes of the shard.</param>
     /// <exception cref="InvalidDataException">The shard has changed since it was scanned.</exception>
-    public string Text(int sample) =>
-        _members.Text.Read(Read(_samples[sample].Image + _samples[sample].TextShift, _samples[sample].TextLength));
+    public string Text(int sample, Func<long, int, byte[]> read) =>
+        _members.Text.Read(read(_samples[sample].Image + _samples[sample].TextShift, _samples[sample].TextLength));
 
-    /// <summary>A sample's label, read from the shard; null if it has none.</summary>
-    /// <exception cref="InvalidDataException">The shard has changed since it was scanned.</exception>
-    public string? Label(int sample) => _samples[sample].LabelLength < 0 ? null
-        : _members.Label!.Read(Read(_samples[sample].Image + _samples[sample].LabelShift, _samples[sample].LabelLength));
-
-    private byte[] Read(long offset, int length) => ImageArchiveCache.Read(_path, offset, length, "a text");
+    /// <summary>A sample's label; null if it has none.</summary>
+    /// <inheritdoc cref="Text" path="/param|/exception"/>
+    public string? Label(int sample, Func<long, int, byte[]> read) => _samples[sample].LabelLength < 0 ? null
+        : _members.Label!.Read(read(_samples[sample].Image + _samples[sample].LabelShift, _samples[sample].LabelLength));
 
     private void Add(FileStream stream, string key, Dictionary<string, TarEntry> found)
     {

@@ -31,25 +31,62 @@ internal static class WebDatasetSource
             phase.Channel.Warning(MessageSensitivity.None, "{0}", $"{NearName.Quoted(shards)}: {starts[^1]} sample(s) in {paths.Length} " +
                 $"shard(s); {scanned.Sum(s => (long)s.FaultCount)} left out. The first fault: {first}");
         return new TextRowsView(
-            starts[^1],
-            (columns.Image, row => At(row) is var (shard, sample) ? shard.Image(sample) : null),
-            (columns.Text, row => At(row) is var (shard, sample) ? Named(shard.Text(sample)) : null),
-            (columns.DatasetType, _ => datasetType),
-            (columns.Label, row => At(row) is var (shard, sample) ? Named(shard.Label(sample)) : null));
+            starts[^1], [columns.Image, columns.Text, columns.DatasetType, columns.Label],
+            isRandom => new Rows(scanned, starts, classNames, datasetType, isRandom));
+    }
 
-        (WebDatasetShard Shard, int Sample) At(int row)
+    /// <summary>The rows as one cursor reads them; in order, from a shard of its own, since the pool of files looks at the file each
+    /// time.</summary>
+    private sealed class Rows(WebDatasetShard[] shards, int[] starts, IReadOnlyDictionary<string, string>? classNames, string datasetType,
+        bool isRandom) : IRowTexts
+    {
+        private WebDatasetShard _shard = shards[0];   // the one of the last row
+        private FileStream? _file;
+
+        public string? Text(int row, int column)
         {
-            var (low, high) = (0, scanned.Length - 1);
-            while (low < high)
+            if (column == 2) return datasetType;
+            var index = Array.BinarySearch(starts, row);
+            if (index < 0) index = ~index - 1;
+            while (starts[index + 1] == starts[index]) index++;   // shards without samples
+            var (shard, sample) = (shards[index], row - starts[index]);
+            if (shard != _shard) Dispose();
+            _shard = shard;
+            return column switch
             {
-                var middle = low + ((high - low + 1) / 2);
-                if (starts[middle] <= row) low = middle;
-                else high = middle - 1;
-            }
-            return (scanned[low], row - starts[low]);
+                0 => shard.Image(sample),
+                1 => Named(shard.Text(sample, Read)),
+                _ => Named(shard.Label(sample, Read)),
+            };
         }
 
-        string? Named(string? code) =>
+        public void Dispose()
+        {
+            _file?.Dispose();
+            _file = null;
+        }
+
+        private byte[] Read(long offset, int length)
+        {
+            if (isRandom) return ImageArchiveCache.Read(_shard.Path, offset, length, "a text");
+            _file ??= Open(_shard.Path);
+            try
+            {
+                return ImageArchive.ReadBytes(_file.SafeFileHandle, offset, length);
+            }
+            catch (Exception e) when (e is InvalidDataException or EndOfStreamException)
+            {
+                throw new InvalidDataException($"{NearName.Quoted(_shard.Path)} was changed or cut off. Load it again.", e);
+            }
+        }
+
+        private static FileStream Open(string path)
+        {
+            RegularFile.Check(path);
+            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);
+        }
+
+        private string? Named(string? code) =>
             code is not null && classNames is not null && classNames.TryGetValue(code, out var name) ? name : code;
     }
 }

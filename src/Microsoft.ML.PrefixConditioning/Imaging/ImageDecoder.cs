@@ -10,7 +10,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <remarks>
 /// Color profiles are ignored, as in Pillow and so in the reference. 16-bit channels are reduced to 8 bits. The first frame of an animation
 /// is used. A JPEG file with damaged data is decoded, because libjpeg only warns about it; what Skia itself reports as truncated or damaged
-/// is an error, and so is a file with fewer bytes than its format needs for that many pixels.
+/// is an error, and so are a sequential JPEG file whose data end too early behind an end mark, and a file with fewer bytes than its format
+/// needs for that many pixels.
 /// </remarks>
 internal static class ImageDecoder
 {
@@ -94,12 +95,36 @@ internal static class ImageDecoder
         return PixelConversion.FromMLImage(pixels, image.Width, image.Height, image.PixelFormat, mode);
     }
 
-    private static unsafe RgbImage DecodeFile(ImageReference image, byte[] bytes, ImageDecoding mode, int shortSide,
-        MemoryShare memory)
+    private static RgbImage DecodeFile(ImageReference image, byte[] bytes, ImageDecoding mode, int shortSide, MemoryShare memory)
     {
-        fixed (byte* start = bytes)
+        var length = bytes.Length <= LargestPooled ? JpegEnd.Find(bytes) : -1;
+        if (length < 0) return DecodeFile(image, bytes, bytes, bytes.Length, mode, shortSide, memory);
+        var unmarked = ArrayPool<byte>.Shared.Rent(length + JpegEnd.Padding);
+        try
         {
-            using var data = SKData.Create((nint)start, bytes.Length);
+            bytes.AsSpan(0, length).CopyTo(unmarked);
+            unmarked.AsSpan(length, JpegEnd.Padding).Clear();
+            return DecodeFile(image, bytes, unmarked, length + JpegEnd.Padding, mode, shortSide, memory);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(unmarked);
+        }
+    }
+
+    /// <param name="image">Names the image in messages.</param>
+    /// <param name="bytes">The file.</param>
+    /// <param name="input">What is decoded: the file, or its data without an end mark.</param>
+    /// <param name="length">Bytes of <paramref name="input"/>.</param>
+    /// <param name="mode">As above.</param>
+    /// <param name="shortSide">As above.</param>
+    /// <param name="memory">As above.</param>
+    private static unsafe RgbImage DecodeFile(
+        ImageReference image, byte[] bytes, byte[] input, int length, ImageDecoding mode, int shortSide, MemoryShare memory)
+    {
+        fixed (byte* start = input)
+        {
+            using var data = SKData.Create((nint)start, length);
             using var codec = SKCodec.Create(data);
             // Skia knows more formats, but some of them by so weak a mark that any data can pass for an image.
             if (codec?.EncodedFormat is not (SKEncodedImageFormat.Png or SKEncodedImageFormat.Jpeg or SKEncodedImageFormat.Webp

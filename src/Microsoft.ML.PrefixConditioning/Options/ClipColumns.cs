@@ -22,6 +22,11 @@ public sealed record ClipColumns : IValidatableObject
     /// <value>Text, or a key with text values. Default "Label".</value>
     public string Label { get; init; } = "Label";
 
+    /// <summary>Input column with the weights of rows: how often a row is drawn, relative to the other rows of its dataset type. Without
+    /// it, all weigh 1. Only training reads it.</summary>
+    /// <value>Float; greater than 0, with at most 256 different values. Default "Weight".</value>
+    public string Weight { get; init; } = "Weight";
+
     /// <summary>Output column with image embeddings.</summary>
     /// <value>A vector of float of the embedding size, with unit length. Default "ImageEmbedding".</value>
     public string ImageEmbedding { get; init; } = "ImageEmbedding";

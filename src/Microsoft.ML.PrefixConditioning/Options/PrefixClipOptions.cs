@@ -90,6 +90,13 @@ public sealed record PrefixClipOptions : IValidatableObject
     [Range(MinBatchSize, int.MaxValue)]
     public int? BatchSize { get; init; }
 
+    /// <summary>Files whose rows are shuffled together, for disks on which random reads are slow: each pass takes the files in random
+    /// order, so many at a time. Images in files of their own count by folder.</summary>
+    /// <value>Files, for each dataset type in <see cref="BatchComposition.PerDatasetType"/> batches. Null means that all rows are
+    /// shuffled together. Default null.</value>
+    [Range(1, int.MaxValue)]
+    public int? ShuffleWindow { get; init; }
+
     /// <summary>Rows that pass through the towers at a time. The loss still compares the whole batch, and the gradients are the same.
     /// Memory is that of one chunk; each step takes an additional forward pass.</summary>
     /// <value>Null means the whole batch. Source: "gradient caching", arXiv 2101.06983. Default null.</value>

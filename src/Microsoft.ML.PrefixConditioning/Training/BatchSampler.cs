@@ -13,8 +13,12 @@ internal sealed class BatchSampler
     private readonly byte[] _datasetTypes;
     private readonly int[] _rowCounts;         // rows of each stream: a dataset type, or all rows
     private readonly double[] _cumulative;     // upper ends of the streams' shares of [0, 1)
-    private readonly int[]? _parts;            // of a weighted union: rows of each dataset type in one pass
+    private readonly RowWeights? _rowWeights;
+    private readonly int _groupsPerType;       // a group: the rows of one dataset type and one weight
+    private readonly int[] _groupSizes;
+    private readonly int[]? _draws;            // where groups have weights: rows of each in one pass of its stream
     private readonly ImageSeparation _images;
+    private readonly ShuffleWindows? _windows;
     private readonly int _batchSize;
     private readonly ulong _seed;
 
@@ -25,22 +29,23 @@ internal sealed class BatchSampler
     /// counts.</param>
     /// <param name="batchSize">Rows in a batch; every stream has at least as many.</param>
     /// <param name="seed">Seed of the run.</param>
+    /// <param name="rowWeights">How often each row is drawn, relative to the others of its type; or null for alike.</param>
+    /// <param name="windows">Shuffles a stream's rows in windows of files; or null for all of them together.</param>
     public BatchSampler(byte[] datasetTypes, int[] imageOfRow, BatchComposition composition, IReadOnlyList<double>? weights, int batchSize,
-        ulong seed)
+        ulong seed, RowWeights? rowWeights = null, ShuffleWindows? windows = null)
     {
-        (_datasetTypes, _batchSize, _seed) = (datasetTypes, batchSize, seed);
-        var counts = new int[datasetTypes.Max() + 1];
-        foreach (var type in datasetTypes) counts[type]++;
+        (_datasetTypes, _batchSize, _seed, _rowWeights, _windows) = (datasetTypes, batchSize, seed, rowWeights, windows);
+        _groupsPerType = rowWeights?.Values.Count ?? 1;
+        _groupSizes = new int[(datasetTypes.Max() + 1) * _groupsPerType];
+        for (var row = 0; row < datasetTypes.Length; row++) _groupSizes[GroupOf(row)]++;
+        int[] counts = [.. _groupSizes.Chunk(_groupsPerType).Select(sizes => sizes.Sum())];   // by type
         var shares = counts.Select((count, i) => weights?[i] ?? count).ToArray();
         var sum = shares.Sum();
+        var mixed = composition == BatchComposition.Mixed;
         double[] cumulative = [.. shares.Select((_, i) => shares.Take(i + 1).Sum() / sum)];
-        (_rowCounts, _cumulative) = composition == BatchComposition.Mixed ? ([datasetTypes.Length], [1]) : (counts, cumulative);
-        if (composition == BatchComposition.Mixed && weights is not null)
-        {
-            var ends = cumulative.Select(c => (int)Math.Round(c * datasetTypes.Length)).ToArray();
-            _parts = [.. ends.Select((end, i) => end - (i == 0 ? 0 : ends[i - 1]))];
-        }
-        _images = new ImageSeparation(imageOfRow, rowsRepeat: _parts is not null);
+        (_rowCounts, _cumulative) = mixed ? ([datasetTypes.Length], [1]) : (counts, cumulative);
+        if (rowWeights is not null || (mixed && weights is not null)) _draws = Draws(shares);
+        _images = new ImageSeparation(imageOfRow, rowsRepeat: _draws is not null);
         StepsPerEpoch = Math.Max(1, datasetTypes.Length / batchSize);
     }
 
@@ -82,39 +87,76 @@ internal sealed class BatchSampler
 
     private int[] Order(int stream, long pass, CancellationToken cancellation)
     {
-        int[] rows = _parts is null ? RowsOf(_rowCounts.Length == 1 ? null : stream)
-            : [.. _parts.SelectMany((count, type) => Part(type, count, pass, cancellation))];
-        Shuffle(rows, stream, pass, cancellation);
+        int[] rows = _draws is null ? RowsOf(_rowCounts.Length == 1 ? null : stream)
+            : [.. GroupsOf(stream).SelectMany(group => Part(group, pass, cancellation))];
+        Shuffle(rows, stream, pass, cancellation, _windows);
         _images.Apply(rows, _batchSize, cancellation);
         return rows;
     }
 
-    /// <summary>One type's rows for a pass; how often two rows occur differs by at most one.</summary>
-    private IEnumerable<int> Part(int type, int count, long pass, CancellationToken cancellation)
+    /// <summary>Rows of each group in one pass of its stream: by weight, and at least one.</summary>
+    private int[] Draws(double[] typeShares)
     {
-        var rows = RowsOf(type);
+        var shares = new double[_groupSizes.Length];
+        for (var type = 0; type < typeShares.Length; type++)
+        {
+            var groups = Enumerable.Range(type * _groupsPerType, _groupsPerType).ToArray();
+            double Weighted(int group) => _groupSizes[group] * (double)(_rowWeights?.Values[group - groups[0]] ?? 1);
+            var ofType = groups.Sum(Weighted);
+            foreach (var group in groups) shares[group] = ofType == 0 ? 0 : typeShares[type] * (Weighted(group) / ofType);
+        }
+        var draws = new int[shares.Length];
+        for (var stream = 0; stream < _rowCounts.Length; stream++)
+        {
+            int[] groups = [.. GroupsOf(stream).Where(group => _groupSizes[group] > 0)];
+            var (sum, reached, end) = (groups.Sum(group => shares[group]), 0.0, 0);
+            for (var i = 0; i < groups.Length; i++)
+            {
+                reached += shares[groups[i]];
+                var next = Math.Clamp((int)Math.Round(reached / sum * _rowCounts[stream]), end + 1,
+                    _rowCounts[stream] - (groups.Length - 1 - i));
+                (draws[groups[i]], end) = (next - end, next);
+            }
+        }
+        return draws;
+    }
+
+    private int GroupOf(int row) => _datasetTypes[row] * _groupsPerType + (_rowWeights?.Indexes[row] ?? 0);
+
+    private IEnumerable<int> GroupsOf(int stream)
+    {
+        var count = _groupSizes.Length / _rowCounts.Length;
+        return Enumerable.Range(stream * count, count);
+    }
+
+    /// <summary>One group's rows for a pass; how often two rows occur differs by at most one.</summary>
+    private IEnumerable<int> Part(int group, long pass, CancellationToken cancellation)
+    {
+        if (_draws![group] == 0) yield break;
+        var (rows, count, order) = (RowsOf(group), _draws[group], _rowCounts.Length + group);   // streams have the orders before
         var (cycle, place) = Math.DivRem(pass * count, rows.Length);
-        var order = Shuffle([.. rows], type + 1, cycle, cancellation);
+        var shuffled = Shuffle([.. rows], order, cycle, cancellation);
         for (var i = 0; i < count; i++)
         {
-            if (place == rows.Length) (order, place) = (Shuffle([.. rows], type + 1, ++cycle, cancellation), 0);
-            yield return order[place++];
+            if (place == rows.Length) (shuffled, place) = (Shuffle([.. rows], order, ++cycle, cancellation), 0);
+            yield return shuffled[place++];
         }
     }
 
-    /// <summary>The rows of one dataset type, or all.</summary>
-    private int[] RowsOf(int? type)
+    /// <summary>The rows of one group, or all.</summary>
+    private int[] RowsOf(int? group)
     {
-        var rows = new int[type is null ? _datasetTypes.Length : _datasetTypes.AsSpan().Count((byte)type)];
+        var rows = new int[group is { } one ? _groupSizes[one] : _datasetTypes.Length];
         for (int row = 0, place = 0; place < rows.Length; row++)
-            if (type is null || _datasetTypes[row] == type) rows[place++] = row;
+            if (group is null || GroupOf(row) == group) rows[place++] = row;
         return rows;
     }
 
-    private int[] Shuffle(int[] rows, int stream, long pass, CancellationToken cancellation)
+    private int[] Shuffle(int[] rows, int stream, long pass, CancellationToken cancellation, ShuffleWindows? windows = null)
     {
         var random = SeededRandom.Derive(_seed, OrderPurpose, (ulong)stream, (ulong)pass);
-        random.Shuffle(rows.AsSpan(), cancellation);
+        if (windows is null) random.Shuffle(rows.AsSpan(), cancellation);
+        else windows.Shuffle(rows, ref random, cancellation);
         return rows;
     }
 }

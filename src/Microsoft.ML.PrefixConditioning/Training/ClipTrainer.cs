@@ -132,7 +132,9 @@ internal sealed class ClipTrainer
     private BatchSampler CreateSampler(ulong seed)
     {
         var weights = Options.DatasetTypeWeights is { } given ? _rows.Types.Select((t, i) => Weight(given, t.Name)).ToArray() : null;
-        return new BatchSampler(_rows.DatasetTypes, _rows.Images.Numbers, Options.BatchComposition, weights, _setup.BatchSize, seed);
+        var windows = Options.ShuffleWindow is { } files ? new ShuffleWindows(_rows.Images.Files(), files) : null;
+        return new BatchSampler(_rows.DatasetTypes, _rows.Images.Numbers, Options.BatchComposition, weights, _setup.BatchSize, seed,
+            _rows.Weights, windows);
     }
 
     private int TotalSteps(int stepsPerEpoch)

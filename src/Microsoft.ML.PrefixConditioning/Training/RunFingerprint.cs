@@ -118,6 +118,7 @@ internal static class RunFingerprint
             writer.Write(rows.Texts[row]);
             writer.Write(rows.DatasetTypes[row]);
             writer.Write(rows.Labels[row]);
+            if (rows.Weights is { } weights) writer.Write(weights.Values[weights.Indexes[row]]);
         }
     }
 

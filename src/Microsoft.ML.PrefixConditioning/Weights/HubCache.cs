@@ -46,7 +46,8 @@ internal sealed class HubCache(HubSettings settings, HubModel model)
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException && !File.Exists(path))
         {
-            File.Copy(Blob(etag), path);
+            using var blob = File.OpenRead(Blob(etag));
+            AtomicFile.Replace(path, blob.CopyTo);
         }
         catch (IOException)
         {

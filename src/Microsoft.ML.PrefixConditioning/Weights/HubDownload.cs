@@ -121,7 +121,7 @@ internal sealed class HubDownload : IDisposable
         {
             using var response = await Send(HttpMethod.Get, address).ConfigureAwait(false);
             using var content = new MemoryStream();
-            await Copy(response, content, MaxSmallBytes).ConfigureAwait(false);
+            await Receive(response, content, MaxSmallBytes).ConfigureAwait(false);
             return content.ToArray();
         }, attempts: attempts).ConfigureAwait(false);
         try
@@ -186,10 +186,10 @@ internal sealed class HubDownload : IDisposable
         if (response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable && range is not null) return;   // all is there
         if (response.StatusCode == HttpStatusCode.PartialContent) file.Position = file.Length;
         else file.SetLength(0);
-        await Copy(response, file, long.MaxValue).ConfigureAwait(false);
+        await Receive(response, file, long.MaxValue).ConfigureAwait(false);
     }
 
-    private async Task Copy(HttpResponseMessage response, Stream target, long most)
+    private async Task Receive(HttpResponseMessage response, Stream target, long most)
     {
         using var content = await response.Content.ReadAsStreamAsync(_cancellation).ConfigureAwait(false);
         var (buffer, expected, total) = (new byte[1 << 17], response.Content.Headers.ContentLength, 0L);

@@ -77,6 +77,16 @@ public sealed class WebDatasetSourceTests : IDisposable
     }
 
     [TestMethod]
+    public void LoadWebDataset_ShardCutAfterLoading_IsReported()
+    {
+        var shard = _folder.Tar("x.tar", ("1.jpg", "one"), ("1.txt", "first"), ("2.jpg", "two"), ("2.txt", "second"));
+        var view = _mlContext.Data.LoadWebDataset(shard);
+        File.WriteAllBytes(shard, File.ReadAllBytes(shard)[..100]);
+        StringAssert.Contains(DataTestRows.Fails<InvalidDataException>(() => view.Texts("Text")).Message,
+            $"'{shard}' was changed or cut off. Load it again.");
+    }
+
+    [TestMethod]
     public void LoadWebDataset_SecondLoad_ReadsTheIndexAndNotTheShard()
     {
         var shard = _folder.Tar("x.tar", ("1.jpg", "one"), ("1.txt", "first"), ("2.jpg", "two"), ("3.jpg", "three"), ("3.txt", "third"));

@@ -105,6 +105,49 @@ public sealed class BatchSamplerTests
         CollectionAssert.AreNotEqual(batches[..5].SelectMany(b => b).ToArray(), batches[5..].SelectMany(b => b).ToArray());
     }
 
+    /// <summary>300 rows of type 0 and 100 of type 1; in each, the first 60 weigh 4 and the others 1.</summary>
+    private static BatchSampler Weighted(BatchComposition composition) => new(
+        [.. Enumerable.Range(0, 400).Select(r => (byte)(r < 300 ? 0 : 1))], [.. Enumerable.Range(0, 400)], composition, null, 20, 1,
+        new RowWeights([.. Enumerable.Range(0, 400).Select(r => (byte)(r % 300 < 60 ? 0 : 1))], [4, 1]));
+
+    [TestMethod]
+    [DataRow(BatchComposition.PerDatasetType)]
+    [DataRow(BatchComposition.Mixed)]
+    public void Batches_RowWeights_DecideHowOftenRowsOfATypeAreDrawn(BatchComposition composition)
+    {
+        var mixed = composition == BatchComposition.Mixed;
+        foreach (var (first, count) in mixed ? [(0, 400)] : new[] { (0, 300), (300, 100) })
+        {
+            const int Passes = 6;
+            var batches = Weighted(composition).Batches(0).Where(b => b[0] >= first && (mixed || b[0] < first + count))
+                .Take(Passes * count / 20).ToArray();
+            var drawn = batches.SelectMany(b => b).CountBy(r => r).ToDictionary();
+            foreach (var row in Enumerable.Range(first, count))
+            {
+                var (size, weight) = (row < 300 ? 300 : 100, row % 300 < 60 ? 4 : 1);
+                Assert.AreEqual(Passes * size * weight / (60.0 * 4 + size - 60), drawn.GetValueOrDefault(row), 1, $"row {row}");
+            }
+            foreach (var batch in batches) Assert.HasCount(20, batch.Distinct().ToArray(), "no row twice in a batch");
+        }
+    }
+
+    [TestMethod]
+    [DataRow(BatchComposition.PerDatasetType)]
+    [DataRow(BatchComposition.Mixed)]
+    public void Batches_RowWeightsFromALaterStep_AreThoseOfTheWholeRun(BatchComposition composition)
+    {
+        var (all, later) = (Batches(Weighted(composition), 90), Batches(Weighted(composition), 90 - 47, from: 47));
+        for (var i = 0; i < later.Length; i++) CollectionAssert.AreEqual(all[47 + i], later[i], $"step {47 + i}");
+    }
+
+    [TestMethod]
+    public void Batches_TinyWeight_DrawsTheRowNowAndThen()
+    {
+        var sampler = new BatchSampler(new byte[40], [.. Enumerable.Range(0, 40)], BatchComposition.Mixed, null, 8, 1,
+            new RowWeights([.. Enumerable.Range(0, 40).Select(r => (byte)(r == 7 ? 1 : 0))], [1, 1e-9f]));
+        Assert.AreEqual(3, Batches(sampler, 15).Sum(b => b.Count(r => r == 7)), "once a pass");
+    }
+
     [TestMethod]
     [DataRow(50, 2, 10)]
     [DataRow(20, 5, 10)]

@@ -33,7 +33,7 @@ public sealed class RunFingerprintTests
             DrawnData.Options with { Architecture = SmallModel.Architecture with { EmbeddingSize = 9 } },
                 DrawnData.Options with { PrefixLength = 2 },
             DrawnData.Options with { ImagePrefixLength = 1 }, DrawnData.Options with { Loss = LossFunction.UniCl },
-                DrawnData.Options with { BatchComposition = BatchComposition.Mixed },
+                DrawnData.Options with { BatchComposition = BatchComposition.Mixed }, DrawnData.Options with { ShuffleWindow = 1 },
             DrawnData.Options with { DatasetTypeWeights = new Dictionary<string, double> { ["caption"] = 1, ["classification"] = 2 } },
             DrawnData.Options with { PromptTemplates = PromptTemplates.NameOnly }, DrawnData.Options with { BatchSize = 4 },
                 DrawnData.Options with { Epochs = 3 },
@@ -74,6 +74,18 @@ public sealed class RunFingerprintTests
         Assert.AreEqual(before, same, "a dictionary has no order");
         foreach (var name in RunFingerprint.LeftOut)
             Assert.IsNotNull(typeof(PrefixClipOptions).GetProperty(name), $"{name} is an exception but no option.");
+    }
+
+    [TestMethod]
+    public void Of_OtherWeightsOfRows_Differs()
+    {
+        using var data = new DrawnData();
+        string Weighted(float weight)
+        {
+            var view = data.Context.Data.UnifyDatasets(data.View, data.Context.Data.TagWeight(data.Labeled, weight));
+            return RunFingerprint.Of(TaggedRows.Read(view, DrawnData.Options), SmallModel.Tokenizer, TestSetup.Of(DrawnData.Options));
+        }
+        Assert.HasCount(3, new[] { Weighted(1), Weighted(2), Weighted(3) }.Distinct().ToArray());
     }
 
     [TestMethod]
