@@ -17,7 +17,7 @@ internal static class ParquetSource
     public static IDataView Load(LongPhase phase, string files, ParquetFields fields, string? imageRoot, bool allowOutsideRoot,
         IReadOnlyDictionary<string, string>? classNames, BadRowPolicy badRows, string datasetType, SourceColumns columns)
     {
-        var paths = ShardList.Expand(files);
+        var paths = ShardList.Expand(files, "*.parquet");
         if (Array.Find(paths, p => !p.EndsWith(Extension, StringComparison.OrdinalIgnoreCase)) is { } other)
             throw new ArgumentException($"{NearName.Quoted(other)} does not end in {Extension}, by which its images are found. " +
                 "Rename it.", nameof(files));

@@ -36,7 +36,7 @@ internal static class PixelFileSource
     /// the red, green and blue plane of 32 x 32 pixels.</remarks>
     public static IDataView LoadCifar(string files, IReadOnlyList<string>? classNames, string datasetType, SourceColumns columns)
     {
-        var paths = ShardList.Expand(files);
+        var paths = ShardList.Expand(files, "*.bin");
         var labelBytes = paths.Select(LabelBytes).Distinct().ToArray();
         if (labelBytes.Length > 1) throw new InvalidDataException($"{NearName.Quoted(files)} has files of CIFAR-10 and of CIFAR-100.");
         var record = labelBytes[0] + CifarPixels;

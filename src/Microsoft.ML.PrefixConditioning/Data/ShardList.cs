@@ -10,9 +10,10 @@ internal static class ShardList
 
     /// <summary>The files in order; those of a wildcard are sorted ordinally.</summary>
     /// <param name="shards">The short form.</param>
+    /// <param name="wildcard">What a message suggests for the files of a folder.</param>
     /// <exception cref="ArgumentException">It names a command, a web address or compressed files, or its braces are damaged.</exception>
     /// <exception cref="FileNotFoundException">A file is missing, or a wildcard matches none.</exception>
-    public static string[] Expand(string shards)
+    public static string[] Expand(string shards, string wildcard = "*.tar")
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(shards);
         var files = new List<string>();
@@ -26,7 +27,7 @@ internal static class ShardList
                     nameof(shards));
             foreach (var pattern in Braces(part))
             {
-                files.AddRange(Files(pattern));
+                files.AddRange(Files(pattern, wildcard));
                 if (files.Count > MostFiles)
                     throw new ArgumentException($"{NearName.Quoted(part)} names more than {MostFiles} files.", nameof(shards));
             }
@@ -71,7 +72,7 @@ internal static class ShardList
         }
     }
 
-    private static string[] Files(string pattern)
+    private static string[] Files(string pattern, string wildcard)
     {
         var (folder, name) = (Path.GetDirectoryName(pattern) ?? "", Path.GetFileName(pattern));
         if (name.AsSpan().ContainsAny('*', '?') && !folder.AsSpan().ContainsAny('*', '?'))
@@ -87,7 +88,7 @@ internal static class ShardList
         }
         if (CompressedReason(pattern) is { } reason) throw new ArgumentException(reason, nameof(pattern));
         return File.Exists(pattern) ? [pattern] : throw new FileNotFoundException(Directory.Exists(pattern)
-            ? $"{NearName.Quoted(pattern)} is a folder. Name its files, such as {NearName.Quoted(Path.Join(pattern, "*.tar"))}."
+            ? $"{NearName.Quoted(pattern)} is a folder. Name its files, such as {NearName.Quoted(Path.Join(pattern, wildcard))}."
             : $"There is no file {NearName.Quoted(pattern)}. {MissingPath.Describe(pattern)}", pattern);
     }
 }

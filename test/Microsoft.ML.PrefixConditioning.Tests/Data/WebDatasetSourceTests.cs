@@ -183,4 +183,11 @@ public sealed class WebDatasetSourceTests : IDisposable
         var error = Assert.ThrowsExactly<InvalidDataException>(() => _mlContext.Data.LoadWebDataset(shard));
         Assert.Contains("the extended header at byte 512 is damaged", error.Message);
     }
+
+    [TestMethod]
+    public void Expand_Folder_SuggestsAWildcardOfTheFormat()
+    {
+        var error = Assert.ThrowsExactly<FileNotFoundException>(() => ShardList.Expand(_folder.Root, "*.parquet"));
+        StringAssert.Contains(error.Message, $"is a folder. Name its files, such as '{_folder["*.parquet"]}'.");
+    }
 }
