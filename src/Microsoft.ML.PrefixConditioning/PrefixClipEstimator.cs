@@ -112,7 +112,7 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
             var setup = new TrainingSetup(options, settings, batchSize, hash) { Ranks = ranks };
             var history = ClipTrainer.Run(_host, model, tokenizer, rows, setup, _seed);         // the only long step
             var summaries = ranks.FromFirst(                                                   // where each type's images lie;
-                ranks.IsFirst ? TrainingSummaries.Of(model, rows, setup) : null);                // no rank failed in its last steps
+                ranks.IsFirst ? TrainingSummaries.Of(_host, model, rows, setup) : null);                // no rank failed in its last steps
             FreedMemory.Return();                                                              // no further step will use it
             return new PrefixClipTransformer(_host, new TrainedModel(model, tokenizer, settings, history) { Summaries = summaries });
         }

@@ -29,11 +29,12 @@ internal sealed class LongPhase : IDisposable
     /// <summary>The log.</summary>
     public IChannel Channel { get; }
 
-    /// <summary>Counts a unit of work that is done.</summary>
+    /// <summary>Counts units of work that are done.</summary>
+    /// <param name="count">Their number.</param>
     /// <exception cref="OperationCanceledException">The environment was canceled.</exception>
-    public void Advance()
+    public void Advance(int count = 1)
     {
-        var (done, now, due) = (Interlocked.Increment(ref _done), Environment.TickCount64, Volatile.Read(ref _nextLine));
+        var (done, now, due) = (Interlocked.Add(ref _done, count), Environment.TickCount64, Volatile.Read(ref _nextLine));
         if (now >= due && Interlocked.CompareExchange(ref _nextLine, now + _interval, due) == due)
             Channel.Info(MessageSensitivity.None, "{0}", string.Create(CultureInfo.InvariantCulture, $"{done:N0} {_units} so far."));
         _environment.CheckAlive();

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using Microsoft.ML.Data;
 using SkiaSharp;
@@ -15,12 +16,20 @@ namespace Microsoft.ML.PrefixConditioning;
 /// </remarks>
 internal static class ImageDecoder
 {
+    /// <summary>Name of the runtime setting that changes <see cref="MaxPixels"/>.</summary>
+    internal const string MaxPixelsSetting = "Microsoft.ML.PrefixConditioning.MaxImagePixels";
+
+    private const long DefaultMaxPixels = 64_000_000;   // more than a camera's 61 megapixels
+    private const long DefaultMaxMemory = 450L << 20;
+
     /// <summary>Larger images are rejected before memory is allocated: a small file can claim any size.</summary>
-    /// <remarks>More than a camera's 61 megapixels, and with <see cref="MaxMemory"/> what one image may cost.</remarks>
-    internal const long MaxPixels = 64_000_000;
+    /// <exception cref="InvalidOperationException">The runtime setting is no positive whole number.</exception>
+    internal static long MaxPixels => AppContext.GetData(MaxPixelsSetting) is not { } set ? DefaultMaxPixels
+        : long.TryParse($"{set}", CultureInfo.InvariantCulture, out var pixels) && pixels > 0 ? pixels
+        : throw new InvalidOperationException($"The runtime setting {MaxPixelsSetting} is '{set}'; a positive whole number is expected.");
 
     /// <summary>The most bytes that an image may take while it is decoded, with its file.</summary>
-    internal const long MaxMemory = 450L << 20;
+    internal static long MaxMemory => (long)(DefaultMaxMemory * Math.Max(1, MaxPixels / (double)DefaultMaxPixels));
 
     private const int SourceBytes = 4;               // a pixel as Skia writes it
     private const int LargestPooled = 16 << 20;      // a pool would keep larger buffers for good
@@ -171,12 +180,13 @@ internal static class ImageDecoder
     /// <summary>Checks an image against the limits and takes the memory to decode it.</summary>
     private static void Claim(ImageReference image, MemoryShare memory, int fileBytes, SKSizeI size, long bytes)
     {
-        if ((long)size.Width * size.Height > MaxPixels)
+        var (maxPixels, maxMemory) = (MaxPixels, MaxMemory);
+        if ((long)size.Width * size.Height > maxPixels)
             throw Bad(image, $"claims to have {size.Width} x {size.Height} pixels in a file of {fileBytes} bytes; "
-                + $"at most {MaxPixels} pixels are decoded", null);
-        if (fileBytes + bytes > MaxMemory)
+                + $"at most {maxPixels} pixels are decoded", null);
+        if (fileBytes + bytes > maxMemory)
             throw Bad(image, $"claims to have {size.Width} x {size.Height} pixels, which with its file take {fileBytes + bytes} bytes to "
-                + $"decode; at most {MaxMemory} are allowed", null);
+                + $"decode; at most {maxMemory} are allowed", null);
         memory.Take(bytes);
     }
 

@@ -59,11 +59,13 @@ internal sealed class CheckpointFolder : IDisposable
     /// <summary>The newest checkpoint that is whole; null where there is none at all.</summary>
     /// <param name="fingerprint">Equal for runs that differ in their seed only.</param>
     /// <param name="totalSteps">Steps of the whole run.</param>
+    /// <param name="inform">Told of the file that is read.</param>
     /// <param name="warn">Told of damaged checkpoints.</param>
     /// <param name="cancellation">Stops reading.</param>
     /// <exception cref="InvalidDataException">No checkpoint is whole, or they belong to a run with other options or data.</exception>
     /// <exception cref="IOException">A file cannot be read.</exception>
-    public Checkpoint? Newest(string fingerprint, int totalSteps, Action<string> warn, CancellationToken cancellation)
+    public Checkpoint? Newest(
+        string fingerprint, int totalSteps, Action<string> inform, Action<string> warn, CancellationToken cancellation)
     {
         var faults = new List<InvalidDataException>();
         foreach (var step in Steps())
@@ -71,6 +73,7 @@ internal sealed class CheckpointFolder : IDisposable
             Checkpoint checkpoint;
             try
             {
+                inform($"Reading the checkpoint '{PathOf(step)}', {new FileInfo(PathOf(step)).Length >> 20} MiB.");
                 checkpoint = Checkpoint.Read(PathOf(step), totalSteps, cancellation);
             }
             catch (InvalidDataException e)

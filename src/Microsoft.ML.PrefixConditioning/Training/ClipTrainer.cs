@@ -44,7 +44,7 @@ internal sealed class ClipTrainer
         using var folder = Ranks.IsFirst && Options.Checkpoints.Folder is { } path
             ? new CheckpointFolder(path, Options.Checkpoints.Keep) : null;
         var fingerprint = folder is null ? "" : RunFingerprint.Of(_rows, _tokenizer, _setup, host);
-        using var saved = folder?.Newest(fingerprint, totalSteps, log.Warning, Options.CancellationToken);
+        using var saved = folder?.Newest(fingerprint, totalSteps, log.Info, log.Warning, Options.CancellationToken);
         var found = Ranks.FromFirst(saved is null ? ((ulong Seed, int Step)?)null : (saved.Seed, saved.Step));
         if (found is { } earlier) (seed, sampler) = (earlier.Seed, CreateSampler(earlier.Seed));
 

@@ -1,3 +1,4 @@
+using Microsoft.ML.Runtime;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -13,14 +14,20 @@ internal static class TrainingSummaries
     private const int ImagesPerPass = 64;
 
     /// <summary>One summary per dataset type, from images as in scoring, with their type's own image prefix.</summary>
+    /// <param name="environment">Logs how many images are read.</param>
+    /// <param name="model">The trained model.</param>
+    /// <param name="rows">The training rows.</param>
+    /// <param name="setup">The run's settings.</param>
     /// <returns>Null where not one of a type's images can be read.</returns>
     /// <exception cref="OperationCanceledException">The options' token was canceled.</exception>
-    public static IReadOnlyList<EmbeddingSummary>? Of(ClipModel model, TaggedRows rows, TrainingSetup setup)
+    public static IReadOnlyList<EmbeddingSummary>? Of(
+        IHostEnvironment environment, ClipModel model, TaggedRows rows, TrainingSetup setup)
     {
+        using var phase = new LongPhase(environment, "Summarizing the dataset types", "images");
         var summaries = new List<EmbeddingSummary>();
         for (var type = 0; type < rows.Types.Count; type++)
         {
-            var embeddings = Embeddings(model, rows, Order(rows, type, setup.Options.CancellationToken), setup);
+            var embeddings = Embeddings(phase, model, rows, Order(rows, type, setup.Options.CancellationToken), setup);
             if (embeddings.Count == 0) return null;
             summaries.Add(EmbeddingSummary.Of(embeddings));
         }
@@ -36,7 +43,7 @@ internal static class TrainingSummaries
         return order;
     }
 
-    private static List<float[]> Embeddings(ClipModel model, TaggedRows rows, int[] order, TrainingSetup setup)
+    private static List<float[]> Embeddings(LongPhase phase, ClipModel model, TaggedRows rows, int[] order, TrainingSetup setup)
     {
         var preprocessor = setup.Model.CreatePreprocessor();
         var embeddings = new List<float[]>();
@@ -51,6 +58,7 @@ internal static class TrainingSummaries
             // Unreadable images are left out, as training did; where the policy is to fail, training would have.
             var all = Encode(model, pixels, wanted.Length, type, setup.Model.Architecture);
             embeddings.AddRange(all.Where((_, i) => faults[i] is null));
+            phase.Advance(wanted.Length);
         }
         return embeddings;
     }

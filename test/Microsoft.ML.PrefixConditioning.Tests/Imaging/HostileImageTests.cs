@@ -13,6 +13,31 @@ public sealed class HostileImageTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [TestMethod]
+    public void Decode_LimitOfTheApplication_IsObeyed()
+    {
+        using var picture = new SKBitmap(40, 30);
+        using var encoded = picture.Encode(SKEncodedImageFormat.Png, 100);
+        var image = ImageReference.FromEncoded(encoded.ToArray());
+        try
+        {
+            AppContext.SetData(ImageDecoder.MaxPixelsSetting, 1200);
+            Assert.AreEqual(40, ImageDecoder.Decode(image, ImageDecoding.Upright).Width);
+            AppContext.SetData(ImageDecoder.MaxPixelsSetting, "1199");   // as a file of settings gives it
+            StringAssert.Contains(Assert.ThrowsExactly<InvalidDataException>(() => ImageDecoder.Decode(image, ImageDecoding.Upright))
+                .Message, "claims to have 40 x 30 pixels in a file of");
+            AppContext.SetData(ImageDecoder.MaxPixelsSetting, 640_000_000L);
+            Assert.AreEqual(4500L << 20, ImageDecoder.MaxMemory);
+            AppContext.SetData(ImageDecoder.MaxPixelsSetting, "many");
+            StringAssert.Contains(Assert.ThrowsExactly<InvalidOperationException>(() => ImageDecoder.Decode(image, ImageDecoding.Upright))
+                .Message, "MaxImagePixels is 'many'; a positive whole number is expected.");
+        }
+        finally
+        {
+            AppContext.SetData(ImageDecoder.MaxPixelsSetting, null);
+        }
+    }
+
+    [TestMethod]
     [DataRow(8000, 8000, "is truncated: its")]
     [DataRow(13_377, 13_377, "claims to have 13377 x 13377 pixels")]
     public void Decode_SmallJpegThatClaimsManyPixels_IsUnreadable(int width, int height, string fault)

@@ -97,7 +97,7 @@ public sealed class CheckpointFolderTests
         Interrupt(data, Options with { Checkpoints = new() { Folder = data["run"] } }, 2);
         using var folder = new CheckpointFolder(data["run"], keep: 1);
         Assert.ThrowsExactly<OperationCanceledException>(
-            () => folder.Newest("", 12, Assert.Fail, new CancellationToken(canceled: true)));
+            () => folder.Newest("", 12, _ => { }, Assert.Fail, new CancellationToken(canceled: true)));
     }
 
     [TestMethod]

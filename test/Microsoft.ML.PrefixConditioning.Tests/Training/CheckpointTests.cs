@@ -176,7 +176,7 @@ public sealed class CheckpointTests
         using var folder = new CheckpointFolder(data["other"], keep: 1);
         folder.Write(2, null, stream =>
             Checkpoint.Write(stream, fingerprint, 7, model, optimizer, log, new TrainingImages(rows, TestSetup.Of(options), 7)));
-        using var checkpoint = folder.Newest(fingerprint, 12, Assert.Fail, CancellationToken.None)!;
+        using var checkpoint = folder.Newest(fingerprint, 12, _ => { }, Assert.Fail, CancellationToken.None)!;
         Assert.AreEqual((7UL, 2), (checkpoint.Seed, checkpoint.Step));
         using var whole = new ClipOptimizer(model.Weights, new());
         var error = Assert.ThrowsExactly<InvalidDataException>(() =>
