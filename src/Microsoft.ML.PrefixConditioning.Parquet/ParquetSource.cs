@@ -1,5 +1,4 @@
 using Microsoft.ML.Data;
-using Microsoft.ML.Runtime;
 using Parquet.Schema;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -30,16 +29,14 @@ internal static class ParquetSource
         });
         CheckTypes(shards);
         var first = Array.Find(shards, s => s.FirstFault is not null)?.FirstFault;
-        if (first is not null && badRows == BadRowPolicy.Fail)
-            throw new InvalidDataException($"{first} To leave such rows out, set badRows to {nameof(BadRowPolicy.Skip)}.");
+        if (first is not null && badRows == BadRowPolicy.Fail) throw LeftOutRows.Refusal(first, "rows");
         var count = shards.Sum(s => s.Count);
         if (count == 0)
             throw new InvalidDataException($"{NearName.Quoted(files)} has no rows in {paths.Length} file(s). {first}".TrimEnd());
-        if (first is not null)
-            phase.Channel.Warning(MessageSensitivity.None, "{0}", $"{NearName.Quoted(files)}: {count} row(s) in {paths.Length} file(s); " +
-                $"{shards.Sum(s => s.FaultCount)} left out. The first fault: {first}");
+        var leftOut = LeftOutRows.Judge(phase.Channel, badRows, shards.Sum(s => s.FaultCount), first, "rows",
+            $"{NearName.Quoted(files)}: {count} row(s) in {paths.Length} file(s)");
         RowGroupImages.Register(Extension);
-        return new ParquetView(shards, count, Outputs(shards[0].Fields, fields, root, classNames, datasetType, columns));
+        return new ParquetView(shards, count, Outputs(shards[0].Fields, fields, root, classNames, datasetType, columns), leftOut);
     }
 
     /// <summary>The fields of one file, in the order image, caption, label, dataset type, further ones.</summary>

@@ -26,7 +26,7 @@ internal sealed class ParquetView : IDataView
     private readonly long _count;
     private readonly (int Shard, int Group, long Start)[] _groups;   // Start: number of the group's first row, for row ids
 
-    public ParquetView(ParquetShard[] shards, long count, ParquetOutput[] outputs)
+    public ParquetView(ParquetShard[] shards, long count, ParquetOutput[] outputs, LeftOutRows? leftOut)
     {
         (_shards, _count, _outputs) = (shards, count, outputs);
         var groups = new List<(int, int, long)>();
@@ -39,7 +39,8 @@ internal sealed class ParquetView : IDataView
             }
         _groups = [.. groups];
         var builder = new DataViewSchema.Builder();
-        foreach (var output in outputs) builder.AddColumn(output.Name, output.Type);
+        foreach (var output in outputs)
+            builder.AddColumn(output.Name, output.Type, LeftOutRows.Annotations(output == outputs[0] ? leftOut : null));
         Schema = builder.ToSchema();
     }
 

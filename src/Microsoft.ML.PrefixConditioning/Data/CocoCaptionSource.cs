@@ -1,6 +1,5 @@
 using System.Buffers.Text;
 using System.Text.Json;
-using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.PrefixConditioning;
 
@@ -32,18 +31,16 @@ internal sealed class CocoCaptionSource
         var (faults, first) = (0, "");
         var source = new CocoCaptionSource(path, root, phase, fault =>
         {
-            if (badRows == BadRowPolicy.Fail)
-                throw new InvalidDataException($"{fault} To leave such entries out, set badRows to {nameof(BadRowPolicy.Skip)}.");
+            if (badRows == BadRowPolicy.Fail) throw LeftOutRows.Refusal(fault, "entries");
             if (faults++ == 0) first = fault;
         });
         var rows = source.Read();
         if (rows.Count == 0) throw new InvalidDataException($"{NearName.Quoted(path)} has no captions of images. {first}".TrimEnd());
-        if (faults > 0)
-            phase.Channel.Warning(MessageSensitivity.None, "{0}",
-                $"{NearName.Quoted(path)}: {rows.Count} caption(s); {faults} entries left out. The first fault: {first}");
+        var leftOut = LeftOutRows.Judge(
+            phase.Channel, badRows, faults, first, "entries", $"{NearName.Quoted(path)}: {rows.Count} caption(s)");
         return new TextRowsView(
             rows.Count, [columns.Image, columns.Text, columns.DatasetType, columns.Label],
-            isRandom => new Rows(rows, source._file.OpenRanges(isRandom), root, datasetType));
+            isRandom => new Rows(rows, source._file.OpenRanges(isRandom), root, datasetType), leftOut);
     }
 
     private List<(string Image, long Offset, int Length)> Read()

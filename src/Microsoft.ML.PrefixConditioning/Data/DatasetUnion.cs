@@ -58,7 +58,8 @@ internal sealed class DatasetUnion : IDataView
                 "Convert them to one type: LoadRawImageBytes turns paths into encoded files, LoadImages turns them into images.");
         }
         var builder = new DataViewSchema.Builder();
-        builder.AddColumn(columns.Image, UnifiedImageType(imageTypes));
+        builder.AddColumn(columns.Image, UnifiedImageType(imageTypes), LeftOutRows.Annotations(LeftOutRows.Sum(
+            datasets.Select(view => LeftOutRows.Of(view.Schema[columns.Image])))));
         foreach (var name in new[] { columns.Text, columns.DatasetType, columns.Label }) builder.AddColumn(name, TextDataViewType.Instance);
         if (hasWeights) builder.AddColumn(columns.Weight, NumberDataViewType.Single);
         for (var i = 0; i < datasets.Count; i++) Report(channel, datasets[i], $"datasets[{i}]", columns);

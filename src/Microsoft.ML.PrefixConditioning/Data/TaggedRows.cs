@@ -42,6 +42,9 @@ internal sealed class TaggedRows
     /// <summary>The fault of the first skipped row; empty if there is none.</summary>
     public string FirstFault { get; }
 
+    /// <summary>What the sources of the view left out before; null for nothing.</summary>
+    public LeftOutRows? LeftOutBySources { get; private set; }
+
     /// <summary>[N] images.</summary>
     public ImageColumn Images { get; }
 
@@ -110,7 +113,9 @@ internal sealed class TaggedRows
             weight?.Invoke(ref weightValue);
             rows.Add(imageValue, textValue.Span, typeValue.Span, labelValue.Span, weightValue);
         }
-        return rows.Finish();
+        var read = rows.Finish();
+        read.LeftOutBySources = LeftOutRows.Of(imageColumn);
+        return read;
     }
 
     /// <summary>Position of a row in the input, from 1, for messages.</summary>

@@ -14,13 +14,15 @@ internal sealed class TextRowsView : IDataView
 
     /// <summary>A view of rows 0 to <paramref name="count"/> - 1.</summary>
     /// <param name="count">Number of rows.</param>
-    /// <param name="columns">Name of each column.</param>
+    /// <param name="columns">Name of each column; the first has the images.</param>
     /// <param name="open">Opens the rows for one cursor; true if they are read in random order.</param>
-    public TextRowsView(int count, string[] columns, Func<bool, IRowTexts> open)
+    /// <param name="leftOut">Rows that the source left out.</param>
+    public TextRowsView(int count, string[] columns, Func<bool, IRowTexts> open, LeftOutRows? leftOut = null)
     {
         (_count, _open) = (count, open);
         var builder = new DataViewSchema.Builder();
-        foreach (var name in columns) builder.AddColumn(name, TextDataViewType.Instance);
+        for (var i = 0; i < columns.Length; i++)
+            builder.AddColumn(columns[i], TextDataViewType.Instance, LeftOutRows.Annotations(i == 0 ? leftOut : null));
         Schema = builder.ToSchema();
     }
 

@@ -21,18 +21,16 @@ internal static class WebDatasetSource
                 $"{NearName.Quoted(shards)}: the index of {unwritten.Count(u => u is not null)} " +
                 $"shard(s) cannot be kept, so that the next load scans them again. {reason} Or set indexFolder.");
         var first = scanned.FirstOrDefault(s => s.FaultCount > 0)?.FirstFault;
-        if (first is not null && badRows == BadRowPolicy.Fail)
-            throw new InvalidDataException($"{first} To leave such samples out, set badRows to {nameof(BadRowPolicy.Skip)}.");
+        if (first is not null && badRows == BadRowPolicy.Fail) throw LeftOutRows.Refusal(first, "samples");
         var starts = new int[scanned.Length + 1];
         for (var i = 0; i < scanned.Length; i++) starts[i + 1] = checked(starts[i] + scanned[i].Count);
         if (starts[^1] == 0)
             throw new InvalidDataException($"{NearName.Quoted(shards)} has no samples in {paths.Length} shard(s). {first}");
-        if (first is not null)
-            phase.Channel.Warning(MessageSensitivity.None, "{0}", $"{NearName.Quoted(shards)}: {starts[^1]} sample(s) in {paths.Length} " +
-                $"shard(s); {scanned.Sum(s => (long)s.FaultCount)} left out. The first fault: {first}");
+        var leftOut = LeftOutRows.Judge(phase.Channel, badRows, scanned.Sum(s => (long)s.FaultCount), first, "samples",
+            $"{NearName.Quoted(shards)}: {starts[^1]} sample(s) in {paths.Length} shard(s)");
         return new TextRowsView(
             starts[^1], [columns.Image, columns.Text, columns.DatasetType, columns.Label],
-            isRandom => new Rows(scanned, starts, classNames, datasetType, isRandom));
+            isRandom => new Rows(scanned, starts, classNames, datasetType, isRandom), leftOut);
     }
 
     /// <summary>The rows as one cursor reads them; in order, from a shard of its own, since the pool of files looks at the file each

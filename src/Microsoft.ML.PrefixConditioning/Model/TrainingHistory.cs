@@ -6,8 +6,9 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <remarks>Saved with the model. Immutable.</remarks>
 public sealed class TrainingHistory
 {
-    internal TrainingHistory(IReadOnlyList<TrainingStep> steps, IReadOnlyList<ValidationAccuracy> validations, int skippedRows) =>
-        (Steps, Validations, SkippedRows) = (steps, validations, skippedRows);
+    internal TrainingHistory(IReadOnlyList<TrainingStep> steps, IReadOnlyList<ValidationAccuracy> validations, int skippedRows,
+        IReadOnlyList<string>? skipReasons = null) =>
+        (Steps, Validations, SkippedRows, SkipReasons) = (steps, validations, skippedRows, skipReasons ?? []);
 
     /// <summary>A model that was not trained here.</summary>
     internal static TrainingHistory Empty { get; } = new([], [], 0);
@@ -18,10 +19,16 @@ public sealed class TrainingHistory
     /// <summary>Zero-shot accuracy after every epoch; empty without a validation set.</summary>
     public IReadOnlyList<ValidationAccuracy> Validations { get; }
 
-    /// <summary>Rows that could not be used and were left out (<see cref="BadRowPolicy.Skip"/>).</summary>
+    /// <summary>Rows of the view that <c>Fit</c> could not use and left out (<see cref="BadRowPolicy.Skip"/>).</summary>
     public int SkippedRows { get; }
 
-    // i32 steps, then f32 loss and f32 rate each; i32 validations, then i32 epoch and f64 accuracy each; i32 skipped images.
+    /// <summary>What was left out and why, in sentences with the number of rows and the first fault: rows that sources left out when they
+    /// were loaded, rows that <c>Fit</c> could not use, and images that could not be read.</summary>
+    /// <value>At most one sentence for each; empty if all rows were used.</value>
+    public IReadOnlyList<string> SkipReasons { get; }
+
+    // i32 steps, then f32 loss and f32 rate each; i32 validations, then i32 epoch and f64 accuracy each; i32 skipped rows;
+    // i32 reasons, then a string each, which older files lack.
     internal void Write(Stream stream)
     {
         using var writer = new BinaryWriter(stream, Encoding.UTF8, leaveOpen: true);
@@ -38,6 +45,8 @@ public sealed class TrainingHistory
             writer.Write(validation.Accuracy);
         }
         writer.Write(SkippedRows);
+        writer.Write(SkipReasons.Count);
+        foreach (var reason in SkipReasons) writer.Write(reason);
     }
 
     internal static TrainingHistory Read(Stream stream)
@@ -48,7 +57,11 @@ public sealed class TrainingHistory
         var validations = new List<ValidationAccuracy>();
         for (var count = reader.ReadInt32(); count > 0; count--)
             validations.Add(new ValidationAccuracy(reader.ReadInt32(), reader.ReadDouble()));
-        return new TrainingHistory(steps, validations, reader.ReadInt32());
+        var skipped = reader.ReadInt32();
+        var reasons = new List<string>();
+        if (stream.Position < stream.Length)
+            for (var count = reader.ReadInt32(); count > 0; count--) reasons.Add(reader.ReadString());
+        return new TrainingHistory(steps, validations, skipped, reasons);
     }
 }
 

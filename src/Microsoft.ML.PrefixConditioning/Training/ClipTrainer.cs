@@ -68,8 +68,10 @@ internal sealed class ClipTrainer
         log.Start(string.Create(CultureInfo.InvariantCulture,
             $"Training {_model.ParameterCount:N0} parameters on {_rows.Count:N0} rows ({_rows.DescribeTypes()}), {totalSteps:N0} steps " +
                 $"of {_setup.BatchSize} rows, seed {seed}, on {_model.Device}."));
+        if (_rows.LeftOutBySources is { } before)
+            log.Skipped(false, $"{before.Count} rows were left out by their sources. The first fault: {before.FirstFault}");
         if (_rows.BadCount > 0)
-            log.Warning($"{_rows.BadCount} of {_rows.TotalCount} rows were left out, the first for this reason: {_rows.FirstFault}");
+            log.Skipped(true, $"{_rows.BadCount} of {_rows.TotalCount} rows cannot be used. The first fault: {_rows.FirstFault}");
 
         Ranks.Check();   // from here on a cancellation is that of a step: all ranks save
         using (var loader = new BatchLoader(
@@ -94,8 +96,8 @@ internal sealed class ClipTrainer
         _model.Freeze();
         CheckWeights();
         if (images.BadCount > 0)
-            log.Warning($"{images.BadCount} of {_rows.TotalCount} rows were left out because their images cannot be read. " +
-                $"{images.FirstFault()}");
+            log.Skipped(true, $"{images.BadCount} of {_rows.TotalCount} rows have images that cannot be read. The first fault: " +
+                images.FirstFault());
         log.Info(images.CacheSummary);
         log.Info("Training has ended; a sample of the images of each dataset type is summarized.");
         return log.ToHistory(_rows.BadCount + images.BadCount);

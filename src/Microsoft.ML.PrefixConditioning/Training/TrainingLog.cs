@@ -11,6 +11,7 @@ internal sealed class TrainingLog : IDisposable
         ["Loss", "Learning rate", "Images/s", "Seconds left", "Validation accuracy"], ["steps", "epochs"]);
 
     private readonly IChannel _channel;
+    private readonly List<string> _skips = [];
     private readonly IProgressChannel _progressChannel;
     private readonly TrainingSetup _setup;
     private readonly int _stepsPerEpoch, _totalSteps;
@@ -106,7 +107,16 @@ internal sealed class TrainingLog : IDisposable
     }
 
     /// <summary>The history that is saved with the model.</summary>
-    public TrainingHistory ToHistory(int skippedRows) => new([.. Steps], [.. Validations], skippedRows);
+    public TrainingHistory ToHistory(int skippedRows) => new([.. Steps], [.. Validations], skippedRows, [.. _skips]);
+
+    /// <summary>Notes rows that were left out, for the history.</summary>
+    /// <param name="isNew">Whether nobody logged it before.</param>
+    /// <param name="what">How many and why, in a sentence or two.</param>
+    public void Skipped(bool isNew, string what)
+    {
+        _skips.Add(what);
+        if (isNew) Warning(what);
+    }
 
     private double StepsPerSecond()
     {

@@ -48,7 +48,7 @@ public sealed class CocoCaptionSourceTests : IDisposable
         StringAssert.Contains(Fault(path), reason);
         var warnings = _mlContext.Warnings();
         DataTestRows.Equal(["good"], _mlContext.Data.LoadCocoCaptions(path, badRows: BadRowPolicy.Skip).Texts("Text"));
-        StringAssert.Contains(warnings.Single(), "1 caption(s); 1 entries left out. The first fault: ");
+        StringAssert.Contains(warnings.Single(), "1 caption(s); 1 left out. The first fault: ");
     }
 
     [TestMethod]

@@ -198,7 +198,7 @@ public sealed class FitTests
         foreach (var epoch in new[] { 1, 2, 3 })
             Assert.ContainsSingle(t => t.Contains($"Step {4 * epoch}/12, epoch {epoch}/3: loss ", StringComparison.Ordinal), texts);
         Assert.ContainsSingle(l => l.Kind == ChannelMessageKind.Warning && l.Message.Contains(
-            "1 of 32 rows were left out because their images cannot be read. Row 4: The image '", StringComparison.Ordinal), lines);
+            "1 of 32 rows have images that cannot be read. The first fault: Row 4: The image '", StringComparison.Ordinal), lines);
         Assert.AreEqual(1, model.History.SkippedRows);
     }
 
@@ -210,7 +210,7 @@ public sealed class FitTests
         var warnings = new List<string>();
         data.Context.Log += (_, line) => { if (line.Kind == ChannelMessageKind.Warning) warnings.Add(line.RawMessage); };
         using var model = data.Fit(DrawnData.Options with { BadRows = BadRowPolicy.Skip });
-        Assert.AreEqual($"2 of 32 rows were left out, the first for this reason: Row 21 ('{data.Rows[20].Image}') has no text in column " +
+        Assert.AreEqual($"2 of 32 rows cannot be used. The first fault: Row 21 ('{data.Rows[20].Image}') has no text in column " +
             "'Text'. Give a caption or class name, or remove the row.", warnings.Single());
         Assert.AreEqual(2, model.History.SkippedRows);
 
