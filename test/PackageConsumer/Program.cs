@@ -14,7 +14,7 @@ foreach (var packed in args)
         !n.StartsWith('_') && !n.StartsWith('[') && !n.StartsWith("package/", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
     var id = ours.Single(n => n.EndsWith(".nuspec", StringComparison.Ordinal))[..^".nuspec".Length];
     string[] assemblies = id.EndsWith(".Parquet", StringComparison.Ordinal) ? [id] : [$"{id}.TextRepair", id];
-    string[] expected = ["LICENSE", $"{id}.nuspec", "NOTICE", "README.md",
+    string[] expected = ["LICENSE", $"{id}.nuspec", "NOTICE", "README.md", "icon.png",
         .. assemblies.SelectMany(a => new[] { $"lib/net10.0/{a}.dll", $"lib/net10.0/{a}.xml" })];
     Check(ours.SequenceEqual(expected), $"the files {string.Join(", ", expected)}, found {string.Join(", ", ours)}");
 }
@@ -59,6 +59,16 @@ try
     await TinyData.WriteParquet(table, photo.Image);
     var rows = classifier.Transform(mlContext.Data.LoadParquet(table, "image", "caption"));
     Check(rows.GetColumn<float[]>("Score").Single().SequenceEqual(before), "the same probabilities for an image in a Parquet file");
+
+    // README's examples as they stand there, on data of that form.
+    var readme = Path.Combine(folder, "readme");
+    TinyData.WriteForReadme(readme);
+    Environment.CurrentDirectory = readme;
+    ReadmeExamples.QuickStart();
+    Check(File.Exists("clip.zip"), "a saved model of README's quick start");
+    var name = ReadmeExamples.OneImage(mlContext, mlContext.Data.LoadImageFolder("labeled/"));
+    Check(TinyData.ReadmeNames.Contains(name), $"one of README's classes, found '{name}'");
+    Environment.CurrentDirectory = Path.GetTempPath();
 
     // The second assembly of the package comes with its tables.
     Check(TextRepair.Repair("schÃ¶n &amp; gut") == "schön & gut", "repaired text");

@@ -23,6 +23,25 @@ internal static class TinyData
         File.WriteAllLines(Path.Combine(folder, "captions.tsv"), lines);
     }
 
+    /// <summary>The classes of README's examples.</summary>
+    public static readonly string[] ReadmeNames = ["red apple", "grinning face"];
+
+    /// <summary>Writes what README's examples read: labeled/ and test/ with class folders, images/ with captions.tsv, and photo.jpg.</summary>
+    public static void WriteForReadme(string folder)
+    {
+        var lines = new List<string> { "image\tcaption" };
+        for (var i = 0; i < 8; i++)
+        {
+            var (isRed, name) = (i % 2 == 0, ReadmeNames[i % 2]);
+            WriteBitmap(Path.Combine(folder, "labeled", name, $"{i}.bmp"), isRed);
+            WriteBitmap(Path.Combine(folder, "test", name, $"{i}.bmp"), isRed);
+            WriteBitmap(Path.Combine(folder, "images", $"{i}.bmp"), isRed);
+            lines.Add($"{i}.bmp\tnumber {i}, a {name} on a white table");
+        }
+        File.WriteAllLines(Path.Combine(folder, "captions.tsv"), lines);
+        WriteBitmap(Path.Combine(folder, "photo.jpg"), isRed: true);   // formats are told by content
+    }
+
     /// <summary>A 24-bit bitmap of 8 x 8 pixels: a header of 54 bytes, then rows of blue, green, red.</summary>
     private static void WriteBitmap(string path, bool isRed)
     {
