@@ -26,7 +26,8 @@ internal static class TinyData
     /// <summary>The classes of README's examples.</summary>
     public static readonly string[] ReadmeNames = ["red apple", "grinning face"];
 
-    /// <summary>Writes what README's examples read: labeled/ and test/ with class folders, images/ with captions.tsv, and photo.jpg.</summary>
+    /// <summary>Writes what README's examples read: labeled/ and test/ with class folders, images/ and captions.tsv, and
+    /// photo.jpg.</summary>
     public static void WriteForReadme(string folder)
     {
         var lines = new List<string> { "image\tcaption" };

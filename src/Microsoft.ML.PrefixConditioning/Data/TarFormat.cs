@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 
 namespace Microsoft.ML.PrefixConditioning;
 
@@ -57,13 +58,13 @@ internal static class TarFormat
     /// <exception cref="InvalidDataException">A header is damaged, or the file ends inside an entry.</exception>
     public static IEnumerable<TarEntry> ReadEntries(FileStream stream)
     {
-        var (file, fileLength) = (stream.SafeFileHandle, stream.Length);
+        var (file, fileLength) = (new Window(stream.SafeFileHandle), stream.Length);
         string? longName = null, longTarget = null;
         long? longLength = null;
         for (long at = 0; at < fileLength;)
         {
             if (fileLength - at < BlockLength) throw new InvalidDataException($"it ends inside the header at byte {at}.");
-            var header = ImageArchive.ReadBytes(file, at, BlockLength);
+            var header = file.Read(at, BlockLength);
             if (!header.AsSpan().ContainsAnyExcept((byte)0)) yield break;
             CheckSum(header, at);
             var kind = (char)header[156];
@@ -75,7 +76,7 @@ internal static class TarFormat
             {
                 if (length > LongestHeader || length > fileLength - at)
                     throw new InvalidDataException($"the extended header at byte {at} claims {length} bytes.");
-                var bytes = ImageArchive.ReadBytes(file, at, (int)length);
+                var bytes = file.Read(at, (int)length);
                 if (kind == 'L') longName = Text(bytes);
                 else if (kind == 'K') longTarget = Text(bytes);
                 else if (kind == 'x') ReadRecords(bytes, at, ref longName, ref longTarget, ref longLength);
@@ -167,4 +168,23 @@ internal static class TarFormat
 
     private static string Text(ReadOnlySpan<byte> field) =>
         Encoding.UTF8.GetString(field.IndexOf((byte)0) is var end and >= 0 ? field[..end] : field);
+
+    /// <summary>Reads a few pages at a time, because headers and small entries lie side by side.</summary>
+    private sealed class Window(SafeFileHandle file)
+    {
+        private const int Size = 1 << 13;
+
+        private readonly byte[] _buffer = new byte[Size];
+        private long _start;
+        private int _count;
+
+        public byte[] Read(long at, int length)
+        {
+            if (length > Size) return ImageArchive.ReadBytes(file, at, length);
+            if (at < _start || at + length > _start + _count)
+                (_start, _count) = (at, RandomAccess.Read(file, _buffer, at));
+            return _count >= length ? _buffer.AsSpan((int)(at - _start), length).ToArray()
+                : ImageArchive.ReadBytes(file, at, length);   // a short read, or a file that became shorter
+        }
+    }
 }
