@@ -49,8 +49,11 @@ internal static class SweepSpace
         // What belongs to the process has no JSON form.
         return root.Deserialize<PrefixClipOptions>(Json)! with
         {
-            ValidationSet = options.ValidationSet, ProcessGroup = options.ProcessGroup, Progress = options.Progress,
-            CancellationToken = options.CancellationToken, UseTensorOperations = options.UseTensorOperations,
+            ValidationSet = options.ValidationSet,
+            ProcessGroup = options.ProcessGroup,
+            Progress = options.Progress,
+            CancellationToken = options.CancellationToken,
+            UseTensorOperations = options.UseTensorOperations,
         };
     }
 

@@ -78,7 +78,9 @@ internal sealed class TuningRun(
         {
             model = fit(Options(settings) with
             {
-                Epochs = epochs, CancellationToken = time, Checkpoints = options.Checkpoints with { Folder = folder },
+                Epochs = epochs,
+                CancellationToken = time,
+                Checkpoints = options.Checkpoints with { Folder = folder },
             });
         }
         catch (InvalidOperationException e) when (e is not ObjectDisposedException)

@@ -35,7 +35,8 @@ public sealed class SkipReasonsTests
         var view = data.Context.Data.UnifyDatasets(data.Labeled, data.Context.Data.Cache(data.Context.Data.TakeRows(first, 10)), second);
         using var model = data.Context.Transforms.PrefixClip(DrawnData.Options with
         {
-            BadRows = BadRowPolicy.Skip, MaxBadRowFraction = 0.5,
+            BadRows = BadRowPolicy.Skip,
+            MaxBadRowFraction = 0.5,
         }).Fit(view);
 
         Assert.AreEqual(3, model.History.SkippedRows);

@@ -110,7 +110,10 @@ public sealed class SweepSpaceTests
         });
         Assert.AreEqual(SweepSpace.ToJson(Defaults with
         {
-            LearningRate = 0.001, Loss = LossFunction.UniCl, Optimizer = new() { WeightDecay = 0.05 }, PrefixLength = 3,
+            LearningRate = 0.001,
+            Loss = LossFunction.UniCl,
+            Optimizer = new() { WeightDecay = 0.05 },
+            PrefixLength = 3,
         }), SweepSpace.ToJson(changed));
         Assert.ThrowsExactly<JsonException>(() => SweepSpace.With(Defaults, new Dictionary<string, string> { ["Other.Thing"] = "1" }));
     }

@@ -112,8 +112,15 @@ public sealed class ArchitectureInferenceTests
     {
         var architecture = ClipArchitecture.ViTH14 with
         {
-            VisionWidth = width, VisionLayers = layers, VisionHeads = 16, TextWidth = textWidth, TextLayers = textLayers,
-            TextHeads = textWidth / 64, EmbeddingSize = textWidth, MlpRatio = configured, TextMlpRatio = 4,
+            VisionWidth = width,
+            VisionLayers = layers,
+            VisionHeads = 16,
+            TextWidth = textWidth,
+            TextLayers = textLayers,
+            TextHeads = textWidth / 64,
+            EmbeddingSize = textWidth,
+            MlpRatio = configured,
+            TextMlpRatio = 4,
         };
         var header = Header(architecture, ClipLayout.OpenClip);
         Assert.AreEqual(hidden, header["visual.transformer.resblocks.0.mlp.c_fc.weight"].Shape[0], name);

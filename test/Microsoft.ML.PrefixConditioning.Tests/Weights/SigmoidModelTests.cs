@@ -6,7 +6,9 @@ public sealed class SigmoidModelTests
 {
     private static readonly PrefixClipOptions Options = DrawnData.Options with
     {
-        Epochs = 4, LearningRate = 2e-3, Loss = LossFunction.SigLip,
+        Epochs = 4,
+        LearningRate = 2e-3,
+        Loss = LossFunction.SigLip,
     };
 
     private static float Bias(PrefixClipTransformer model) => BitConverter.ToSingle(DrawnData.Weights(model)["logit_bias"]);
@@ -38,7 +40,10 @@ public sealed class SigmoidModelTests
         DrawnData.AreBitEqual(DrawnData.Weights(model), DrawnData.Weights(loaded));
         var frozen = Options with
         {
-            Architecture = null, InitialWeights = folder.Path, Epochs = 1, FineTuning = new() { TrainableParts = TrainableParts.Prefixes },
+            Architecture = null,
+            InitialWeights = folder.Path,
+            Epochs = 1,
+            FineTuning = new() { TrainableParts = TrainableParts.Prefixes },
         };
         using var trained = data.Fit(frozen);
         Assert.AreEqual(Bias(model), Bias(trained));
@@ -54,7 +59,10 @@ public sealed class SigmoidModelTests
         using (var clip = data.Fit(Options with { Epochs = 1, Loss = LossFunction.Clip })) clip.SaveSafetensors(folder.Path);
         using var model = data.Fit(Options with
         {
-            Architecture = null, InitialWeights = folder.Path, Epochs = 1, FineTuning = new() { TrainableParts = TrainableParts.Prefixes },
+            Architecture = null,
+            InitialWeights = folder.Path,
+            Epochs = 1,
+            FineTuning = new() { TrainableParts = TrainableParts.Prefixes },
         });
         Assert.AreEqual(-10f, Bias(model));
     }
