@@ -72,6 +72,42 @@ public sealed class ClipEmbeddingTests : ScoringTests
     }
 
     [TestMethod]
+    public void Save_ZeroShotBehindImages_ReadsTheirEmbeddings()
+    {
+        var rows = AllTypesRow.View(_mlContext);
+        var fitted = _mlContext.Transforms.ClipImageEmbedding(_model, "Seen", "Image")
+            .Append(_mlContext.Transforms.ZeroShotClassification(["red", "green"])).Fit(rows);
+        var loaded = _mlContext.Model.Load(Saved(fitted, rows.Schema), out _);
+
+        var expected = _mlContext.Transforms.ZeroShotClassification(_model, ["red", "green"]).Fit(rows).Transform(rows);
+        AssertEqual(Vectors(expected, "Score"), Vectors(fitted.Transform(rows), "Score"));
+        AssertEqual(Vectors(expected, "Score"), Vectors(loaded.Transform(rows), "Score"));
+        (loaded as IDisposable)!.Dispose();
+    }
+
+    [TestMethod]
+    public void Read_WrittenColumn_IsEqualAndAnUnknownKindIsRefused()
+    {
+        var column = new EmbeddedColumn(EmbeddedContent.Text, "Words", "Features", PrefixSelection.None);
+        var read = Written(column);
+        Assert.AreEqual((column.Content, column.Input, column.Output), (read.Content, read.Input, read.Output));
+        Assert.IsEmpty(read.Prefix!.Weights);
+
+        var error = Assert.ThrowsExactly<InvalidDataException>(() => Written(column with { Content = (EmbeddedContent)7 }));
+        Assert.Contains("its kind is 7", error.Message);
+
+        static EmbeddedColumn Written(EmbeddedColumn column)
+        {
+            using var stream = new MemoryStream();
+            using var writer = new BinaryWriter(stream);
+            column.Write(writer);
+            stream.Position = 0;
+            using var reader = new BinaryReader(stream);
+            return EmbeddedColumn.Read(reader);
+        }
+    }
+
+    [TestMethod]
     public void PredictionEngine_LoadedText_PredictsLikeTheModel()
     {
         var rows = Texts(["a red thing"]);

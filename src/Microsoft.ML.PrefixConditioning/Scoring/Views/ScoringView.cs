@@ -4,7 +4,11 @@ using Microsoft.ML.Runtime;
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>A view with the added columns; its cursors read ahead and encode rows in batches.</summary>
-/// <remarks>ML.NET's ONNX export asks every view of a chain, from the last one on, whether it can be written.</remarks>
+/// <remarks>
+/// <para>Embeddings are not kept from pass to pass: they would take memory without a bound, and a source may give other rows or another
+/// order in the next pass. ML.NET's caches exist for that, and the log recommends them.</para>
+/// <para>ML.NET's ONNX export asks every view of a chain, from the last one on, whether it can be written.</para>
+/// </remarks>
 internal sealed class ScoringView(IChannelProvider log, IDataView source, ScoringMapper mapper, ITransformer transformer)
     : ITransformCanSaveOnnx
 {
