@@ -10,6 +10,9 @@ namespace Microsoft.ML.PrefixConditioning;
 /// </remarks>
 public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassificationTransformer>
 {
+    private static readonly ModelConsumer Consumer = new("ZeroShotClassification", "classNames",
+        $"Set {nameof(ZeroShotClassificationOptions.ImageColumnName)} to the one whose model is to classify.");
+
     private readonly IHost _host;
     private readonly PrefixClipTransformer? _model;   // null: that of the step before
     private readonly ZeroShotClassificationOptions _options;
@@ -44,7 +47,8 @@ public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassif
     public ZeroShotClassificationTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        var (embeddings, source) = _model is null ? ModelAnnotation.Find(input.Schema, _options.ImageColumnName) : (null, _model);
+        var (embeddings, source) = _model is null
+            ? ModelAnnotation.Find(input.Schema, Consumer, _options.ImageColumnName) : (null, _model);
         var model = source.Trained;
         string ImageColumn(PrefixSelection? prefix) => _options.ImageColumnName
             ?? (ZeroShotColumns.EmbeddingsFit(prefix, model.Settings) ? embeddings : null) ?? model.Settings.ImageColumnName;
@@ -103,7 +107,7 @@ public sealed class ZeroShotClassificationEstimator : IEstimator<ZeroShotClassif
     /// <summary>The column of embeddings that the step before will add. Faults are found here, before hours of training.</summary>
     private string FindBeforeTraining(SchemaShape inputSchema)
     {
-        var (column, types) = ModelAnnotation.Find(inputSchema, _options.ImageColumnName);
+        var (column, types) = ModelAnnotation.Find(inputSchema, Consumer, _options.ImageColumnName);
         if (_options.Prefix is { IsAuto: false }) PrefixResolution.Resolve(_options.Prefix, types);
         return column;
     }

@@ -16,28 +16,36 @@ internal static class ModelAnnotation
     public static DataViewSchema.Annotations Of(PrefixClipTransformer model)
     {
         var builder = new DataViewSchema.Annotations.Builder();
-        builder.Add(Kind, new ModelType(model.DatasetTypes), (ref PrefixClipTransformer value) => value = model);
+        builder.Add(Kind, new ModelType(model.DatasetTypes, model), (ref PrefixClipTransformer value) => value = model);
         return builder.ToAnnotations();
     }
 
+    /// <summary>The same, as the shape of a pipeline that is not fitted.</summary>
+    public static SchemaShape ShapeOf(PrefixClipTransformer model) => Shape(new ModelType(model.DatasetTypes, model));
+
     /// <summary>The annotation of the column of a model that is still to be trained.</summary>
     /// <param name="datasetTypes">The dataset types that it may be trained on.</param>
-    public static SchemaShape Of(IReadOnlyList<DatasetType> datasetTypes) =>
-        new([new SchemaShape.Column(Kind, SchemaShape.Column.VectorKind.Scalar, new ModelType(datasetTypes), isKey: false)]);
+    public static SchemaShape ShapeOf(IReadOnlyList<DatasetType> datasetTypes) => Shape(new ModelType(datasetTypes, model: null));
+
+    private static SchemaShape Shape(ModelType type) =>
+        new([new SchemaShape.Column(Kind, SchemaShape.Column.VectorKind.Scalar, type, isKey: false)]);
 
     /// <summary>The annotated column, and its model.</summary>
     /// <param name="input">Schema of the input.</param>
+    /// <param name="consumer">Which step needs the model.</param>
     /// <param name="preferred">The column to take where those of several models are annotated.</param>
     /// <exception cref="InvalidOperationException">No column is annotated, or several models' are and none of them is
     /// preferred.</exception>
-    public static (string Column, PrefixClipTransformer Model) Find(DataViewSchema input, string? preferred) =>
-        Choose([.. input.Where(c => !c.IsHidden).Select(c => (c.Name, ModelOf(c.Annotations)))], preferred);
+    public static (string Column, PrefixClipTransformer Model) Find(
+        DataViewSchema input, ModelConsumer consumer, string? preferred = null) =>
+        Choose([.. input.Where(c => !c.IsHidden).Select(c => (c.Name, ModelOf(c.Annotations)))], consumer, preferred);
 
     /// <summary>The annotated column, and the dataset types that its model may be trained on.</summary>
-    /// <inheritdoc cref="Find(DataViewSchema, string?)" path="/param|/exception"/>
-    public static (string Column, IReadOnlyList<DatasetType> DatasetTypes) Find(SchemaShape input, string? preferred)
+    /// <inheritdoc cref="Find(DataViewSchema, ModelConsumer, string?)" path="/param|/exception"/>
+    public static (string Column, IReadOnlyList<DatasetType> DatasetTypes) Find(
+        SchemaShape input, ModelConsumer consumer, string? preferred = null)
     {
-        var (column, type) = Choose([.. input.Select(c => (c.Name, TypeOf(c.Annotations)))], preferred);
+        var (column, type) = Choose([.. input.Select(c => (c.Name, TypeOf(c.Annotations)))], consumer, preferred);
         return (column, type.DatasetTypes);
     }
 
@@ -52,7 +60,8 @@ internal static class ModelAnnotation
     private static ModelType? TypeOf(SchemaShape annotations) =>
         annotations.TryFindColumn(Kind, out var found) ? found.ItemType as ModelType : null;
 
-    private static (string Column, T Model) Choose<T>((string Column, T? Model)[] columns, string? preferred) where T : class
+    private static (string Column, T Model) Choose<T>(
+        (string Column, T? Model)[] columns, ModelConsumer consumer, string? preferred) where T : class
     {
         var found = columns.Where(c => c.Model is not null).Select(c => (c.Column, c.Model!)).ToArray();
         if (Array.FindIndex(found, c => c.Column == preferred) is >= 0 and var at) return found[at];
@@ -61,26 +70,37 @@ internal static class ModelAnnotation
             1 => found[0],
             0 => throw new InvalidOperationException(
                 $"The input has the columns {NearName.List([.. columns.Select(c => c.Column)])}, and none with the image embeddings of a " +
-                "PrefixClip step. Where no model is passed, ZeroShotClassification takes that of a PrefixClip step before it: write " +
-                "PrefixClip(options).Append(ZeroShotClassification(classNames)) and keep the column of image embeddings in between, or " +
-                "pass a trained model, ZeroShotClassification(model, classNames)."),
+                $"PrefixClip step. Where no model is passed, {consumer.Step} takes that of a PrefixClip step before it: write " +
+                $"PrefixClip(options).Append({consumer.Step}({consumer.Arguments})) and keep the column of image embeddings in between, " +
+                $"or pass a trained model, {consumer.Step}(model, {consumer.Arguments})."),
             _ => throw new InvalidOperationException(
-                $"The columns {NearName.List([.. found.Select(c => c.Column)])} have image embeddings of several PrefixClip steps. Set " +
-                $"{nameof(ZeroShotClassificationOptions.ImageColumnName)} to the one whose model is to classify."),
+                $"The columns {NearName.List([.. found.Select(c => c.Column)])} have image embeddings of several PrefixClip steps. " +
+                consumer.Choice),
         };
     }
 
-    /// <summary>The annotation's type, which is known before the model is trained. One object stands for one model.</summary>
-    private sealed class ModelType(IReadOnlyList<DatasetType> datasetTypes) : StructuredDataViewType(typeof(PrefixClipTransformer))
+    /// <summary>The annotation's type, which is known before the model is trained. Until then, one object stands for one
+    /// model.</summary>
+    private sealed class ModelType(IReadOnlyList<DatasetType> datasetTypes, PrefixClipTransformer? model)
+        : StructuredDataViewType(typeof(PrefixClipTransformer))
     {
+        private readonly PrefixClipTransformer? _model = model;
+
         public IReadOnlyList<DatasetType> DatasetTypes => datasetTypes;
 
-        public override bool Equals(DataViewType? other) => ReferenceEquals(this, other);
+        public override bool Equals(DataViewType? other) =>
+            ReferenceEquals(this, other) || (_model is not null && other is ModelType { _model: { } one } && ReferenceEquals(_model, one));
 
-        public override bool Equals(object? obj) => ReferenceEquals(this, obj);
+        public override bool Equals(object? obj) => Equals(obj as DataViewType);
 
-        public override int GetHashCode() => RuntimeHelpers.GetHashCode(this);
+        public override int GetHashCode() => RuntimeHelpers.GetHashCode((object?)_model ?? this);
 
         public override string ToString() => "Model";
     }
 }
+
+/// <summary>The step that needs a model, for messages.</summary>
+/// <param name="Step">Its name in the catalog.</param>
+/// <param name="Arguments">Its arguments behind the model.</param>
+/// <param name="Choice">What to do where there are several models.</param>
+internal sealed record ModelConsumer(string Step, string Arguments, string Choice);

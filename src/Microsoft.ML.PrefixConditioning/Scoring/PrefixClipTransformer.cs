@@ -14,7 +14,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <para>Adds <c>ImageEmbedding</c> (vector of float, unit length, of the architecture's embedding size) and, if the input has the text
 /// column, <c>TextEmbedding</c> (the same, with the caption prefix). Rows are read ahead and encoded in batches; columns that are not
 /// requested cost nothing. Every pass over the view encodes again: for several passes, add <c>mlContext.Data.Cache</c> or
-/// <c>AppendCacheCheckpoint</c>.</para>
+/// <c>AppendCacheCheckpoint</c>. ML.NET's log warns at the third pass.</para>
 /// <para>With <see cref="BadRowPolicy.Fail"/>, reading the embedding of an unreadable image throws <see cref="InvalidDataException"/>;
 /// other columns and rows can still be read.</para>
 /// <para>Safe for use from many threads. It owns native memory; dispose it after use. As everywhere in ML.NET, a prediction engine disposes
@@ -214,7 +214,7 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
     public IDataView Transform(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        return new ScoringView(input, CreateMapper(input.Schema), this);
+        return new ScoringView(Environment, input, CreateMapper(input.Schema), this);
     }
 
     /// <inheritdoc/>
@@ -229,7 +229,11 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
     private EmbeddingMapper CreateMapper(DataViewSchema input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        return new EmbeddingMapper(this, input);
+        var settings = Trained.Settings;
+        List<EmbeddedColumn> columns = [new(EmbeddedContent.Image, settings.ImageColumnName, settings.ImageEmbeddingColumnName)];
+        if (input.GetColumnOrNull(settings.TextColumnName)?.Type is TextDataViewType)
+            columns.Add(new(EmbeddedContent.Text, settings.TextColumnName, settings.TextEmbeddingColumnName));
+        return new EmbeddingMapper(this, input, [.. columns], "Columns.Image", nameof(PrefixClipTransformer));
     }
 
     // The stream layout is ModelFile's.

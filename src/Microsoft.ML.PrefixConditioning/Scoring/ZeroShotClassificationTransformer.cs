@@ -104,7 +104,7 @@ public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposabl
     public IDataView Transform(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        return new ScoringView(input, CreateMapper(input.Schema), this);
+        return new ScoringView(Environment, input, CreateMapper(input.Schema), this);
     }
 
     /// <inheritdoc/>

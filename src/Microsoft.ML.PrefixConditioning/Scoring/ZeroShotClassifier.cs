@@ -48,7 +48,7 @@ internal sealed record ZeroShotClassifier
     }
 
     /// <summary>Writes the classifier.</summary>
-    // Content of the envelope, an item for each class: C strings; i32 C * D, floats; f32 scale; i32 prefixes, then string and f64 each;
+    // Content of the envelope, an item for each class: C strings; i32 C * D, floats; f32 scale; the prefix;
     // five column names, of which the last may be empty.
     public void Write(BinaryWriter target) => Envelope.Write(target.BaseStream, ClassNames.Length, writer =>
     {
@@ -56,12 +56,7 @@ internal sealed record ZeroShotClassifier
         writer.Write(Embeddings.Length);
         foreach (var value in Embeddings) writer.Write(value);
         writer.Write(LogitScale);
-        writer.Write(Prefix.Weights.Count);
-        foreach (var (type, weight) in Prefix.Weights)
-        {
-            writer.Write(type);
-            writer.Write(weight);
-        }
+        SavedPrefix.Write(writer, Prefix);
         foreach (var name in new[] { ImageColumnName, LabelColumnName, ScoreColumnName, PredictedLabelColumnName }) writer.Write(name);
         writer.Write(PredictedClassColumnName ?? "");
     });
@@ -81,12 +76,10 @@ internal sealed record ZeroShotClassifier
                 $"The zero-shot classifier has {embeddings.Length} numbers for {names.Length} classes; the model's embeddings have " +
                 $"{embeddingSize} each. The file is damaged.");
         var scale = reader.ReadSingle();
-        var prefixes = new (string, double)[reader.ReadInt32()];
-        for (var i = 0; i < prefixes.Length; i++) prefixes[i] = (reader.ReadString(), reader.ReadDouble());
         return new ZeroShotClassifier
         {
             ClassNames = names, Embeddings = embeddings, LogitScale = scale,
-            Prefix = prefixes.Length == 0 ? PrefixSelection.None : PrefixSelection.Blend(prefixes),
+            Prefix = SavedPrefix.Read(reader),
             ImageColumnName = reader.ReadString(), LabelColumnName = reader.ReadString(),
             ScoreColumnName = reader.ReadString(), PredictedLabelColumnName = reader.ReadString(),
             PredictedClassColumnName = reader.BaseStream.Position < reader.BaseStream.Length && reader.ReadString() is { Length: > 0 } text

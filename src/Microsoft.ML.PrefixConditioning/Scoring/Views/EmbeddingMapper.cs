@@ -2,37 +2,47 @@ using Microsoft.ML.Data;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>The columns that the transformer adds to a schema.</summary>
+/// <summary>The columns of embeddings that are added to a schema: at most one of images and one of texts.</summary>
 internal sealed class EmbeddingMapper : ScoringMapper
 {
-    private readonly string _textName;
+    private readonly EmbeddedColumn[] _columns;
+    private readonly string _transformer;
 
-    public EmbeddingMapper(PrefixClipTransformer transformer, DataViewSchema input)
-        : base(input, Added(transformer, input))
+    /// <param name="model">The model.</param>
+    /// <param name="input">Schema of the input.</param>
+    /// <param name="columns">The columns to add, all with the same prefix.</param>
+    /// <param name="setting">The setting that names input columns, for messages.</param>
+    /// <param name="transformer">The transformer's name, for messages.</param>
+    /// <exception cref="ArgumentOutOfRangeException">An input column is missing or has the wrong type.</exception>
+    public EmbeddingMapper(
+        PrefixClipTransformer model, DataViewSchema input, EmbeddedColumn[] columns, string setting, string transformer)
+        : base(input, [.. columns.Select(column => Added(model, column))])
     {
-        var model = transformer.Trained;
-        Encoder = new EmbeddingEncoder(model, prefix: null);
-        ImageColumn = ColumnReader.RequireImage(input, model.Settings.ImageColumnName, "Columns.Image");
-        _textName = model.Settings.TextColumnName;
+        (_columns, _transformer) = (columns, transformer);
+        Encoder = new EmbeddingEncoder(model.Trained, columns[0].Prefix);
+        foreach (var column in columns)
+            if (column.Content == EmbeddedContent.Image) ImageColumn = ColumnReader.RequireImage(input, column.Input, setting);
+            else TextColumn = ColumnReader.RequireTextOrKey(input, column.Input, setting);
     }
 
     public override EmbeddingEncoder Encoder { get; }
 
-    public override DataViewSchema.Column ImageColumn { get; }
+    public override DataViewSchema.Column? ImageColumn { get; }
 
-    public override DataViewSchema.Column? TextColumn => TextOf(InputSchema, _textName);
+    public override DataViewSchema.Column? TextColumn { get; }
 
     public override string OnnxRefusal =>
-        "mlContext.Model.ConvertToOnnx cannot export a PrefixClipTransformer. Export its towers with SaveImageEncoderAsOnnx and " +
+        $"mlContext.Model.ConvertToOnnx cannot export a {_transformer}. Export its towers with SaveImageEncoderAsOnnx and " +
         "SaveTextEncoderAsOnnx, or a zero-shot classifier with SaveAsOnnx, and run the file in a pipeline with ApplyOnnxModel.";
 
-    public override bool NeedsImage(int added) => added == 0;
+    public override bool NeedsImage(int added) => _columns[added].Content == EmbeddedContent.Image;
 
-    public override bool NeedsText(int added) => added == 1;
+    public override bool NeedsText(int added) => _columns[added].Content == EmbeddedContent.Text;
 
-    public override IEnumerable<DataViewSchema.Column> Dependencies(int added) => [added == 0 ? ImageColumn : TextColumn!.Value];
+    public override IEnumerable<DataViewSchema.Column> Dependencies(int added) =>
+        [(NeedsImage(added) ? ImageColumn : TextColumn)!.Value];
 
-    public override Delegate CreateGetter(int added, DataViewRow row, EncodedRow encoded, LabelCount? labels) => added == 0
+    public override Delegate CreateGetter(int added, DataViewRow row, EncodedRow encoded, LabelCount? labels) => NeedsImage(added)
         ? (ValueGetter<VBuffer<float>>)((ref VBuffer<float> value) => Copy(encoded.ImageEmbedding, ref value))
         : (ref VBuffer<float> value) => Copy(encoded.TextEmbedding, ref value);
 
@@ -43,15 +53,10 @@ internal sealed class EmbeddingMapper : ScoringMapper
         value = editor.Commit();
     }
 
-    private static DataViewSchema.Column? TextOf(DataViewSchema input, string name) =>
-        input.GetColumnOrNull(name) is { Type: TextDataViewType } column ? column : null;
-
-    private static List<DataViewSchema.DetachedColumn> Added(PrefixClipTransformer transformer, DataViewSchema input)
+    private static DataViewSchema.DetachedColumn Added(PrefixClipTransformer model, EmbeddedColumn column)
     {
-        var settings = transformer.Trained.Settings;
-        var type = new VectorDataViewType(NumberDataViewType.Single, settings.Architecture.EmbeddingSize);
-        List<DataViewSchema.DetachedColumn> added = [new(settings.ImageEmbeddingColumnName, type, ModelAnnotation.Of(transformer))];
-        if (TextOf(input, settings.TextColumnName) is not null) added.Add(new(settings.TextEmbeddingColumnName, type));
-        return added;
+        var type = new VectorDataViewType(NumberDataViewType.Single, model.Architecture.EmbeddingSize);
+        return column.Content == EmbeddedContent.Image
+            ? new(column.Output, type, ModelAnnotation.Of(model)) : new(column.Output, type);
     }
 }

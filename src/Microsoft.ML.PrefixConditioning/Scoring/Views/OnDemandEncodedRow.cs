@@ -18,10 +18,10 @@ internal sealed class OnDemandEncodedRow : EncodedRow
     public OnDemandEncodedRow(ScoringMapper mapper, DataViewRow input)
     {
         (_encoder, _input) = (mapper.Encoder, input);
-        if (input.IsColumnActive(mapper.ImageColumn))
+        if (mapper.ImageColumn is { } image && input.IsColumnActive(image))
         {
-            if (_encoder is null) _embeddingGetter = input.GetGetter<VBuffer<float>>(mapper.ImageColumn);
-            else _imageGetter = ColumnReader.ImageGetter(input, mapper.ImageColumn);
+            if (_encoder is null) _embeddingGetter = input.GetGetter<VBuffer<float>>(image);
+            else _imageGetter = ColumnReader.ImageGetter(input, image);
         }
         if (mapper.TextColumn is { } text && input.IsColumnActive(text)) _textGetter = ColumnReader.TextGetter(input, text);
     }

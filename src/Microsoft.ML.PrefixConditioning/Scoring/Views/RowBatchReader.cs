@@ -26,7 +26,7 @@ internal sealed class RowBatchReader
         (_source, _mapper) = (source, mapper);
         _createBuffers = [.. columns.Select(c => ColumnBuffer.Factory(source, c))];
         _idGetter = source.GetIdGetter();
-        if (parts.Image) _imageGetter = ColumnReader.ImageGetter(source, mapper.ImageColumn);
+        if (parts.Image) _imageGetter = ColumnReader.ImageGetter(source, mapper.ImageColumn!.Value);
         if (parts.Text) _textGetter = ColumnReader.TextGetter(source, mapper.TextColumn!.Value);
     }
 

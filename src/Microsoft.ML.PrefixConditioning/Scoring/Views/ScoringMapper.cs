@@ -28,14 +28,14 @@ internal abstract class ScoringMapper : IRowToRowMapper
     /// <summary>Runs the network; null where the input already has embeddings.</summary>
     public abstract EmbeddingEncoder? Encoder { get; }
 
-    /// <summary>The column that images are encoded from.</summary>
-    public abstract DataViewSchema.Column ImageColumn { get; }
+    /// <summary>The column that images are encoded from, or that has their embeddings, where there is one.</summary>
+    public abstract DataViewSchema.Column? ImageColumn { get; }
 
     /// <summary>The column that texts are encoded from, where there is one.</summary>
     public virtual DataViewSchema.Column? TextColumn => null;
 
     /// <summary>Whether images or texts are encoded from this column.</summary>
-    public bool IsEncoded(DataViewSchema.Column column) => column.Index == ImageColumn.Index || column.Index == TextColumn?.Index;
+    public bool IsEncoded(DataViewSchema.Column column) => column.Index == ImageColumn?.Index || column.Index == TextColumn?.Index;
 
     /// <summary>Whether an added column needs the image's embedding.</summary>
     public abstract bool NeedsImage(int added);

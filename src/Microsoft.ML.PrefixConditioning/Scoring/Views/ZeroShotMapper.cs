@@ -17,6 +17,7 @@ internal sealed class ZeroShotMapper : ScoringMapper
     private readonly ClassKeys _keys;
     private readonly StrongBox<(long Unmatched, long Labels)> _warned = new();
     private readonly DataViewSchema.Column? _label;
+    private readonly DataViewSchema.Column _image;
 
     /// <param name="log">ML.NET's log.</param>
     /// <param name="model">Gives the model, where the input has images.</param>
@@ -28,13 +29,13 @@ internal sealed class ZeroShotMapper : ScoringMapper
         (_log, _classifier) = (log, classifier);
         _keys = new ClassKeys(classifier.ClassNames);
         _label = LabelOf(input, classifier.LabelColumnName);
-        ImageColumn = ZeroShotColumns.RequireImage(input, classifier.ImageColumnName, classifier.EmbeddingSize);
-        if (!ZeroShotColumns.IsEmbedding(ImageColumn)) Encoder = new EmbeddingEncoder(model(), classifier.Prefix);
+        _image = ZeroShotColumns.RequireImage(input, classifier.ImageColumnName, classifier.EmbeddingSize);
+        if (!ZeroShotColumns.IsEmbedding(_image)) Encoder = new EmbeddingEncoder(model(), classifier.Prefix);
     }
 
     public override EmbeddingEncoder? Encoder { get; }
 
-    public override DataViewSchema.Column ImageColumn { get; }
+    public override DataViewSchema.Column? ImageColumn => _image;
 
     public override string OnnxRefusal =>
         "mlContext.Model.ConvertToOnnx cannot export a ZeroShotClassificationTransformer. Export it with its SaveAsOnnx method, and " +
@@ -47,7 +48,7 @@ internal sealed class ZeroShotMapper : ScoringMapper
 
     private bool IsPredictedClass(int added) => added == PredictedClass && _classifier.PredictedClassColumnName is not null;
 
-    public override IEnumerable<DataViewSchema.Column> Dependencies(int added) => [NeedsImage(added) ? ImageColumn : _label!.Value];
+    public override IEnumerable<DataViewSchema.Column> Dependencies(int added) => [NeedsImage(added) ? _image : _label!.Value];
 
     public override Delegate CreateGetter(int added, DataViewRow row, EncodedRow encoded, LabelCount? labels)
     {
