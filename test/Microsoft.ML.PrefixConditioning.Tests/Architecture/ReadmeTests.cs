@@ -25,8 +25,9 @@ public sealed class ReadmeTests
     public void Documents_Versions_AreThoseOfTheBuild()
     {
         var build = File.ReadAllText(Repository.Path("Directory.Packages.props"));
-        string Version(string package) =>
-            Regex.Match(build, $@"PackageVersion Include=""{Regex.Escape(package)}"" Version=""([^""]+)""").Groups[1].Value;
+        string Version(string package) => Regex.Replace(
+            Regex.Match(build, $@"PackageVersion Include=""{Regex.Escape(package)}"" Version=""([^""]+)""").Groups[1].Value,
+            @"^\[(.+),(.+)\)$", "$1 to below $2");
         var torchSharp = Regex.Match(build, "<TorchSharpVersion>(.+)</TorchSharpVersion>").Groups[1].Value;
         var libtorch = Regex.Match(build, "<LibtorchVersion>(.+)</LibtorchVersion>").Groups[1].Value;
         var own = Regex.Match(File.ReadAllText(Repository.Path("Directory.Build.props")), "<Version>(.+)</Version>").Groups[1].Value;
