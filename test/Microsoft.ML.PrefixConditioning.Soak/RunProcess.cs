@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using TorchSharp;
 
 namespace Microsoft.ML.PrefixConditioning.Tests;
@@ -59,11 +60,16 @@ internal static class RunProcess
     /// <summary>Where a complete run writes its weights.</summary>
     public static string Result(DrawnData data) => data["result.safetensors"];
 
+    [DllImport("libc", EntryPoint = "signal")]
+    private static extern nint SetSignalHandler(int signal, nint handler);
+
     /// <summary>The work of the started process.</summary>
     public static void Work()
     {
         try
         {
+            // A shell without job control starts its background jobs with SIGINT ignored, and .NET leaves it so.
+            if (!OperatingSystem.IsWindows()) _ = SetSignalHandler(2, 0);
             TorchLibrary.EnsureLoaded();
             torch.set_num_threads(1);
             using var data = new DrawnData(drawn: Environment.GetEnvironmentVariable(DataVariable));
