@@ -1,3 +1,5 @@
+using Microsoft.Extensions.AI;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.ML;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
@@ -49,6 +51,23 @@ internal static class DocumentExamples
             datasetType: "classification", furtherFields: ["width", "height"]);
         // </docs/data.md>
         return labeled;
+    }
+
+    public static async Task<Embedding<float>[]> Generators()
+    {
+        // <docs/ai.md 1>
+        var services = new ServiceCollection();
+        services.AddPrefixClip("clip.zip");   // or a folder of weights, a name on the hub, or a model
+        using ServiceProvider provider = services.BuildServiceProvider();
+        var texts = provider.GetRequiredService<IEmbeddingGenerator<string, Embedding<float>>>();
+        var images = provider.GetRequiredService<IEmbeddingGenerator<DataContent, Embedding<float>>>();
+
+        Embedding<float> image = await images.GenerateAsync(await DataContent.LoadFromAsync("photo.jpg"));
+        Embedding<float> caption = await texts.GenerateAsync("a red apple on a table");
+        Embedding<float> label = await texts.GenerateAsync("red apple",
+            new EmbeddingGenerationOptions().WithPrefix(PrefixSelection.For("classification")));
+        // </docs/ai.md>
+        return [image, caption, label];
     }
 
     public static void TrainOnSeveralProcesses(MLContext mlContext, IDataView train)

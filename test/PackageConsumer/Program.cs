@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.IO.Compression;
+using Microsoft.Extensions.AI;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.PrefixConditioning;
@@ -13,7 +15,7 @@ foreach (var packed in args)
     string[] ours = [.. package.Entries.Select(e => e.FullName).Where(n =>
         !n.StartsWith('_') && !n.StartsWith('[') && !n.StartsWith("package/", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
     var id = ours.Single(n => n.EndsWith(".nuspec", StringComparison.Ordinal))[..^".nuspec".Length];
-    string[] assemblies = id.EndsWith(".Parquet", StringComparison.Ordinal) ? [id] : [$"{id}.TextRepair", id];
+    string[] assemblies = Path.GetExtension(id) is ".AI" or ".Parquet" ? [id] : [$"{id}.TextRepair", id];
     string[] expected = ["LICENSE", $"{id}.nuspec", "NOTICE", "README.md", "icon.png",
         .. assemblies.SelectMany(a => new[] { $"lib/net10.0/{a}.dll", $"lib/net10.0/{a}.xml" })];
     Check(ours.SequenceEqual(expected), $"the files {string.Join(", ", expected)}, found {string.Join(", ", ours)}");
@@ -69,6 +71,14 @@ try
     var name = ReadmeExamples.OneImage(mlContext, mlContext.Data.LoadImageFolder("labeled/"));
     Check(TinyData.ReadmeNames.Contains(name), $"one of README's classes, found '{name}'");
     Environment.CurrentDirectory = Path.GetTempPath();
+
+    // The package for Microsoft.Extensions.AI, too.
+    using (var services = new ServiceCollection().AddPrefixClip(model).BuildServiceProvider())
+    {
+        var generated = await services.GetRequiredService<IEmbeddingGenerator<DataContent, Embedding<float>>>().GenerateAsync(
+            [await DataContent.LoadFromAsync(photo.Image, "image/bmp")]);
+        Check(generated.Single().Vector.Span.SequenceEqual(model.EncodeImages([photo.Image])[0]), "the same embedding from a generator");
+    }
 
     // The second assembly of the package comes with its tables.
     Check(TextRepair.Repair("schÃ¶n &amp; gut") == "schön & gut", "repaired text");

@@ -1,4 +1,5 @@
 using System.Reflection;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.PrefixConditioning.Tests;
@@ -39,6 +40,11 @@ public sealed class PublicSurfaceTests
     [TestMethod]
     public void Parquet_PublicSurface_IsItsCatalog() =>
         Assert.AreEqual(typeof(ParquetCatalog), typeof(ParquetCatalog).Assembly.GetExportedTypes().Single());
+
+    [TestMethod]
+    public void AI_PublicSurface_IsItsExtensionMethods() => Assert.AreSequenceEqual(
+        [nameof(ClipEmbeddings), nameof(PrefixClipServices)],
+        typeof(ClipEmbeddings).Assembly.GetExportedTypes().Select(t => t.Name).Order(StringComparer.Ordinal).ToArray());
 
     [TestMethod]
     public void Library_PublicTypes_AreInTheTwoNamespaces()
