@@ -11,8 +11,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <remarks>
 /// Color profiles are ignored, as in Pillow and so in the reference. 16-bit channels are reduced to 8 bits. The first frame of an animation
 /// is used. A JPEG file with damaged data is decoded, because libjpeg only warns about it; what Skia itself reports as truncated or damaged
-/// is an error, and so are a sequential JPEG file whose data end too early behind an end mark, and a file with fewer bytes than its format
-/// needs for that many pixels.
+/// is an error, and so are a JPEG file whose data end too early behind an end mark, and a file with fewer bytes than its format needs for
+/// that many pixels.
 /// </remarks>
 internal static class ImageDecoder
 {
@@ -151,7 +151,8 @@ internal static class ImageDecoder
         var size = codec.GetScaledDimensions(scale / (float)FullScale);
         Claim(image, memory, bytes.Length, full, ((long)size.Width * size.Height * (SourceBytes + RgbImage.Channels))
             + ((long)full.Width * full.Height * CodecMemory.PerPixel(codec.EncodedFormat, bytes)));
-        if ((long)full.Width * full.Height / CodecMemory.MostPixelsPerByte(codec.EncodedFormat) > bytes.Length)
+        if ((long)full.Width * full.Height / CodecMemory.MostPixelsPerByte(codec.EncodedFormat) > bytes.Length
+            || (codec.EncodedFormat == SKEncodedImageFormat.Jpeg && JpegEnd.IsFirstScanCut(bytes)))
             throw Bad(image, DescribeFailure(SKCodecResult.IncompleteInput, codec, bytes.Length), null);
         var opaque = codec.Info.AlphaType == SKAlphaType.Opaque;
         // Without a color space Skia converts no colors; straight alpha keeps the colors of transparent pixels as they are stored.

@@ -79,4 +79,69 @@ public sealed class JpegEndTests
     [DataRow("", -1, DisplayName = "empty")]
     public void Find_Files_GivesTheMarkOfSequentialOnes(string file, int expected) =>
         Assert.AreEqual(expected, JpegEnd.Find(Convert.FromHexString(file.Replace(" ", "", StringComparison.Ordinal))));
+
+    // Progressive files of Pillow 9.4, of 40 x 29, 21 x 18 and 33 x 17 pixels.
+    private const string Subsampled =
+        "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABQODxIPDRQSEBIXFRQYHjIhHhwcHj0sLiQySUBMS0dARkVQWnNiUFVtVkVGZIhlbXd7gYKBTmCNl4x9lnN+gX" +
+        "z/2wBDARUXFx4aHjshITt8U0ZTfHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHz/wgARCAAdACgDASIAAhEBAxEB" +
+        "/8QAGQABAAMBAQAAAAAAAAAAAAAAAwACBAEF/8QAGAEAAwEBAAAAAAAAAAAAAAAAAAIDAQT/2gAMAwEAAhADEAAAAfNazLtD2C9s8eNFF6sOapaxLBHhL/" +
+        "/EABsQAQEBAAIDAAAAAAAAAAAAAAEAAhEhEDFB/9oACAEBAAEFAggjNs7MwQeNnYQXEFvt4sl9t+7/xAAYEQEBAQEBAAAAAAAAAAAAAAACAAMiAf/aAAgB" +
+        "AwEBPwEO0fF4oK0XMVf/xAAZEQEBAQEBAQAAAAAAAAAAAAABABECEiH/2gAIAQIBAT8BDYORy+Q5zDl6y//EABgQAAIDAAAAAAAAAAAAAAAAAAEQICEw/9" +
+        "oACAEBAAY/AtaiV//EABsQAAIDAQEBAAAAAAAAAAAAAAABEBEhQXEx/9oACAEBAAE/IQ1gspuFE6kM7wpiVFk4JV6fASsVwTTwSpI//9oADAMBAAIAAwAA" +
+        "ABCUgFJjL//EABkRAAIDAQAAAAAAAAAAAAAAAAABESGB8f/aAAgBAwEBPxAHF8Fg/fRkUf/EABsRAQACAgMAAAAAAAAAAAAAAAEAESExQXGB/9oACAECAQ" +
+        "E/EJeamJfIHbHvNuJcQwG46rry5//EACEQAQACAwACAQUAAAAAAAAAAAEAESExQVFhgXGRobHw/9oACAEBAAE/EBeanJKHV+4uJT238feWBaPrLKnas+IJ" +
+        "VCu5VFugvT+6g5PfUriBTLMNtV2AEd01ek2V+P65UDtwIFZbLhCeCVs4ghMIh+SGgMs//9k=";
+
+    private const string Full =
+        "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABQODxIPDRQSEBIXFRQYHjIhHhwcHj0sLiQySUBMS0dARkVQWnNiUFVtVkVGZIhlbXd7gYKBTmCNl4x9lnN+gX" +
+        "z/2wBDARUXFx4aHjshITt8U0ZTfHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHz/wgARCAASABUDAREAAhEBAxEB" +
+        "/8QAFwABAQEBAAAAAAAAAAAAAAAAAwIEBf/EABkBAAIDAQAAAAAAAAAAAAAAAAADAQIEBf/aAAwDAQACEAMQAAAB51JUeg6Y5rucg0EYtGu1c/X/AP/EAB" +
+        "cQAQEBAQAAAAAAAAAAAAAAAAEAEBH/2gAIAQEAAQUCC5cggwjP/8QAGBEBAQEBAQAAAAAAAAAAAAAAAQACECH/2gAIAQMBAT8BGyxqGyx7HC//xAAZEQEB" +
+        "AQADAAAAAAAAAAAAAAAAAgEREiH/2gAIAQIBAT8BcOjGYq5jzUpY/8QAFBABAAAAAAAAAAAAAAAAAAAAMP/aAAgBAQAGPwIf/8QAGBABAQEBAQAAAAAAAA" +
+        "AAAAAAAQAQETH/2gAIAQEAAT8hkpsQ5ueX/9oADAMBAAIAAwAAABABAXVf/8QAGREAAgMBAAAAAAAAAAAAAAAAAAERITEQ/9oACAEDAQE/EIiko6M0kyJs" +
+        "wf/EABoRAAICAwAAAAAAAAAAAAAAAAAhAREQMWH/2gAIAQIBAT8Quxhhy8mtk8zxR//EABoQAAMBAQEBAAAAAAAAAAAAAAABIRExQXH/2gAIAQEAAT8Q08" +
+        "Oc+k+No80uOGy4IXGnvwtURYoTEp//2Q==";
+
+    private const string Gray =
+        "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABQODxIPDRQSEBIXFRQYHjIhHhwcHj0sLiQySUBMS0dARkVQWnNiUFVtVkVGZIhlbXd7gYKBTmCNl4x9lnN+gX" +
+        "z/wgALCAARACEBAREA/8QAGAABAQADAAAAAAAAAAAAAAAAAwIABAX/2gAIAQEAAAAB5yqMqyjFbGEX/8QAGhABAQEBAAMAAAAAAAAAAAAAAQACEhAhMf/a" +
+        "AAgBAQABBQIIIzazcwQeN+7mIift/8QAFBABAAAAAAAAAAAAAAAAAAAAMP/aAAgBAQAGPwJ//8QAHRAAAgIBBQAAAAAAAAAAAAAAAAEQMSERcYGxwf/aAA" +
+        "gBAQABPyGVMmTbL6JCNlZyKovD27j/2gAIAQEAAAAQC6f/xAAkEAABBAADCQAAAAAAAAAAAAARAAEhMVGh0RBBYXGBkbHB8P/aAAgBAQABPxBwyyYueaNA" +
+        "W7nOLxjXU5IMHdMOHhFdM0DS9hDIBfDSkCZD0qlr8Kr5bZ//2Q==";
+
+    [TestMethod]
+    [DataRow(Subsampled, DisplayName = "color, half the resolution")]
+    [DataRow(Full, DisplayName = "color")]
+    [DataRow(Gray, DisplayName = "gray")]
+    public void Decode_ProgressiveFileCutWithAnEndMark_IsTruncatedInTheFirstScanOnly(string encoded)
+    {
+        var file = Convert.FromBase64String(encoded);
+        Decode(file);
+        Assert.AreEqual(-1, JpegEnd.Find(file));
+        var first = file.AsSpan().IndexOf((ReadOnlySpan<byte>)[0xFF, 0xDA]);
+        first += 2 + ((file[first + 2] << 8) | file[first + 3]);
+        var next = first;   // behind the data of the first scan
+        while (file[next] != 0xFF || file[next + 1] == 0) next++;
+        for (var kept = first; kept < file.Length - 2; kept++)
+        {
+            if (file[kept - 1] == 0xFF) continue;
+            byte[] cut = [.. file.AsSpan(0, kept), 0xFF, 0xD9];
+            Assert.AreEqual(kept < next, JpegEnd.IsFirstScanCut(cut), $"{kept} of {next}");
+            if (kept < next) Assert.ThrowsExactly<InvalidDataException>(() => Decode(cut));
+        }
+    }
+
+    [TestMethod]
+    public void IsFirstScanCut_DamagedFiles_EndsWithoutAnException()
+    {
+        var random = new Random(3);
+        foreach (var file in new[] { Subsampled, Full, Gray }.Select(Convert.FromBase64String))
+            for (var i = 0; i < 5000; i++)
+            {
+                var changed = file.ToArray();
+                for (var change = random.Next(1, 4); change > 0; change--) changed[random.Next(changed.Length)] = (byte)random.Next(256);
+                JpegEnd.IsFirstScanCut(changed.AsSpan(0, random.Next(changed.Length + 1)));
+                JpegEnd.Find(changed);
+            }
+    }
 }
