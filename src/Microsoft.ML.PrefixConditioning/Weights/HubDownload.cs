@@ -281,7 +281,7 @@ internal sealed class HubDownload : IDisposable
             {
                 return await action().ConfigureAwait(false);
             }
-            catch (HttpRequestException e) when (attempt < attempts)
+            catch (HttpRequestException e) when (attempt < attempts && e.HttpRequestError != HttpRequestError.NameResolutionError)
             {
                 var wait = (e.InnerException as RetryLater)?.Pause is { } asked && asked > pause ? asked : pause;
                 await Task.Delay(wait.TotalSeconds < MaxPauseSeconds ? wait : TimeSpan.FromSeconds(MaxPauseSeconds), _cancellation)

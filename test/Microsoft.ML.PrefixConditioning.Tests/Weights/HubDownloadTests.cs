@@ -205,6 +205,14 @@ public sealed class HubDownloadTests : IDisposable
     }
 
     [TestMethod]
+    public void Resolve_WithoutANetwork_NamesPathAndHub()
+    {
+        var nowhere = Settings with { Endpoint = new Uri("http://no-such-host.invalid/") };
+        StringAssert.Contains(Assert.ThrowsExactly<IOException>(() => Resolve("models/mistyped", nowhere)).Message,
+            "There is no file or folder 'models/mistyped', and 'http://no-such-host.invalid/' cannot be reached");
+    }
+
+    [TestMethod]
     public void Resolve_Canceled_StopsAndKeepsWhatCame()
     {
         using var source = new CancellationTokenSource();
