@@ -33,7 +33,7 @@ internal static class ParquetSource
         var count = shards.Sum(s => s.Count);
         if (count == 0)
             throw new InvalidDataException($"{NearName.Quoted(files)} has no rows in {paths.Length} file(s). {first}".TrimEnd());
-        var leftOut = LeftOutRows.Judge(phase.Channel, badRows, shards.Sum(s => s.FaultCount), first, "rows",
+        var leftOut = LeftOutRows.Told(phase.Channel, shards.Sum(s => s.FaultCount), first,
             $"{NearName.Quoted(files)}: {count} row(s) in {paths.Length} file(s)");
         RowGroupImages.Register(Extension);
         return new ParquetView(shards, count, Outputs(shards[0].Fields, fields, root, classNames, datasetType, columns), leftOut);

@@ -78,11 +78,12 @@ public sealed class PrefixClipTrainer : IEstimator<ZeroShotClassificationTransfo
         {
             var known = new HashSet<string>(StringComparer.Ordinal);
             var text = default(ReadOnlyMemory<char>);
+            using var phase = new LongPhase(_host, "Reading labels", "rows");
             using var cursor = input.GetRowCursor([label]);
             var get = cursor.GetGetter<ReadOnlyMemory<char>>(label);
             while (cursor.MoveNext())
             {
-                _host.CheckAlive();
+                phase.Advance();
                 get(ref text);
                 if (!text.Span.IsWhiteSpace() && known.Add(text.ToString())) names.Add(text.ToString());
             }

@@ -18,19 +18,15 @@ internal sealed record LeftOutRows(long Count, string FirstFault)
     public static InvalidDataException Refusal(string fault, string units) =>
         new($"{fault} To leave such {units} out, set badRows to {nameof(BadRowPolicy.Skip)}.");
 
-    /// <summary>Applies the policy to what a source found: fails, or logs what is left out.</summary>
+    /// <summary>Logs what a source leaves out.</summary>
     /// <param name="channel">The log.</param>
-    /// <param name="policy">What to do with bad rows.</param>
     /// <param name="count">Number of bad rows.</param>
     /// <param name="firstFault">What is wrong with the first; null if there is none.</param>
-    /// <param name="units">What the rows come from, such as "samples".</param>
     /// <param name="kept">Where the good ones are and how many, as the message begins.</param>
     /// <returns>What is left out; null for nothing.</returns>
-    /// <exception cref="InvalidDataException">There is a bad row, and the policy is to fail.</exception>
-    public static LeftOutRows? Judge(IChannel channel, BadRowPolicy policy, long count, string? firstFault, string units, string kept)
+    public static LeftOutRows? Told(IChannel channel, long count, string? firstFault, string kept)
     {
         if (firstFault is null || count == 0) return null;
-        if (policy == BadRowPolicy.Fail) throw Refusal(firstFault, units);
         channel.Warning(MessageSensitivity.None, "{0}", string.Create(CultureInfo.InvariantCulture,
             $"{kept}; {count} left out. The first fault: {firstFault}"));
         return new(count, firstFault);

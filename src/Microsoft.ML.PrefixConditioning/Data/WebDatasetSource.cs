@@ -26,7 +26,7 @@ internal static class WebDatasetSource
         for (var i = 0; i < scanned.Length; i++) starts[i + 1] = checked(starts[i] + scanned[i].Count);
         if (starts[^1] == 0)
             throw new InvalidDataException($"{NearName.Quoted(shards)} has no samples in {paths.Length} shard(s). {first}");
-        var leftOut = LeftOutRows.Judge(phase.Channel, badRows, scanned.Sum(s => (long)s.FaultCount), first, "samples",
+        var leftOut = LeftOutRows.Told(phase.Channel, scanned.Sum(s => (long)s.FaultCount), first,
             $"{NearName.Quoted(shards)}: {starts[^1]} sample(s) in {paths.Length} shard(s)");
         return new TextRowsView(
             starts[^1], [columns.Image, columns.Text, columns.DatasetType, columns.Label],

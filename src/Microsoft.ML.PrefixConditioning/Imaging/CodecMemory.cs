@@ -33,13 +33,9 @@ internal static class CodecMemory
     private static int JpegCoefficients(ReadOnlySpan<byte> file)
     {
         const int CoefficientBytes = 2;
-        for (var at = 2; at + 9 < file.Length && file[at] == 0xFF; at += 2 + ((file[at + 2] << 8) | file[at + 3]))
-        {
-            while (at + 9 < file.Length && file[at + 1] == 0xFF) at++;   // fill bytes
-            if (at + 9 >= file.Length) break;
-            if (file[at + 1] is 0xC2 or 0xC6 or 0xCA or 0xCE) return CoefficientBytes * file[at + 9];   // a frame, its components
-            if (file[at + 1] is 0xC0 or 0xC1 or 0xDA) break;
-        }
+        for (var segments = new JpegSegments(file); segments.MoveNext() && segments.Marker is not (0xC0 or 0xC1);)
+            if (segments.Marker is 0xC2 or 0xC6 or 0xCA or 0xCE && segments.Content.Length >= 6)
+                return CoefficientBytes * segments.Content[5];   // a frame, its components
         return 0;
     }
 }

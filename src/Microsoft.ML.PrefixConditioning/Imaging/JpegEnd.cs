@@ -12,29 +12,29 @@ internal static class JpegEnd
     /// <summary>Bytes behind the data that a decoder may look at without using them.</summary>
     public const int Padding = 64;
 
-    private const byte StartOfScan = 0xDA, EndOfImage = 0xD9, HuffmanTables = 0xC4, RestartInterval = 0xDD, Progressive = 0xC2;
+    private const byte Baseline = 0xC0, Extended = 0xC1, Progressive = 0xC2;   // frames
+    private const byte HuffmanTables = 0xC4, RestartInterval = 0xDD, EndOfImage = 0xD9;
 
     /// <summary>Position of the mark that ends a sequential image; -1 in any other file.</summary>
     public static int Find(ReadOnlySpan<byte> file)
     {
-        var components = 0;
-        for (var at = 2; at + 4 < file.Length && file[at] == 0xFF;)
-        {
-            var marker = file[at + 1];
-            if (marker == 0xFF)   // a fill byte
+        var segments = new JpegSegments(file);
+        for (var components = 0; segments.MoveNext();)
+            switch (segments.Marker)
             {
-                at++;
-                continue;
+                case Baseline or Extended when segments.Content.Length >= 6:
+                    components = segments.Content[5];
+                    break;
+                case JpegSegments.StartOfScan:
+                    return components > 0 && segments.Content.StartsWith([(byte)components]) ? FindMark(file, segments.End) : -1;
+                case var marker when IsFrame(marker):
+                    return -1;
             }
-            var length = (file[at + 2] << 8) | file[at + 3];
-            if (marker is 0xC0 or 0xC1 && at + 9 < file.Length) components = file[at + 9];
-            else if (marker is > 0xC1 and <= 0xCF and not (0xC4 or 0xC8 or 0xCC)) return -1;   // another kind of frame
-            at += 2 + length;
-            if (marker == StartOfScan)
-                return components > 0 && at - length + 2 < file.Length && file[at - length + 2] == components ? FindMark(file, at) : -1;
-        }
         return -1;
     }
+
+    /// <summary>Whether a marker begins a frame, of any kind.</summary>
+    private static bool IsFrame(byte marker) => marker is >= 0xC0 and <= 0xCF and not (HuffmanTables or 0xC8 or 0xCC);
 
     private static int FindMark(ReadOnlySpan<byte> file, int at)
     {
@@ -56,23 +56,17 @@ internal static class JpegEnd
         var tables = new HuffmanTable?[4];
         ReadOnlySpan<byte> frame = [];
         var interval = 0;
-        for (var at = 2; at + 4 < file.Length && file[at] == 0xFF;)
+        for (var segments = new JpegSegments(file); segments.MoveNext();)
         {
-            var marker = file[at + 1];
-            if (marker == 0xFF)   // a fill byte
-            {
-                at++;
-                continue;
-            }
-            var length = (file[at + 2] << 8) | file[at + 3];
-            if (length < 2 || at + 2 + length > file.Length) return false;
-            var segment = file.Slice(at + 4, length - 2);
-            if (marker == Progressive) frame = segment;
-            else if (marker is 0xC0 or 0xC1 or (> 0xC4 and <= 0xCF and not (0xC8 or 0xCC))) return false;   // another kind of frame
-            else if (marker == HuffmanTables) HuffmanTable.Read(segment, tables);
-            else if (marker == RestartInterval && segment.Length >= 2) interval = (segment[0] << 8) | segment[1];
-            at += 2 + length;
-            if (marker == StartOfScan) return frame.Length >= 6 && IsCut(file[at..], frame, segment, tables, interval);
+            var marker = segments.Marker;
+            var content = segments.Content;
+            if (segments.End > file.Length) return false;
+            if (marker == Progressive) frame = content;
+            else if (IsFrame(marker)) return false;
+            else if (marker == HuffmanTables) HuffmanTable.Read(content, tables);
+            else if (marker == RestartInterval && content.Length >= 2) interval = (content[0] << 8) | content[1];
+            else if (marker == JpegSegments.StartOfScan)
+                return frame.Length >= 6 && IsCut(file[segments.End..], frame, content, tables, interval);
         }
         return false;
     }

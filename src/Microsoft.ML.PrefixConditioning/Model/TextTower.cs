@@ -28,7 +28,7 @@ internal sealed class TextTower
             "text_projection", Math.Pow(width, -0.5), width, architecture.EmbeddingSize);
         Stack = new TransformerStack(Enumerable.Range(0, architecture.TextLayers).Select(i => new TransformerBlock(
             weights.Of(TrainableParts.Text, i + 1), $"transformer.resblocks.{i}", width, architecture.TextHeads,
-            architecture.TextMlpRatio ?? architecture.MlpRatio, architecture.Activation, architecture.TextLayers)),
+            architecture.TextRatio, architecture.Activation, architecture.TextLayers)),
             AttentionMask.Causal, fused);
         _tokens = first.Normal("token_embedding.weight", 0.02, shape.VocabularySize, width);
         _finalNorm = new LayerNorm(last, "ln_final", width);

@@ -78,6 +78,9 @@ public sealed record ClipArchitecture : IValidatableObject
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public double? TextMlpRatio { get; init; }
 
+    /// <summary>The text tower's ratio.</summary>
+    internal double TextRatio => TextMlpRatio ?? MlpRatio;
+
     /// <summary>Variant of GELU in the blocks. It cannot be inferred from weights.</summary>
     /// <value>Default <see cref="ClipActivation.Gelu"/>; OpenAI's own models use <see cref="ClipActivation.QuickGelu"/>.</value>
     public ClipActivation Activation { get; init; } = ClipActivation.Gelu;

@@ -37,6 +37,10 @@ internal static class OptionFaults
         foreach (var fault in several.Validate(new ValidationContext(group))) yield return path + fault.ErrorMessage;
     }
 
+    /// <summary>What is wrong with a path; null if nothing is.</summary>
+    public static string? OfPath(string property, string? path) => path?.IndexOfAny(Path.GetInvalidPathChars()) is >= 0 and var at
+        ? $"{property} has the character U+{(int)path[at]:X4} at position {at + 1}, which no path can have; remove it." : null;
+
     /// <summary>A range in words: "0 to 64", "greater than 0", "at least 1".</summary>
     public static string Describe(RangeAttribute range)
     {

@@ -39,8 +39,6 @@ public sealed record TuningOptions : IValidatableObject
 
     IEnumerable<ValidationResult> IValidatableObject.Validate(ValidationContext validationContext)
     {
-        if (Folder?.IndexOfAny(Path.GetInvalidPathChars()) is >= 0 and var at)
-            yield return new($"{nameof(Folder)} has the character U+{(int)Folder[at]:X4} at position {at + 1}, which no path can have; " +
-                "remove it.");
+        if (OptionFaults.OfPath(nameof(Folder), Folder) is { } fault) yield return new(fault);
     }
 }

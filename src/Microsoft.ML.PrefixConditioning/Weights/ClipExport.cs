@@ -61,7 +61,7 @@ internal static class ClipExport
             text["heads"] = a.TextHeads;
             // only where they are not the default: older versions of open_clip do not know them
             if (a.MlpRatio != 4 && a.ResNet is null) vision["mlp_ratio"] = a.MlpRatio;
-            if ((a.TextMlpRatio ?? a.MlpRatio) is var textRatio && textRatio != 4) text["mlp_ratio"] = textRatio;
+            if (a.TextRatio != 4) text["mlp_ratio"] = a.TextRatio;
             if (network.LogitBias is { } bias)
                 (model["init_logit_scale"], model["init_logit_bias"]) = (network.LogitScale.ToDouble(), bias.ToDouble());
             yield return ("open_clip_config.json", new JsonObject

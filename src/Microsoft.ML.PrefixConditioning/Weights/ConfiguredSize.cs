@@ -61,7 +61,7 @@ internal sealed record ConfiguredSize(string Source, string Name, int Value)
     {
         Vocabulary => vocabulary,
         VisionHidden => (int)(architecture.VisionWidth * architecture.MlpRatio),
-        TextHidden => (int)(architecture.TextWidth * (architecture.TextMlpRatio ?? architecture.MlpRatio)),
+        TextHidden => (int)(architecture.TextWidth * architecture.TextRatio),
         _ => (int)typeof(ClipArchitecture).GetProperty(name)!.GetValue(architecture)!,
     };
 

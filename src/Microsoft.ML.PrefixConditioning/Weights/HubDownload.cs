@@ -36,9 +36,6 @@ internal sealed class HubDownload : IDisposable
         _client.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("Microsoft.ML.PrefixConditioning", null));
     }
 
-    /// <summary>Pause before a request is repeated for the first time.</summary>
-    internal static TimeSpan FirstPause { get; set; } = TimeSpan.FromSeconds(1);
-
     /// <summary>The local path of a model: of one on the hub, the folder of its files, which are downloaded if they are not in the cache.
     /// Other paths are returned as they are.</summary>
     /// <param name="environment">For messages and progress.</param>
@@ -274,7 +271,7 @@ internal sealed class HubDownload : IDisposable
     /// <summary>Repeats what fails by the network or the server's load, with growing pauses, as long as it makes progress.</summary>
     private async Task<T> Repeatedly<T>(Func<Task<T>> action, Func<long>? progress = null, int attempts = Attempts)
     {
-        var (pause, best) = (FirstPause, progress?.Invoke() ?? 0);
+        var (pause, best) = (_settings.FirstPause, progress?.Invoke() ?? 0);
         for (var attempt = 1; ; attempt++)
         {
             try
@@ -286,7 +283,7 @@ internal sealed class HubDownload : IDisposable
                 var wait = (e.InnerException as RetryLater)?.Pause is { } asked && asked > pause ? asked : pause;
                 await Task.Delay(wait.TotalSeconds < MaxPauseSeconds ? wait : TimeSpan.FromSeconds(MaxPauseSeconds), _cancellation)
                     .ConfigureAwait(false);
-                if (progress?.Invoke() is { } now && now > best) (attempt, pause, best) = (0, FirstPause, now);
+                if (progress?.Invoke() is { } now && now > best) (attempt, pause, best) = (0, _settings.FirstPause, now);
                 else pause *= 2;
             }
         }

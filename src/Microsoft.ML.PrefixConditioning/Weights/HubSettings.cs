@@ -11,6 +11,9 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <param name="IsOffline">Whether only the cache is used (<c>HF_HUB_OFFLINE</c>).</param>
 internal sealed record HubSettings(Uri Endpoint, string Cache, string? Token, bool IsOffline)
 {
+    /// <summary>Pause before a request is repeated for the first time.</summary>
+    public TimeSpan FirstPause { get; init; } = TimeSpan.FromSeconds(1);
+
     /// <summary>What the environment says.</summary>
     /// <exception cref="ArgumentException"><c>HF_ENDPOINT</c> is no address.</exception>
     public static HubSettings FromEnvironment() => From(Environment.GetEnvironmentVariable);

@@ -17,7 +17,6 @@ public sealed class HubDownloadTests : IDisposable
 
     public HubDownloadTests()
     {
-        HubDownload.FirstPause = TimeSpan.FromMilliseconds(1);
         _server.Files["config.json"] = "{}"u8.ToArray();
         _server.Files[Weights] = [.. Enumerable.Range(0, 300_000).Select(i => (byte)(i * 7))];
         _server.Files["README.md"] = "not needed"u8.ToArray();
@@ -26,12 +25,14 @@ public sealed class HubDownloadTests : IDisposable
 
     public void Dispose()
     {
-        HubDownload.FirstPause = TimeSpan.FromSeconds(1);
         _server.Dispose();
         Directory.Delete(_folder, recursive: true);
     }
 
-    private HubSettings Settings => new(_server.Address, Path.Combine(_folder, "hub"), Token: null, IsOffline: false);
+    private HubSettings Settings => new(_server.Address, Path.Combine(_folder, "hub"), Token: null, IsOffline: false)
+    {
+        FirstPause = TimeSpan.FromMilliseconds(1),
+    };
 
     private string Resolve(string path = "some/model", HubSettings? settings = null, CancellationToken cancellation = default) =>
         HubDownload.Resolve(_context, path, cancellation, settings ?? Settings);
