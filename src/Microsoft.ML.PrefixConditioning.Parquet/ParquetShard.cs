@@ -6,6 +6,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>One Parquet file: the rows of its groups, and those that are left out.</summary>
 internal sealed class ParquetShard
 {
+    private const int BufferBytes = 1 << 12;
     private const int MostRows = 1 << 24;   // in a row group; writers put a million at most into one by default
 
     private readonly int[] _rows;           // by row group
@@ -111,14 +112,15 @@ internal sealed class ParquetShard
             return ReadAsync().GetAwaiter().GetResult();
         }
         // Parquet.Net does not check what it reads, and fails in as many ways as there are damages.
-        catch (Exception e) when (e is not (FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException))
+        catch (Exception e) when (e is not (FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException
+            or TimeoutException or OperationCanceledException))
         {
             throw new InvalidDataException($"{NearName.Quoted(path)} is no Parquet file or is damaged: {NearName.Visible(e.Message)}", e);
         }
 
         async Task<T> ReadAsync()
         {
-            var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
+            var stream = RemoteFiles.Read(path, local => RegularFile.Open(local, BufferBytes));
             await using (stream.ConfigureAwait(false))
             {
                 // Parquet.Net can loop forever over a damaged footer.

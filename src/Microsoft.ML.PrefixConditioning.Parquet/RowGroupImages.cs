@@ -28,9 +28,10 @@ internal static class RowGroupImages
     /// <param name="image">A file and a column; the offset is the row group, the length is the row.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">The file is damaged or has no such image.</exception>
-    public static byte[] Read(ImageSlice image)
+    public static byte[] Read(ImageSlice image) => RemoteFiles.Read(image.File, local => Read(image, new FileInfo(local)));
+
+    private static byte[] Read(ImageSlice image, FileInfo file)
     {
-        var file = new FileInfo(image.File);
         if (!file.Exists)
             throw new FileNotFoundException($"There is no file '{image.File}'. {MissingPath.Describe(image.File)}", image.File);
         var slot = Find(new Key(file.FullName, file.Length, file.LastWriteTimeUtc, image.Name, image.Offset));

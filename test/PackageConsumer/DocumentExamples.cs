@@ -12,6 +12,8 @@ namespace PackageConsumer.Documents;
 /// documents'.</summary>
 internal static class DocumentExamples
 {
+    private static readonly HttpClient Http = new();
+
     public static IDataView PublishedFormats(MLContext mlContext)
     {
         // <docs/data.md 1>
@@ -43,9 +45,25 @@ internal static class DocumentExamples
         return weighted;
     }
 
-    public static IDataView ParquetFiles(MLContext mlContext)
+    public static IDataView RemoteShards(MLContext mlContext)
     {
         // <docs/data.md 4>
+        static async ValueTask<Stream> Open(string address, long offset, long length, CancellationToken cancellation)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, address) { Headers = { Range = new(offset, offset + length - 1) } };
+            var response = await Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
+            return await response.EnsureSuccessStatusCode().Content.ReadAsStreamAsync(cancellation);
+        }
+
+        using var mount = RemoteFiles.Mount("https://data.example.com/cc12m/", Open, cacheFolder: "cache", maxCacheBytes: 200L << 30);
+        IDataView remote = mlContext.Data.LoadWebDataset("https://data.example.com/cc12m/{00000..01242}.tar");
+        // </docs/data.md>
+        return remote;
+    }
+
+    public static IDataView ParquetFiles(MLContext mlContext)
+    {
+        // <docs/data.md 5>
         var names = new Dictionary<string, string> { ["0"] = "cat", ["1"] = "dog" };
         IDataView labeled = mlContext.Data.LoadParquet("pets/*.parquet", "image", "label", "label", classNames: names,
             datasetType: "classification", furtherFields: ["width", "height"]);

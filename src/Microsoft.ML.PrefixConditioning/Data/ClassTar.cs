@@ -22,7 +22,7 @@ internal static class ClassTar
         var headers = new ArchiveHeaders();
         try
         {
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);
+            using var stream = RegularFile.Open(path);
             TarFormat.ReadHeaders(stream, headers);
         }
         catch (InvalidDataException e)

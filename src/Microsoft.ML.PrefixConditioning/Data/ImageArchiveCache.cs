@@ -17,12 +17,12 @@ internal static class ImageArchiveCache
 
     /// <summary>The index of an archive.</summary>
     /// <exception cref="FileNotFoundException">There is no such archive.</exception>
-    public static ImageArchive Index(string path) => Use(path, slot => slot.Archive.Value);
+    public static ImageArchive Index(string path) => Use(path, null, slot => slot.Archive.Value);
 
     /// <summary>The bytes of a file in an archive.</summary>
     /// <exception cref="FileNotFoundException">There is no such archive, or no such file in it.</exception>
     public static byte[] Read(string path, string entry, MemoryShare? memory = null) =>
-        Use(path, slot => slot.Archive.Value.Read(slot.File!.Value, entry, memory));
+        Use(path, memory, slot => slot.Archive.Value.Read(slot.File!.Value, entry, memory));
 
     /// <summary>A range of bytes of a file; no index is read.</summary>
     /// <param name="path">Any file.</param>
@@ -32,7 +32,7 @@ internal static class ImageArchiveCache
     /// <param name="memory">Takes the bytes before they are read; null if nobody counts them.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">The file is too short, or the range too long.</exception>
-    public static byte[] Read(string path, long offset, int length, string name, MemoryShare? memory = null) => Use(path, slot =>
+    public static byte[] Read(string path, long offset, int length, string name, MemoryShare? memory = null) => Use(path, memory, slot =>
     {
         if (length <= slot.Length && offset <= slot.Length - length)
         {
@@ -59,9 +59,17 @@ internal static class ImageArchiveCache
         get { lock (Gate) return Idle.Count; }
     }
 
-    private static T Use<T>(string path, Func<Slot, T> read)
+    /// <summary>Closes a file that is to be deleted, as soon as nobody reads it.</summary>
+    /// <param name="path">Full path.</param>
+    public static void Close(string path)
     {
-        var slot = Rent(path);
+        lock (Gate)
+            if (Slots.TryGetValue(path, out var slot)) Retire(slot);
+    }
+
+    private static T Use<T>(string path, MemoryShare? memory, Func<Slot, T> read) => RemoteFiles.Read(path, local =>
+    {
+        var slot = Rent(path, local);
         try
         {
             return read(slot);
@@ -70,11 +78,11 @@ internal static class ImageArchiveCache
         {
             Return(slot);
         }
-    }
+    }, cancellation: memory?.Cancellation ?? default);
 
-    private static Slot Rent(string path)
+    private static Slot Rent(string path, string local)
     {
-        var file = new FileInfo(path);
+        var file = new FileInfo(local);
         if (!file.Exists)
             throw new FileNotFoundException($"There is no archive '{NearName.Visible(path)}'. {MissingPath.Describe(path)}", path);
         lock (Gate)

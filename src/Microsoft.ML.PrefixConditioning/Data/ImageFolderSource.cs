@@ -14,6 +14,9 @@ internal static class ImageFolderSource
         var isArchive = TryFindArchive(path, out var archive, out var inner);
         if (!isArchive && !Directory.Exists(path))
         {
+            if (RemoteFiles.IsMounted(path))
+                throw new InvalidDataException($"{NearName.Quoted(path)} is a remote folder, whose files cannot be listed. Give an " +
+                    "archive, .zip or .tar.");
             if (File.Exists(path))
                 throw new InvalidDataException($"'{path}' is a file, but neither .zip nor .tar. " +
                     "Give a folder of class-name folders or such an archive; unpack others first.");
@@ -65,7 +68,7 @@ internal static class ImageFolderSource
     {
         if (ImageLocator.TrySplit(path, out archive, out inner)) return true;
         archive = path;
-        return ImageArchive.HasArchiveExtension(path) && File.Exists(path);
+        return ImageArchive.HasArchiveExtension(path) && (RemoteFiles.IsMounted(path) || File.Exists(path));
     }
 
     private static void ListArchive(ImageArchive archive, string inner, ClassFolders found)

@@ -39,9 +39,10 @@ internal static class ImageLocator
             try
             {
                 ImageRoot.CheckLinks(locator);
-                bytes = SmallFile.Read(locator, MaxBytes, memory);
+                bytes = RemoteFiles.Read(locator, path => SmallFile.Read(path, MaxBytes, memory),
+                    cancellation: memory?.Cancellation ?? default);
             }
-            catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+            catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException && !RemoteFiles.IsMounted(locator))
             {
                 throw new FileNotFoundException($"There is no image {NearName.Quoted(locator)}. {Reason(locator)}", locator, e);
             }
@@ -67,14 +68,21 @@ internal static class ImageLocator
         return OperatingSystem.IsWindows() && path is ['/', _, ':', ..] ? path[1..] : path;
     }
 
-    /// <summary>Why an image cannot be read and what to do, if its locator is a URI of another machine; otherwise null.</summary>
+    /// <summary>Why an image cannot be read and what to do, if its locator is a URI of another machine that is not mounted;
+    /// otherwise null.</summary>
     public static string? RemoteReason(string locator)
     {
-        var end = locator.IndexOf("://", StringComparison.Ordinal);
-        if (end < 2 || !locator.Take(end).All(char.IsAsciiLetterOrDigit)) return null;   // "C://" is a drive
+        if (SchemeEnd(locator) < 0 || RemoteFiles.IsMounted(locator)) return null;
         return locator.StartsWith("file:", StringComparison.OrdinalIgnoreCase)
             ? "A file URI with two slashes names a machine. Write file:/// with three slashes, or the path alone."
-            : "It is a web address. Download the image and name the file.";
+            : "It is a web address. Download the image and name the file, or mount the address with RemoteFiles.";
+    }
+
+    /// <summary>Where the scheme of an address ends, such as https in <c>https://</c>; -1 for paths.</summary>
+    public static int SchemeEnd(string locator)
+    {
+        var end = locator.IndexOf("://", StringComparison.Ordinal);
+        return end >= 2 && locator.Take(end).All(char.IsAsciiLetterOrDigit) ? end : -1;   // "C://" is a drive
     }
 
     /// <summary>Whether a file name has the extension of an image.</summary>

@@ -25,15 +25,20 @@ internal sealed class ImageRoot
     public ImageRoot(string table, string? imageRoot, bool allowOutsideRoot)
     {
         (_isGiven, _isConfined) = (imageRoot is not null, !allowOutsideRoot);
-        var root = imageRoot ?? Path.GetDirectoryName(table) ?? "";
+        var root = imageRoot ?? (RemoteFiles.IsMounted(table) ? table[..(table.LastIndexOf('/') + 1)] : Path.GetDirectoryName(table)) ?? "";
         if (ImageLocator.TrySplit(root, out var archive, out var inner))
         {
             _prefix = ImageLocator.Join(archive, inner.Length == 0 || inner.EndsWith('/') ? inner : inner + "/");
             return;
         }
-        if (ImageArchive.HasArchiveExtension(root) && File.Exists(root))
+        if (ImageArchive.HasArchiveExtension(root) && (RemoteFiles.IsMounted(root) || File.Exists(root)))
         {
             _prefix = ImageLocator.Join(root, "");
+            return;
+        }
+        if (RemoteFiles.IsMounted(root))
+        {
+            _prefix = root.EndsWith('/') ? root : root + "/";
             return;
         }
         // The table's own folder is checked by opening the table.
@@ -58,7 +63,7 @@ internal sealed class ImageRoot
     {
         if (image.Length == 0) return null;
         var isRooted = Path.IsPathRooted(image);
-        var locator = isRooted || ImageLocator.RemoteReason(image) is not null ? image : _prefix + image;
+        var locator = isRooted || ImageLocator.SchemeEnd(image) >= 0 ? image : _prefix + image;
         if (_real is not null && (_isGiven || !isRooted)) Remember(locator, _real);
         return locator;
     }
@@ -78,6 +83,7 @@ internal sealed class ImageRoot
 
     private bool IsInside(string image)
     {
+        if (RemoteFiles.IsMounted(image)) return image.StartsWith(_prefix, StringComparison.Ordinal) && RemoteFiles.IsMounted(_prefix);
         if (image.Split('/').Contains("..") || image.StartsWith("//", StringComparison.Ordinal)) return false;
         if (!Path.IsPathRooted(image) || !_isGiven) return true;
         var root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(_prefix.Length == 0 ? "." : _prefix)) + Path.DirectorySeparatorChar;

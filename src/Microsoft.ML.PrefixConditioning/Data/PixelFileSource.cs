@@ -71,7 +71,8 @@ internal static class PixelFileSource
 
     private static int LabelBytes(string path)
     {
-        var length = new FileInfo(path).Length;
+        using var file = Open(path);
+        var length = RandomAccess.GetLength(file);
         if (length > 0 && length % (CifarPixels + 1) == 0) return 1;
         if (length > 0 && length % (CifarPixels + 2) == 0) return 2;
         throw new InvalidDataException($"'{path}' has {length} bytes, neither a multiple of {CifarPixels + 1} (CIFAR-10) nor of " +
@@ -99,8 +100,8 @@ internal static class PixelFileSource
     private static SafeFileHandle Open(string path)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
-        return File.Exists(path) ? File.OpenHandle(path)
-            : throw new FileNotFoundException($"There is no file '{path}'. {MissingPath.Describe(path)}", path);
+        return RemoteFiles.Read(path, local => File.Exists(local) ? File.OpenHandle(local)
+            : throw new FileNotFoundException($"There is no file '{path}'. {MissingPath.Describe(path)}", path));
     }
 
     /// <summary>A name by class; numbers without names.</summary>

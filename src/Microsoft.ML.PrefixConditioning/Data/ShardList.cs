@@ -23,8 +23,8 @@ internal static class ShardList
                 throw new ArgumentException($"{NearName.Quoted(part)} would run a shell command, which this package never does. " +
                     "Store the shards as files.", nameof(shards));
             if (ImageLocator.RemoteReason(part) is not null)
-                throw new ArgumentException($"{NearName.Quoted(part)} is a web address. Download the shards and name the files.",
-                    nameof(shards));
+                throw new ArgumentException($"{NearName.Quoted(part)} is a web address. Download the shards and name the files, or mount " +
+                    "the address with RemoteFiles.", nameof(shards));
             foreach (var pattern in Braces(part))
             {
                 files.AddRange(Files(pattern, wildcard));
@@ -74,6 +74,13 @@ internal static class ShardList
 
     private static string[] Files(string pattern, string wildcard)
     {
+        if (RemoteFiles.IsMounted(pattern))
+        {
+            if (pattern.AsSpan().ContainsAny('*', '?'))
+                throw new ArgumentException($"{NearName.Quoted(pattern)} is a web address, whose files cannot be listed. Give a " +
+                    "range such as {00000..01242}.tar.", nameof(pattern));
+            return CompressedReason(pattern) is { } remote ? throw new ArgumentException(remote, nameof(pattern)) : [pattern];
+        }
         var (folder, name) = (Path.GetDirectoryName(pattern) ?? "", Path.GetFileName(pattern));
         if (name.AsSpan().ContainsAny('*', '?') && !folder.AsSpan().ContainsAny('*', '?'))
         {

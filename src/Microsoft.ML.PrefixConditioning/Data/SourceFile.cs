@@ -4,8 +4,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <param name="path">The file, as messages name it.</param>
 internal sealed class SourceFile(string path)
 {
-    private readonly string _file = Path.GetFullPath(path);   // the current folder may change
-    private (long Length, DateTime Time)? _state;
+    private readonly string _file = RemoteFiles.FullPath(path);   // the current folder may change
+    private string? _state;
 
     /// <summary>Opens the file.</summary>
     /// <param name="bufferSize">Bytes to read ahead; 1 for a reader with a buffer of its own, or in random order.</param>
@@ -13,13 +13,12 @@ internal sealed class SourceFile(string path)
     /// <exception cref="InvalidDataException">The file has been changed since it was opened first, or is no regular file.</exception>
     public FileStream Open(int bufferSize = 1)
     {
-        RegularFile.Check(_file);
         FileStream file;
         try
         {
-            file = new FileStream(_file, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize);
+            file = RemoteFiles.Read(_file, local => RegularFile.Open(local, bufferSize));
         }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException && !RemoteFiles.IsMounted(_file))
         {
             throw new FileNotFoundException(
                 $"There is no caption table '{NearName.Visible(path)}'. {MissingPath.Describe(path)}", path, e);
@@ -29,7 +28,7 @@ internal sealed class SourceFile(string path)
             throw new FileNotFoundException($"'{NearName.Visible(path)}' is a folder. Give the caption table, a .tsv or .csv file; " +
                 "imageRoot is the folder of the images.", path);
         }
-        var state = (file.Length, File.GetLastWriteTimeUtc(file.SafeFileHandle));
+        var state = RemoteFiles.State(_file) ?? $"{file.Length} {File.GetLastWriteTimeUtc(file.SafeFileHandle).Ticks}";
         if ((_state ??= state) == state) return file;
         file.Dispose();
         throw Changed();

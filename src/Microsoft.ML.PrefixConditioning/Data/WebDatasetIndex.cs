@@ -23,9 +23,9 @@ internal static class WebDatasetIndex
         string path, string? folder, WebDatasetMembers members, LongPhase phase)
     {
         phase.Advance();
-        var file = new FileInfo(path);   // before the scan: a shard that is changed meanwhile is scanned again next time
-        var state = string.Create(CultureInfo.InvariantCulture, $"{file.Length} {file.LastWriteTimeUtc.Ticks} {members}");
-        var index = folder is null ? path + Extension : Path.Join(folder, Name(file));
+        // Before the scan: a shard that is changed meanwhile is scanned again next time
+        var state = $"{RemoteFiles.State(path, phase) ?? StateOf(new FileInfo(path))} {members}";
+        var index = folder is null ? RemoteFiles.Beside(path, Extension) : Path.Join(folder, Name(path));
         if (Read(index, path, members, state) is { } known) return (known, null);
         var shard = WebDatasetShard.Scan(path, members, phase);
         try
@@ -45,8 +45,11 @@ internal static class WebDatasetIndex
     }
 
     /// <summary>Shards of the same name in different folders have different indexes.</summary>
-    private static string Name(FileInfo file) =>
-        $"{file.Name}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(file.FullName)))[..16]}{Extension}";
+    private static string Name(string path) => Path.GetFileName(path) +
+        $"-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(RemoteFiles.FullPath(path))))[..16]}{Extension}";
+
+    private static string StateOf(FileInfo file) =>
+        string.Create(CultureInfo.InvariantCulture, $"{file.Length} {file.LastWriteTimeUtc.Ticks}");
 
     private static WebDatasetShard? Read(string index, string path, WebDatasetMembers members, string state)
     {

@@ -99,7 +99,7 @@ internal sealed class WebDatasetShard
     public static WebDatasetShard Scan(string path, WebDatasetMembers members, LongPhase phase)
     {
         var shard = new WebDatasetShard(path, members);
-        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);
+        using var stream = RemoteFiles.Read(path, local => RegularFile.Open(local), phase);
         var (key, last) = ("", default(TarEntry));
         var found = new Dictionary<string, TarEntry>(StringComparer.Ordinal);
         try

@@ -67,7 +67,7 @@ internal static class WebDatasetSource
         private byte[] Read(long offset, int length)
         {
             if (isRandom) return ImageArchiveCache.Read(_shard.Path, offset, length, "a text");
-            _file ??= Open(_shard.Path);
+            _file ??= RemoteFiles.Read(_shard.Path, local => RegularFile.Open(local));
             try
             {
                 return ImageArchive.ReadBytes(_file.SafeFileHandle, offset, length);
@@ -76,12 +76,6 @@ internal static class WebDatasetSource
             {
                 throw new InvalidDataException($"{NearName.Quoted(_shard.Path)} was changed or cut off. Load it again.", e);
             }
-        }
-
-        private static FileStream Open(string path)
-        {
-            RegularFile.Check(path);
-            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);
         }
 
         private string? Named(string? code) =>

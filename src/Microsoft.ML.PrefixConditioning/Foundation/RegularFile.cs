@@ -18,6 +18,16 @@ internal static class RegularFile
         throw new InvalidDataException($"'{NearName.Visible(path)}' is a pipe, a socket or a device; only regular files are read.");
     }
 
+    /// <summary>Opens a file to read it; it can be deleted meanwhile.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="bufferSize">Bytes to read ahead; 1 for none.</param>
+    /// <exception cref="InvalidDataException">It is a pipe, a socket or a device.</exception>
+    public static FileStream Open(string path, int bufferSize = 1)
+    {
+        Check(path);
+        return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize);
+    }
+
     private static unsafe int? Kind(string path)
     {
         var status = stackalloc byte[StatusLength];

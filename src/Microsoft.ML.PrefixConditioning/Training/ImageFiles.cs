@@ -30,7 +30,7 @@ internal sealed class ImageFiles(bool hash, CancellationToken cancellation)
                     files.Add((FullPath(ImageLocator.FileOf(locator, out var isArchive)), isArchive));
             var asked = files.Distinct().Where(file => !_archives.ContainsKey(file.Path)).ToArray();
             var contents = new string[asked.Length];
-            ParallelLoop.Run(asked.Length, i => contents[i] = ContentOf(asked[i].Path), cancellation);
+            ParallelLoop.Run(asked.Length, i => contents[i] = ContentOf(asked[i].Path, asked[i].IsArchive), cancellation);
             var ofPass = asked.Zip(contents).ToDictionary(f => f.First.Path, f => f.Second, StringComparer.Ordinal);
             foreach (var ((path, isArchive), content) in asked.Zip(contents))
                 if (isArchive) _archives.Add(path, content);
@@ -44,12 +44,14 @@ internal sealed class ImageFiles(bool hash, CancellationToken cancellation)
         : ImageLocator.TrySplit(locator, out var archive, out var entry) ? ImageLocator.Join(FullPath(archive), entry)
         : FullPath(locator);
 
-    private static string FullPath(string path) => path.Contains('\0') ? path : Path.GetFullPath(path);   // such a file cannot exist
+    private static string FullPath(string path) => path.Contains('\0') ? path : RemoteFiles.FullPath(path);   // such a file cannot exist
 
-    private string ContentOf(string path)
+    private string ContentOf(string path, bool isArchive)
     {
         try
         {
+            if (RemoteFiles.IsMounted(path))
+                return hash || isArchive ? RemoteFiles.State(path, cancellation: cancellation)! : "remote";   // too many to download
             if (hash)
             {
                 RegularFile.Check(path);

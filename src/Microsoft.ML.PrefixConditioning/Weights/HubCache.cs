@@ -56,22 +56,12 @@ internal sealed class HubCache(HubSettings settings, HubModel model)
     }
 
     /// <summary>Waits until nobody else writes a blob or a reference, and keeps others away until the result is disposed.</summary>
-    public async Task<IDisposable> Lock(string name, CancellationToken cancellation)
+    public Task<IDisposable> Lock(string name, CancellationToken cancellation)
     {
         var path = Path.Combine(settings.Cache, ".locks", Path.GetFileName(_root), $"{name}.lock");
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         Directory.CreateDirectory(Path.Combine(_root, "blobs"));
-        while (true)
-        {
-            try
-            {
-                return new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None);
-            }
-            catch (IOException) when (File.Exists(path))
-            {
-                await Task.Delay(200, cancellation).ConfigureAwait(false);
-            }
-        }
+        return LockFile.Acquire(path, cancellation);
     }
 
     /// <summary>Whether a file has the content that its entity tag promises: SHA-256 of large files, git's SHA-1 of small ones. Other tags

@@ -12,9 +12,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// </remarks>
 internal sealed class HubDownload : IDisposable
 {
-    private const int Attempts = 5, MaxRedirects = 5, MaxPauseSeconds = 60;
+    private const int Attempts = 5, MaxRedirects = 5;
     private const long MaxSmallBytes = 64L << 20;
-    private static readonly TimeSpan StallTime = TimeSpan.FromSeconds(60);
 
     private readonly HubSettings _settings;
     private readonly HubModel _model;
@@ -194,16 +193,10 @@ internal sealed class HubDownload : IDisposable
         {
             if (_environment is ICancelable { IsCanceled: true })
                 throw new OperationCanceledException("ML.NET's environment was canceled.");
-            using var stall = CancellationTokenSource.CreateLinkedTokenSource(_cancellation);
-            stall.CancelAfter(StallTime);
             int count;
             try
             {
-                count = await content.ReadAsync(buffer, stall.Token).ConfigureAwait(false);
-            }
-            catch (OperationCanceledException e) when (!_cancellation.IsCancellationRequested)
-            {
-                throw new HttpRequestException($"nothing came for {StallTime.TotalSeconds} seconds.", e);
+                count = await Transfer.Read(content, buffer, _cancellation).ConfigureAwait(false);
             }
             catch (IOException e)
             {
@@ -268,26 +261,10 @@ internal sealed class HubDownload : IDisposable
         return HubCache.IsName(tag) ? tag : null;
     }
 
-    /// <summary>Repeats what fails by the network or the server's load, with growing pauses, as long as it makes progress.</summary>
-    private async Task<T> Repeatedly<T>(Func<Task<T>> action, Func<long>? progress = null, int attempts = Attempts)
-    {
-        var (pause, best) = (_settings.FirstPause, progress?.Invoke() ?? 0);
-        for (var attempt = 1; ; attempt++)
-        {
-            try
-            {
-                return await action().ConfigureAwait(false);
-            }
-            catch (HttpRequestException e) when (attempt < attempts && e.HttpRequestError != HttpRequestError.NameResolutionError)
-            {
-                var wait = (e.InnerException as RetryLater)?.Pause is { } asked && asked > pause ? asked : pause;
-                await Task.Delay(wait.TotalSeconds < MaxPauseSeconds ? wait : TimeSpan.FromSeconds(MaxPauseSeconds), _cancellation)
-                    .ConfigureAwait(false);
-                if (progress?.Invoke() is { } now && now > best) (attempt, pause, best) = (0, _settings.FirstPause, now);
-                else pause *= 2;
-            }
-        }
-    }
+    /// <summary>Repeats what fails by the network or the server's load.</summary>
+    private Task<T> Repeatedly<T>(Func<Task<T>> action, Func<long>? progress = null, int attempts = Attempts) => Transfer.Repeatedly(
+        action, e => e is HttpRequestException { HttpRequestError: not HttpRequestError.NameResolutionError }, progress, attempts,
+        _settings.FirstPause, _cancellation, e => (e.InnerException as RetryLater)?.Pause);
 
     /// <summary>The pause that an overloaded server asks for.</summary>
     private sealed class RetryLater(TimeSpan? pause) : Exception

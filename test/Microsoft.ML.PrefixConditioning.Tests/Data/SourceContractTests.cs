@@ -12,18 +12,26 @@ public sealed class SourceContractTests : IDisposable
 
     public static IEnumerable<object[]> Kinds =>
         from kind in (string[])["folder", "zip", "captions", "jsonl", "coco", "tars", "webdataset", "idx", "cifar", "parquet"]
-        select new object[] { kind };
+        from isRemote in (bool[])[false, true]
+        where !isRemote || kind is not ("folder" or "tars")   // remote folders cannot be listed
+        select new object[] { kind, isRemote };
 
     private readonly DataTestFolder _folder = new();
     private readonly MLContext _mlContext = new(seed: 1);
 
-    public void Dispose() => _folder.Dispose();
+    private RemoteFolder? _remote;
+
+    public void Dispose()
+    {
+        _remote?.Dispose();
+        _folder.Dispose();
+    }
 
     [TestMethod]
     [DynamicData(nameof(Kinds))]
-    public void Source_View_CanBeReadInEveryWay(string kind)
+    public void Source_View_CanBeReadInEveryWay(string kind, bool isRemote)
     {
-        var view = Load(kind);
+        var view = Load(kind, isRemote);
         var images = view.Texts("Image");
 
         Assert.IsTrue(view.CanShuffle);
@@ -47,10 +55,10 @@ public sealed class SourceContractTests : IDisposable
 
     [TestMethod]
     [DynamicData(nameof(Kinds))]
-    public void Fit_SourceInterruptedAndGoneOn_GivesBitEqualWeights(string kind)
+    public void Fit_SourceInterruptedAndGoneOn_GivesBitEqualWeights(string kind, bool isRemote)
     {
         var options = DrawnData.Options with { BatchSize = 6, Epochs = 2, VocabularySize = 515 };
-        var data = Load(kind);   // once: files that are written again are other data
+        var data = Load(kind, isRemote);   // once: files that are written again are other data
         using var whole = _mlContext.Transforms.PrefixClip(options).Fit(data);
         using var cancellation = new CancellationTokenSource();
         options = options with { Checkpoints = new() { Folder = _folder["run"], Steps = 1 } };
@@ -65,8 +73,18 @@ public sealed class SourceContractTests : IDisposable
         DrawnData.AreBitEqual(DrawnData.Weights(whole), DrawnData.Weights(resumed));
     }
 
-    private IDataView Load(string kind)
+    /// <summary>A path for a source; of a remote file, its address. The cache holds one of the largest files only.</summary>
+    private string Place(string name, bool isRemote)
     {
+        if (!isRemote) return _folder[name];
+        var largest = Directory.GetFiles(_folder[""], "*", SearchOption.AllDirectories).Max(f => new FileInfo(f).Length);
+        _remote ??= new RemoteFolder(_folder[""], _folder["cache"], largest * 3 / 2);
+        return _remote.Address + name;
+    }
+
+    private IDataView Load(string kind, bool isRemote)
+    {
+        string At(string name) => Place(name, isRemote);
         ImageArchiveCache.Clear();   // the files are written anew
         var numbers = Enumerable.Range(0, Count).ToArray();
         foreach (var i in numbers) _folder.Write($"classes/class {i % 3}/{i}.png", Png(i));
@@ -80,18 +98,18 @@ public sealed class SourceContractTests : IDisposable
             case "zip":
                 System.IO.File.Delete(_folder["x.zip"]);
                 System.IO.Compression.ZipFile.CreateFromDirectory(classes, _folder["x.zip"]);
-                return _mlContext.Data.LoadImageFolder(_folder["x.zip"]);
+                return _mlContext.Data.LoadImageFolder(At("x.zip"));
             case "captions":
                 _folder.Write("x.tsv", "image\tcaption\n" + string.Concat(numbers.Select(i => $"{File(i)}\t{Caption(i)}\n")));
-                return _mlContext.Data.LoadImageCaptions(_folder["x.tsv"], classes);
+                return _mlContext.Data.LoadImageCaptions(At("x.tsv"), At("classes"));
             case "jsonl":
                 _folder.Write("x.jsonl", string.Concat(numbers.Select(i => $"{{\"image\":\"{File(i)}\",\"caption\":\"{Caption(i)}\"}}\n")));
-                return _mlContext.Data.LoadImageCaptions(_folder["x.jsonl"], classes);
+                return _mlContext.Data.LoadImageCaptions(At("x.jsonl"), At("classes"));
             case "coco":
                 var pictures = numbers.Select(i => $"{{\"id\":{i},\"file_name\":\"{File(i)}\"}}");
                 var captions = numbers.Select(i => $"{{\"id\":{i},\"image_id\":{i},\"caption\":\"{Caption(i)}\"}}");
                 _folder.Write("x.json", $"{{\"images\":[{string.Join(',', pictures)}],\"annotations\":[{string.Join(',', captions)}]}}");
-                return _mlContext.Data.LoadCocoCaptions(_folder["x.json"], classes);
+                return _mlContext.Data.LoadCocoCaptions(At("x.json"), At("classes"));
             case "tars":
                 Directory.CreateDirectory(_folder["tars"]);
                 foreach (var folder in Directory.GetDirectories(classes))
@@ -111,19 +129,19 @@ public sealed class SourceContractTests : IDisposable
                         Write(writer, $"{i}.txt", System.Text.Encoding.UTF8.GetBytes(Caption(i)));
                     }
                 }
-                return _mlContext.Data.LoadWebDataset(_folder["{0..2}.tar"]);
+                return _mlContext.Data.LoadWebDataset(At("{0..2}.tar"));
             case "idx":
                 var pixels = numbers.SelectMany(i => Enumerable.Repeat((byte)(20 * i), 64)).ToArray();
                 _folder.Write("images", PixelFileSourceTests.Idx([Count, 8, 8], pixels));
                 _folder.Write("labels", PixelFileSourceTests.Idx([Count], [.. numbers.Select(i => (byte)(i % 3))]));
-                return _mlContext.Data.LoadIdx(_folder["images"], _folder["labels"], ["zero", "one", "two"]);
+                return _mlContext.Data.LoadIdx(At("images"), At("labels"), ["zero", "one", "two"]);
             case "parquet":
                 ParquetFile.Write(_folder["x.parquet"], 5, [.. numbers.Select(i => (Png(i), Caption(i)))]);
-                return _mlContext.Data.LoadParquet(_folder["x.parquet"], "image", "caption");
+                return _mlContext.Data.LoadParquet(At("x.parquet"), "image", "caption");
             default:
                 _folder.Write("x.bin", [.. numbers.SelectMany(i =>
                     Enumerable.Repeat((byte)(20 * i), 3072).Prepend((byte)(i % 3)))]);
-                return _mlContext.Data.LoadCifar(_folder["x.bin"], ["zero", "one", "two"]);
+                return _mlContext.Data.LoadCifar(At("x.bin"), ["zero", "one", "two"]);
         }
     }
 
