@@ -15,6 +15,8 @@ internal sealed class SourceRates : IDisposable
     private static readonly string[] Classes = ["zero", "one", "two", "three", "four"];
 
     private readonly string _folder = Directory.CreateTempSubdirectory("prefix-conditioning-benchmarks-").FullName;
+    private const string Mounted = "benchmark://shards/";
+
     private readonly DataOperationsCatalog _data = new MLContext(1).Data;
 
     /// <summary>Prints a table: source, rows per second, images per second with one thread and with two.</summary>
@@ -26,6 +28,7 @@ internal sealed class SourceRates : IDisposable
         Console.WriteLine("source\trows/s\timages/s, 1 thread\timages/s, 2 threads");
         using var rates = new SourceRates();
         rates.WriteFiles();
+        using var mount = RemoteFiles.Mount(Mounted, rates.Open, rates.Path("cache"));
         foreach (var (name, open) in rates.Sources())
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"{name}\t{Rows(open):0}\t{Images(open(), threads: 1):0}\t{Images(open(), threads: 2):0}"));
@@ -36,10 +39,13 @@ internal sealed class SourceRates : IDisposable
         ("class folders", () => _data.LoadImageFolder(Path("classes"))),
         ("class folders in a ZIP archive", () => _data.LoadImageFolder(Path("classes.zip"))),
         ("class folders in a TAR archive", () => _data.LoadImageFolder(Path("classes.tar"))),
+        ("one TAR archive per class", () => _data.LoadImageFolder(Path("tars"))),
         ("caption table", () => _data.LoadImageCaptions(Path("captions.tsv"), Path("classes"))),
         ("JSON Lines", () => _data.LoadImageCaptions(Path("captions.jsonl"), Path("classes"))),
         ("COCO captions", () => _data.LoadCocoCaptions(Path("captions.json"), Path("classes"))),
         ("WebDataset", () => _data.LoadWebDataset(Path($"{{0..{(Count / PerShard) - 1}}}.tar"))),
+        ("WebDataset through a mount, in the cache", () => _data.LoadWebDataset($"{Mounted}{{0..{(Count / PerShard) - 1}}}.tar")),
+        ("Parquet, 100 rows per group", () => _data.LoadParquet(Path("captions.parquet"), "image", "caption")),
         ("IDX, 28 x 28 pixels", () => _data.LoadIdx(Path("images"), Path("labels"), Classes)),
         ("CIFAR-10, 32 x 32 pixels", () => _data.LoadCifar(Path("cifar.bin"), Classes)),
     ];
@@ -108,7 +114,11 @@ internal sealed class SourceRates : IDisposable
         }
         ZipFile.CreateFromDirectory(Path("classes"), Path("classes.zip"), CompressionLevel.NoCompression, includeBaseDirectory: false);
         TarFile.CreateFromDirectory(Path("classes"), Path("classes.tar"), includeBaseDirectory: false);
+        Directory.CreateDirectory(Path("tars"));
+        foreach (var name in Classes)
+            TarFile.CreateFromDirectory(Path($"classes/{name}"), Path($"tars/{name}.tar"), includeBaseDirectory: false);
         var rows = Enumerable.Range(0, Count).ToArray();
+        Tests.ParquetFile.Write(Path("captions.parquet"), 100, [.. rows.Select(i => (jpegs[i % jpegs.Length], Caption(i)))]);
         File.WriteAllLines(Path("captions.tsv"), ["image\tcaption", .. rows.Select(i => $"{Name(i)}\t{Caption(i)}")]);
         File.WriteAllLines(Path("captions.jsonl"), rows.Select(i => $$"""{"image":"{{Name(i)}}","caption":"{{Caption(i)}}"}"""));
         File.WriteAllText(Path("captions.json"), $$"""
@@ -140,6 +150,18 @@ internal sealed class SourceRates : IDisposable
 
     private static void Add(TarWriter tar, string name, byte[] bytes) =>
         tar.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, name) { DataStream = new MemoryStream(bytes) });
+
+    private ValueTask<Stream> Open(string address, long offset, long length, CancellationToken cancellation)
+    {
+        var file = File.OpenRead(Path(address[Mounted.Length..]));
+        var bytes = new byte[Math.Clamp(file.Length - offset, 0, length)];
+        using (file)
+        {
+            file.Position = offset;
+            file.ReadExactly(bytes);
+        }
+        return new(new MemoryStream(bytes));
+    }
 
     private string Path(string name) => System.IO.Path.Combine(_folder, name);
 
