@@ -6,7 +6,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>Retrieves images by texts and texts by images with several prefixes.</summary>
 internal static class RetrievalEvaluation
 {
-    private const int TextsPerPass = 4096;
+    private const int TextsPerPass = 256;
 
     /// <summary>Measures retrieval with each of the model's prefixes, with none, and with additional selections.</summary>
     public static RetrievalComparison Run(IHostEnvironment environment, IDataView data, PrefixClipTransformer model,

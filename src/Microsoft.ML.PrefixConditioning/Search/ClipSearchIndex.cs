@@ -14,7 +14,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <example>
 /// <code>
 /// var index = new ClipSearchIndex(model);
-/// index.AddImages(mlContext.Data.LoadImageFolder("photos/"));
+/// index.AddImages(photos);   // a view with the paths of images
 /// foreach (SearchResult found in index.Search("a red apple on a table")) Console.WriteLine($"{found.Score:0.000} {found.Key}");
 /// index.Save("photos.index");
 /// </code>
