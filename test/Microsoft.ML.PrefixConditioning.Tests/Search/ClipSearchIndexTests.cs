@@ -97,12 +97,9 @@ public sealed class ClipSearchIndexTests
         vectors[4_099] = vectors[4_098];
         vectors[1] = vectors[0];
         var index = EmbeddedRow.Index(_model, vectors);
-        var expected = (from i in Enumerable.Range(0, 5_000)
-            from j in Enumerable.Range(i + 1, 5_000 - i - 1)
-            let score = EmbeddedRow.Cosine(vectors[i], vectors[j])
-            where score >= 0.92
-            orderby score descending
-            select score).ToArray();
+        var expected = Enumerable.Range(0, 5_000)
+            .SelectMany(i => vectors[(i + 1)..].Select(later => EmbeddedRow.Cosine(vectors[i], later)))
+            .Where(score => score >= 0.92).OrderDescending().ToArray();
 
         var pairs = index.FindDuplicates(threshold: 0.92f, top: int.MaxValue);
 

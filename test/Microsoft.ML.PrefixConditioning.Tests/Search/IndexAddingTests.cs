@@ -84,8 +84,8 @@ public sealed class IndexAddingTests
         using var model = ScoringModel.Transformer();
         var vectors = EmbeddedRow.Random(20);
         var index = EmbeddedRow.Index(model, vectors[..10]);
-        var failing = new WatchedView(new MLContext().Data.LoadFromEnumerable(
-            vectors[10..].Select((v, i) => new EmbeddedRow { Embedding = v, Key = $"lost {i}" }))) { FailingRow = 5 };
+        var lost = vectors[10..].Select((v, i) => new EmbeddedRow { Embedding = v, Key = $"lost {i}" });
+        var failing = new WatchedView(new MLContext().Data.LoadFromEnumerable(lost)) { FailingRow = 5 };
 
         Assert.Throws<Exception>(() => index.AddImages(failing, "Embedding", "Key"));
         Assert.AreEqual(1, index.AddImages(new MLContext().Data.LoadFromEnumerable(

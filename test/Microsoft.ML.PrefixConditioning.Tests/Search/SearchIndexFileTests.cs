@@ -84,6 +84,17 @@ public sealed class SearchIndexFileTests
     }
 
     [TestMethod]
+    public void Identity_OfAModel_LeavesNoTensors()
+    {
+        var before = LiveTensors.Count();
+
+        var identity = ModelIdentity.Of(_model.Trained);
+
+        Assert.AreEqual(before, LiveTensors.Count());
+        CollectionAssert.AreEqual(identity, ModelIdentity.Of(_model.Trained));
+    }
+
+    [TestMethod]
     public void Load_AnyChangedByte_IsAnError()
     {
         using var folder = new DataTestFolder();
