@@ -3,7 +3,8 @@ using Microsoft.ML.PrefixConditioning;
 
 namespace Microsoft.ML;
 
-/// <summary>Comparison of a model's prefixes in <c>mlContext.MulticlassClassification</c>, next to ML.NET's <c>Evaluate</c>.</summary>
+/// <summary>Comparison of a model's prefixes in <c>mlContext.MulticlassClassification</c> and <c>mlContext.Ranking</c>, next to ML.NET's
+/// <c>Evaluate</c>.</summary>
 public static class PrefixEvaluationCatalog
 {
     private const int DefaultTopK = 5;   // as is usual for ImageNet
@@ -62,9 +63,52 @@ public static class PrefixEvaluationCatalog
         ArgumentNullException.ThrowIfNull(options);
         ArgumentOutOfRangeException.ThrowIfLessThan(topK, 1);
         options.Validate();
+        return PrefixEvaluation.Run(CatalogUtils.GetEnvironment(catalog), catalog, data, model, options, Selections(blends), topK);
+    }
+
+    /// <summary>Retrieves texts by images and images by texts of a captioned view, for every prefix of a model, for no prefix, and for
+    /// additional blends.</summary>
+    /// <param name="catalog">The catalog, <c>mlContext.Ranking</c>.</param>
+    /// <param name="data">Rows with an image and a text, in the same order in every pass. Rows with the same path, or the same bytes, are
+    /// captions of one image.</param>
+    /// <param name="model">The trained model.</param>
+    /// <param name="blends">Additional prefixes to compare; null for none.</param>
+    /// <param name="imageColumnName">Column of images; null means the model's image column.</param>
+    /// <param name="textColumnName">Column of texts, or key with text key values; null means the model's text column.</param>
+    /// <returns>Recall and mean average precision for each prefix, in both directions, on the same images and texts.</returns>
+    /// <remarks>
+    /// Every image is compared with every text, in blocks: memory grows with their embeddings, not with the number of pairs. Images are
+    /// decoded and encoded once, or once per image prefix; texts once per prefix. Rows without a text and unreadable images are counted but
+    /// not compared, regardless of the model's policy. ML.NET's <c>CancelExecution</c> stops it.
+    /// </remarks>
+    /// <exception cref="ArgumentException">A blend names an unknown type or is <see cref="PrefixSelection.Auto"/>.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A column is missing or has the wrong type.</exception>
+    /// <exception cref="InvalidDataException">No row has a text and a readable image.</exception>
+    /// <exception cref="OperationCanceledException">The environment was canceled.</exception>
+    /// <example>
+    /// <code>
+    /// IDataView test = mlContext.Data.LoadCocoCaptions("captions_val2017.json", "val2017/");
+    /// RetrievalComparison retrieval = mlContext.Ranking.ComparePrefixes(test, model);
+    /// double recall = retrieval[PrefixSelection.Caption].TextToImage.RecallAt5;
+    /// </code>
+    /// </example>
+    public static RetrievalComparison ComparePrefixes(
+        this RankingCatalog catalog, IDataView data, PrefixClipTransformer model, IEnumerable<PrefixSelection>? blends = null,
+        string? imageColumnName = null, string? textColumnName = null)
+    {
+        ArgumentNullException.ThrowIfNull(catalog);
+        ArgumentNullException.ThrowIfNull(data);
+        ArgumentNullException.ThrowIfNull(model);
+        var settings = model.Trained.Settings;
+        var image = ColumnReader.RequireImage(data.Schema, imageColumnName ?? settings.ImageColumnName, nameof(imageColumnName));
+        var text = ColumnReader.RequireTextOrKey(data.Schema, textColumnName ?? settings.TextColumnName, nameof(textColumnName));
+        return RetrievalEvaluation.Run(CatalogUtils.GetEnvironment(catalog), data, model, image, text, Selections(blends));
+    }
+
+    private static PrefixSelection[] Selections(IEnumerable<PrefixSelection>? blends)
+    {
         PrefixSelection[] further = [.. blends ?? []];
-        if (Array.IndexOf(further, null) is >= 0 and var at)
-            throw new ArgumentException($"The blend at index {at} is null; pass selections of prefixes.", nameof(blends));
-        return PrefixEvaluation.Run(CatalogUtils.GetEnvironment(catalog), catalog, data, model, options, further, topK);
+        return Array.IndexOf(further, null) is >= 0 and var at
+            ? throw new ArgumentException($"The blend at index {at} is null; pass selections of prefixes.", nameof(blends)) : further;
     }
 }

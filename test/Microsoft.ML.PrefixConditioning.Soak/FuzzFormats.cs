@@ -50,6 +50,7 @@ internal static class FuzzFormats
             ["weights index"] = WeightIndex,
             ["model file"] = ModelFormat,
             ["checkpoint"] = CheckpointFormat,
+            ["search index"] = SearchIndex,
             ["vocabulary"] = f => new(f["merges.txt"], "#version: 0.2\na b\nab c</w>\ni n\n"u8.ToArray(),
                 path => ClipTokenizer.FromFile(path)),
         };
@@ -170,6 +171,16 @@ internal static class FuzzFormats
     {
         while (e is TargetInvocationException { InnerException: { } inner }) e = inner;
         return e is InvalidDataException or FormatException or InvalidOperationException or FileNotFoundException;
+    }
+
+    private static FuzzFormat SearchIndex(DataTestFolder folder)
+    {
+        var rows = new EmbeddingRows(2);
+        rows.TryAdd([1, 0]);
+        rows.TryAdd([0, 1]);
+        SearchIndexFile.Write(folder["valid.index"], new byte[32], rows, ["a", "bc"]);
+        return new(folder["a.index"], File.ReadAllBytes(folder["valid.index"]),
+            path => SearchIndexFile.Read(path, 2, () => new byte[32]));
     }
 
     private static FuzzFormat CheckpointFormat(DataTestFolder folder)

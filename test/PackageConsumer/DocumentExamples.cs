@@ -1,5 +1,6 @@
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.VectorData;
 using Microsoft.ML;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
@@ -198,6 +199,60 @@ internal static class DocumentExamples
         model.SaveSafetensors("clip-fine-tuned/");                      // for open_clip, and for LoadClip
         // </docs/pretrained.md>
     }
+
+    public static ClipSearchIndex SearchIndex(MLContext mlContext, PrefixClipTransformer model, IDataView captioned)
+    {
+        // <docs/search.md 1>
+        string[] paths = Directory.GetFiles("photos/", "*.jpg");
+        IDataView photos = mlContext.Data.LoadFromEnumerable(paths.Select(path => new Photo { Image = path }));
+        var index = new ClipSearchIndex(model);
+        index.AddImages(photos);
+        IReadOnlyList<SearchResult> apples = index.Search("a red apple on a table", top: 20);    // text to image: Key, Score
+        IReadOnlyList<SearchResult> alike = index.SearchByImage("query.jpg");                     // image to image
+        IReadOnlyList<DuplicatePair> pairs = index.FindDuplicates(threshold: 0.95f);              // First, Second, Score
+
+        var captions = new ClipSearchIndex(model);
+        captions.AddTexts(captioned);
+        IReadOnlyList<SearchResult> described = captions.SearchByImage("query.jpg", top: 5);      // image to text
+
+        index.Save("photos.index");
+        ClipSearchIndex loaded = ClipSearchIndex.Load("photos.index", model);                     // the same model, or an error
+        loaded.AddImages(photos);                                                                 // only what is new is encoded
+        // </docs/search.md>
+        Console.WriteLine($"{apples.Count} {alike.Count} {pairs.Count} {described.Count}");
+        return loaded;
+    }
+
+    public static IReadOnlyList<IReadOnlyList<SearchResult>> SearchEmbeddings(
+        ClipSearchIndex index, PrefixClipTransformer model, IReadOnlyList<byte[]> images)
+    {
+        // <docs/search.md 2>
+        float[][] queries = model.EncodeImages(images);                           // images: encoded files or ML.NET images
+        IReadOnlyList<IReadOnlyList<SearchResult>> found = index.Search(queries, top: 10);
+        float[] image = model.EncodeImages(["shoe.jpg"])[0], text = model.EncodeTexts(["red"])[0];
+        IReadOnlyList<SearchResult> redShoes = index.Search([[.. image.Zip(text, (x, y) => x + 0.5f * y)]])[0];
+        // </docs/search.md>
+        return [.. found, redShoes];
+    }
+
+    public static async Task VectorStore(VectorStoreCollection<string, StoredPhoto> photos, PrefixClipTransformer model)
+    {
+        // <docs/search.md 3>
+        await photos.EnsureCollectionExistsAsync();
+        using var images = model.AsImageEmbeddingGenerator();
+        foreach (string[] files in Directory.GetFiles("photos/", "*.jpg").Chunk(64))
+        {
+            DataContent[] contents = await Task.WhenAll(files.Select(file => DataContent.LoadFromAsync(file).AsTask()));
+            var embeddings = await images.GenerateAsync(contents);
+            await photos.UpsertAsync(files.Zip(embeddings, (file, e) => new StoredPhoto { Path = file, Embedding = e.Vector }));
+        }
+
+        using var texts = model.AsTextEmbeddingGenerator();
+        ReadOnlyMemory<float> query = await texts.GenerateVectorAsync("a red apple on a table");
+        await foreach (VectorSearchResult<StoredPhoto> found in photos.SearchAsync(query, top: 20))
+            Console.WriteLine($"{found.Score:0.000} {found.Record.Path}");
+        // </docs/search.md>
+    }
 }
 
 // <docs/onnx.md 4>
@@ -207,6 +262,21 @@ public sealed class Prediction
     public string[] PredictedLabel { get; set; } = [];   // one name
 }
 // </docs/onnx.md>
+
+// <docs/search.md 1>
+public sealed class Photo { public string Image { get; set; } = ""; }
+// </docs/search.md>
+
+// <docs/search.md 3>
+public sealed class StoredPhoto
+{
+    [VectorStoreKey]
+    public string Path { get; set; } = "";
+
+    [VectorStoreVector(512, DistanceFunction = DistanceFunction.CosineSimilarity)]   // 512: model.Architecture.EmbeddingSize
+    public ReadOnlyMemory<float> Embedding { get; set; }
+}
+// </docs/search.md>
 
 /// <summary>A picture with its text.</summary>
 internal sealed record Picture(string Image, string Text);

@@ -25,6 +25,9 @@ internal sealed class EncodedImages
     /// <summary>[N] labels; empty if not requested.</summary>
     public List<string> Labels { get; } = [];
 
+    /// <summary>[N] numbers of the images' rows, counted from 1.</summary>
+    public List<long> RowNumbers { get; } = [];
+
     /// <summary>Number of rows that were read.</summary>
     public long Rows { get; private set; }
 
@@ -90,7 +93,7 @@ internal sealed class EncodedImages
             if (ReadLabel(labelGetter, row) is not { } label) continue;
             getter(ref value);
             float[] embedding = [.. value.DenseValues()];
-            if (Array.TrueForAll(embedding, float.IsFinite)) Add(label, _ => embedding);
+            if (Array.TrueForAll(embedding, float.IsFinite)) Add(label, row, _ => embedding);
             else UnreadableImages++;   // what the model gives for an image that it could not read
         }
     }
@@ -150,13 +153,14 @@ internal sealed class EncodedImages
         {
             var place = i;
             if (_request.BadRows == BadRowPolicy.Skip && !prepared[0].IsReadable(i)) UnreadableImages++;
-            else Add(pass[i].Label, prefix => prepared[prefix].Embedding(place).ToArray());
+            else Add(pass[i].Label, pass[i].Row, prefix => prepared[prefix].Embedding(place).ToArray());
         }
     }
 
-    private void Add(string label, Func<int, float[]> embedding)
+    private void Add(string label, long row, Func<int, float[]> embedding)
     {
         for (var prefix = 0; prefix < _embeddings.Length; prefix++) _embeddings[prefix].Add(embedding(prefix));
+        RowNumbers.Add(row);
         if (_request.LabelColumnName is not null) Labels.Add(label);
     }
 }

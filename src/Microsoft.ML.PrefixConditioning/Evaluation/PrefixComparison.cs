@@ -30,9 +30,8 @@ public sealed class PrefixComparison
         get
         {
             ArgumentNullException.ThrowIfNull(prefix);
-            return Prefixes.FirstOrDefault(p => p.Prefix.Equals(prefix)).Metrics ?? throw new KeyNotFoundException(
-                $"The prefix '{prefix}' was not compared. The compared ones are " +
-                $"{NearName.List([.. Prefixes.Select(p => p.Prefix.ToString())])}.");
+            return Prefixes.FirstOrDefault(p => p.Prefix.Equals(prefix)).Metrics
+                ?? throw PrefixEvaluation.NotCompared(prefix, Prefixes.Select(p => p.Prefix));
         }
     }
 

@@ -15,9 +15,7 @@ internal static class PrefixEvaluation
     {
         var classes = new PrefixedClasses(model.Trained, options);
         classes.Keys.WarnOfRepeated(environment);
-        PrefixSelection[] prefixes = [.. model.DatasetTypes.Select(t => PrefixSelection.For(t.Name))
-            .Append(PrefixSelection.None).Concat(further).Distinct()];
-        foreach (var prefix in prefixes) PrefixResolution.Resolve(prefix, model.DatasetTypes);   // an error before the long step
+        var prefixes = PrefixesOf(model, further);
         PrefixSelection ImagePrefix(PrefixSelection prefix) =>
             PrefixResolution.ImagePrefix(model.Trained.Settings.ImagePrefixLength, prefix);
         var images = EncodedImages.Read(model.Trained, data, new ImageRequest
@@ -42,6 +40,20 @@ internal static class PrefixEvaluation
         });
         return new PrefixComparison([.. metrics], images.Count, images.MissingLabels, images.UnreadableImages);
     }
+
+    /// <summary>The prefixes to compare: those of the model's dataset types, none, and additional ones; each once.</summary>
+    /// <exception cref="ArgumentException">One names a type that the model was not trained on, or none yet.</exception>
+    public static PrefixSelection[] PrefixesOf(PrefixClipTransformer model, IEnumerable<PrefixSelection> further)
+    {
+        PrefixSelection[] prefixes = [.. model.DatasetTypes.Select(t => PrefixSelection.For(t.Name))
+            .Append(PrefixSelection.None).Concat(further).Distinct()];
+        foreach (var prefix in prefixes) PrefixResolution.Resolve(prefix, model.DatasetTypes);   // an error before the long step
+        return prefixes;
+    }
+
+    /// <summary>The error for a prefix without metrics.</summary>
+    public static KeyNotFoundException NotCompared(PrefixSelection prefix, IEnumerable<PrefixSelection> compared) => new(
+        $"The prefix '{prefix}' was not compared. The compared ones are {NearName.List([.. compared.Select(p => p.ToString())])}.");
 
     private static IDataView Scored(IHostEnvironment environment, PrefixClipTransformer model, ZeroShotClassifier classifier,
         IReadOnlyList<float[]> embeddings, IReadOnlyList<string> labels)

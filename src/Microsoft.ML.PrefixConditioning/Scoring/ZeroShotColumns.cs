@@ -34,16 +34,20 @@ internal static class ZeroShotColumns
     private static SchemaShape.Column Names(string kind) =>
         new(kind, SchemaShape.Column.VectorKind.Vector, TextDataViewType.Instance, isKey: false);
 
-    /// <summary>The column to classify: images, or embeddings from the model.</summary>
+    /// <summary>The column of that name: images, or embeddings from the model.</summary>
+    /// <param name="input">Schema of the input.</param>
+    /// <param name="name">Name of the column.</param>
+    /// <param name="embeddingSize">D of the model.</param>
+    /// <param name="setting">The option or argument that names another column.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is no such column, or its type does not fit.</exception>
-    public static DataViewSchema.Column RequireImage(DataViewSchema input, string name, int embeddingSize)
+    public static DataViewSchema.Column RequireImage(DataViewSchema input, string name, int embeddingSize,
+        string setting = nameof(ZeroShotClassificationOptions.ImageColumnName))
     {
-        const string Setting = nameof(ZeroShotClassificationOptions.ImageColumnName);
-        var column = ColumnReader.Require(input, name, Setting);
-        if (!IsEmbedding(column)) return ColumnReader.RequireImage(input, name, Setting);
+        var column = ColumnReader.Require(input, name, setting);
+        if (!IsEmbedding(column)) return ColumnReader.RequireImage(input, name, setting);
         return ((VectorDataViewType)column.Type).Size == embeddingSize ? column : throw new ArgumentOutOfRangeException(nameof(input),
             $"Column '{name}' is {column.Type}; this model's embeddings have {embeddingSize} numbers. " +
-            $"Set {Setting} to a column with embeddings from this model, or with images.");
+            $"Set {setting} to a column with embeddings from this model, or with images.");
     }
 
     /// <summary>Checks that the selection uses the default image prefix, with which embeddings are computed.</summary>

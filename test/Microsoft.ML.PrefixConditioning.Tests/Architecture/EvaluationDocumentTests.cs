@@ -17,7 +17,7 @@ public sealed class EvaluationDocumentTests
         var compiled = Regex.Matches(code, @"// <evaluation (\d+)>\n(.*?)// </evaluation>", RegexOptions.Singleline)
             .OrderBy(m => int.Parse(m.Groups[1].Value, CultureInfo.InvariantCulture)).Select(m => Lines(m.Groups[2].Value)).ToArray();
 
-        Assert.HasCount(5, compiled);
+        Assert.HasCount(6, compiled);
         Assert.HasCount(compiled.Length, shown);
         for (var i = 0; i < shown.Length; i++) Assert.AreEqual(compiled[i], shown[i], $"Example {i + 1}.");
     }
@@ -31,6 +31,8 @@ public sealed class EvaluationDocumentTests
 
         Assert.HasCount(32, EvaluationExamples.ScoreByText(data.Context, model, data.Labeled).GetColumn<uint>("PredictedLabel").ToArray());
         Assert.Contains("0.5 caption + 0.5 classification", EvaluationExamples.Compare(data.Context, model, data.Labeled, classNames));
+        Assert.Contains("16 images, 16 texts", EvaluationExamples.Retrieve(data.Context, model, data.Context.Data.LoadFromEnumerable(
+            data.Rows.Where(r => r.DatasetType == "caption"))));
         Assert.IsNotEmpty(EvaluationExamples.Choose(data.Context, model, data.Labeled, classNames).Weights);
         // Eight classes, so that chance is an eighth.
         Assert.IsGreaterThan(0.3, EvaluationExamples.LinearProbe(data.Context, model, data.Labeled, data.Labeled));

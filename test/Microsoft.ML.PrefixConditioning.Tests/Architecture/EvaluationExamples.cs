@@ -30,9 +30,21 @@ internal static class EvaluationExamples
         return table;
     }
 
-    public static PrefixSelection Choose(MLContext mlContext, PrefixClipTransformer model, IDataView unlabeled, string[] classNames)
+    public static string Retrieve(MLContext mlContext, PrefixClipTransformer model, IDataView captioned)
     {
         // <evaluation 3>
+        RetrievalComparison retrieval = mlContext.Ranking.ComparePrefixes(captioned, model);
+        RetrievalMetrics textToImage = retrieval[PrefixSelection.Caption].TextToImage;   // RecallAt1, RecallAt5, RecallAt10, ...
+        double precision = retrieval[PrefixSelection.Caption].ImageToText.MeanAveragePrecision;
+        string report = retrieval.ToString();
+        // </evaluation>
+        Assert.IsTrue(textToImage.RecallAt1 <= textToImage.RecallAt10 && precision > 0);
+        return report;
+    }
+
+    public static PrefixSelection Choose(MLContext mlContext, PrefixClipTransformer model, IDataView unlabeled, string[] classNames)
+    {
+        // <evaluation 4>
         var zeroShot = mlContext.Transforms.ZeroShotClassification(model, classNames, PrefixSelection.Auto);
         ZeroShotClassificationTransformer classifier = zeroShot.Fit(unlabeled);   // reads images, no labels
         PrefixSelection chosen = classifier.Prefix;                                // such as 0.75 caption + 0.25 classification
@@ -42,7 +54,7 @@ internal static class EvaluationExamples
 
     public static double LinearProbe(MLContext mlContext, PrefixClipTransformer model, IDataView train, IDataView test)
     {
-        // <evaluation 4>
+        // <evaluation 5>
         // The trainer makes many passes; the cache keeps it from encoding the images in each.
         IDataView embedded = mlContext.Data.Cache(model.Transform(train), "ImageEmbedding", "Label");
         var probe = mlContext.Transforms.Conversion.MapValueToKey("Label")
@@ -56,7 +68,7 @@ internal static class EvaluationExamples
 
     public static List<double> FewShots(MLContext mlContext, PrefixClipTransformer model, IDataView train, IDataView test)
     {
-        // <evaluation 5>
+        // <evaluation 6>
         IDataView all = mlContext.Data.Cache(model.Transform(train), "ImageEmbedding", "Label");
         IDataView tested = mlContext.Data.Cache(model.Transform(test), "ImageEmbedding", "Label");
         var accuracies = new List<double>();
