@@ -55,7 +55,7 @@ public sealed class ClipEmbeddingTransformer : ITransformer, IDisposable
     {
         ArgumentNullException.ThrowIfNull(input);
         var model = _model ?? ModelAnnotation.Find(input, _column.Consumer).Model;
-        return new EmbeddingMapper(model, input, [_column], "inputColumnName", nameof(ClipEmbeddingTransformer));
+        return new EmbeddingMapper(model, input, [_column], "inputColumnName");
     }
 
     // EmbeddedColumn's layout, and the model as a sub-model of its own, unless another step saves it.

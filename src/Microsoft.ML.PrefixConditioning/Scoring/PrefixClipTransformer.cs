@@ -233,7 +233,7 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
         List<EmbeddedColumn> columns = [new(EmbeddedContent.Image, settings.ImageColumnName, settings.ImageEmbeddingColumnName)];
         if (input.GetColumnOrNull(settings.TextColumnName)?.Type is TextDataViewType)
             columns.Add(new(EmbeddedContent.Text, settings.TextColumnName, settings.TextEmbeddingColumnName));
-        return new EmbeddingMapper(this, input, [.. columns], "Columns.Image", nameof(PrefixClipTransformer));
+        return new EmbeddingMapper(this, input, [.. columns], "Columns.Image");
     }
 
     // The stream layout is ModelFile's.

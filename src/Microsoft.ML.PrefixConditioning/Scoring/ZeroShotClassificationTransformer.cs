@@ -96,8 +96,7 @@ public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposabl
     public void SaveAsOnnx(string path, PixelValues pixels = PixelValues.Rgb255)
     {
         var model = Model.Trained;
-        var classes = new OnnxClasses(_classifier.ClassNames, _classifier.Embeddings, _classifier.LogitScale, _classifier.Prefix);
-        model.Lend(network => OnnxExport.Classifier(model, network, classes, pixels).Write(path));
+        model.Lend(network => OnnxExport.Classifier(model, network, _classifier.ToOnnx(), pixels).Write(path));
     }
 
     /// <inheritdoc/>
