@@ -7,7 +7,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>One step of a pipeline in the ONNX model that ML.NET writes: a graph between columns.</summary>
 /// <remarks>
 /// ML.NET declares every column of the rows as an input of the model and every step adds nodes from columns to columns. A step that reads
-/// images declares one more input, their pixels, because ONNX cannot decode files. See docs/decisions/0018.
+/// images declares one more input, their pixels, because ONNX cannot decode files. See docs/decisions/0013.
 /// </remarks>
 /// <param name="context">The model that ML.NET writes.</param>
 /// <param name="rows">Schema of the rows that the whole pipeline reads: the model's inputs.</param>
@@ -42,11 +42,19 @@ internal sealed class OnnxStep(OnnxContext context, DataViewSchema rows, string 
     public string Take(string column)
     {
         var name = $"/columns/{column}";
-        _names[name] = context.GetVariableName(column);
+        _names[name] = Variable(column);
         return name;
     }
 
-    /// <summary>Gives a value of the graph as a column. To be called before <see cref="Write"/>, and after the last column is taken.</summary>
+    /// <summary>The model's name for a column.</summary>
+    /// <exception cref="NotSupportedException">A step that ML.NET cannot write computes the column.</exception>
+    public string Variable(string column) => context.ContainsColumn(column) ? context.GetVariableName(column)
+        : throw new NotSupportedException($"mlContext.Model.ConvertToOnnx cannot export a step that reads column '{column}', because a " +
+            "step before it cannot be exported; MLContext.Log names that step. Export the chain without it.");
+
+    /// <summary>Gives a value of the graph as a column. Columns are taken first.</summary>
+    /// <param name="value">The graph's name for it.</param>
+    /// <param name="column">The column.</param>
     public void Give(string value, DataViewSchema.Column column) =>
         _names[value] = context.AddIntermediateVariable(column.Type, column.Name);
 
@@ -86,7 +94,8 @@ internal sealed class OnnxStep(OnnxContext context, DataViewSchema rows, string 
         if (!context.ContainsColumn(name) || context.GetVariableName(name) != name || rows.GetColumnOrNull(name) is null) return;
         // An initializer with the name of an input is its default.
         if (column.Type is TextDataViewType) context.AddInitializer([""], [1, 1], name, makeUniqueName: false);
-        else if (column.Type is VectorDataViewType bytes && bytes.ItemType == NumberDataViewType.Byte)
-            context.AddInitializer(new int[Math.Max(1, bytes.Size)], typeof(byte), [1, Math.Max(1, bytes.Size)], name, makeUniqueName: false);
+        if (column.Type is not VectorDataViewType vector || vector.ItemType != NumberDataViewType.Byte) return;
+        var bytes = new int[Math.Max(1, vector.Size)];
+        context.AddInitializer(bytes, typeof(byte), [1, bytes.Length], name, makeUniqueName: false);
     }
 }

@@ -181,9 +181,9 @@ public sealed class ConvertToOnnxTests : IDisposable
     {
         var rows = AllTypesRow.View(_mlContext);
 
-        Assert.AreEqual("mlContext.Model.ConvertToOnnx cannot export the embeddings of column 'Text', because ONNX has no tokenizer. Pass " +
-            "rows without this column, or a chain without the step; only the schema of the rows is used. SaveTextEncoderAsOnnx exports " +
-            "the text tower.", Refusal(Model(), rows));
+        Assert.AreEqual("mlContext.Model.ConvertToOnnx cannot export the embeddings of column 'Text', because ONNX has no tokenizer. " +
+            "Pass rows without this column, or a chain without the step; only the schema of the rows is used. SaveTextEncoderAsOnnx " +
+            "exports the text tower.", Refusal(Model(), rows));
     }
 
     [TestMethod]
@@ -191,8 +191,9 @@ public sealed class ConvertToOnnxTests : IDisposable
     {
         var rows = _mlContext.Data.LoadFromEnumerable(new[] { new PixelsRow() });
 
-        Assert.AreEqual("mlContext.Model.ConvertToOnnx cannot export a step that reads column 'Image' of type Image<16, 16>, which ML.NET cannot " +
-            "write. Fit the step on a column of paths or of encoded files; it needs no LoadImages before it.", Refusal(Model(), rows));
+        Assert.AreEqual("mlContext.Model.ConvertToOnnx cannot export a step that reads column 'Image' of type Image<16, 16>, which " +
+            "ML.NET cannot write. Fit the step on a column of paths or of encoded files; it needs no LoadImages before it.",
+            Refusal(Model(), rows));
     }
 
     [TestMethod]
@@ -201,8 +202,8 @@ public sealed class ConvertToOnnxTests : IDisposable
         var model = Model();
         var rows = _mlContext.Data.Cache(_mlContext.Transforms.ClipPixels(model).Fit(Rows()).Transform(Rows()));
 
-        Assert.AreEqual("mlContext.Model.ConvertToOnnx cannot export a step that reads images behind a column 'Pixels', because its graph " +
-            "begins with an input of that name. Pass rows and a chain without this column.", Refusal(model, rows));
+        Assert.AreEqual("mlContext.Model.ConvertToOnnx cannot export a step that reads images behind a column 'Pixels', because its " +
+            "graph begins with an input of that name. Pass rows and a chain without this column.", Refusal(model, rows));
     }
 
     [TestMethod]
@@ -228,12 +229,25 @@ public sealed class ConvertToOnnxTests : IDisposable
     }
 
     [TestMethod]
+    public void ConvertToOnnx_EmbeddingBehindAStepThatCannotBeWritten_NamesTheColumn()
+    {
+        var model = Model();
+        var step = _mlContext.Transforms.CustomMapping<LabeledRow, LabeledRow>((a, b) => b.Label = a.Label + "!", contractName: null)
+            .Fit(model.Transform(Rows()));
+        var classifier = _mlContext.Transforms.ZeroShotClassification(ClassNames).Fit(step.Transform(model.Transform(Rows())));
+
+        Assert.AreEqual("mlContext.Model.ConvertToOnnx cannot export a step that reads column 'ImageEmbedding', because a step before it " +
+            "cannot be exported; MLContext.Log names that step. Export the chain without it.",
+            Refusal(new TransformerChain<ITransformer>(model, step, classifier), Rows()));
+    }
+
+    [TestMethod]
     public void RequireOneFile_MoreThanTwoGigabytes_NamesTheMethodsThatWriteTwo()
     {
         OnnxStep.RequireOneFile(2_000_000_000);
 
-        Assert.AreEqual("The model has 2000000001 bytes of weights, and mlContext.Model.ConvertToOnnx writes one file, which can have 2 GB. " +
-            "Export the model with SaveImageEncoderAsOnnx or SaveAsOnnx, which write a second file for the weights.",
+        Assert.AreEqual("The model has 2000000001 bytes of weights, and mlContext.Model.ConvertToOnnx writes one file, which can have " +
+            "2 GB. Export the model with SaveImageEncoderAsOnnx or SaveAsOnnx, which write a second file for the weights.",
             Assert.ThrowsExactly<NotSupportedException>(() => OnnxStep.RequireOneFile(2_000_000_001)).Message);
     }
 

@@ -87,8 +87,8 @@ internal abstract class ScoringMapper : IRowToRowMapper
             throw new NotSupportedException($"{Start} a step that reads column '{image.Name}' of type {image.Type}, which ML.NET cannot " +
                 "write. Fit the step on a column of paths or of encoded files; it needs no LoadImages before it.");
         if (InputSchema.GetColumnOrNull(OnnxStep.PixelsName) is not null)
-            throw new NotSupportedException($"{Start} a step that reads images behind a column '{OnnxStep.PixelsName}', because its graph " +
-                "begins with an input of that name. Pass rows and a chain without this column.");
+            throw new NotSupportedException($"{Start} a step that reads images behind a column '{OnnxStep.PixelsName}', because its " +
+                "graph begins with an input of that name. Pass rows and a chain without this column.");
     }
 
     /// <summary>Adds the columns to the ONNX model that ML.NET writes.</summary>

@@ -46,7 +46,7 @@ internal sealed class ZeroShotMapper : ScoringMapper
         else Encoder.Add(step, _image, Classify);
         if (_label is not { } label) return;
         step.MakeOptional(label);
-        SaveLabels(context, place, label, AddedColumn(AddedCount - 1));
+        SaveLabels(context, $"{place}/label", step.Variable(label.Name), label, AddedColumn(AddedCount - 1));
 
         void Classify(string embeddings)
         {
@@ -64,13 +64,13 @@ internal sealed class ZeroShotMapper : ScoringMapper
     }
 
     /// <summary>Adds the keys of labels to the ONNX model. Texts are compared with the class names character by character.</summary>
-    private void SaveLabels(OnnxContext context, string place, DataViewSchema.Column label, DataViewSchema.Column key)
+    private void SaveLabels(
+        OnnxContext context, string place, string labels, DataViewSchema.Column label, DataViewSchema.Column key)
     {
-        var labels = context.GetVariableName(label.Name);
-        var keys = context.AddIntermediateVariable(null, $"{place}/label/keys", skip: true);
+        var keys = context.AddIntermediateVariable(null, $"{place}/keys", skip: true);
         if (label.Type is TextDataViewType)
         {
-            var encoder = context.CreateNode("LabelEncoder", labels, keys, context.GetNodeName($"{place}/label/LabelEncoder"));
+            var encoder = context.CreateNode("LabelEncoder", labels, keys, context.GetNodeName($"{place}/LabelEncoder"));
             encoder.AddAttribute("keys_strings", _keys.Names);
             AddKeys(encoder, Enumerable.Range(1, _keys.Names.Length).Select(i => (long)i));
         }
@@ -78,8 +78,8 @@ internal sealed class ZeroShotMapper : ScoringMapper
         {
             VBuffer<ReadOnlyMemory<char>> texts = default;
             label.GetKeyValues(ref texts);
-            var numbers = AddCast(labels, context.AddIntermediateVariable(null, $"{place}/label/numbers", skip: true), typeof(long));
-            var encoder = context.CreateNode("LabelEncoder", numbers, keys, context.GetNodeName($"{place}/label/LabelEncoder"));
+            var numbers = AddCast(labels, context.AddIntermediateVariable(null, $"{place}/numbers", skip: true), typeof(long));
+            var encoder = context.CreateNode("LabelEncoder", numbers, keys, context.GetNodeName($"{place}/LabelEncoder"));
             encoder.AddAttribute("keys_int64s", Enumerable.Range(1, texts.Length).Select(i => (long)i));
             AddKeys(encoder, texts.DenseValues().Select(text => (long)_keys.Find(text.Span)));
         }
@@ -93,7 +93,7 @@ internal sealed class ZeroShotMapper : ScoringMapper
 
         string AddCast(string from, string to, Type type)
         {
-            context.CreateNode("Cast", from, to, context.GetNodeName($"{place}/label/Cast"), "").AddAttribute("to", type);
+            context.CreateNode("Cast", from, to, context.GetNodeName($"{place}/Cast"), "").AddAttribute("to", type);
             return to;
         }
     }
