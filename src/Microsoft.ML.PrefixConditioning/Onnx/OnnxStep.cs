@@ -32,7 +32,7 @@ internal sealed class OnnxStep(OnnxContext context, DataViewSchema rows, string 
     {
         MakeOptional(image);
         var pixels = new VectorDataViewType(NumberDataViewType.Single, RgbImage.Channels, size, size);
-        ((OnnxContextImpl)context).AddInputVariable(pixels, PixelsName);   // the only member that the base class lacks
+        ((OnnxContextImpl)context).AddInputVariable(pixels, PixelsName);   // the base class cannot
         return Take(PixelsName);
     }
 
@@ -92,7 +92,8 @@ internal sealed class OnnxStep(OnnxContext context, DataViewSchema rows, string 
     {
         var name = column.Name;
         if (!context.ContainsColumn(name) || context.GetVariableName(name) != name || rows.GetColumnOrNull(name) is null) return;
-        // An initializer with the name of an input is its default.
+        // An initializer with the name of an input is its default. Another step may have added it.
+        if (((OnnxContextImpl)context)._initializers.Exists(i => i.Name == name)) return;
         if (column.Type is TextDataViewType) context.AddInitializer([""], [1, 1], name, makeUniqueName: false);
         if (column.Type is not VectorDataViewType vector || vector.ItemType != NumberDataViewType.Byte) return;
         var bytes = new int[Math.Max(1, vector.Size)];

@@ -104,15 +104,28 @@ public sealed class ConvertToOnnxTests : IDisposable
         var model = Model();
         var chain = _mlContext.Transforms.CopyColumns("Photo", "Image")
             .Append(_mlContext.Transforms.ClipImageEmbedding(model, "Photo"))
-            .Append(_mlContext.Transforms.ClipImageEmbedding(model, "Other", "Image"))
-            .Append(_mlContext.Transforms.Concatenate("Features", "Photo", "Other")).Fit(Rows());
+            .Append(_mlContext.Transforms.Concatenate("Features", "Photo")).Fit(Rows());
 
         Write(chain, "Features");
 
-        // Each step that encodes images has an input of its own.
-        var (first, second) = (Tensor(Pixels(model, 2)), Tensor(Pixels(model, 2, skip: 2)));
+        using var results = _run.Session.Run([Input("Pixels", Tensor(Pixels(model, 5))), Input("Image", new DenseTensor<byte>([5, 1]))],
+            ["Features.output"]);
+        AssertClose(Vectors(chain.Transform(Rows()), "Features"), [.. results[0].AsEnumerable<float>()]);
+    }
+
+    [TestMethod]
+    public void Chain_WithTwoStepsThatReadImages_HasAnInputForEach()
+    {
+        var model = Model();
+        var chain = _mlContext.Transforms.ClipImageEmbedding(model, "First", "Image")
+            .Append(_mlContext.Transforms.ClipImageEmbedding(model, "Second", "Image"))
+            .Append(_mlContext.Transforms.Concatenate("Features", "First", "Second")).Fit(Rows());
+
+        Write(chain, "Features");
+
         using var results = _run.Session.Run(
-            [NamedOnnxValue.CreateFromTensor("Pixels", first), NamedOnnxValue.CreateFromTensor("Pixels0", second)], ["Features.output"]);
+            [Input("Pixels", Tensor(Pixels(model, 2))), Input("Pixels0", Tensor(Pixels(model, 2, skip: 2)))],
+            ["Features.output"]);
         var embeddings = Vectors(model.Transform(Rows()), "ImageEmbedding").Chunk(8).ToArray();
         AssertClose([.. embeddings[0], .. embeddings[2], .. embeddings[1], .. embeddings[3]], [.. results[0].AsEnumerable<float>()]);
     }
@@ -158,9 +171,8 @@ public sealed class ConvertToOnnxTests : IDisposable
 
         using (var stream = File.Create(_run.Path)) _mlContext.Model.ConvertToOnnx(chain, rows, stream);
 
-        using var results = _run.Session.Run([NamedOnnxValue.CreateFromTensor("Pixels", Tensor(Pixels(model, 5))),
-            NamedOnnxValue.CreateFromTensor("Label", new DenseTensor<string>(rows.GetColumn<string>("Label").ToArray(), [5, 1]))],
-            ["Label.output"]);
+        using var results = _run.Session.Run([Input("Pixels", Tensor(Pixels(model, 5))),
+            Input("Label", new DenseTensor<string>(rows.GetColumn<string>("Label").ToArray(), [5, 1]))], ["Label.output"]);
         CollectionAssert.AreEqual(chain.Transform(rows).GetColumn<uint>("Label").ToArray(), results[0].AsEnumerable<uint>().ToArray());
     }
 
@@ -278,9 +290,11 @@ public sealed class ConvertToOnnxTests : IDisposable
     /// <summary>An output for the rows, all in one batch.</summary>
     private T[] Run<T>(string output, PrefixClipTransformer model, int count = 5)
     {
-        using var results = _run.Session.Run([NamedOnnxValue.CreateFromTensor("Pixels", Tensor(Pixels(model, count)))], [output]);
+        using var results = _run.Session.Run([Input("Pixels", Tensor(Pixels(model, count)))], [output]);
         return [.. results[0].AsEnumerable<T>()];
     }
+
+    private static NamedOnnxValue Input<T>(string name, DenseTensor<T> value) => NamedOnnxValue.CreateFromTensor(name, value);
 
     private float[][] Pixels(PrefixClipTransformer model, int count, int skip = 0) =>
         [.. _mlContext.Transforms.ClipPixels(model).Fit(Rows()).Transform(Rows()).GetColumn<float[]>("Pixels").Skip(skip).Take(count)];
