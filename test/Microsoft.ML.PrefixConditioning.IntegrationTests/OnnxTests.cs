@@ -1,6 +1,7 @@
 using Microsoft.ML.Data;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
+using Microsoft.ML.Transforms;
 using Microsoft.ML.Transforms.Image;
 
 namespace Microsoft.ML.PrefixConditioning.IntegrationTests;
@@ -68,6 +69,58 @@ public sealed class OnnxTests
         var loaded = new MLContext().Model.Load(zip, out _);
 
         CollectionAssert.AreEqual(expected, Labels(loaded.Transform(test)));
+    }
+
+    [TestMethod]
+    public void ConvertToOnnx_ImagesToTrainedHead_GivesTheChainsLabels()
+    {
+        var test = Tiny.Data.Test(_mlContext);
+        var labeled = _mlContext.Transforms.Conversion.MapValueToKey("Label").Fit(test).Transform(test);
+        var chain = _mlContext.Transforms.ClipImageEmbedding(Tiny.Model, "Features", "Image")
+            .AppendCacheCheckpoint(_mlContext)
+            .Append(_mlContext.MulticlassClassification.Trainers.SdcaMaximumEntropy())
+            .Append(_mlContext.Transforms.Conversion.MapKeyToValue("PredictedLabel")).Fit(labeled);
+
+        AssertConverted(chain, test);
+    }
+
+    [TestMethod]
+    public void ConvertToOnnx_ImagesToZeroShot_GivesTheChainsLabels()
+    {
+        var test = Tiny.Data.Test(_mlContext);
+        var chain = _mlContext.Transforms.ZeroShotClassification(Tiny.Model, TinyData.ClassNames)
+            .Append(_mlContext.Transforms.Conversion.MapKeyToValue("PredictedLabel")).Fit(test);
+
+        var scored = AssertConverted(chain, test);
+
+        VBuffer<ReadOnlyMemory<char>> names = default;
+        scored.Schema["Score"].GetSlotNames(ref names);
+        CollectionAssert.AreEqual(TinyData.ClassNames.ToArray(), names.DenseValues().Select(n => n.ToString()).ToArray());
+    }
+
+    /// <summary>Converts a chain, runs the model in ML.NET row by row and in ONNX Runtime in one batch, and compares both with the
+    /// chain.</summary>
+    private IDataView AssertConverted(TransformerChain<KeyToValueMappingTransformer> chain, IDataView test)
+    {
+        using var file = new OnnxPath();
+        var rows = _mlContext.Data.LoadFromEnumerable<ImageRow>([]);   // ML.NET needs only their schema
+        using (var stream = File.Create(file.Path)) _mlContext.Model.ConvertToOnnx(chain, rows, stream, "Score", "PredictedLabel");
+        var scored = _mlContext.Transforms.ClipPixels(Tiny.Model)
+            .Append(_mlContext.Transforms.ApplyOnnxModel(["Score.output", "PredictedLabel.output"], ["Pixels"], file.Path))
+            .Fit(test).Transform(test);
+        var (expected, count) = (chain.Transform(test), test.GetColumn<string>("Image").Count());
+        string[] labels = [.. expected.GetColumn<string>("PredictedLabel")];
+        var pixels = new DenseTensor<float>(scored.GetColumn<float[]>("Pixels").SelectMany(p => p).ToArray(), [count, 3, 16, 16]);
+
+        using var session = new InferenceSession(file.Path);
+        using var results = session.Run([NamedOnnxValue.CreateFromTensor("Pixels", pixels)], ["Score.output", "PredictedLabel.output"]);
+
+        AssertClose(expected.GetColumn<float[]>("Score"), scored.GetColumn<float[]>("Score"));
+        AssertClose(expected.GetColumn<float[]>("Score"), results[0].AsEnumerable<float>().Chunk(TinyData.ClassNames.Count));
+        CollectionAssert.AreEqual(labels, Labels(scored));
+        CollectionAssert.AreEqual(labels, results[1].AsEnumerable<string>().ToArray());
+        Assert.IsGreaterThan(1, labels.Distinct().Count(), "All labels are equal, so that the test shows little.");
+        return scored;
     }
 
     [TestMethod]
@@ -171,6 +224,11 @@ public sealed class OnnxTests
             Assert.HasCount(all[row].Length, found[row]);
             for (var i = 0; i < all[row].Length; i++) Assert.AreEqual(all[row][i], found[row][i], 1e-4f, $"Row {row}, number {i}.");
         }
+    }
+
+    private sealed class ImageRow
+    {
+        public string Image { get; set; } = "";
     }
 
     /// <summary>A path whose file goes with it.</summary>

@@ -170,9 +170,26 @@ internal static class DocumentExamples
         return pipeline;
     }
 
-    public static float[] OnnxRuntimeAlone(PrefixClipTransformer model)
+    public static IEstimator<ITransformer> ConvertChain(MLContext mlContext, PrefixClipTransformer model, IDataView train)
     {
         // <docs/onnx.md 5>
+        var labeled = mlContext.Transforms.Conversion.MapValueToKey("Label").Fit(train).Transform(train);
+        var chain = mlContext.Transforms.ClipImageEmbedding(model, "Features", "Image")
+            .AppendCacheCheckpoint(mlContext)
+            .Append(mlContext.MulticlassClassification.Trainers.SdcaMaximumEntropy())
+            .Append(mlContext.Transforms.Conversion.MapKeyToValue("PredictedLabel")).Fit(labeled);
+        IDataView rows = mlContext.Data.LoadFromEnumerable<ImageRow>([]);   // a class with the property Image; only the schema is used
+        using (var file = File.Create("chain.onnx"))
+            mlContext.Model.ConvertToOnnx(chain, rows, file, "Score", "PredictedLabel");
+        var converted = mlContext.Transforms.ClipPixels(model)
+            .Append(mlContext.Transforms.ApplyOnnxModel(["Score.output", "PredictedLabel.output"], ["Pixels"], "chain.onnx"));
+        // </docs/onnx.md>
+        return converted;
+    }
+
+    public static float[] OnnxRuntimeAlone(PrefixClipTransformer model)
+    {
+        // <docs/onnx.md 6>
         using var session = new InferenceSession("text.onnx");
         long[][] ids = model.Tokenize(["a picture of the red apple.", "a picture of the grinning face."]);
         var tensor = new DenseTensor<long>(ids.SelectMany(row => row).ToArray(), [ids.Length, ids[0].Length]);
@@ -277,6 +294,9 @@ public sealed class StoredPhoto
     public ReadOnlyMemory<float> Embedding { get; set; }
 }
 // </docs/search.md>
+
+/// <summary>An image file.</summary>
+internal sealed record ImageRow(string Image);
 
 /// <summary>A picture with its text.</summary>
 internal sealed record Picture(string Image, string Text);

@@ -1,8 +1,9 @@
 using System.Runtime.CompilerServices;
 
-// The compiler saw these two assemblies with public members (build/PublicizedReferences.targets); this opens them at run time.
+// The compiler saw these assemblies with public members (build/PublicizedReferences.targets); this opens them at run time.
 [assembly: IgnoresAccessChecksTo("Microsoft.ML.Core")]
 [assembly: IgnoresAccessChecksTo("Microsoft.ML.Data")]
+[assembly: IgnoresAccessChecksTo("Microsoft.ML.OnnxConverter")]
 
 namespace System.Runtime.CompilerServices;
 

@@ -23,7 +23,7 @@ internal static class OnnxExport
     {
         var settings = model.Settings;
         var graph = new OnnxGraph();
-        EncodeImages(graph, settings, network, prefix, pixels);
+        EncodeImages(graph, settings, network, prefix, pixels, Pixels(graph, settings, pixels));
         graph.Output(ImageEmbedding, OnnxElement.Float, [Images, settings.Architecture.EmbeddingSize],
             "Image embeddings of length 1, whose scalar product with others is the cosine similarity.");
         return new OnnxModelFile(graph, "image_encoder", "Images to embeddings of length 1.",
@@ -60,18 +60,13 @@ internal static class OnnxExport
     public static OnnxModelFile Classifier(TrainedModel model, ClipModel network, OnnxClasses classes, PixelValues pixels)
     {
         var settings = model.Settings;
-        long count = classes.Names.Length, size = settings.Architecture.EmbeddingSize;
         var graph = new OnnxGraph();
-        var embeddings = EncodeImages(graph, settings, network, classes.Prefix, pixels);                        // [N, D]
-        var matrix = graph.Floats("class_embeddings.scaled", [size, count],
-            () => (tensor(classes.Embeddings, [count, size]) * classes.LogitScale).t(),
-            "unit-length class embeddings times the logit scale, transposed");
-        var logits = graph.Add("MatMul", "/classes", [embeddings, matrix]);                                     // [N, D] @ [D, C]
-        graph.Add("Softmax", "/classes", [logits], output: Score, OnnxAttribute.Of("axis", -1));
+        var embeddings = EncodeImages(graph, settings, network, classes.Prefix, pixels, Pixels(graph, settings, pixels));   // [N, D]
+        Scores(graph, embeddings, classes);
         var best = graph.Add("ArgMax", "/classes", [Score], OnnxAttribute.Of("axis", -1), OnnxAttribute.Of("keepdims", 0));   // [N]
-        var names = graph.Texts("class_names", classes.Names, "in the order of the scores");
-        graph.Add("Gather", "/classes", [names, best], output: PredictedLabel);
-        graph.Output(Score, OnnxElement.Float, [Images, count], "Probability of every class, in the order of the metadata's class_names.");
+        graph.Add("Gather", "/classes", [ClassNames(graph, classes), best], output: PredictedLabel);
+        graph.Output(Score, OnnxElement.Float, [Images, classes.Names.Length],
+            "Probability of every class, in the order of the metadata's class_names.");
         graph.Output(PredictedLabel, OnnxElement.Text, [Images], "Name of the most probable class.");
         return new OnnxModelFile(graph, "zero_shot_classifier", "Images to the probabilities of classes that are known by name.",
         [
@@ -82,16 +77,47 @@ internal static class OnnxExport
         ]);
     }
 
-    private static string EncodeImages(
-        OnnxGraph graph, ModelSettings settings, ClipModel network, PrefixSelection? prefix, PixelValues pixels)
+    /// <summary>Adds the vision tower.</summary>
+    /// <param name="graph">The graph under construction.</param>
+    /// <param name="settings">The model's settings.</param>
+    /// <param name="network">Its network.</param>
+    /// <param name="prefix">Folded in where the model has image prefixes; null for the caption prefix.</param>
+    /// <param name="pixels">What the input holds.</param>
+    /// <param name="input">[N, 3, S, S].</param>
+    /// <returns>[N, D], unit length.</returns>
+    public static string EncodeImages(
+        OnnxGraph graph, ModelSettings settings, ClipModel network, PrefixSelection? prefix, PixelValues pixels, string input)
     {
-        var size = settings.Architecture.ImageSize;
-        var input = graph.Input(PixelColumn.NameOf(pixels), OnnxElement.Float, [Images, 3, size, size], pixels == PixelValues.Rgb255
-            ? "Red, green and blue planes, 0 to 255."
-            : "Red, green and blue planes, scaled to 0 to 1, then less the mean and over the standard deviation.");
         if (pixels == PixelValues.Rgb255) input = Normalize(graph, input, settings.Normalization);
         var type = PrefixResolution.ImageType(settings.ImagePrefixLength, PrefixResolution.Resolve(prefix, settings.DatasetTypes));
         return new OnnxTowers(graph, network).Images(input, type, ImageEmbedding);
+    }
+
+    /// <summary>Adds the probabilities of the classes.</summary>
+    /// <param name="graph">The graph under construction.</param>
+    /// <param name="embeddings">[N, D], unit length.</param>
+    /// <param name="classes">C classes.</param>
+    /// <returns>[N, C].</returns>
+    public static string Scores(OnnxGraph graph, string embeddings, OnnxClasses classes)
+    {
+        long count = classes.Names.Length, size = classes.Embeddings.Length / count;
+        var matrix = graph.Floats("class_embeddings.scaled", [size, count],
+            () => (tensor(classes.Embeddings, [count, size]) * classes.LogitScale).t(),
+            "unit-length class embeddings times the logit scale, transposed");
+        var logits = graph.Add("MatMul", "/classes", [embeddings, matrix]);                                     // [N, D] @ [D, C]
+        return graph.Add("Softmax", "/classes", [logits], output: Score, OnnxAttribute.Of("axis", -1));
+    }
+
+    /// <summary>[C]: the names as a constant.</summary>
+    public static string ClassNames(OnnxGraph graph, OnnxClasses classes) =>
+        graph.Texts("class_names", classes.Names, "in the order of the scores");
+
+    private static string Pixels(OnnxGraph graph, ModelSettings settings, PixelValues pixels)
+    {
+        var size = settings.Architecture.ImageSize;
+        return graph.Input(PixelColumn.NameOf(pixels), OnnxElement.Float, [Images, 3, size, size], pixels == PixelValues.Rgb255
+            ? "Red, green and blue planes, 0 to 255."
+            : "Red, green and blue planes, scaled to 0 to 1, then less the mean and over the standard deviation.");
     }
 
     /// <summary>Pixels of 0 to 255, less the mean and over the standard deviation of such pixels.</summary>

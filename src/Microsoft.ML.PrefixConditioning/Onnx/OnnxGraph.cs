@@ -4,19 +4,23 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>A computation under construction: inputs, named nodes in order, constants and outputs. Values are known by name.</summary>
-internal sealed class OnnxGraph
+/// <param name="opset">Version of the operators that its nodes may use.</param>
+internal sealed class OnnxGraph(int opset = OnnxModelFile.Opset)
 {
-    private const int NodeInput = 1, NodeOutput = 2, NodeName = 3, NodeOperation = 4, NodeAttribute = 5;   // NodeProto
     private const int ValueName = 1, ValueType = 2, ValueDoc = 3;                                          // ValueInfoProto
     private const int TensorType = 1, ElementType = 1, Shape = 2;                                          // TypeProto, its Tensor
     private const int Dimension = 1, DimensionValue = 1, DimensionName = 2;                                // TensorShapeProto
 
     private readonly HashSet<string> _names = new(StringComparer.Ordinal);
     private readonly List<OnnxInitializer> _initializers = [];
-    private readonly List<OnnxMessage> _nodes = [], _inputs = [], _outputs = [];
+    private readonly List<OnnxOperation> _nodes = [];
+    private readonly List<OnnxMessage> _inputs = [], _outputs = [];
+
+    /// <summary>Version of the operators that the nodes may use.</summary>
+    public int Opset => opset;
 
     /// <summary>Nodes, each after those whose outputs it takes.</summary>
-    public IReadOnlyList<OnnxMessage> Nodes => _nodes;
+    public IReadOnlyList<OnnxOperation> Nodes => _nodes;
 
     /// <summary>The model's inputs.</summary>
     public IReadOnlyList<OnnxMessage> Inputs => _inputs;
@@ -84,10 +88,7 @@ internal sealed class OnnxGraph
         var name = $"{place}/{operation}";
         if (!_names.Add(name))
             throw new InvalidOperationException($"The graph has two nodes '{name}'; give the second a place of its own.");
-        var node = new OnnxMessage().AddAll(NodeInput, inputs).AddAll(NodeOutput, outputs)
-            .Add(NodeName, name).Add(NodeOperation, operation);
-        foreach (var attribute in attributes) node.Add(NodeAttribute, attribute.Message);
-        _nodes.Add(node);
+        _nodes.Add(new OnnxOperation(operation, name, inputs, outputs, attributes));
         return outputs;
     }
 
@@ -161,4 +162,7 @@ internal enum OnnxElement
 
     /// <summary>Text.</summary>
     Text = 8,
+
+    /// <summary>32-bit integers without a sign.</summary>
+    UInt32 = 12,
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Microsoft.ML.Model.OnnxConverter;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -7,23 +8,26 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>A constant of a graph: a weight, or values computed from weights while writing.</summary>
 internal sealed class OnnxInitializer
 {
-    private const int Dims = 1, DataType = 2, StringData = 6, Name = 8, RawData = 9, DocString = 12; // TensorProto
+    private const int Dims = 1, DataType = 2, StringData = 6, NameField = 8, RawData = 9, DocString = 12; // TensorProto
     private const int ExternalData = 13, DataLocation = 14, IsExternal = 1;
     private const int Key = 1, Value = 2;                                                            // StringStringEntryProto
 
-    private readonly string _name, _doc;
+    private readonly string _doc;
     private readonly long[] _shape;
     private readonly OnnxElement _type;
     private readonly string[] _texts = [];
     private readonly Action<Stream> _write = _ => { };
 
     private OnnxInitializer(string name, long[] shape, OnnxElement type, string doc) =>
-        (_name, _shape, _type, _doc) = (name, shape, type, doc);
+        (Name, _shape, _type, _doc) = (name, shape, type, doc);
 
     private OnnxInitializer(string name, long[] shape, OnnxElement type, string doc, long dataLength, Action<Stream> write)
         : this(name, shape, type, doc) => (DataLength, _write) = (dataLength, write);
 
     private OnnxInitializer(string name, string[] texts, string doc) : this(name, [texts.Length], OnnxElement.Text, doc) => _texts = texts;
+
+    /// <summary>Name in the graph.</summary>
+    public string Name { get; }
 
     /// <summary>Bytes of the values; 0 for texts, which cannot lie outside the model's file.</summary>
     public long DataLength { get; }
@@ -80,9 +84,28 @@ internal sealed class OnnxInitializer
     /// <summary>Writes the values, little-endian.</summary>
     public void WriteData(Stream stream) => _write(stream);
 
+    /// <summary>Adds the constant to the model that ML.NET writes.</summary>
+    /// <param name="context">The model.</param>
+    /// <param name="name">The wanted name.</param>
+    /// <returns>The name there.</returns>
+    public string AddTo(OnnxContext context, string name)
+    {
+        if (_texts.Length > 0) return context.AddInitializer(_texts, _shape, name);
+        var bytes = new byte[DataLength];
+        using var stream = new MemoryStream(bytes);
+        WriteData(stream);
+        if (_type == OnnxElement.Int64)
+        {
+            var integers = MemoryMarshal.Cast<byte, long>(bytes).ToArray();
+            return _shape.Length == 0 ? context.AddInitializer(integers[0], name) : context.AddInitializer(integers, _shape, name);
+        }
+        var floats = MemoryMarshal.Cast<byte, float>(bytes).ToArray();
+        return _shape.Length == 0 ? context.AddInitializer(floats[0], name) : context.AddInitializer(floats, _shape, name);
+    }
+
     private OnnxMessage Head()
     {
-        var head = new OnnxMessage().AddAll(Dims, _shape).Add(DataType, (long)_type).Add(Name, _name).AddAll(StringData, _texts);
+        var head = new OnnxMessage().AddAll(Dims, _shape).Add(DataType, (long)_type).Add(NameField, Name).AddAll(StringData, _texts);
         return _doc.Length == 0 ? head : head.Add(DocString, _doc);
     }
 

@@ -95,7 +95,7 @@ internal sealed class OnnxModelFile(OnnxGraph graph, string name, string doc, IR
     {
         var head = new OnnxMessage().Add(ModelIrVersion, IrVersion).Add(ModelProducer, "Microsoft.ML.PrefixConditioning")
             .Add(ModelProducerVersion, typeof(OnnxModelFile).Assembly.GetName().Version?.ToString(3) ?? "").Add(ModelDoc, doc)
-            .Add(ModelOpset, new OnnxMessage().Add(OpsetVersion, Opset));
+            .Add(ModelOpset, new OnnxMessage().Add(OpsetVersion, graph.Opset));
         foreach (var (key, value) in metadata) head.Add(ModelMetadata, new OnnxMessage().Add(Key, key).Add(Value, value));
         return head;
     }
@@ -103,7 +103,7 @@ internal sealed class OnnxModelFile(OnnxGraph graph, string name, string doc, IR
     private OnnxMessage GraphHead()
     {
         var head = new OnnxMessage().Add(GraphName, name).Add(GraphDoc, doc);
-        foreach (var node in graph.Nodes) head.Add(GraphNode, node);
+        foreach (var node in graph.Nodes) head.Add(GraphNode, node.ToMessage());
         return head;
     }
 

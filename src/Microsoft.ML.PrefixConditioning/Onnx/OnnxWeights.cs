@@ -73,11 +73,27 @@ internal sealed class OnnxWeights(OnnxGraph graph, ClipModel model)
 
     /// <summary>Layer normalization over the last axis.</summary>
     /// <param name="x">[..., W].</param>
-    /// <param name="place">Where the node belongs.</param>
+    /// <param name="place">Where the nodes belong.</param>
     /// <param name="name">Name of gain and bias without their endings.</param>
     /// <returns>[..., W].</returns>
-    public string LayerNorm(string x, string place, string name) => graph.Add("LayerNormalization", place,
-        [x, Get($"{name}.weight"), Get($"{name}.bias")], OnnxAttribute.Of("axis", -1), OnnxAttribute.Of("epsilon", 1e-5f));
+    public string LayerNorm(string x, string place, string name)
+    {
+        const int FirstOpset = 17;
+        const float Epsilon = 1e-5f;
+        var (gain, bias) = (Get($"{name}.weight"), Get($"{name}.bias"));
+        if (graph.Opset >= FirstOpset)
+            return graph.Add("LayerNormalization", place, [x, gain, bias],
+                OnnxAttribute.Of("axis", -1), OnnxAttribute.Of("epsilon", Epsilon));
+        // The order that ONNX Runtime knows as one operation
+        var centered = graph.Add("Sub", $"{place}/center", [x, Mean(x, $"{place}/center")]);
+        var variance = Mean(graph.Add("Pow", $"{place}/scale", [centered, graph.Number(2)]), $"{place}/scale");
+        var deviation = graph.Add("Sqrt", $"{place}/scale", [graph.Add("Add", $"{place}/scale", [variance, graph.Number(Epsilon)])]);
+        var normalized = graph.Add("Div", $"{place}/scale", [centered, deviation]);
+        return graph.Add("Add", $"{place}/affine", [graph.Add("Mul", $"{place}/affine", [normalized, gain]), bias]);
+    }
+
+    private string Mean(string x, string place) =>
+        graph.Add("ReduceMean", place, [x], OnnxAttribute.Of("axes", [-1L]), OnnxAttribute.Of("keepdims", 1));
 
     private static Tensor Part(Tensor packed, long width, int first, int count, float queryScale)
     {

@@ -18,6 +18,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <para>Safe for use from many threads. It saves and loads with <c>mlContext.Model</c> like ML.NET's own transformers. A fitted
 /// transformer shares the model that it was given; a loaded one owns its own. Without a model of its own it uses and saves none: it takes
 /// that of the step before in the pipeline, so score with the whole pipeline.</para>
+/// <para>ML.NET's <c>ConvertToOnnx</c> exports embeddings of images, computed from an input of pixels; those of texts are a
+/// <see cref="NotSupportedException"/>. See docs/onnx.md.</para>
 /// </remarks>
 public sealed class ClipEmbeddingTransformer : ITransformer, IDisposable
 {
@@ -55,7 +57,7 @@ public sealed class ClipEmbeddingTransformer : ITransformer, IDisposable
     {
         ArgumentNullException.ThrowIfNull(input);
         var model = _model ?? ModelAnnotation.Find(input, _column.Consumer).Model;
-        return new EmbeddingMapper(model, input, [_column], "inputColumnName", nameof(ClipEmbeddingTransformer));
+        return new EmbeddingMapper(model, input, [_column], "inputColumnName");
     }
 
     // EmbeddedColumn's layout, and the model as a sub-model of its own, unless another step saves it.

@@ -36,6 +36,16 @@ internal sealed class EmbeddingEncoder(TrainedModel model, PrefixSelection? pref
                 "gives missing values instead.", fault))]);
     }
 
+    /// <summary>Adds the vision tower to a step of the ONNX model that ML.NET writes, with an input of pixels.</summary>
+    /// <param name="step">The step.</param>
+    /// <param name="image">The column of images.</param>
+    /// <param name="finish">Takes the graph's name for [N, D] and writes the step; the weights can be read until it returns.</param>
+    public void Add(OnnxStep step, DataViewSchema.Column image, Action<string> finish) => model.Lend(network =>
+    {
+        var pixels = step.TakePixels(image, model.Settings.Architecture.ImageSize);
+        finish(OnnxExport.EncodeImages(step.Graph, model.Settings, network, prefix, PixelValues.Rgb255, pixels));
+    });
+
     /// <summary>[N, D] row by row.</summary>
     /// <param name="pixels">[N, 3, S, S] or more.</param>
     /// <param name="count">N.</param>

@@ -21,6 +21,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// its transformer; to keep a model that is used elsewhere, set <see cref="PredictionEngineOptions.OwnsTransformer"/> to false.</para>
 /// <para>It saves and loads with <c>mlContext.Model</c> like ML.NET's own transformers. If a file cannot be loaded, the reason is in the
 /// inner exception of the one that ML.NET throws, and in <c>MLContext.Log</c>.</para>
+/// <para>ML.NET's <c>ConvertToOnnx</c> exports <c>ImageEmbedding</c>, computed from an input of pixels. With <c>TextEmbedding</c> it throws
+/// <see cref="NotSupportedException"/>: pass it rows without the text column. See docs/onnx.md.</para>
 /// </remarks>
 public sealed class PrefixClipTransformer : ITransformer, IDisposable
 {
@@ -233,7 +235,7 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
         List<EmbeddedColumn> columns = [new(EmbeddedContent.Image, settings.ImageColumnName, settings.ImageEmbeddingColumnName)];
         if (input.GetColumnOrNull(settings.TextColumnName)?.Type is TextDataViewType)
             columns.Add(new(EmbeddedContent.Text, settings.TextColumnName, settings.TextEmbeddingColumnName));
-        return new EmbeddingMapper(this, input, [.. columns], "Columns.Image", nameof(PrefixClipTransformer));
+        return new EmbeddingMapper(this, input, [.. columns], "Columns.Image");
     }
 
     // The stream layout is ModelFile's.

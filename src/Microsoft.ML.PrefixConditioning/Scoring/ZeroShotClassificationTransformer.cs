@@ -22,6 +22,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <para>In a pipeline after <c>PrefixClip</c> it reads the image embeddings of that step and leaves the model to it, in memory and in the
 /// file, so score with the whole pipeline. If its prefix needs another image prefix than the embeddings have
 /// (<see cref="PrefixClipOptions.ImagePrefixLength"/>), it encodes the images itself and is saved with a model of its own.</para>
+/// <para>ML.NET's <c>ConvertToOnnx</c> exports it with the pipeline that it is part of; <see cref="SaveAsOnnx"/> exports it alone. See
+/// docs/onnx.md.</para>
 /// </remarks>
 public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposable
 {
@@ -96,8 +98,7 @@ public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposabl
     public void SaveAsOnnx(string path, PixelValues pixels = PixelValues.Rgb255)
     {
         var model = Model.Trained;
-        var classes = new OnnxClasses(_classifier.ClassNames, _classifier.Embeddings, _classifier.LogitScale, _classifier.Prefix);
-        model.Lend(network => OnnxExport.Classifier(model, network, classes, pixels).Write(path));
+        model.Lend(network => OnnxExport.Classifier(model, network, _classifier.ToOnnx(), pixels).Write(path));
     }
 
     /// <inheritdoc/>

@@ -47,6 +47,9 @@ internal sealed record ZeroShotClassifier
         for (var c = 0; c < scores.Length; c++) scores[c] /= (float)sum;
     }
 
+    /// <summary>What an ONNX graph needs of it.</summary>
+    public OnnxClasses ToOnnx() => new(ClassNames, Embeddings, LogitScale, Prefix);
+
     /// <summary>Writes the classifier.</summary>
     // Content of the envelope, an item for each class: C strings; i32 C * D, floats; f32 scale; the prefix;
     // five column names, of which the last may be empty.

@@ -51,8 +51,8 @@ internal sealed class ClipPixelsMapper : IRowMapper, ICanSaveOnnx
 
     // Without the exception ML.NET writes the rest of the chain.
     bool ICanSaveOnnx.CanSaveOnnx(OnnxContext ctx) => throw new NotSupportedException(
-        "mlContext.Model.ConvertToOnnx cannot export a ClipPixelsTransformer, which decodes image files. Keep ClipPixels in the " +
-        "pipeline, export the model behind it with SaveAsOnnx or SaveImageEncoderAsOnnx, and run that file with ApplyOnnxModel.");
+        "mlContext.Model.ConvertToOnnx cannot export a ClipPixelsTransformer, which decodes image files. Export a chain without it: " +
+        "the exported model begins with the pixels. Keep ClipPixels for the pipeline that runs it with ApplyOnnxModel.");
 
     private void Fill(ImageReference image, Span<float> pixels)
     {

@@ -1,4 +1,5 @@
 using Microsoft.ML.Data;
+using Microsoft.ML.Model.OnnxConverter;
 
 namespace Microsoft.ML.PrefixConditioning;
 
@@ -6,19 +7,17 @@ namespace Microsoft.ML.PrefixConditioning;
 internal sealed class EmbeddingMapper : ScoringMapper
 {
     private readonly EmbeddedColumn[] _columns;
-    private readonly string _transformer;
 
     /// <param name="model">The model.</param>
     /// <param name="input">Schema of the input.</param>
     /// <param name="columns">The columns to add, all with the same prefix.</param>
     /// <param name="setting">The setting that names input columns, for messages.</param>
-    /// <param name="transformer">The transformer's name, for messages.</param>
     /// <exception cref="ArgumentOutOfRangeException">An input column is missing or has the wrong type.</exception>
     public EmbeddingMapper(
-        PrefixClipTransformer model, DataViewSchema input, EmbeddedColumn[] columns, string setting, string transformer)
+        PrefixClipTransformer model, DataViewSchema input, EmbeddedColumn[] columns, string setting)
         : base(input, [.. columns.Select(column => Added(model, column))])
     {
-        (_columns, _transformer) = (columns, transformer);
+        _columns = columns;
         Encoder = new EmbeddingEncoder(model.Trained, columns[0].Prefix);
         foreach (var column in columns)
             if (column.Content == EmbeddedContent.Image) ImageColumn = ColumnReader.RequireImage(input, column.Input, setting);
@@ -31,9 +30,16 @@ internal sealed class EmbeddingMapper : ScoringMapper
 
     public override DataViewSchema.Column? TextColumn { get; }
 
-    public override string OnnxRefusal =>
-        $"mlContext.Model.ConvertToOnnx cannot export a {_transformer}. Export its towers with SaveImageEncoderAsOnnx and " +
-        "SaveTextEncoderAsOnnx, or a zero-shot classifier with SaveAsOnnx, and run the file in a pipeline with ApplyOnnxModel.";
+    public override void SaveAsOnnx(OnnxContext context, DataViewSchema rows)
+    {
+        var embedding = AddedColumn(0);   // the only one, as texts are refused
+        var step = new OnnxStep(context, rows, embedding.Name);
+        Encoder.Add(step, ImageColumn!.Value, embeddings =>
+        {
+            step.Give(embeddings, embedding);
+            step.Write();
+        });
+    }
 
     public override bool NeedsImage(int added) => _columns[added].Content == EmbeddedContent.Image;
 

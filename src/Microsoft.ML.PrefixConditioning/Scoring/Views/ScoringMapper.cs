@@ -1,4 +1,6 @@
 using Microsoft.ML.Data;
+using Microsoft.ML.Model.OnnxConverter;
+using Microsoft.ML.Transforms.Image;
 
 namespace Microsoft.ML.PrefixConditioning;
 
@@ -71,8 +73,32 @@ internal abstract class ScoringMapper : IRowToRowMapper
     /// <summary>The count of the labels of one pass, or of one row; null where there are none.</summary>
     public virtual LabelCount? CountLabels() => null;
 
-    /// <summary>Why <c>mlContext.Model.ConvertToOnnx</c> is refused, and what to call instead.</summary>
-    public abstract string OnnxRefusal { get; }
+    /// <summary>Checks that ONNX can compute the added columns.</summary>
+    /// <exception cref="NotSupportedException">It cannot.</exception>
+    public void RequireOnnx()
+    {
+        const string Start = "mlContext.Model.ConvertToOnnx cannot export";
+        if (TextColumn is { } text)
+            throw new NotSupportedException($"{Start} the embeddings of column '{text.Name}', because ONNX has no tokenizer. Pass rows " +
+                "without this column, or a chain without the step; only the schema of the rows is used. SaveTextEncoderAsOnnx exports " +
+                "the text tower.");
+        if (Encoder is null || ImageColumn is not { } image) return;
+        if (image.Type is ImageDataViewType)
+            throw new NotSupportedException($"{Start} a step that reads column '{image.Name}' of type {image.Type}, which ML.NET cannot " +
+                "write. Fit the step on a column of paths or of encoded files; it needs no LoadImages before it.");
+        if (InputSchema.GetColumnOrNull(OnnxStep.PixelsName) is not null)
+            throw new NotSupportedException($"{Start} a step that reads images behind a column '{OnnxStep.PixelsName}', because its " +
+                "graph begins with an input of that name. Pass rows and a chain without this column.");
+    }
+
+    /// <summary>Adds the columns to the ONNX model that ML.NET writes.</summary>
+    /// <param name="context">The model.</param>
+    /// <param name="rows">Schema of the rows that the whole pipeline reads.</param>
+    /// <exception cref="NotSupportedException">The weights do not fit into one file.</exception>
+    public abstract void SaveAsOnnx(OnnxContext context, DataViewSchema rows);
+
+    /// <summary>An added column in the output's schema.</summary>
+    protected DataViewSchema.Column AddedColumn(int added) => OutputSchema[InputSchema.Count + added];
 
     public IEnumerable<DataViewSchema.Column> GetDependencies(IEnumerable<DataViewSchema.Column> dependingColumns)
     {

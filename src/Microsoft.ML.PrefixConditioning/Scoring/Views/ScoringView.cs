@@ -1,3 +1,4 @@
+using Microsoft.ML.Data;
 using Microsoft.ML.Model.OnnxConverter;
 using Microsoft.ML.Runtime;
 
@@ -69,10 +70,19 @@ internal sealed class ScoringView(IChannelProvider log, IDataView source, Scorin
 
     void ICanSaveModel.Save(ModelSaveContext ctx) => ((ICanSaveModel)transformer).Save(ctx);
 
-    // Without the exception ML.NET writes the rest of the chain and says nothing.
-    bool ICanSaveOnnx.CanSaveOnnx(OnnxContext ctx) => throw new NotSupportedException(mapper.OnnxRefusal);
+    // Where it returned false, ML.NET would write the rest of the chain.
+    bool ICanSaveOnnx.CanSaveOnnx(OnnxContext ctx)
+    {
+        mapper.RequireOnnx();
+        return true;
+    }
 
-    void ISaveAsOnnx.SaveAsOnnx(OnnxContext ctx) => throw new NotSupportedException(mapper.OnnxRefusal);
+    void ISaveAsOnnx.SaveAsOnnx(OnnxContext ctx)
+    {
+        var rows = source;
+        while (rows is IDataTransform step) rows = step.Source;
+        mapper.SaveAsOnnx(ctx, rows.Schema);
+    }
 }
 
 /// <summary>Which embeddings a cursor has to compute.</summary>

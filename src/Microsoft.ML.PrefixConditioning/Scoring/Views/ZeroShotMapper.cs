@@ -1,6 +1,7 @@
 using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using Microsoft.ML.Data;
+using Microsoft.ML.Model.OnnxConverter;
 using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -37,9 +38,65 @@ internal sealed class ZeroShotMapper : ScoringMapper
 
     public override DataViewSchema.Column? ImageColumn => _image;
 
-    public override string OnnxRefusal =>
-        "mlContext.Model.ConvertToOnnx cannot export a ZeroShotClassificationTransformer. Export it with its SaveAsOnnx method, and " +
-        "run the file in a pipeline with ClipPixels and ApplyOnnxModel.";
+    public override void SaveAsOnnx(OnnxContext context, DataViewSchema rows)
+    {
+        var place = _classifier.ScoreColumnName;
+        var step = new OnnxStep(context, rows, place);
+        if (Encoder is null) Classify(step.Take(_image.Name));
+        else Encoder.Add(step, _image, Classify);
+        if (_label is not { } label) return;
+        step.MakeOptional(label);
+        SaveLabels(context, $"{place}/label", step.Variable(label.Name), label, AddedColumn(AddedCount - 1));
+
+        void Classify(string embeddings)
+        {
+            var (graph, classes) = (step.Graph, _classifier.ToOnnx());
+            var scores = OnnxExport.Scores(graph, embeddings, classes);
+            var best = graph.Add("ArgMax", "/classes", [scores], OnnxAttribute.Of("axis", -1), OnnxAttribute.Of("keepdims", 1));   // [N, 1]
+            var key = graph.Add("Cast", "/key", [graph.Add("Add", "/key", [best, graph.Integer(1)])],
+                OnnxAttribute.Of("to", (long)OnnxElement.UInt32));
+            step.Give(scores, AddedColumn(Score));
+            step.Give(key, AddedColumn(PredictedLabel));
+            if (IsPredictedClass(PredictedClass))
+                step.Give(graph.Add("Gather", "/classes", [OnnxExport.ClassNames(graph, classes), best]), AddedColumn(PredictedClass));
+            step.Write();
+        }
+    }
+
+    /// <summary>Adds the keys of labels to the ONNX model. Texts are compared with the class names character by character.</summary>
+    private void SaveLabels(
+        OnnxContext context, string place, string labels, DataViewSchema.Column label, DataViewSchema.Column key)
+    {
+        var keys = context.AddIntermediateVariable(null, $"{place}/keys", skip: true);
+        if (label.Type is TextDataViewType)
+        {
+            var encoder = context.CreateNode("LabelEncoder", labels, keys, context.GetNodeName($"{place}/LabelEncoder"));
+            encoder.AddAttribute("keys_strings", _keys.Names);
+            AddKeys(encoder, Enumerable.Range(1, _keys.Names.Length).Select(i => (long)i));
+        }
+        else
+        {
+            VBuffer<ReadOnlyMemory<char>> texts = default;
+            label.GetKeyValues(ref texts);
+            var numbers = AddCast(labels, context.AddIntermediateVariable(null, $"{place}/numbers", skip: true), typeof(long));
+            var encoder = context.CreateNode("LabelEncoder", numbers, keys, context.GetNodeName($"{place}/LabelEncoder"));
+            encoder.AddAttribute("keys_int64s", Enumerable.Range(1, texts.Length).Select(i => (long)i));
+            AddKeys(encoder, texts.DenseValues().Select(text => (long)_keys.Find(text.Span)));
+        }
+        AddCast(keys, context.AddIntermediateVariable(key.Type, key.Name), typeof(uint));
+
+        static void AddKeys(OnnxNode encoder, IEnumerable<long> values)
+        {
+            encoder.AddAttribute("values_int64s", values);
+            encoder.AddAttribute("default_int64", 0L);   // a missing key
+        }
+
+        string AddCast(string from, string to, Type type)
+        {
+            context.CreateNode("Cast", from, to, context.GetNodeName($"{place}/Cast"), "").AddAttribute("to", type);
+            return to;
+        }
+    }
 
     public override LabelCount? CountLabels() =>
         _label is null ? null : new LabelCount(_log, _keys, _classifier.LabelColumnName, _warned);
