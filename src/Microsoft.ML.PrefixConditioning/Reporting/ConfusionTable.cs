@@ -29,7 +29,7 @@ internal static class ConfusionTable
             return new XElement("td", Class($"heat{(count * Levels + highest - 1) / highest}{(truth == predicted ? " diagonal" : "")}"),
                 count == 0 ? "" : count.ToString(CultureInfo.InvariantCulture));
         }
-        return new XElement("div", Class("wide"), new XAttribute("tabindex", "0"), new XElement("table",
+        return Scrolling(new XElement("table",
             new XElement("caption", Class("note"), "Rows: true class. Columns: predicted class. Bold: right."),
             new XElement("thead", new XElement("tr", new XElement("th", new XAttribute("scope", "col"), "true"),
                 names.Select(name => new XElement("th", new XAttribute("scope", "col"), name)))),
@@ -41,7 +41,7 @@ internal static class ConfusionTable
     {
         var largest = counts.Where(cell => cell.Key.Truth != cell.Key.Predicted).OrderByDescending(cell => cell.Value)
             .ThenBy(cell => cell.Key.Truth).ThenBy(cell => cell.Key.Predicted).Take(MostConfusions).ToArray();
-        return largest.Length == 0 ? Note("No class is taken for another.") : Table(["true class", "predicted class", "images"],
-            largest.Select(cell => (IEnumerable<object>)[names[cell.Key.Truth], names[cell.Key.Predicted], cell.Value]));
+        return largest.Length == 0 ? Note("No class is taken for another.") : Table(["true → predicted class", "images"],
+            largest.Select(cell => (IEnumerable<object>)[$"{names[cell.Key.Truth]} → {names[cell.Key.Predicted]}", cell.Value]));
     }
 }

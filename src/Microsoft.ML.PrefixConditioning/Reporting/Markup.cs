@@ -30,13 +30,17 @@ internal static class Markup
     public static XElement Note(string text) => new("p", Class("note"), text);
 
     /// <summary>A table with one line of headings. The first column of each row names it; the others are numbers.</summary>
-    public static XElement Table(IEnumerable<string> headings, IEnumerable<IEnumerable<object>> rows) => new("div", Class("wide"),
-        new XAttribute("tabindex", "0"), new XElement("table",
+    public static XElement Table(IEnumerable<string> headings, IEnumerable<IEnumerable<object>> rows) =>
+        Scrolling(new XElement("table",
             new XElement("thead", new XElement("tr", headings.Select((heading, i) =>
                 new XElement("th", new XAttribute("scope", "col"), i > 0 ? Class("number") : null, heading)))),
             new XElement("tbody", rows.Select(row => new XElement("tr", row.Select((cell, i) => i == 0
                 ? new XElement("th", new XAttribute("scope", "row"), cell)
                 : new XElement("td", Class("number"), cell)))))));
+
+    /// <summary>A table that scrolls sideways where it is wider than the screen, also by keyboard.</summary>
+    public static XElement Scrolling(XElement table) => new("div", Class("wide"), new XAttribute("tabindex", "0"),
+        new XAttribute("role", "region"), new XAttribute("aria-label", "Table"), table);
 
     /// <summary>The numbers behind a chart, folded.</summary>
     public static XElement Details(string summary, XElement table) =>

@@ -107,6 +107,7 @@ internal static class ReportPage
         return
         [
             new XElement("h2", $"Test set {test.Name}"),
+            test.Description is { } description ? new XElement("p", description) : null,
             new XElement("p", $"{counts}, classified with {comparison.Ways[ReportComparison.Subject].Phrase}.{leftOut}"),
             new XElement("h3", "Confusions"),
             ConfusionTable.Draw(scores),

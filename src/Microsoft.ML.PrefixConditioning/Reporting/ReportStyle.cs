@@ -44,7 +44,7 @@ internal static class ReportStyle
         .heat4 { background: var(--heat4); }
         .diagonal { font-weight: bold; }
         summary { cursor: pointer; color: var(--soft); font-size: .875rem; padding: .35rem 0; }
-        .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); gap: 1rem; margin-top: 1rem; }
+        .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(20rem, 100%), 1fr)); gap: 1rem; margin-top: 1rem; }
         figure { margin: 0; padding: .6rem; background: var(--panel); border-radius: .5rem; min-width: 0; max-width: 34rem; }
         figcaption { margin-bottom: .4rem; }
         .chart { display: block; width: 100%; height: auto; font: 14px system-ui, sans-serif; }

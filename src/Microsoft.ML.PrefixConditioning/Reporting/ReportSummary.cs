@@ -35,7 +35,8 @@ public sealed class ReportSummary
             text.AppendLine(string.Join("  ", lines[i].Select((cell, column) => Pad(cell, column, widths[column], i == 0))).TrimEnd());
             if (i == 0 || i == lines.Count - 2) text.AppendLine(string.Join("  ", widths.Select(width => new string('-', width))));
         }
-        return text.Append($"Zero-shot accuracy in percent. {_comparison.StarMeaning("*")}").ToString();
+        text.AppendLine("Zero-shot accuracy in percent.");
+        return text.Append(_comparison.StarMeaning("*")).ToString().TrimEnd();
     }
 
     // Words to the left, numbers to the right; headings end above the last digit, not above the star.

@@ -6,4 +6,9 @@ namespace Microsoft.ML.PrefixConditioning;
 /// a report without pictures.</param>
 /// <param name="Classification">Class names and columns, of which the prefix is ignored. Null means the labels that occur are the classes,
 /// and the model's own columns are read.</param>
-public sealed record ReportTestSet(string Name, IDataView Data, ZeroShotClassificationOptions? Classification = null);
+public sealed record ReportTestSet(string Name, IDataView Data, ZeroShotClassificationOptions? Classification = null)
+{
+    /// <summary>A sentence about the images, such as where they come from.</summary>
+    /// <value>Default null: none.</value>
+    public string? Description { get; init; }
+}

@@ -43,8 +43,7 @@ internal static class RetrievalExamples
                 + (unread + untitled == 0 ? "" : $" Left out: {unread} rows with an unreadable image, {untitled} without a text.")),
             new XElement("h3", "Texts for an image"),
             .. queries.Select(i => new XElement("div", Class("query"), Picture(i) ?? new XElement("div", Class("lost"), "no picture"),
-                new XElement("ol", Nearest(images[i], encoded, TextsShown).Select(text => new XElement("li",
-                    Short(texts[text]), texts[text] == pairs.Labels[i] ? " ✓" : ""))))),
+                Texts(Nearest(images[i], encoded, encoded.Length), texts, pairs.Labels[i]))),
             new XElement("h3", "Images for a text"),
             .. found.SelectMany(query => new[]
             {
@@ -52,6 +51,17 @@ internal static class RetrievalExamples
                 new XElement("ul", Class("pictures"), query.Value.Select(i => Found(Picture(i), pairs.Labels[i], query.Key))),
             }),
         ];
+    }
+
+    // The best texts, and the image's own if it is not among them, with its place.
+    private static XElement Texts(int[] order, string[] texts, string own)
+    {
+        var place = Array.FindIndex(order, text => texts[text] == own);
+        var list = new XElement("ol", order.Take(TextsShown).Select((text, i) =>
+            new XElement("li", Short(texts[text]), i == place ? " ✓" : "")));
+        if (place >= TextsShown)
+            list.Add(new XElement("li", new XAttribute("value", place + 1), Short(own), " ✓"));
+        return list;
     }
 
     private static XElement Found(XElement? picture, string caption, string query) => new("li",

@@ -60,7 +60,8 @@ public sealed class HeadlineTests
             classification  60.0   90.0   60.0
             --------------  -----  -----  -----
             chance          50.0   50.0   50.0
-            Zero-shot accuracy in percent. * marks what is better than the classification prefix:
+            Zero-shot accuracy in percent.
+            * marks what is better than the classification prefix:
             """.ReplaceLineEndings(), table[..(table.IndexOf(':', StringComparison.Ordinal) + 1)].ReplaceLineEndings());
     }
 

@@ -60,6 +60,7 @@ public sealed class SaveReportTests : IDisposable
         }
         foreach (var figure in page.Descendants("figure")) Assert.HasCount(1, figure.Elements("details"), "A chart has its numbers.");
         Assert.IsEmpty(page.Descendants("script"));
+        Assert.IsLessThan(750_000, new FileInfo(_data["report.html"]).Length, "500 KB, and 250 KB for a test set.");
         Assert.IsFalse(page.Descendants().Attributes().Any(a => a.Name == "href" || a.Value.Contains("://", StringComparison.Ordinal)));
     }
 
@@ -119,7 +120,7 @@ public sealed class SaveReportTests : IDisposable
 
         model.SaveReport(_data["report.html"], Options());
 
-        Assert.Contains("predicted class", Page().Descendants("th").Select(th => th.Value).ToArray());
+        Assert.Contains("true → predicted class", Page().Descendants("th").Select(th => th.Value).ToArray());
         Assert.IsEmpty(Page().Descendants("caption"), "A matrix of 13 classes would not fit on a phone.");
         Assert.Contains("other classes", Page().Descendants("li").Select(item => item.Value.Trim()).ToArray());
     }
