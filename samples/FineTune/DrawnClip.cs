@@ -55,7 +55,7 @@ internal static class DrawnClip
             Optimizer = new() { WeightDecay = 0.1 },
             Augmentation = new() { MinCropScale = 0.7 },
             Seed = seed,
-            Progress = new TrainingBar(new ProgressBar("Training a model to publish")),
+            Progress = TrainingMonitor.Bar("Training a model to publish"),
         }).Fit(mlContext.Data.LoadImageCaptions(pictures.CaptionTable, pictures.CaptionImages));
         model.SaveSafetensors(folder);
         var parameters = model.ParameterCount.ToString("N0", CultureInfo.InvariantCulture);

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using Microsoft.ML.PrefixConditioning;
 using Samples;
 
@@ -75,18 +74,6 @@ internal sealed record FineTuneArguments
             return (rate, Train == "prefixes" ? 1 : Math.Max(1, PrefixRate / rate));
         }
     }
-
-    /// <summary>The settings as a report shows them.</summary>
-    public IEnumerable<(string Key, string Value)> Facts =>
-    [
-        ("Published model", Path.GetFullPath(Clip!)),
-        ("Trained parts", Train switch
-        {
-            "prefixes" => "the prefixes alone", "projections" => "projections, prefixes and logit scale", _ => "the whole model",
-        }),
-        ("Learning rate", string.Create(CultureInfo.InvariantCulture, $"{Rates.Rate:g3}, prefixes {Rates.Rate * Rates.PrefixFactor:g3}")),
-        ("Batches", string.Create(CultureInfo.InvariantCulture, $"{BatchSize} rows of one dataset type, {Epochs} epochs, seed {Seed}")),
-    ];
 
     /// <summary>Reads the command line and runs the sample with it.</summary>
     /// <returns>The exit code.</returns>

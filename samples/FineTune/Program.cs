@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using FineTune;
 using Microsoft.ML;
-using Microsoft.ML.Data;
 using Microsoft.ML.PrefixConditioning;
 using Samples;
 
@@ -18,21 +17,20 @@ return FineTuneArguments.Run(args, arguments =>
     // The published model, as it is.
     using var published = mlContext.Model.LoadClip(arguments.Clip!);
     var (train, tests) = LoadData(mlContext, arguments);
-    var before = tests.Select(test => test.Accuracies(mlContext, published, [PrefixSelection.None])[0]).ToArray();
-    Console.WriteLine("Before: " + string.Join(", ", tests.Zip(before, (test, accuracy) => $"{test.Name} {Percent(accuracy)}")));
 
     // Fine-tuned, with a new prefix for each dataset type.
     using var tuned = FineTuneFrom(mlContext, train, arguments);
-    var prefixes = FineTuneArguments.Prefixes.Values.ToArray();
-    var after = tests.Select(test => test.Accuracies(mlContext, tuned, prefixes)).ToArray();
-    var table = new AccuracyTable(
-        [.. tests.Select(test => new AccuracyColumn(test.Name, test.Description, 1.0 / test.ClassNames.Count))],
-        [
-            new AccuracyRow("published", "none", [.. before.Select(accuracy => (double?)accuracy)]),
-            .. prefixes.Select((prefix, i) => new AccuracyRow("fine-tuned", prefix.ToString(), [.. after.Select(a => (double?)a[i])])),
-        ]);
+    var reportPath = Path.Combine(arguments.Output, "report.html");
+    var summary = tuned.SaveReport(reportPath, new ReportOptions
+    {
+        Title = "Fine-tuning with prefix conditioning",
+        TestSets = [.. tests.Select(test => test.ForReport)],
+        Baseline = published,
+        BaselineName = "the published model",
+    });
     Console.WriteLine();
-    ConsoleTable.Write(Console.Out, table);
+    Console.WriteLine(summary);
+    Console.WriteLine(summary.Headline);
 
     // What other programs read.
     var exported = FineTuneArguments.Prefixes[arguments.Prefix];
@@ -44,8 +42,6 @@ return FineTuneArguments.Run(args, arguments =>
     Console.WriteLine();
     Console.WriteLine(onnx);
 
-    var reportPath = Path.Combine(arguments.Output, "report.html");
-    Report.Write(Describe(mlContext, arguments, tests, tuned, table, exported, onnx, files), reportPath);
     foreach (var (name, path) in files.Append(("Report", Path.GetFullPath(reportPath)))) Console.WriteLine($"{name + ':',-18} {path}");
     Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Done in {watch.Elapsed:m\\:ss} minutes."));
 });
@@ -78,7 +74,7 @@ static PrefixClipTransformer FineTuneFrom(MLContext mlContext, IDataView train, 
         Epochs = arguments.Epochs,
         LearningRate = rate,
         Seed = arguments.Seed,
-        Progress = new TrainingBar(new ProgressBar("Fine-tuning")),
+        Progress = TrainingMonitor.Bar("Fine-tuning"),
     }).Fit(train);
 }
 
@@ -102,24 +98,3 @@ static string CheckOnnx(MLContext mlContext, ZeroShotClassificationTransformer c
     var (equal, images) = OnnxCheck.Run(mlContext, classifier, path, test.Images);
     return $"ONNX Runtime predicts the same label for {equal} of {images} images of \"{test.Name}\".";
 }
-
-static ReportData Describe(
-    MLContext mlContext, FineTuneArguments arguments, IReadOnlyList<TestSet> tests, PrefixClipTransformer model,
-    AccuracyTable table, PrefixSelection exported, string onnx, IReadOnlyList<(string Name, string Path)> files) => new(
-        "Fine-tuning with prefix conditioning",
-        "A published CLIP model was trained further on labels and captions together, with a learned prefix for each dataset type. "
-            + "It classifies images from class names alone, before and after.",
-        [
-            .. arguments.Facts,
-            ("Towers", string.Create(CultureInfo.InvariantCulture,
-                $"{model.Architecture.ImageSize} x {model.Architecture.ImageSize} pixels, {model.ParameterCount:N0} parameters")),
-            ("Dataset types", string.Join(", ", model.DatasetTypes.Select(type => type.Name))),
-            ("Exported prefix", exported.ToString()),
-            ("ONNX file", onnx),
-        ],
-        table,
-        [new LossCurve("fine-tuning", [.. model.History.Steps.Select((step, i) => (i + 1, (double)step.Loss))])],
-        [.. tests.Select(test => test.Examples(mlContext, model, exported, count: 16))],
-        files);
-
-static string Percent(double share) => (100 * share).ToString("0.0", CultureInfo.InvariantCulture) + " %";

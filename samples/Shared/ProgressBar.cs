@@ -42,25 +42,6 @@ internal sealed class ProgressBar
         _ended = done;
     }
 
-    /// <summary>Shows where training stands.</summary>
-    /// <param name="step">Steps done.</param>
-    /// <param name="totalSteps">Steps of the whole run.</param>
-    /// <param name="epoch">The current epoch, from 1.</param>
-    /// <param name="totalEpochs">Epochs of the whole run.</param>
-    /// <param name="loss">Loss of the last step.</param>
-    /// <param name="learningRate">Learning rate of the last step.</param>
-    /// <param name="imagesPerSecond">Speed.</param>
-    /// <param name="timeLeft">Estimated time to the end.</param>
-    public void ShowTraining(
-        int step, int totalSteps, int epoch, int totalEpochs,
-        double loss, double learningRate, double imagesPerSecond, TimeSpan timeLeft) =>
-        Show((double)step / totalSteps, string.Create(CultureInfo.InvariantCulture,
-            $"step {step}/{totalSteps}  epoch {epoch}/{totalEpochs}  loss {loss:0.000}  rate {learningRate:0.0e+0}  ")
-            + string.Create(CultureInfo.InvariantCulture, $"{imagesPerSecond:0} images/s  {Minutes(timeLeft)} left"));
-
-    private static string Minutes(TimeSpan time) =>
-        string.Create(CultureInfo.InvariantCulture, $"{(int)time.TotalMinutes}:{time.Seconds:00}");
-
     private void Rewrite(double share, string details, bool done)
     {
         var now = Environment.TickCount64;

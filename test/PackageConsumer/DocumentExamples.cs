@@ -270,6 +270,32 @@ internal static class DocumentExamples
             Console.WriteLine($"{found.Score:0.000} {found.Record.Path}");
         // </docs/search.md>
     }
+
+    public static PrefixClipEstimator Monitor(MLContext mlContext)
+    {
+        // <docs/report.md 1>
+        var clip = mlContext.Transforms.PrefixClip(new PrefixClipOptions
+        {
+            Progress = TrainingMonitor.All(
+                TrainingMonitor.Bar(), TrainingMonitor.TensorBoard("runs/1"), TrainingMonitor.JsonLines("run.jsonl")),
+        });
+        // </docs/report.md>
+        return clip;
+    }
+
+    public static void Report(PrefixClipEstimator clip, IDataView train, IDataView near, IDataView far, IDataView captioned)
+    {
+        // <docs/report.md 2>
+        using PrefixClipTransformer model = clip.Fit(train);
+        ReportSummary summary = model.SaveReport("report.html", new ReportOptions
+        {
+            TestSets = [new("near", near), new("far", far)],
+            Captioned = captioned,
+        });
+        Console.WriteLine(summary.Headline);   // what the figures allow to say
+        Console.WriteLine(summary);            // accuracies as a table
+        // </docs/report.md>
+    }
 }
 
 // <docs/onnx.md 4>

@@ -17,7 +17,10 @@ internal static class ReadmeExamples
         IDataView train = mlContext.Data.UnifyDatasets(labeled, captioned);
 
         // Training is Fit.
-        var clip = mlContext.Transforms.PrefixClip(new PrefixClipOptions { Architecture = ClipArchitecture.Tiny, Epochs = 20 });
+        var clip = mlContext.Transforms.PrefixClip(new PrefixClipOptions
+        {
+            Architecture = ClipArchitecture.Tiny, Epochs = 20, Progress = TrainingMonitor.Bar(),
+        });
         using PrefixClipTransformer model = clip.Fit(train);
 
         // Zero-shot scoring is one more transform; classes are only names.
@@ -26,6 +29,9 @@ internal static class ReadmeExamples
         IDataView scored = zeroShot.Fit(test).Transform(test);
         var metrics = mlContext.MulticlassClassification.Evaluate(scored, labelColumnName: "Label");
         Console.WriteLine($"Accuracy: {metrics.MicroAccuracy:0.0%}");
+
+        // An HTML page: curves, prefixes compared with confidence intervals, confusions, pictures.
+        model.SaveReport("report.html", new ReportOptions { TestSets = [new("test", test)] });
 
         // Any process that has the package loads the model; there is nothing to register.
         mlContext.Model.Save(model, train.Schema, "clip.zip");

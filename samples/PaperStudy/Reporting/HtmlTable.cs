@@ -1,5 +1,3 @@
-using Samples;
-
 namespace PaperStudy;
 
 /// <summary>Writes tables as HTML.</summary>

@@ -1,5 +1,3 @@
-using Samples;
-
 namespace PaperStudy;
 
 /// <summary>A small chart: rows of a figure with its interval.</summary>

@@ -1,5 +1,3 @@
-using Samples;
-
 namespace PaperStudy;
 
 /// <summary>The charts of a study's page.</summary>

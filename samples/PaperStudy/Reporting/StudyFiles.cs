@@ -1,5 +1,3 @@
-using Samples;
-
 namespace PaperStudy;
 
 /// <summary>Writes a study's results as files for readers and for other programs.</summary>

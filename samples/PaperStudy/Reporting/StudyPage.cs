@@ -1,5 +1,3 @@
-using Samples;
-
 namespace PaperStudy;
 
 /// <summary>Writes a study as one HTML page that needs nothing else: no script, no network, no other file.</summary>

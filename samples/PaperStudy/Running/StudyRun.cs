@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Microsoft.ML;
-using Samples;
+using Microsoft.ML.PrefixConditioning;
 
 namespace PaperStudy;
 
@@ -107,9 +107,8 @@ internal sealed class StudyRun
     private void Train(StudyCell cell, CancellationToken cancellation)
     {
         var name = NameOf(cell);
-        var bar = new ProgressBar(name);
         var watch = Stopwatch.StartNew();
-        var result = new CellRun(_mlContext, _data, _store, _arguments.KeepsModels).Run(cell, new TrainingBar(bar), cancellation);
+        var result = new CellRun(_mlContext, _data, _store, _arguments.KeepsModels).Run(cell, TrainingMonitor.Bar(name), cancellation);
         _store.Keep(cell, result);
         var finished = Finished();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,

@@ -62,6 +62,25 @@ internal sealed class EncodedImages
         return images;
     }
 
+    /// <summary>Reads the rows that have a label and a readable image, whatever the model's policy.</summary>
+    /// <exception cref="InvalidDataException">A label is none of the classes, or no row has both.</exception>
+    /// <inheritdoc cref="Read" path="/exception"/>
+    public static EncodedImages ReadLabeled(TrainedModel model, IDataView view, ZeroShotClassificationOptions options, ClassKeys classes,
+        IReadOnlyList<PrefixSelection> imagePrefixes)
+    {
+        var images = Read(model, view, new ImageRequest
+        {
+            ImageColumnName = options.ImageColumnName ?? model.Settings.ImageColumnName,
+            LabelColumnName = options.LabelColumnName,
+            Classes = classes,
+            ImagePrefixes = imagePrefixes,
+            BadRows = BadRowPolicy.Skip,
+        });
+        return images.Count > 0 ? images : throw new InvalidDataException(
+            $"No row can be scored: of {images.Rows} rows {images.MissingLabels} have no label in column '{options.LabelColumnName}' " +
+            $"and {images.UnreadableImages} have an unreadable image. Pass rows that have both.");
+    }
+
     private void ReadImages(
         DataViewRowCursor cursor, ValueGetter<ImageReference> getter, ValueGetter<ReadOnlyMemory<char>>? labelGetter, long total)
     {
@@ -137,9 +156,9 @@ internal sealed class EncodedImages
             return null;
         }
         var label = text.ToString();
-        return _request.Classes!.Find(label) > 0 ? label : throw new InvalidDataException(
+        return _request.Classes is not { } classes || classes.Find(label) > 0 ? label : throw new InvalidDataException(
             $"{RowBatchReader.RowName(row)}: the label {NearName.Quoted(label)} in column '{_request.LabelColumnName}' is not among the " +
-            $"class names {NearName.List(_request.Classes.Names)}.{NearName.Question(label, _request.Classes.Names)} Add it to them, " +
+            $"class names {NearName.List(classes.Names)}.{NearName.Question(label, classes.Names)} Add it to them, " +
             "correct it, or remove the row.");
     }
 
@@ -180,7 +199,7 @@ internal sealed record ImageRequest
     /// <summary>Column with labels; null if not requested.</summary>
     public string? LabelColumnName { get; init; }
 
-    /// <summary>The classes that labels may name; null if labels are not requested.</summary>
+    /// <summary>The classes that labels may name; null if labels are not requested, or may be any text.</summary>
     public ClassKeys? Classes { get; init; }
 
     /// <summary>Maximum number of rows to read.</summary>

@@ -18,19 +18,7 @@ internal static class PrefixEvaluation
         var prefixes = PrefixesOf(model, further);
         PrefixSelection ImagePrefix(PrefixSelection prefix) =>
             PrefixResolution.ImagePrefix(model.Trained.Settings.ImagePrefixLength, prefix);
-        var images = EncodedImages.Read(model.Trained, data, new ImageRequest
-        {
-            ImageColumnName = options.ImageColumnName ?? model.Trained.Settings.ImageColumnName,
-            LabelColumnName = options.LabelColumnName,
-            Classes = classes.Keys,
-            ImagePrefixes = [.. prefixes.Select(ImagePrefix).Distinct()],
-            BadRows = BadRowPolicy.Skip,
-        });
-        if (images.Count == 0)
-            throw new InvalidDataException(
-                $"No row can be scored: of {images.Rows} rows {images.MissingLabels} have no label in column " +
-                $"'{options.LabelColumnName}' and {images.UnreadableImages} have an unreadable image. Pass rows that have " +
-                "both.");
+        var images = EncodedImages.ReadLabeled(model.Trained, data, options, classes.Keys, [.. prefixes.Select(ImagePrefix).Distinct()]);
         var metrics = prefixes.Select(prefix =>
         {
             var embeddings = images.Embeddings(ImagePrefix(prefix));

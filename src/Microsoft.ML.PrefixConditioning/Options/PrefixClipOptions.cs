@@ -170,7 +170,7 @@ public sealed record PrefixClipOptions : IValidatableObject
     [Range(1, int.MaxValue)]
     public int? Patience { get; init; }
 
-    /// <summary>Receives a report after each step, on the training thread.</summary>
+    /// <summary>Receives a report after each step, on the training thread; <c>TrainingMonitor</c> has a console bar and logs.</summary>
     /// <value>Null means no reports. Default null.</value>
     [JsonIgnore]
     public IProgress<TrainingProgress>? Progress { get; init; }

@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Samples;
+namespace PaperStudy;
 
 /// <summary>Writes a program's output files.</summary>
 internal static class OutputFile

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 
-namespace Samples;
+namespace PaperStudy;
 
 /// <summary>Builds HTML whose inserted values are always encoded.</summary>
 internal sealed class Html

@@ -1,4 +1,4 @@
-namespace Samples;
+namespace PaperStudy;
 
 /// <summary>The report's style sheet: for light and dark screens, narrow windows and paper.</summary>
 internal static class ReportStyle
@@ -7,12 +7,12 @@ internal static class ReportStyle
         :root {
           color-scheme: light dark;
           --page: #fdfdfc; --text: #1d2126; --soft: #5b6470; --line: #d8dce1; --panel: #f3f5f7; --mark: #e2f1e4;
-          --right: #1c7a36; --wrong: #b3261e; --series0: #b4530f; --series1: #1a5fb4; --series2: #6b3fa0; --series3: #0f766e;
+          --series0: #b4530f; --series1: #1a5fb4; --series2: #6b3fa0; --series3: #0f766e;
         }
         @media (prefers-color-scheme: dark) {
           :root {
             --page: #15181c; --text: #e6e8eb; --soft: #a2abb6; --line: #3a4149; --panel: #1e2329; --mark: #1f3b27;
-            --right: #6fd48a; --wrong: #ff8f85; --series0: #f0a05a; --series1: #7db4f5; --series2: #c3a1ee; --series3: #5eccc0;
+            --series0: #f0a05a; --series1: #7db4f5; --series2: #c3a1ee; --series3: #5eccc0;
           }
         }
         body { margin: 0 auto; padding: 1.5rem; max-width: 68rem; font: 16px/1.5 system-ui, sans-serif; }
@@ -59,15 +59,6 @@ internal static class ReportStyle
         figure { margin: 0; padding: .75rem; background: var(--panel); border-radius: .5rem; }
         figure { display: flex; flex-direction: column; justify-content: space-between; }
         figcaption { font-size: .875rem; margin-bottom: .5rem; }
-        .pictures { list-style: none; margin: 0; padding: 0; display: grid; gap: .6rem; }
-        .pictures { grid-template-columns: repeat(auto-fill, minmax(8.2rem, 1fr)); }
-        .pictures li { padding: .5rem; background: var(--panel); border-radius: .4rem; border: 2px solid var(--right); }
-        .pictures li { font-size: .8125rem; line-height: 1.35; }
-        .pictures li.wrong { border: 2px dashed var(--wrong); }
-        .pictures img { display: block; margin: 0 auto .4rem; }
-        .verdict { font-weight: bold; color: var(--right); }
-        .wrong .verdict { color: var(--wrong); }
-        .lost { height: 96px; display: grid; place-items: center; text-align: center; color: var(--soft); overflow: hidden; }
-        @media print { body { max-width: none; } .pictures li, figure { break-inside: avoid; } }
+        @media print { body { max-width: none; } figure { break-inside: avoid; } }
         """;
 }

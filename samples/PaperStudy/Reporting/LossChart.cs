@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 
-namespace Samples;
+namespace PaperStudy;
 
 /// <summary>Draws training losses as an SVG line chart: every step faintly, and a running mean on top.</summary>
 internal static class LossChart
@@ -100,3 +100,8 @@ internal static class LossChart
         return power * ((rough / power) switch { <= 1 => 1, <= 2 => 2, <= 5 => 5, _ => 10 });
     }
 }
+
+/// <summary>The losses of one training run.</summary>
+/// <param name="Name">Which model.</param>
+/// <param name="Points">Steps, rising, with the loss of each.</param>
+internal sealed record LossCurve(string Name, IReadOnlyList<(int Step, double Loss)> Points);
