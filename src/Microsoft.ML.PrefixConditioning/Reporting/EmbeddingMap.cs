@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using System.Xml.Linq;
 using static Microsoft.ML.PrefixConditioning.Markup;
@@ -41,7 +40,7 @@ internal static class EmbeddingMap
         int[] others = [.. classes.Skip(Marks.Length).SelectMany(group => group)];
         if (others.Length > 0) groups.Add(("other classes", Marks.Length, others));
         return new XElement("figure",
-            new XElement("figcaption", $"{count.ToString(CultureInfo.InvariantCulture)} images. The axes hold {Percent(map.Shares.X)} " +
+            new XElement("figcaption", $"{Counted(count, "image")}. The axes hold {Percent(map.Shares.X)} " +
                 $"(across) and {Percent(map.Shares.Y)} (up) of the embeddings' variance.",
                 new XElement("ul", Class("legend"), groups.Select(group => new XElement("li", Key(group.Mark), " ", group.Name)))),
             Svg(Side, height, "Map of image embeddings. The table below has the mean position of each class.",

@@ -26,6 +26,14 @@ internal static class Markup
     /// <summary>A share as a percentage with one decimal; the space before the sign does not break.</summary>
     public static string Percent(double share) => Format(100 * share, "0.0") + "\u00A0%";
 
+    /// <summary>A number with its noun.</summary>
+    public static string Counted(long count, string noun) =>
+        Format(count, "N0") + " " + (count == 1 ? noun : noun.EndsWith('s') ? noun + "es" : noun + "s");
+
+    /// <summary>A sentence about rows that cannot be shown, after a space; empty if there are none.</summary>
+    public static string LeftOut(long unreadableImages, long missing, string what) => unreadableImages + missing == 0 ? ""
+        : $" Left out: {Counted(unreadableImages, "row")} with an unreadable image, {Counted(missing, "row")} without {what}.";
+
     /// <summary>A paragraph of less important text.</summary>
     public static XElement Note(string text) => new("p", Class("note"), text);
 

@@ -36,6 +36,12 @@ internal sealed record ReportComparison(IReadOnlyList<Way> Ways, int Reference, 
         foreach (var test in options.TestSets)
         {
             var classification = test.Classification ?? DefaultClasses(model.Trained.Settings, test);
+            var images = classification.ImageColumnName ?? model.Trained.Settings.ImageColumnName;
+            if (options.Baseline is not null && test.Data.Schema.GetColumnOrNull(images) is { } column
+                && !ColumnReader.IsImageColumn(column.Type))
+                throw new ArgumentException(
+                    $"The test set '{test.Name}' has embeddings in column '{images}', which are those of one model. Pass images, or no " +
+                    "baseline.");
             var scores = ScoredTestSet.Of(model.Trained, test.Data, classification, prefixes);
             if (options.Baseline is { } baseline)
                 scores = Added(scores, ScoredTestSet.Of(baseline.Trained, test.Data, classification, [Prefixes(baseline.Trained, [])[0]]),

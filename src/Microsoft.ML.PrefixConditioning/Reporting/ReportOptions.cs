@@ -24,7 +24,7 @@ public sealed record ReportOptions
     public IReadOnlyList<PrefixSelection> Blends { get; init; } = [];
 
     /// <summary>Another model to compare with, such as one that was trained without prefixes. It is used with its own default
-    /// prefix.</summary>
+    /// prefix, and reads the test sets' images.</summary>
     /// <value>Default null: the caption prefix is compared with the model's first other prefix.</value>
     public PrefixClipTransformer? Baseline { get; init; }
 

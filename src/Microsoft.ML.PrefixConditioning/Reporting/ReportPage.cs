@@ -102,8 +102,7 @@ internal static class ReportPage
         // The headline has the number of images of a single test set.
         var counts = comparison is { Tests.Count: 1, Ways.Count: > 1 } ? Counted(scores.ClassNames.Count, "class")
             : $"{Counted(scores.Truth.Count, "image")} of {Counted(scores.ClassNames.Count, "class")}";
-        var leftOut = scores.MissingLabels + scores.UnreadableImages == 0 ? "" : Invariant(
-            $" Left out: {scores.UnreadableImages} rows with an unreadable image, {scores.MissingLabels} without a label.");
+        var leftOut = LeftOut(scores.UnreadableImages, scores.MissingLabels, "a label");
         return
         [
             new XElement("h2", $"Test set {test.Name}"),
@@ -118,9 +117,6 @@ internal static class ReportPage
 
     private static XElement List(IEnumerable<(string Key, string Value)> entries) =>
         new("dl", entries.SelectMany(entry => new[] { new XElement("dt", entry.Key), new XElement("dd", entry.Value) }));
-
-    private static string Counted(int count, string noun) =>
-        Invariant($"{count:N0} {(count == 1 ? noun : noun.EndsWith('s') ? noun + "es" : noun + "s")}");
 
     private static string Invariant(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

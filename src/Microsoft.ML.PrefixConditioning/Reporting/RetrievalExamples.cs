@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Numerics.Tensors;
 using System.Xml.Linq;
 using static Microsoft.ML.PrefixConditioning.Markup;
@@ -35,12 +34,10 @@ internal static class RetrievalExamples
             queries.Concat(found.Values.SelectMany(image => image)).Select(i => pairs.RowNumbers[i]).Distinct());
         XElement? Picture(int i) => pictures.Picture(pairs.RowNumbers[i], $"Image with the caption: {Short(pairs.Labels[i])}");
 
-        var (unread, untitled) = (pairs.UnreadableImages, pairs.MissingLabels);
         return
         [
-            new XElement("p", string.Create(CultureInfo.InvariantCulture, $"Among {pairs.Count} images and {texts.Length} texts; ") +
-                "✓ marks what belongs together."
-                + (unread + untitled == 0 ? "" : $" Left out: {unread} rows with an unreadable image, {untitled} without a text.")),
+            new XElement("p", $"Among {Counted(pairs.Count, "image")} and {Counted(texts.Length, "text")}; ✓ marks what belongs together." +
+                LeftOut(pairs.UnreadableImages, pairs.MissingLabels, "a text")),
             new XElement("h3", "Texts for an image"),
             .. queries.Select(i => new XElement("div", Class("query"), Picture(i) ?? new XElement("div", Class("lost"), "no picture"),
                 Texts(Nearest(images[i], encoded, encoded.Length), texts, pairs.Labels[i]))),

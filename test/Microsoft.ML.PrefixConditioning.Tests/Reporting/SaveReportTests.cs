@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using System.Xml;
 using System.Xml.Linq;
 using SkiaSharp;
+using TorchSharp;
 
 namespace Microsoft.ML.PrefixConditioning.Tests;
 
@@ -89,8 +90,8 @@ public sealed class SaveReportTests : IDisposable
 
         model.SaveReport(_data["report.html"], Options());
 
-        Assert.Contains("Left out: 2 rows with an unreadable image, 1 without a label.", Page().Value);
-        Assert.Contains("Left out: 1 rows with an unreadable image, 0 without a text.", Page().Value);
+        Assert.Contains("Left out: 2 rows with an unreadable image, 1 row without a label.", Page().Value);
+        Assert.Contains("Left out: 1 row with an unreadable image, 0 rows without a text.", Page().Value);
     }
 
     [TestMethod]
@@ -131,24 +132,31 @@ public sealed class SaveReportTests : IDisposable
         using var model = Model();
         var embedded = model.Transform(_data.Labeled);
 
-        model.SaveReport(_data["report.html"], new() { TestSets = [new("near", embedded, new() { ImageColumnName = "ImageEmbedding",
-            ClassNames = [.. _data.Rows.Select(row => row.Label).OfType<string>().Distinct()] })] });
+        string[] classNames = [.. _data.Rows.Select(row => row.Label).OfType<string>().Distinct()];
+        var test = new ReportTestSet("near", embedded, new() { ImageColumnName = "ImageEmbedding", ClassNames = classNames });
+
+        model.SaveReport(_data["report.html"], new() { TestSets = [test] });
 
         Assert.IsEmpty(Page().Descendants("img"));
         Assert.Contains("Map of embeddings", Page().Value);
+        using var baseline = Model(prefixLength: 0);
+        Assert.AreEqual(
+            "The test set 'near' has embeddings in column 'ImageEmbedding', which are those of one model. Pass images, or no baseline.",
+            Assert.ThrowsExactly<ArgumentException>(
+                () => model.SaveReport(_data["report.html"], new() { TestSets = [test], Baseline = baseline })).Message);
     }
 
     [TestMethod]
-    public void SaveReport_Repeated_KeepsNoTensorAndNoThread()
+    public void SaveReport_Repeated_KeepsNoTensorAndTheThreads()
     {
         using var model = Model();
         model.SaveReport(_data["report.html"], Options());
         var first = File.ReadAllText(_data["report.html"]);
 
-        var before = LiveTensors.Count();
+        var (before, threads) = (LiveTensors.Count(), torch.get_num_threads());
         model.SaveReport(_data["report.html"], Options());
 
-        Assert.AreEqual(before, LiveTensors.Count());
+        Assert.AreEqual((before, threads), (LiveTensors.Count(), torch.get_num_threads()));
         Assert.AreEqual(first, File.ReadAllText(_data["report.html"]), "Equal models and data give equal reports.");
         Assert.HasCount(1, Directory.GetFiles(_data[""], "report.html*"), "No temporary file is left.");
     }
