@@ -45,7 +45,7 @@ internal sealed class RemoteCache
     {
         var name = address[(address.LastIndexOf('/') + 1)..];
         var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(address)))[..32];
-        return Path.Join(_folder, HubCache.IsName(name) ? $"{hash}-{name}" : hash);
+        return Path.Join(_folder, RegularFile.IsName(name) ? $"{hash}-{name}" : hash);
     }
 
     /// <inheritdoc cref="RemoteFiles.Read"/>

@@ -28,6 +28,10 @@ internal static class RegularFile
         return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize);
     }
 
+    /// <summary>Whether a text from elsewhere can be the name of a file.</summary>
+    public static bool IsName(string? text) =>
+        text is { Length: > 0 and <= 128 } && text[0] != '.' && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.');
+
     private static unsafe int? Kind(string path)
     {
         var status = stackalloc byte[StatusLength];

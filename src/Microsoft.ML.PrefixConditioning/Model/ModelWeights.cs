@@ -120,7 +120,11 @@ internal sealed class WeightGroup(ModelWeights weights, WeightPlace place)
 
     /// <summary>A weight whose values are all the same.</summary>
     public Tensor Constant(string name, double value, params long[] shape) =>
-        weights.Declare(place, name, shape, (t, _) => t.fill_(value));
+        weights.Declare(place, name, shape, (t, _) =>
+        {
+            using var scalar = value.ToScalar();
+            t.fill_(scalar);
+        });
 
     /// <summary>A running statistic of batch normalization, whose values are all the same.</summary>
     public Tensor Statistic(string name, double value, params long[] shape) =>

@@ -56,10 +56,9 @@ internal sealed class SwinWindows(long side, long window)
     public Tensor Mask(Device device)
     {
         using var scope = NewDisposeScope();
-        var position = arange(Padded, ScalarType.Int64, device);
-        // [P]
-        var region = position.ge(Padded - window).to_type(ScalarType.Int64) + position.ge(Padded - Shift).to_type(ScalarType.Int64);
-        var regions = (region.unsqueeze(1) * 3 + region.unsqueeze(0))                                     // [P, P]
+        long Region(int position) => (position >= Padded - window ? 1 : 0) + (position >= Padded - Shift ? 1 : 0);
+        var parts = Enumerable.Range(0, (int)Padded).Select(Region).ToArray();
+        var regions = tensor(parts.SelectMany(row => parts.Select(column => (3 * row) + column)).ToArray(), device: device)   // [P P]
             .view(_across, window, _across, window).permute(0, 2, 1, 3).reshape(Count, window * window);  // [G, L]
         var apart = regions.unsqueeze(1).ne(regions.unsqueeze(2));                                        // [G, L, L]
         return (apart.to_type(ScalarType.Float32) * Hidden).unsqueeze(1).MoveToOuterDisposeScope();

@@ -94,7 +94,7 @@ internal sealed class OnnxSwin(OnnxGraph graph, OnnxWeights weights, ClipArchite
     {
         using var scope = NewDisposeScope();
         // Numbered from 1, since what the tower pads with is 0; 4096² numbers would still be exact.
-        var numbered = arange(1, side * side + 1, ScalarType.Float32).view(1, side, side, 1);
+        var numbered = tensor(Enumerable.Range(1, (int)(side * side)).Select(i => (float)i).ToArray()).view(1, side, side, 1);
         long[] order = [.. reorder(numbered).contiguous().data<float>().Select(number => (long)number)];
         if (order.Contains(0)) x = graph.Add("Pad", at, [x, graph.Integers(0, 1, 0, 0, 0, 0)]);               // zeros in front
         else order = [.. order.Select(number => number - 1)];
@@ -106,7 +106,7 @@ internal sealed class OnnxSwin(OnnxGraph graph, OnnxWeights weights, ClipArchite
     {
         using var scope = NewDisposeScope();
         var length = _window * _window;
-        var numbered = arange(0, windows.Count * length, ScalarType.Float32).view(windows.Count, length, 1);
+        var numbered = tensor(Enumerable.Range(0, (int)(windows.Count * length)).Select(i => (float)i).ToArray()).view(windows.Count, length, 1);
         long[] order = [.. windows.Join(numbered, shift).data<float>().Select(number => (long)number)];
         return graph.Add("Gather", at, [x, graph.Integers($"{at}/order", order)], OnnxAttribute.Of("axis", 1));
     }

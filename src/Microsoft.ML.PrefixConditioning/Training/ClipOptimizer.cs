@@ -112,7 +112,7 @@ internal sealed class ClipOptimizer : IDisposable
     private double? StepByTensors((Group Group, Tensor Gradient)[] active, double learningRate)
     {
         double? norm = _options.GradientClipNorm is null || active.Length == 0 ? null // one number leaves the device, not one per weight
-            : stack(active.Select(a => a.Gradient.pow(2).sum(ScalarType.Float64))).sum().sqrt().ToDouble();
+            : stack(active.Select(a => a.Gradient.square().sum(ScalarType.Float64))).sum().sqrt().ToDouble();
         var update = CreateUpdate(learningRate, norm);
         foreach (var (group, gradient) in active)
         {
@@ -128,12 +128,19 @@ internal sealed class ClipOptimizer : IDisposable
 
     private void StepByTensors(Group group, Tensor gradient, Update update)
     {
-        if (update.GradientScale != 1) gradient.mul_(update.GradientScale);
-        if (group.Decayed) group.Weight.mul_(1 - update.LearningRate * group.RateFactor * _options.WeightDecay);
-        group.First.mul_(_options.Beta1).add_(gradient, 1 - _options.Beta1);
-        group.Second.mul_(_options.Beta2).addcmul_(gradient, gradient, 1 - _options.Beta2);
-        using var root = group.Second.sqrt().div_(update.SecondCorrectionRoot).add_(_options.Epsilon);
-        group.Weight.addcdiv_(group.First, root, -update.LearningRate * group.RateFactor / update.FirstCorrection);
+        var rate = update.LearningRate * group.RateFactor;
+        // Held until the end: torch does not keep what a number is converted to.
+        using Scalar gradientScale = update.GradientScale.ToScalar(), kept = (1 - (rate * _options.WeightDecay)).ToScalar(),
+            beta1 = _options.Beta1.ToScalar(), rest1 = (1 - _options.Beta1).ToScalar(),
+            beta2 = _options.Beta2.ToScalar(), rest2 = (1 - _options.Beta2).ToScalar(),
+            correction = update.SecondCorrectionRoot.ToScalar(), epsilon = _options.Epsilon.ToScalar(),
+            step = (-rate / update.FirstCorrection).ToScalar();
+        if (update.GradientScale != 1) gradient.mul_(gradientScale);
+        if (group.Decayed) group.Weight.mul_(kept);
+        group.First.mul_(beta1).add_(gradient, rest1);
+        group.Second.mul_(beta2).addcmul_(gradient, gradient, rest2);
+        using var root = group.Second.sqrt().div_(correction).add_(epsilon);
+        group.Weight.addcdiv_(group.First, root, step);
     }
 
     /// <inheritdoc/>

@@ -22,7 +22,7 @@ internal sealed class HubCache(HubSettings settings, HubModel model)
     public string? Known()
     {
         var commit = File.Exists(Ref) ? File.ReadAllText(Ref).Trim() : model.Revision;
-        return IsName(commit) && Directory.Exists(Snapshot(commit)) ? Snapshot(commit) : null;
+        return RegularFile.IsName(commit) && Directory.Exists(Snapshot(commit)) ? Snapshot(commit) : null;
     }
 
     /// <summary>Notes the revision's commit, when all of its files are there.</summary>
@@ -78,10 +78,6 @@ internal sealed class HubCache(HubSettings settings, HubModel model)
         for (var count = stream.Read(buffer); count > 0; count = stream.Read(buffer)) hash.AppendData(buffer, 0, count);
         return Convert.ToHexString(hash.GetHashAndReset()).Equals(etag, StringComparison.OrdinalIgnoreCase);
     }
-
-    /// <summary>Whether a text from the server can be the name of a file.</summary>
-    public static bool IsName(string? text) =>
-        text is { Length: > 0 and <= 128 } && text[0] != '.' && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.');
 
     private string Ref => Path.Combine(_root, "refs", model.Revision);
 

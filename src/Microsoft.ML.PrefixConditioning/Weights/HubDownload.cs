@@ -96,7 +96,7 @@ internal sealed class HubDownload : IDisposable
             var path = await Fetch(commit, weights).ConfigureAwait(false);
             if (PretrainedFiles.IsIndexName(weights))
                 foreach (var part in WeightFile.PartNames(SmallFile.Read(path)))
-                    await Fetch(commit, HubCache.IsName(part) ? part : throw new InvalidDataException(
+                    await Fetch(commit, RegularFile.IsName(part) ? part : throw new InvalidDataException(
                         $"The index '{path}' names {NearName.Quoted(part)}; a file beside it is expected.")).ConfigureAwait(false);
             using (await _cache.Lock($"{_model.Revision}.ref", _cancellation).ConfigureAwait(false)) _cache.SetCommit(commit);
             return _cache.Snapshot(commit);
@@ -124,7 +124,7 @@ internal sealed class HubDownload : IDisposable
         {
             using var json = JsonDocument.Parse(bytes);
             var commit = json.RootElement.GetProperty("sha").GetString();
-            return HubCache.IsName(commit) ? (commit!, [.. json.RootElement.GetProperty("siblings").EnumerateArray()
+            return RegularFile.IsName(commit) ? (commit!, [.. json.RootElement.GetProperty("siblings").EnumerateArray()
                 .Select(f => f.GetProperty("rfilename").GetString()).OfType<string>()]) : throw new JsonException("The commit is no hash.");
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
@@ -258,7 +258,7 @@ internal sealed class HubDownload : IDisposable
     {
         var tag = response.Headers.TryGetValues("X-Linked-ETag", out var values) ? values.First() : response.Headers.ETag?.Tag;
         tag = tag?.Replace("W/", "", StringComparison.Ordinal).Trim('"');
-        return HubCache.IsName(tag) ? tag : null;
+        return RegularFile.IsName(tag) ? tag : null;
     }
 
     /// <summary>Repeats what fails by the network or the server's load.</summary>
