@@ -38,7 +38,8 @@ internal sealed class DatasetLoader(IHostEnvironment environment, DatasetSource 
     {
         ArgumentNullException.ThrowIfNull(input);
         if (input.Count == 0)
-            throw new ArgumentException("The source has no path. Give the path of an image folder, an archive or a table.", nameof(input));
+            throw new ArgumentException(
+                "The source has no path. Give the path of an image folder, an archive or a table.", nameof(input));
         if (input.Count > 1)
         {
             var paths = Enumerable.Range(0, input.Count).Select(i => input.GetPathOrNull(i) ?? "a stream").ToArray();
