@@ -43,8 +43,8 @@ internal sealed class DatasetLoader(IHostEnvironment environment, DatasetSource 
         if (input.Count > 1)
         {
             var paths = Enumerable.Range(0, input.Count).Select(i => input.GetPathOrNull(i) ?? "a stream").ToArray();
-            throw new ArgumentException($"The source has {paths.Length} paths ({NearName.List(paths)}), expected one. Load each by a call " +
-                "of its own and join the views with UnifyDatasets.", nameof(input));
+            throw new ArgumentException($"The source has {paths.Length} paths ({NearName.List(paths)}), expected one. Load each by a " +
+                "call of its own and join the views with UnifyDatasets.", nameof(input));
         }
         return input.GetPathOrNull(0) ?? throw new ArgumentException("The source is a stream without a path, from which images cannot be " +
             "found. Save it as a file, and give the file's path.", nameof(input));
