@@ -55,13 +55,10 @@ public static class DatasetCatalog
         string datasetTypeColumnName = "DatasetType", string labelColumnName = "Label")
     {
         ArgumentNullException.ThrowIfNull(catalog);
-        ArgumentException.ThrowIfNullOrWhiteSpace(datasetType);
-        foreach (var (folder, name) in classNames ?? new Dictionary<string, string>())
-            if (string.IsNullOrWhiteSpace(name))
-                throw new ArgumentException($"The class name of the folder '{folder}' is empty.", nameof(classNames));
-        var columns = new SourceColumns(imageColumnName, textColumnName, datasetTypeColumnName, labelColumnName).Checked();
-        using var phase = DatasetFormatCatalog.Start(catalog, nameof(LoadImageFolder), "files and folders");
-        return ImageFolderSource.Load(phase, path, datasetType, classNames, columns);
+        var columns = new SourceColumns(imageColumnName, textColumnName, datasetTypeColumnName, labelColumnName);
+        var source = new ImageFolderSource(classNames, datasetType, columns);
+        source.Check();
+        return source.Load(CatalogUtils.GetEnvironment(catalog), path);
     }
 
     /// <summary>Reads a table of images and captions, such as <c>captions.tsv</c>. An image with several captions has one row for
@@ -126,11 +123,11 @@ public static class DatasetCatalog
         string datasetTypeColumnName = "DatasetType", string labelColumnName = "Label", bool allowOutsideRoot = false)
     {
         ArgumentNullException.ThrowIfNull(catalog);
-        ArgumentException.ThrowIfNullOrWhiteSpace(datasetType);
-        var columns = new SourceColumns(imageColumnName, textColumnName, datasetTypeColumnName, labelColumnName).Checked();
+        var columns = new SourceColumns(imageColumnName, textColumnName, datasetTypeColumnName, labelColumnName);
         var fields = new CaptionTableFields(imageField, captionField, imageIndex, captionIndex);
-        using var phase = DatasetFormatCatalog.Start(catalog, nameof(LoadImageCaptions), "rows");
-        return ImageCaptionSource.Load(phase, path, imageRoot, allowOutsideRoot, fields, separator, datasetType, columns);
+        var source = new ImageCaptionSource(imageRoot, allowOutsideRoot, fields, separator, datasetType, columns);
+        source.Check();
+        return source.Load(CatalogUtils.GetEnvironment(catalog), path);
     }
 
     /// <summary>Joins datasets row-wise into one view with the columns Image, Text, DatasetType and Label.</summary>

@@ -86,6 +86,22 @@ public sealed class SaveLoadTests
     }
 
     [TestMethod]
+    public void LoadWithDataLoader_InANewProcess_LoadsAndScoresAFolder()
+    {
+        var test = Tiny.Data.Test(_mlContext);
+        using var zeroShot = _mlContext.Transforms.ZeroShotClassification(Tiny.Model, TinyData.ClassNames).Fit(test);
+        var path = Path.Combine(_folder, "model.zip");
+        _mlContext.Model.Save(zeroShot, _mlContext.Data.CreateImageFolderLoader(), path);
+
+        var (lines, exitCode) = ModelLoadingProcess.Run(path, Tiny.Data.Labeled);
+
+        Assert.AreEqual(0, exitCode, string.Join('\n', lines));
+        CollectionAssert.AreEqual(
+            zeroShot.Transform(test).GetColumn<uint>("PredictedLabel").Select(k => $"PredictedLabel {k}").ToArray(),
+            lines.Where(l => l.StartsWith("PredictedLabel", StringComparison.Ordinal)).ToArray());
+    }
+
+    [TestMethod]
     public void Load_DamagedFileInANewProcess_SaysWhatIsWrong()
     {
         var path = SaveToFile(Tiny.Model);

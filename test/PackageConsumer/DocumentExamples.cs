@@ -2,6 +2,7 @@ using Microsoft.Extensions.AI;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.VectorData;
 using Microsoft.ML;
+using Microsoft.ML.Data;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using Microsoft.ML.PrefixConditioning;
@@ -70,6 +71,20 @@ internal static class DocumentExamples
             datasetType: "classification", furtherFields: ["width", "height"]);
         // </docs/data.md>
         return labeled;
+    }
+
+    public static IDataView SavedLoader(MLContext mlContext)
+    {
+        // <docs/data.md 6>
+        IDataLoader<IMultiStreamSource> loader = mlContext.Data.CreateImageFolderLoader();
+        var pipeline = loader.Append(mlContext.Transforms.PrefixClip()).Append(mlContext.Transforms.ZeroShotClassification(["cat", "dog"]));
+        var trained = pipeline.Fit(new MultiFileSource("pets/"));
+        mlContext.Model.Save(trained.Transformer, loader, "pets.zip");
+
+        ITransformer model = mlContext.Model.LoadWithDataLoader("pets.zip", out var savedLoader);    // in another program
+        IDataView scored = model.Transform(savedLoader.Load("photos/"));
+        // </docs/data.md>
+        return scored;
     }
 
     public static async Task<Embedding<float>[]> Generators()

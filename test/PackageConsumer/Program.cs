@@ -16,9 +16,16 @@ foreach (var packed in args)
         !n.StartsWith('_') && !n.StartsWith('[') && !n.StartsWith("package/", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
     var id = ours.Single(n => n.EndsWith(".nuspec", StringComparison.Ordinal))[..^".nuspec".Length];
     string[] assemblies = Path.GetExtension(id) is ".AI" or ".Parquet" ? [id] : [$"{id}.TextRepair", id];
-    string[] expected = ["LICENSE", $"{id}.nuspec", "NOTICE", "README.md", "icon.png",
+    string[] expected = ["LICENSE", $"{id}.nuspec", "NOTICE", "README.md",
+        .. assemblies.Length == 1 ? [] : new[] { $"buildTransitive/{id}.targets" }, "icon.png",
         .. assemblies.SelectMany(a => new[] { $"lib/net10.0/{a}.dll", $"lib/net10.0/{a}.xml" })];
     Check(ours.SequenceEqual(expected), $"the files {string.Join(", ", expected)}, found {string.Join(", ", ours)}");
+    if (assemblies.Length == 1) continue;
+    var settings = await TrimmedBuild.Settings(version: Path.GetFileNameWithoutExtension(packed)[(id.Length + 1)..]);
+    foreach (var kept in new[] { id, "Microsoft.ML.Core", "Microsoft.ML.Data", "Microsoft.ML.Transforms", nameof(PackageConsumer) })
+        Check(settings.Contains($"\"{kept}\"", StringComparison.Ordinal), $"{kept} whole in a trimmed application, found {settings}");
+    Check(settings.Contains("\"JsonSerializerIsReflectionEnabledByDefault\": \"true\"", StringComparison.Ordinal),
+        $"JSON by reflection in a trimmed application, found {settings}");
 }
 
 // Two steps of training through the package, then what README shows: score, evaluate, save, load, predict.

@@ -38,7 +38,7 @@ internal sealed class CocoCaptionSource
         if (rows.Count == 0) throw new InvalidDataException($"{NearName.Quoted(path)} has no captions of images. {first}".TrimEnd());
         var leftOut = LeftOutRows.Told(phase.Channel, faults, first, $"{NearName.Quoted(path)}: {rows.Count} caption(s)");
         return new TextRowsView(
-            rows.Count, [columns.Image, columns.Text, columns.DatasetType, columns.Label],
+            rows.Count, columns.Names(),
             isRandom => new Rows(rows, source._file.OpenRanges(isRandom), root, datasetType), leftOut);
     }
 

@@ -1,3 +1,5 @@
+using Microsoft.ML.Runtime;
+
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Fields of a caption table that hold the image and the caption: by header name, or by index if there is no header
@@ -5,7 +7,15 @@ namespace Microsoft.ML.PrefixConditioning;
 internal sealed record CaptionTableFields(string? Image, string? Caption, int? ImageIndex, int? CaptionIndex);
 
 /// <summary>Turns a caption table into rows.</summary>
-internal static class ImageCaptionSource
+/// <param name="ImageRoot">Folder or archive of relative image paths; null means the folder of the table.</param>
+/// <param name="AllowOutsideRoot">Whether rows may name any file.</param>
+/// <param name="Fields">The fields of image and caption.</param>
+/// <param name="Separator">The character between two fields; null to infer it from the extension.</param>
+/// <param name="DatasetType">Value of the dataset-type column.</param>
+/// <param name="Columns">Names of the columns.</param>
+internal sealed record ImageCaptionSource(
+    string? ImageRoot, bool AllowOutsideRoot, CaptionTableFields Fields, char? Separator, string DatasetType, SourceColumns Columns)
+    : DatasetSource(DatasetType, Columns)
 {
     /// <summary>Header names for the image, in order of preference; case, spaces, '_' and '-' are ignored.</summary>
     public static readonly string[] ImageFieldNames =
@@ -15,25 +25,30 @@ internal static class ImageCaptionSource
     public static readonly string[] CaptionFieldNames =
         ["caption", "title", "text", "description", "sentence", "alttext", "alt", "captions", "comment"];
 
+    /// <inheritdoc/>
+    public override void Check()
+    {
+        base.Check();
+        CheckIndexes(Fields);
+    }
+
     /// <summary>Checks the table; images are not opened. Rows are read from the file whenever a cursor comes to them.</summary>
     /// <returns>Columns image, text, dataset type and label (missing), in the table's order.</returns>
-    public static IDataView Load(
-        LongPhase phase, string path, string? imageRoot, bool allowOutsideRoot, CaptionTableFields fields, char? separator,
-        string datasetType, SourceColumns columns)
+    public override IDataView Load(LongPhase phase, string path)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
-        CheckIndexes(fields);
-        var root = new ImageRoot(path, imageRoot, allowOutsideRoot);
-        if (JsonLinesSource.HasExtension(path)) return JsonLinesSource.Load(phase, path, root, fields, datasetType, columns);
-        var table = new CaptionTable(path, separator ?? SeparatorOf(path));
-        using (var reader = table.Open()) CheckRows(phase, reader, fields, table, root);
+        var root = new ImageRoot(path, ImageRoot, AllowOutsideRoot);
+        if (JsonLinesSource.HasExtension(path)) return JsonLinesSource.Load(phase, path, root, Fields, DatasetType, Columns);
+        var table = new CaptionTable(path, Separator ?? SeparatorOf(path));
+        using (var reader = table.Open()) CheckRows(phase, reader, Fields, table, root);
         if (table.Count == 0)
             throw new InvalidDataException(
-                $"{NearName.Quoted(path)} has no rows{(fields.ImageIndex is null ? " below its header line" : "")}.");
-        return new TextRowsView(
-            table.Count, [columns.Image, columns.Text, columns.DatasetType, columns.Label],
-            isRandom => new Rows(table.OpenRows(isRandom), table, root, datasetType));
+                $"{NearName.Quoted(path)} has no rows{(Fields.ImageIndex is null ? " below its header line" : "")}.");
+        return new TextRowsView(table.Count, Columns.Names(), isRandom => new Rows(table.OpenRows(isRandom), table, root, DatasetType));
     }
+
+    /// <inheritdoc/>
+    protected override LongPhase Start(IHostEnvironment environment) => new(environment, "LoadImageCaptions", "rows");
 
     private static void CheckRows(
         LongPhase phase, DelimitedReader reader, CaptionTableFields fields, CaptionTable table, ImageRoot root)

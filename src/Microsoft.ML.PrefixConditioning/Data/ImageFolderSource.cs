@@ -3,12 +3,24 @@ using Microsoft.ML.Runtime;
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Turns class-name folders, or an archive of them, into rows.</summary>
-internal static class ImageFolderSource
+/// <param name="ClassNames">Class names by folder name, for some or all folders.</param>
+/// <param name="DatasetType">Value of the dataset-type column.</param>
+/// <param name="Columns">Names of the columns.</param>
+internal sealed record ImageFolderSource(IReadOnlyDictionary<string, string>? ClassNames, string DatasetType, SourceColumns Columns)
+    : DatasetSource(DatasetType, Columns)
 {
+    /// <inheritdoc/>
+    public override void Check()
+    {
+        base.Check();
+        foreach (var (folder, name) in ClassNames ?? new Dictionary<string, string>())
+            if (string.IsNullOrWhiteSpace(name))
+                throw new ArgumentException($"The class name of the folder '{folder}' is empty.", "classNames");
+    }
+
     /// <summary>Lists the images; nothing is decoded.</summary>
     /// <returns>Columns image, text, dataset type and label, sorted ordinally by class folder, then by path.</returns>
-    public static IDataView Load(
-        LongPhase phase, string path, string datasetType, IReadOnlyDictionary<string, string>? classNames, SourceColumns columns)
+    public override IDataView Load(LongPhase phase, string path)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         var isArchive = TryFindArchive(path, out var archive, out var inner);
@@ -25,16 +37,17 @@ internal static class ImageFolderSource
         var found = new ClassFolders(path);
         if (isArchive) ListArchive(ImageArchiveCache.Index(archive), inner, found);
         else ClassFolderWalk.List(path, found, phase);
-        return Rows(phase.Channel, found, isArchive ? ImageLocator.Join(archive, inner) : path, datasetType, classNames, columns);
+        return Rows(phase.Channel, found, isArchive ? ImageLocator.Join(archive, inner) : path);
     }
 
     /// <summary>Whether macOS or its archivers added this name, so that it is not the user's data.</summary>
     public static bool IsMacMetadata(string name) =>
         name is "__MACOSX" or ".DS_Store" || name.StartsWith("._", StringComparison.Ordinal);
 
-    private static TextRowsView Rows(
-        IChannel channel, ClassFolders found, string root, string datasetType, IReadOnlyDictionary<string, string>? classNames,
-        SourceColumns columns)
+    /// <inheritdoc/>
+    protected override LongPhase Start(IHostEnvironment environment) => new(environment, "LoadImageFolder", "files and folders");
+
+    private TextRowsView Rows(IChannel channel, ClassFolders found, string root)
     {
         var images = found.Complete(channel);
         // One string per class and a few bytes per image: the path is put together when a row is read.
@@ -51,17 +64,17 @@ internal static class ImageFolderSource
         pool.Complete();
         var prefixes = folders.ConvertAll(f => root.Length == 0 || root[^1] is '/' or '\\' ? $"{root}{f}/" : $"{root}/{f}/");
         var names = folders.ConvertAll(found.ClassName)
-            .ConvertAll(c => classNames is not null && classNames.TryGetValue(c, out var name) ? name : c);
+            .ConvertAll(c => ClassNames is not null && ClassNames.TryGetValue(c, out var name) ? name : c);
         foreach (var merged in folders.Zip(names).GroupBy(p => p.Second, p => p.First).Where(g => g.Count() > 1))
             channel.Warning(MessageSensitivity.None, "{0}",
                 $"'{root}': {NearName.List([.. merged])} become one class, because " +
                 $"{(merged.All(f => found.ClassName(f) == merged.Key) ? "their name is" : "classNames calls them all")} '{merged.Key}'.");
         return new TextRowsView(
             rests.Length,
-            (columns.Image, i => prefixes[classes[i]] + pool.Text(rests[i])),
-            (columns.Text, i => names[classes[i]]),
-            (columns.DatasetType, _ => datasetType),
-            (columns.Label, i => names[classes[i]]));
+            (Columns.Image, i => prefixes[classes[i]] + pool.Text(rests[i])),
+            (Columns.Text, i => names[classes[i]]),
+            (Columns.DatasetType, _ => DatasetType),
+            (Columns.Label, i => names[classes[i]]));
     }
 
     private static bool TryFindArchive(string path, out string archive, out string inner)

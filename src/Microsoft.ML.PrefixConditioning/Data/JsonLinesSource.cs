@@ -32,7 +32,7 @@ internal sealed class JsonLinesSource
         using (var stream = source._file.Open()) source.ReadLines(stream, phase);
         if (source._rows.Count == 0) throw new InvalidDataException($"{NearName.Quoted(path)} has no rows.");
         return new TextRowsView(
-            source._rows.Count, [columns.Image, columns.Text, columns.DatasetType, columns.Label],
+            source._rows.Count, columns.Names(),
             isRandom => new Rows(source, isRandom, datasetType));
     }
 

@@ -6,11 +6,14 @@ internal sealed record SourceColumns(string Image, string Text, string DatasetTy
     /// <summary>The column with the weights of rows, which sources lack and views may have.</summary>
     public string Weight { get; init; } = "Weight";
 
+    /// <summary>The four names, in the order of a source's columns.</summary>
+    public string[] Names() => [Image, Text, DatasetType, Label];
+
     /// <summary>Checks that the four names differ.</summary>
     /// <exception cref="ArgumentException">A name is empty, or two are equal.</exception>
     public SourceColumns Checked()
     {
-        string[] names = [Image, Text, DatasetType, Label];
+        var names = Names();
         if (names.Any(string.IsNullOrWhiteSpace))
             throw new ArgumentException($"One of the column names ({NearName.List(names)}) is empty; " +
                 "give the image, text, dataset type and label column a name each.");

@@ -20,10 +20,7 @@ internal sealed class TextRowsView : IDataView
     public TextRowsView(int count, string[] columns, Func<bool, IRowTexts> open, LeftOutRows? leftOut = null)
     {
         (_count, _open) = (count, open);
-        var builder = new DataViewSchema.Builder();
-        for (var i = 0; i < columns.Length; i++)
-            builder.AddColumn(columns[i], TextDataViewType.Instance, LeftOutRows.Annotations(i == 0 ? leftOut : null));
-        Schema = builder.ToSchema();
+        Schema = SchemaOf(columns, leftOut);
     }
 
     /// <summary>A view of rows 0 to <paramref name="count"/> - 1.</summary>
@@ -32,6 +29,15 @@ internal sealed class TextRowsView : IDataView
     public TextRowsView(int count, params (string Name, Func<int, string?> Value)[] columns)
         : this(count, [.. columns.Select(c => c.Name)], _ => new ComputedTexts(columns))
     {
+    }
+
+    /// <summary>The schema of text columns; the first has the images.</summary>
+    public static DataViewSchema SchemaOf(string[] columns, LeftOutRows? leftOut = null)
+    {
+        var builder = new DataViewSchema.Builder();
+        for (var i = 0; i < columns.Length; i++)
+            builder.AddColumn(columns[i], TextDataViewType.Instance, LeftOutRows.Annotations(i == 0 ? leftOut : null));
+        return builder.ToSchema();
     }
 
     /// <inheritdoc/>

@@ -29,7 +29,7 @@ internal static class WebDatasetSource
         var leftOut = LeftOutRows.Told(phase.Channel, scanned.Sum(s => (long)s.FaultCount), first,
             $"{NearName.Quoted(shards)}: {starts[^1]} sample(s) in {paths.Length} shard(s)");
         return new TextRowsView(
-            starts[^1], [columns.Image, columns.Text, columns.DatasetType, columns.Label],
+            starts[^1], columns.Names(),
             isRandom => new Rows(scanned, starts, classNames, datasetType, isRandom), leftOut);
     }
 

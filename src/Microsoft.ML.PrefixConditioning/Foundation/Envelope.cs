@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Microsoft.ML.PrefixConditioning;
 
@@ -16,6 +18,14 @@ internal sealed record Envelope(string Kind, byte Version, string Name)
 {
     private const int KindLength = 7, HeaderLength = 16;
     private const string Restore = "The file was changed or damaged: restore it from a copy.";
+
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        Converters = { new JsonStringEnumConverter(namingPolicy: null, allowIntegerValues: false) },
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    };
 
     /// <summary>Writes a block; the stream stays open.</summary>
     /// <param name="stream">Any stream.</param>
@@ -62,6 +72,28 @@ internal sealed record Envelope(string Kind, byte Version, string Name)
             throw new InvalidDataException($"The {Name} in the model file is damaged: {e.Message} {Restore}", e);
         }
     }
+
+    /// <summary>Writes a block of settings as JSON; the stream stays open.</summary>
+    public void WriteJson<T>(Stream stream, T settings) =>
+        Write(stream, items: 1, writer => writer.Write(JsonSerializer.SerializeToUtf8Bytes(settings, Json)));
+
+    /// <summary>Reads what <see cref="WriteJson"/> wrote.</summary>
+    /// <param name="stream">The stream, which may be damaged.</param>
+    /// <param name="check">Throws <see cref="FormatException"/> or <see cref="ArgumentException"/> for settings that cannot be.</param>
+    /// <exception cref="InvalidDataException">As for <see cref="Read"/>, or the settings cannot be.</exception>
+    public T ReadJson<T>(Stream stream, Action<T> check) => Read(stream, (_, reader) =>
+    {
+        try
+        {
+            var settings = JsonSerializer.Deserialize<T>(reader.BaseStream, Json) ?? throw new JsonException("It is null.");
+            check(settings);
+            return settings;
+        }
+        catch (Exception e) when (e is JsonException or NotSupportedException)
+        {
+            throw new FormatException(e.Message, e);
+        }
+    });
 
     /// <summary>Refuses a version that is none or newer than this code.</summary>
     /// <exception cref="InvalidDataException">It is.</exception>

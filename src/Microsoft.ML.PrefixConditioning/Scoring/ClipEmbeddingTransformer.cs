@@ -63,13 +63,13 @@ public sealed class ClipEmbeddingTransformer : ITransformer, IDisposable
     // EmbeddedColumn's layout, and the model as a sub-model of its own, unless another step saves it.
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
-        SavedTransformer.WriteHeader(ctx, Signature, LoaderSignature);
+        SavedComponent.WriteHeader(ctx, Signature, LoaderSignature);
         _column.Write(ctx.Writer);
         if (_model is not null) ctx.SaveModel(_model, ModelName);
     }
 
     // Called by ML.NET's loader, which finds it by its name and parameters.
-    private static ClipEmbeddingTransformer Create(IHostEnvironment env, ModelLoadContext ctx) => SavedTransformer.Load(
+    private static ClipEmbeddingTransformer Create(IHostEnvironment env, ModelLoadContext ctx) => SavedComponent.Load(
         env, ctx, Signature, LoaderSignature, () =>
     {
         var column = EmbeddedColumn.Read(ctx.Reader);

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -7,13 +6,6 @@ namespace Microsoft.ML.PrefixConditioning;
 internal sealed record ClipPixelsSettings
 {
     private const int MaxImageSize = 4096;   // of every architecture
-
-    private static readonly JsonSerializerOptions Json = new()
-    {
-        Converters = { new JsonStringEnumConverter(namingPolicy: null, allowIntegerValues: false) },
-        RespectNullableAnnotations = true,
-        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
-    };
 
     private static readonly Envelope Envelope = new("CLPIXEL", 1, "pixel transformer");
 
@@ -39,25 +31,15 @@ internal sealed record ClipPixelsSettings
     };
 
     /// <summary>Writes the settings as JSON in an envelope.</summary>
-    public void Write(BinaryWriter target) =>
-        Envelope.Write(target.BaseStream, items: 1, writer => writer.Write(JsonSerializer.SerializeToUtf8Bytes(this, Json)));
+    public void Write(BinaryWriter target) => Envelope.WriteJson(target.BaseStream, this);
 
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
     /// <exception cref="InvalidDataException">The data are damaged or of a newer version.</exception>
-    public static ClipPixelsSettings Read(BinaryReader source) => Envelope.Read(source.BaseStream, (_, reader) =>
-    {
-        try
+    public static ClipPixelsSettings Read(BinaryReader source) =>
+        Envelope.ReadJson<ClipPixelsSettings>(source.BaseStream, settings =>
         {
-            var settings = JsonSerializer.Deserialize<ClipPixelsSettings>(reader.BaseStream, Json)
-                ?? throw new JsonException("It is null.");
-            if (settings.ImageSize is < 1 or > MaxImageSize) throw new JsonException($"The image size is {settings.ImageSize}.");
-            if (settings.Normalization?.Faults().FirstOrDefault() is { } fault) throw new JsonException(fault);
-            return settings.Normalization is not null ? settings
-                : throw new JsonException("The mean or the standard deviation of images is missing.");
-        }
-        catch (JsonException e)
-        {
-            throw new FormatException(e.Message, e);
-        }
-    });
+            if (settings.ImageSize is < 1 or > MaxImageSize) throw new FormatException($"The image size is {settings.ImageSize}.");
+            if (settings.Normalization is null) throw new FormatException("The mean or the standard deviation of images is missing.");
+            if (settings.Normalization.Faults().FirstOrDefault() is { } fault) throw new FormatException(fault);
+        });
 }

@@ -61,12 +61,12 @@ public sealed class ClipPixelsTransformer : ITransformer
     // ClipPixelsSettings' layout.
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
-        SavedTransformer.WriteHeader(ctx, Signature, LoaderSignature);
+        SavedComponent.WriteHeader(ctx, Signature, LoaderSignature);
         _settings.Write(ctx.Writer);
     }
 
     // Called by ML.NET's loader, which finds it by its name and parameters.
-    private static ClipPixelsTransformer Create(IHostEnvironment env, ModelLoadContext ctx) => SavedTransformer.Load(
+    private static ClipPixelsTransformer Create(IHostEnvironment env, ModelLoadContext ctx) => SavedComponent.Load(
         env, ctx, Signature, LoaderSignature, () => new ClipPixelsTransformer(env, ClipPixelsSettings.Read(ctx.Reader)));
 
     private RowToRowMapperTransform Over(IDataView input) =>

@@ -241,12 +241,12 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
     // The stream layout is ModelFile's.
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
-        SavedTransformer.WriteHeader(ctx, Signature, LoaderSignature);
+        SavedComponent.WriteHeader(ctx, Signature, LoaderSignature);
         ModelFile.Write(ctx, Trained);
     }
 
     // Called by ML.NET's loader, which finds it by its name and parameters.
-    private static PrefixClipTransformer Create(IHostEnvironment env, ModelLoadContext ctx) => SavedTransformer.Load(
+    private static PrefixClipTransformer Create(IHostEnvironment env, ModelLoadContext ctx) => SavedComponent.Load(
         env, ctx, Signature, LoaderSignature, () =>
     {
         TorchLibrary.BeginLoading();

@@ -126,13 +126,13 @@ public sealed class ZeroShotClassificationTransformer : ITransformer, IDisposabl
     // ZeroShotClassifier's layout, and the model as a sub-model of its own, unless another step saves it.
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
-        SavedTransformer.WriteHeader(ctx, Signature, LoaderSignature);
+        SavedComponent.WriteHeader(ctx, Signature, LoaderSignature);
         _classifier.Write(ctx.Writer);
         if (!LeavesModelToPipeline) ctx.SaveModel(Model, ModelName);
     }
 
     // Called by ML.NET's loader, which finds it by its name and parameters.
-    private static ZeroShotClassificationTransformer Create(IHostEnvironment env, ModelLoadContext ctx) => SavedTransformer.Load(
+    private static ZeroShotClassificationTransformer Create(IHostEnvironment env, ModelLoadContext ctx) => SavedComponent.Load(
         env, ctx, Signature, LoaderSignature, () =>
     {
         var hasModel = ctx.LoadModelOrNull<PrefixClipTransformer, SignatureLoadModel>(env, out var model, ModelName);

@@ -21,23 +21,24 @@ public sealed class CanceledReadingTests : IDisposable
     private Action<LongPhase> LoadOf(string source)
     {
         var columns = new SourceColumns("Image", "Text", "DatasetType", "Label");
+        var captions = new ImageCaptionSource(null, false, new(null, null, null, null), null, "caption", columns);
         var numbers = Enumerable.Range(0, Units).ToArray();
         string Lines(string line) => string.Concat(numbers.Select(i => string.Format(null, line, i) + "\n"));
         switch (source)
         {
             case "table":
                 var table = _folder.Write("a.tsv", "image\tcaption\n" + Lines("{0}.png\tcaption"));
-                return phase => ImageCaptionSource.Load(phase, table, null, false, new(null, null, null, null), null, "caption", columns);
+                return phase => captions.Load(phase, table);
             case "JSON Lines":
                 var json = _folder.Write("a.jsonl", Lines("{{\"image\":\"{0}.png\",\"caption\":\"one\"}}"));
-                return phase => ImageCaptionSource.Load(phase, json, null, false, new(null, null, null, null), null, "caption", columns);
+                return phase => captions.Load(phase, json);
             case "COCO":
                 var images = string.Join(',', numbers.Select(i => $"{{\"id\":{i},\"file_name\":\"{i}.png\"}}"));
                 var coco = _folder.Write("a.json", $"{{\"images\":[{images}],\"annotations\":[{{\"image_id\":1,\"caption\":\"one\"}}]}}");
                 return phase => CocoCaptionSource.Load(phase, coco, null, false, BadRowPolicy.Fail, "caption", columns);
             case "folders":
                 foreach (var i in numbers) _folder.Write($"images/class {i}/1.png");
-                return phase => ImageFolderSource.Load(phase, _folder["images"], "classification", null, columns);
+                return phase => new ImageFolderSource(null, "classification", columns).Load(phase, _folder["images"]);
             default:
                 var shard = _folder.Tar("a.tar", [.. numbers.SelectMany(i => new[] { ($"{i}.png", "image"), ($"{i}.txt", "caption") })]);
                 return phase => WebDatasetSource.Load(phase, shard, new(["png"], WebDatasetValue.Parse("txt", "text"), null), null,

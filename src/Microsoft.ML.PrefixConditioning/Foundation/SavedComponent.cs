@@ -3,12 +3,12 @@ using Microsoft.ML.Runtime;
 
 namespace Microsoft.ML.PrefixConditioning;
 
-/// <summary>How ML.NET saves and loads this package's transformers: a header that names the loader, then the transformer's own
+/// <summary>How ML.NET saves and loads this package's transformers and data loaders: a header that names how to load it, then its own
 /// data.</summary>
-internal static class SavedTransformer
+internal static class SavedComponent
 {
     /// <summary>Writes the header.</summary>
-    /// <param name="context">Where the transformer is saved.</param>
+    /// <param name="context">Where it is saved.</param>
     /// <param name="signature">Eight letters that mark the stream.</param>
     /// <param name="loaderSignature">The name under which the loader is registered; at most 24 bytes.</param>
     public static void WriteHeader(ModelSaveContext context, string signature, string loaderSignature)
@@ -20,7 +20,7 @@ internal static class SavedTransformer
 
     /// <summary>Checks the header and loads. A fault is logged as an error and rethrown.</summary>
     /// <remarks>
-    /// ML.NET creates transformers by reflection, so the caller of <c>Model.Load</c> sees a fault only as the inner exception of a
+    /// ML.NET creates components by reflection, so the caller of <c>Model.Load</c> sees a fault only as the inner exception of a
     /// <see cref="TargetInvocationException"/> with a generic message. <c>MLContext.Log</c> gets the fault itself.
     /// </remarks>
     public static T Load<T>(IHostEnvironment environment, ModelLoadContext context, string signature, string loaderSignature, Func<T> load)
@@ -46,5 +46,5 @@ internal static class SavedTransformer
         verWeCanReadBack: 0x00010001,
         loaderSignature: loaderSignature,
         // Without its version: an older package then opens the file too, and says what it cannot read.
-        loaderAssemblyName: typeof(SavedTransformer).Assembly.GetName().Name!);
+        loaderAssemblyName: typeof(SavedComponent).Assembly.GetName().Name!);
 }
