@@ -66,7 +66,9 @@ public sealed class PhotoSearchSampleTests
     {
         using var content = new ByteArrayContent(bytes);
         content.Headers.ContentType = new("image/png");
-        using var response = await http.PutAsync($"/photos/{name}", content);
+        using var request = new HttpRequestMessage(HttpMethod.Put, $"/photos/{name}") { Content = content };
+        request.Headers.ExpectContinue = true;   // an answer before the bytes are sent
+        using var response = await http.SendAsync(request);
         return response.StatusCode;
     }
 }

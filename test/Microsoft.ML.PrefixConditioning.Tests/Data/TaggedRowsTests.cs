@@ -154,7 +154,7 @@ public sealed class TaggedRowsTests
         Assert.AreEqual("Row 2 has no image in column 'Image'. Give one, or remove the row. " + Skip,
             BadRow(good, ("", "x", "caption", "")));
         Assert.AreEqual("Row 1 ('http://x.org/1.png') has an image that is not on this machine. It is a web address. Download the image " +
-            "and name the file. " + Skip, BadRow(("http://x.org/1.png", "x", "caption", "")));
+            "and name the file, or mount the address with RemoteFiles. " + Skip, BadRow(("http://x.org/1.png", "x", "caption", "")));
         Assert.AreEqual("Row 1 ('a\\u001b[31m.png') has the dataset type '\\u0007'; the known ones are 'caption', 'classification'. " +
             "Correct the column, or add the type to PrefixClipOptions.DatasetTypes. " + Skip, BadRow(("a\u001b[31m.png", "x", "\a", "")));
         Assert.AreEqual("The input has no rows; there is nothing to learn from.", BadRow());

@@ -81,18 +81,19 @@ public sealed class IndexAddingTests
     [TestMethod]
     public void Add_AfterAFault_ReplacesWhatWasReadBefore()
     {
+        using var data = new DrawnData(labeled: 0, captioned: 4);
         using var model = ScoringModel.Transformer();
-        var vectors = EmbeddedRow.Random(20);
+        data.Break(2);
+        var (vectors, key) = (EmbeddedRow.Random(11), data.Rows[1].Image);
         var index = EmbeddedRow.Index(model, vectors[..10]);
-        var lost = vectors[10..].Select((v, i) => new EmbeddedRow { Embedding = v, Key = $"lost {i}" });
-        var failing = new WatchedView(new MLContext().Data.LoadFromEnumerable(lost)) { FailingRow = 5 };
 
-        Assert.Throws<Exception>(() => index.AddImages(failing, "Embedding", "Key"));
-        Assert.AreEqual(1, index.AddImages(new MLContext().Data.LoadFromEnumerable(
-            [new EmbeddedRow { Embedding = vectors[19], Key = "lost 1" }]), "Embedding", "Key"));
+        Assert.ThrowsExactly<InvalidDataException>(() => index.AddImages(data.View), "Two images are encoded before the unreadable one.");
+        Assert.AreEqual(10, index.Count);
+        Assert.AreEqual(1, index.AddImages(data.Context.Data.LoadFromEnumerable(
+            [new EmbeddedRow { Embedding = vectors[10], Key = key }]), "Embedding", "Key"), "The key is not taken.");
 
         Assert.AreEqual(11, index.Count);
-        Assert.AreEqual("lost 1", index.Search([vectors[19]], top: 1)[0][0].Key);
+        Assert.AreEqual(key, index.Search([vectors[10]], top: 1)[0][0].Key);
     }
 
     [TestMethod]
