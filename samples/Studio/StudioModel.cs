@@ -9,6 +9,7 @@ namespace Studio;
 /// <summary>The model behind the page. Calls wait for each other: one uses all cores.</summary>
 internal sealed class StudioModel : IDisposable
 {
+    private const string PixelColumn = "Pixels", PlaneColumn = "Plane";
     private const int MaxClasses = 200, LongestClassName = 300, ThumbnailSide = 160, ThumbnailQuality = 85;
 
     private readonly MLContext _mlContext;
@@ -20,7 +21,7 @@ internal sealed class StudioModel : IDisposable
     private StudioModel(MLContext mlContext, PrefixClipTransformer clip, string name)
     {
         (_mlContext, _clip, _name) = (mlContext, clip, name);
-        _pixels = mlContext.Transforms.ClipPixels(clip, nameof(Pixels.Values), nameof(EncodedFile.File)).Fit(Files([]));
+        _pixels = mlContext.Transforms.ClipPixels(clip, PixelColumn, nameof(EncodedFile.File)).Fit(Files([]));
     }
 
     private bool CanBlend => Prefixes.Contains(DatasetType.Caption.Name) && Prefixes.Contains(DatasetType.Classification.Name);
@@ -32,12 +33,13 @@ internal sealed class StudioModel : IDisposable
     public static StudioModel Load(string path)
     {
         var mlContext = new MLContext(seed: 1);
-        if (!File.Exists(path) || Path.GetExtension(path) is not ".zip") return new(mlContext, mlContext.Model.LoadClip(path), NameOf(path));
+        if (!File.Exists(path) || Path.GetExtension(path) is not ".zip")
+            return new(mlContext, mlContext.Model.LoadClip(path), NameOf(path));
         var model = mlContext.Model.Load(path, out _);
         var clip = (model as IEnumerable<ITransformer> ?? [model]).Select(step =>
             step as PrefixClipTransformer ?? (step as ZeroShotClassificationTransformer)?.Model).FirstOrDefault(step => step is not null);
-        return clip is not null ? new(mlContext, clip, NameOf(path)) : throw new ArgumentException(
-            $"'{path}' is a model of type {model.GetType().Name}. Save the result of PrefixClip or ZeroShotClassification and pass its file.");
+        return clip is not null ? new(mlContext, clip, NameOf(path)) : throw new ArgumentException($"'{path}' is a model of type " +
+            $"{model.GetType().Name}. Save the result of PrefixClip or ZeroShotClassification and pass its file.");
     }
 
     /// <summary>What the page shows about the model.</summary>
@@ -60,9 +62,9 @@ internal sealed class StudioModel : IDisposable
         lock (_using)
         {
             var embedding = _clip.EncodeImages([file])[0];
-            if (float.IsNaN(embedding[0])) throw new InvalidDataException("The file is no readable image. Use PNG, JPEG, WebP, BMP or GIF.");
-            var pixels = _mlContext.Data.CreateEnumerable<Pixels>(_pixels.Transform(Files([file])), reuseRowObject: false).Single().Values;
-            return (embedding, Thumbnail(pixels));
+            if (float.IsNaN(embedding[0]))
+                throw new InvalidDataException("The file is no readable image. Use PNG, JPEG, WebP, BMP or GIF.");
+            return (embedding, Thumbnail(_pixels.Transform(Files([file])).GetColumn<float[]>(PixelColumn).Single()));
         }
     }
 
@@ -74,7 +76,9 @@ internal sealed class StudioModel : IDisposable
         if (images.Count == 0) throw new ArgumentException("There are no images to classify. Add images first.");
         var options = new ZeroShotClassificationOptions
         {
-            ClassNames = request.ClassNames, Prefix = PrefixOf(request.ClassificationWeight), ImageColumnName = nameof(EmbeddingRow.Embedding),
+            ClassNames = request.ClassNames,
+            Prefix = PrefixOf(request.ClassificationWeight),
+            ImageColumnName = nameof(EmbeddingRow.Embedding),
         };
         var rows = Embeddings(images);
         lock (_using)
@@ -82,7 +86,8 @@ internal sealed class StudioModel : IDisposable
             var classifier = _mlContext.Transforms.ZeroShotClassification(_clip, options).Fit(rows);
             var scores = classifier.Transform(rows).GetColumn<float[]>(options.ScoreColumnName);
             var weight = classifier.Prefix.Weights.Where(w => w.DatasetType == DatasetType.Classification.Name).Sum(w => w.Weight);
-            return new(classifier.Prefix.ToString(), weight, [.. images.Zip(scores, (image, s) => new ImageProbabilities(image.Info.Id, s))]);
+            return new(classifier.Prefix.ToString(), weight,
+                [.. images.Zip(scores, (image, probabilities) => new ImageProbabilities(image.Info.Id, probabilities))]);
         }
     }
 
@@ -93,9 +98,10 @@ internal sealed class StudioModel : IDisposable
         if (images.Count < 3) return [];
         var rows = Embeddings(images);
         var oversampling = Math.Min(20, _clip.Architecture.EmbeddingSize - 2);
-        var plane = _mlContext.Transforms.ProjectToPrincipalComponents("Plane", nameof(EmbeddingRow.Embedding), rank: 2,
+        var plane = _mlContext.Transforms.ProjectToPrincipalComponents(PlaneColumn, nameof(EmbeddingRow.Embedding), rank: 2,
             overSampling: oversampling, seed: 1);
-        return [.. images.Zip(plane.Fit(rows).Transform(rows).GetColumn<float[]>("Plane"), (i, p) => new MapPoint(i.Info.Id, p[0], p[1]))];
+        var points = plane.Fit(rows).Transform(rows).GetColumn<float[]>(PlaneColumn);
+        return [.. images.Zip(points, (image, point) => new MapPoint(image.Info.Id, point[0], point[1]))];
     }
 
     public void Dispose() => _clip.Dispose();
@@ -126,14 +132,16 @@ internal sealed class StudioModel : IDisposable
     private IDataView Embeddings(IEnumerable<GalleryImage> images)
     {
         var schema = SchemaDefinition.Create(typeof(EmbeddingRow));
-        schema[nameof(EmbeddingRow.Embedding)].ColumnType = new VectorDataViewType(NumberDataViewType.Single, _clip.Architecture.EmbeddingSize);
+        schema[nameof(EmbeddingRow.Embedding)].ColumnType =
+            new VectorDataViewType(NumberDataViewType.Single, _clip.Architecture.EmbeddingSize);
         return _mlContext.Data.LoadFromEnumerable(images.Select(image => new EmbeddingRow
         {
             Key = image.Info.Id.ToString(CultureInfo.InvariantCulture), Embedding = image.Embedding,
         }), schema);
     }
 
-    private IDataView Files(IEnumerable<byte[]> files) => _mlContext.Data.LoadFromEnumerable(files.Select(f => new EncodedFile { File = f }));
+    private IDataView Files(IEnumerable<byte[]> files) =>
+        _mlContext.Data.LoadFromEnumerable(files.Select(file => new EncodedFile { File = file }));
 
     /// <param name="values">[3, S, S], 0 to 255.</param>
     private byte[] Thumbnail(float[] values)
@@ -151,11 +159,6 @@ internal sealed class StudioModel : IDisposable
     private sealed class EncodedFile
     {
         public byte[] File { get; set; } = [];
-    }
-
-    private sealed class Pixels
-    {
-        public float[] Values { get; set; } = [];
     }
 
     private sealed class EmbeddingRow

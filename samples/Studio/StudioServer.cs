@@ -105,7 +105,8 @@ internal static class StudioServer
     {
         400 => "The request is incomplete or malformed. /openapi/v1.json describes what is expected.",
         404 => "There is nothing at this address. /openapi/v1.json lists all addresses.",
-        413 => $"The request is larger than {MaxUploadBytes >> 20} MB, or {MaxRequestBytes >> 20} MB without files. Send fewer files at a time.",
+        413 => $"The request is larger than {MaxUploadBytes >> 20} MB, or {MaxRequestBytes >> 20} MB without files. Send fewer files " +
+            "at a time.",
         _ => null,
     };
 }
