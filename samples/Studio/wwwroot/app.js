@@ -1,6 +1,6 @@
 // The page: no framework, and no markup from data. What a file or a class is called only ever becomes text.
 
-const filesPerUpload = 16, uploadBytes = 48 * 1024 * 1024, typingPause = 250, mostBars = 4, marks = 6;
+const filesPerUpload = 16, uploadBytes = 48 * 1024 * 1024, typingPause = 250, mostBars = 4, marks = 7;
 const at = id => document.getElementById(id);
 
 let images = [];            // { id, name, item, bars }
@@ -52,10 +52,12 @@ function newest(work) {
 // Images
 
 async function upload(files) {
-  const chosen = [...files].filter(file => file.type.startsWith('image/') || file.type === '');
-  if (chosen.length === 0) return complain('There are no images among these files.');
+  const found = [...files].filter(file => file.type.startsWith('image/') || file.type === '');
+  if (found.length === 0) return complain('There are no images among these files.');
   complain('');
-  const refused = [];
+  const chosen = found.filter(file => file.size <= model.maxFileBytes);
+  const refused = found.filter(file => file.size > model.maxFileBytes)
+    .map(({ name }) => ({ name, reason: `The file is larger than ${model.maxFileBytes / 2 ** 20} MB.` }));
   try {
     for (let first = 0; first < chosen.length;) {
       const form = new FormData();
@@ -212,7 +214,7 @@ const svgElement = name => document.createElementNS('http://www.w3.org/2000/svg'
 
 /** A mark around a point: classes differ by shape and by color. */
 function mark(kind, x, y) {
-  const corners = [12, 4, 3, 4, 3, 5][kind], turn = [0, Math.PI / 4, -Math.PI / 2, 0, Math.PI / 2, -Math.PI / 2][kind];
+  const corners = [12, 4, 3, 4, 3, 5, 6][kind], turn = [0, Math.PI / 4, -Math.PI / 2, 0, Math.PI / 2, -Math.PI / 2, 0][kind];
   const shape = svgElement('polygon');
   shape.setAttribute('class', `mark${kind}`);
   shape.setAttribute('points', Array.from({ length: corners }, (_, i) => {
