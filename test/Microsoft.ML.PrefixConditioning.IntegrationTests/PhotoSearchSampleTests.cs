@@ -40,10 +40,10 @@ public sealed class PhotoSearchSampleTests
                 var scores = Tiny.Model.EncodeImages(images).Select(e => e.Zip(query, (x, y) => x * y).Sum()).ToArray();
                 var found = await http.GetFromJsonAsync<JsonElement[]>($"/search?text=red&top=99&prefix={prefix}");
                 Assert.HasCount(images.Length, found!);
-                foreach (var f in found!)
-                    Assert.AreEqual(scores[int.Parse(f.GetProperty("name").GetString()!, CultureInfo.InvariantCulture)], f.GetProperty("score").GetDouble(), 1e-4);
-                CollectionAssert.AreEqual(found!.Select(f => f.GetProperty("score").GetDouble()).OrderDescending().ToArray(),
-                    found!.Select(f => f.GetProperty("score").GetDouble()).ToArray());
+                var foundScores = found!.Select(f => f.GetProperty("score").GetDouble()).ToArray();
+                foreach (var (name, score) in found!.Select(f => f.GetProperty("name").GetString()!).Zip(foundScores))
+                    Assert.AreEqual(scores[int.Parse(name, CultureInfo.InvariantCulture)], score, 1e-4);
+                CollectionAssert.AreEqual(foundScores.OrderDescending().ToArray(), foundScores);
             }
             Assert.AreEqual(HttpStatusCode.BadRequest, (await http.GetAsync("/search?text=red&prefix=unknown")).StatusCode);
         }

@@ -106,7 +106,8 @@ internal sealed class OnnxSwin(OnnxGraph graph, OnnxWeights weights, ClipArchite
     {
         using var scope = NewDisposeScope();
         var length = _window * _window;
-        var numbered = tensor(Enumerable.Range(0, (int)(windows.Count * length)).Select(i => (float)i).ToArray()).view(windows.Count, length, 1);
+        var numbered = tensor(Enumerable.Range(0, (int)(windows.Count * length)).Select(i => (float)i).ToArray())
+            .view(windows.Count, length, 1);
         long[] order = [.. windows.Join(numbered, shift).data<float>().Select(number => (long)number)];
         return graph.Add("Gather", at, [x, graph.Integers($"{at}/order", order)], OnnxAttribute.Of("axis", 1));
     }

@@ -117,7 +117,8 @@ public sealed class ImageLocatorTests : IDisposable
         StringAssert.Contains(Missing(_folder["Set/a.png"]), "It has 'A.png', which differs only in case.");
         StringAssert.Contains(Missing(_folder["set/sub/A.png"]),
             $"The folder '{_folder["set"]}' does not exist; '{_folder.Root}' does. It has 'Set', which differs only in case.");
-        StringAssert.Contains(Missing("https://example.org/a.png"), "It is a web address. Download the image and name the file, or mount the");
+        StringAssert.Contains(Missing("https://example.org/a.png"),
+            "It is a web address. Download the image and name the file, or mount the address with RemoteFiles.");
         StringAssert.Contains(Missing("file://images/a.png"),
             "A file URI with two slashes names a machine. Write file:/// with three slashes, or the path alone.");
         StringAssert.Contains(Missing(_folder["Set/A.png/b.png"]), $"'{_folder["Set/A.png"]}' is a file, not a folder.");
