@@ -31,38 +31,16 @@ internal sealed class Gallery(StudioModel model)
         {
             cancellationToken.ThrowIfCancellationRequested();
             var shown = Displayed(name);
-            ImageInfo? image = null;
-            var reason = length == 0 ? "The file is empty." : length > MaxFileBytes
-                ? string.Create(CultureInfo.InvariantCulture, $"The file has {length:N0} bytes; at most {MaxFileBytes:N0} are accepted.")
-                : TryAdd(shown, read, out image);
-            if (reason is null) added.Add(image!);
-            else refused.Add(new(shown, reason));
-        }
-        return new(added, refused);
-
-        string? TryAdd(string name, Func<byte[]> read, out ImageInfo? image)
-        {
-            image = null;
-            lock (_changing)   // one image at a time is decoded
+            try
             {
-                var (images, index) = _state;
-                if (images.Count == MaxImages)
-                    return string.Create(CultureInfo.InvariantCulture, $"The gallery is full: {MaxImages:N0} images. Clear it first.");
-                try
-                {
-                    var (embedding, thumbnail) = model.Read(read());
-                    image = new ImageInfo(++_lastId, name);
-                    var kept = new GalleryImage(image, embedding, thumbnail);
-                    model.AddTo(index, kept);
-                    _state = new([.. images, kept], index);
-                    return null;
-                }
-                catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
-                {
-                    return e.Message;
-                }
+                added.Add(AddOne(shown, length, read));
+            }
+            catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
+            {
+                refused.Add(new(shown, e.Message));
             }
         }
+        return new(added, refused);
     }
 
     /// <summary>Removes all images.</summary>
@@ -77,6 +55,26 @@ internal sealed class Gallery(StudioModel model)
         var (images, index) = _state;
         return images.Count == 0 ? [] : [.. index.Search(text, MaxImages).Select(found =>
             new FoundImage(int.Parse(found.Key, CultureInfo.InvariantCulture), found.Score))];
+    }
+
+    private ImageInfo AddOne(string name, long length, Func<byte[]> read)
+    {
+        if (length == 0) throw new InvalidDataException("The file is empty.");
+        if (length > MaxFileBytes)
+            throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
+                $"The file has {length:N0} bytes; at most {MaxFileBytes:N0} are accepted."));
+        lock (_changing)   // one image at a time is decoded
+        {
+            var (images, index) = _state;
+            if (images.Count == MaxImages)
+                throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture,
+                    $"The gallery is full: {MaxImages:N0} images. Remove them first."));
+            var (embedding, thumbnail) = model.Read(read());
+            var image = new GalleryImage(new(++_lastId, name), embedding, thumbnail);
+            model.AddTo(index, image);
+            _state = new([.. images, image], index);
+            return image.Info;
+        }
     }
 
     /// <summary>The last part of a name that a browser sent, without control characters; it is never used as a path.</summary>

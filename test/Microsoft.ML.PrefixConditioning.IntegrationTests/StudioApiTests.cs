@@ -261,6 +261,18 @@ public sealed class StudioApiTests
     }
 
     [TestMethod]
+    public async Task Main_FolderOfPublishedWeights_IsServed()
+    {
+        var weights = Path.Combine(Tiny.Data.Folder, "studio-weights");
+        Tiny.Model.SaveSafetensors(weights);
+        using var studio = StudioProcess.Start(Tiny.Data.Labeled, weights);
+
+        Assert.AreEqual("studio-weights", (string?)(await studio.Get("api/model"))["name"]);
+        Assert.HasCount(24, (await studio.Send(HttpMethod.Post, "api/folder")).Body!["added"]!.AsArray());
+        Assert.AreEqual(200, (await studio.Classify(0, "red", "green")).Status);
+    }
+
+    [TestMethod]
     public void Main_MissingModel_SaysSo()
     {
         using var process = ModelLoadingProcess.Start("Studio", "--model", Path.Combine(Tiny.Data.Folder, "missing"), "--port", "0");

@@ -22,10 +22,11 @@ internal sealed class StudioProcess : IDisposable
 
     /// <summary>Starts the server and waits until it listens.</summary>
     /// <param name="folder">The folder that it may load.</param>
-    public static StudioProcess Start(string folder)
+    /// <param name="weights">A folder with published weights; null for the saved model.</param>
+    public static StudioProcess Start(string folder, string? weights = null)
     {
-        var (model, mlContext) = (Path.Combine(Tiny.Data.Folder, "studio.zip"), new MLContext());
-        if (!File.Exists(model)) mlContext.Model.Save(Tiny.Model, Tiny.Data.Test(mlContext).Schema, model);
+        var (model, mlContext) = (weights ?? Path.Combine(Tiny.Data.Folder, "studio.zip"), new MLContext());
+        if (weights is null && !File.Exists(model)) mlContext.Model.Save(Tiny.Model, Tiny.Data.Test(mlContext).Schema, model);
         var process = ModelLoadingProcess.Start("Studio", "--model", model, "--images", folder, "--port", "0");
         var error = process.StandardError.ReadToEndAsync();
         while (process.StandardOutput.ReadLine() is { } line)
