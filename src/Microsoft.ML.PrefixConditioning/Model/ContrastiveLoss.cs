@@ -20,7 +20,7 @@ internal static class ContrastiveLoss
     {
         using var scope = NewDisposeScope();
         var logits = logitScale * images.matmul(texts.transpose(0, 1));                 // [N, N]
-        var target = Positions.Of(logits.shape[0], logits.device);
+        var target = TensorRange.Of(logits.shape[0], logits.device);
         return ((F.cross_entropy(logits, target) + F.cross_entropy(logits.transpose(0, 1), target)) * Half).MoveToOuterDisposeScope();
     }
 

@@ -79,7 +79,7 @@ internal sealed class TransformerBlock
     {
         using var scope = NewDisposeScope();
         long n = x.shape[0], length = x.shape[1], width = x.shape[2];
-        var rows = Positions.Of(n, x.device) * length + positions;
+        var rows = TensorRange.Of(n, x.device) * length + positions;
         var chosen = x.flatten(0, 1).index_select(0, rows);                                            // [N, W]
         var normed = _attentionNorm.Forward(x);                                                        // [N, L, W]
         var query = _products.Linear(normed.flatten(0, 1).index_select(0, rows), _inWeight.narrow(0, 0, width), _inBias.narrow(0, 0, width))
@@ -87,7 +87,7 @@ internal sealed class TransformerBlock
         var packed = _products.Linear(normed, _inWeight.narrow(0, width, 2 * width), _inBias.narrow(0, width, 2 * width)) // [N, L, 2W]
             .view(n, length, 2, _heads, width / _heads).permute(2, 0, 3, 1, 4);                        // [2, N, H, L, W/H]
         var visible = mask == AttentionMask.Causal
-            ? Positions.Of(length, x.device).unsqueeze(0).le(positions.unsqueeze(1)).view(n, 1, 1, length) : null;
+            ? TensorRange.Of(length, x.device).unsqueeze(0).le(positions.unsqueeze(1)).view(n, 1, 1, length) : null;
         var mixed = F.scaled_dot_product_attention(query, packed[0], packed[1], visible).view(n, width);  // [N, H, 1, W/H] -> [N, W]
         var result = chosen + _products.Linear(mixed, _outWeight, _outBias);
         return (result + Mlp(_mlpNorm.Forward(result))).MoveToOuterDisposeScope();

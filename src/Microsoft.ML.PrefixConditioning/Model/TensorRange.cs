@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Numbers of rows and tokens as tensors.</summary>
-internal static class Positions
+internal static class TensorRange
 {
     /// <summary>0, 1, ..., count - 1 as 64-bit integers.</summary>
     public static Tensor Of(long count, Device device)
