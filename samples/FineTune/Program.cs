@@ -23,7 +23,7 @@ return FineTuneArguments.Run(args, arguments =>
     var reportPath = Path.Combine(arguments.Output, "report.html");
     var summary = tuned.SaveReport(reportPath, new ReportOptions
     {
-        Title = "Fine-tuning with prefix conditioning",
+        Title = $"Fine-tuning with prefix conditioning, trained: {arguments.Train}",
         TestSets = [.. tests.Select(test => test.ForReport)],
         Baseline = published,
         BaselineName = "the published model",

@@ -13,15 +13,21 @@ public sealed class FineTuneSampleTests
         var output = Path.Combine(Tiny.Data.Folder, "fine-tuned");
         Tiny.Model.SaveSafetensors(published);
 
-        Assert.AreEqual(0, Run(
+        using var printed = new StringWriter();
+        var console = Console.Out;
+        Console.SetOut(printed);
+        var code = Run(
             "--clip", published, "--labeled", Tiny.Data.Labeled, "--captions", Tiny.Data.Captions, "--images", Tiny.Data.Captioned,
-            "--test", Tiny.Data.Labeled, "--out", output, "--epochs", "1", "--batch-size", "8", "--train", "prefixes"));
+            "--test", Tiny.Data.Labeled, "--out", output, "--epochs", "1", "--batch-size", "8", "--train", "prefixes");
+        Console.SetOut(console);
+        Assert.AreEqual(0, code);
 
         foreach (var file in new[] { "clip.zip", "clip/open_clip_model.safetensors", "class-embeddings.safetensors", "classifier.onnx" })
             Assert.IsTrue(File.Exists(Path.Combine(output, file)), file);
         var report = File.ReadAllText(Path.Combine(output, "report.html"));
-        Assert.Contains("the prefixes alone", report);
-        Assert.Contains("the same label for 24 of 24 images", report);
+        Assert.Contains("trained: prefixes", report);
+        Assert.Contains("the published model", report);
+        Assert.Contains("the same label for 24 of 24 images", printed.ToString());
         Assert.Contains("<svg", report);
         var mlContext = new MLContext();
         using var tuned = mlContext.Model.LoadClip(Path.Combine(output, "clip"));

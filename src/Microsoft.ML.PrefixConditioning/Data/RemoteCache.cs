@@ -99,7 +99,10 @@ internal sealed class RemoteCache
                     .ConfigureAwait(false);
                 if (KnownState(path) is { } known && await StateOf(unfinished, cancellation).ConfigureAwait(false) is var found
                     && known != found)
+                {
+                    File.Delete(unfinished);
                     throw Changed(address, known, found);
+                }
                 File.Move(unfinished, path, overwrite: true);
             }
             catch (Exception e) when (e is not (OperationCanceledException or FileNotFoundException or InvalidOperationException))
@@ -197,6 +200,7 @@ internal sealed class RemoteCache
         {
             _reserved -= room;
             var length = Math.Max(LengthOf(path), LengthOf(unfinished));
+            if (length == 0) File.Delete(unfinished);   // of a file that does not exist
             _largest = Math.Max(_largest, LengthOf(path));
             _used += length;
             if (_used + _reserved > _limit) Tidy(_limit - _reserved, path);

@@ -3,14 +3,14 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>Files on other machines, read through a delegate and kept in a folder of this machine.</summary>
 /// <remarks>
 /// <para>While an address is mounted, every source of this package and every image column accept addresses as they accept paths: shards,
-/// archives, tables, image roots and single images. A file is downloaded whole when something of it is read first. Files that were not
-/// used for longest are deleted when the folder is full, and downloaded again when they are needed; <c>ShuffleWindow</c> keeps a run from
-/// needing all shards at once.</para>
-/// <para>A cut connection goes on where it ended. Failures are repeated for about ten minutes, with growing pauses. If they last, reading
-/// throws a <see cref="TimeoutException"/>: an outage never counts as a bad row. A delegate that fails from the first use on is asked four
+/// archives, tables, image roots and single images. A file is downloaded whole when any part of it is first read. When the folder is full,
+/// the least recently used files are deleted, and downloaded again when they are needed; <c>ShuffleWindow</c> keeps a run from needing all
+/// shards at once.</para>
+/// <para>A download that is cut off resumes where it ended. A failed request is retried for about ten minutes, with growing pauses; then
+/// reading throws a <see cref="TimeoutException"/>: an outage never counts as a bad row. A delegate that has never succeeded is tried four
 /// times.</para>
-/// <para>The content of an address must not change. Where it was checked by a training run, a shard or a table, a changed file is an
-/// <see cref="InvalidOperationException"/>.</para>
+/// <para>The content of an address must not change. The length and hash of shards, archives and tables are kept; a file that differs when
+/// it is downloaded again is an <see cref="InvalidOperationException"/>.</para>
 /// <para>Several processes can share the folder. Addresses are not saved with models; each process mounts what it reads.</para>
 /// </remarks>
 /// <example>

@@ -75,6 +75,7 @@ public sealed class RemoteFilesTests : IDisposable
             name == "a.bin" ? HttpStatusCode.NotFound : HttpStatusCode.Forbidden);
         StringAssert.Contains(DataTestRows.Fails<FileNotFoundException>(() => Read("a.bin")).Message, "a.bin");
         Assert.HasCount(1, _remote.Requests);
+        Assert.IsEmpty(Directory.GetFiles(_remote.CacheFolder, "*.incomplete"));
         StringAssert.Contains(DataTestRows.Fails<InvalidOperationException>(() => Read("b.bin")).Message, "b.bin");
         Assert.HasCount(2, _remote.Requests);
         _remote.Instead = (_, _, offset) => offset < 1000 ? null
@@ -130,6 +131,8 @@ public sealed class RemoteFilesTests : IDisposable
         Assert.IsEmpty(_remote.Cached);
         _folder.Write("bucket/a.bin", Bytes(4, 1000));
         StringAssert.Contains(DataTestRows.Fails<InvalidOperationException>(() => Read("a.bin")).Message, "has changed");
+        _folder.Write("bucket/a.bin", Bytes(1, 1000));
+        DataTestRows.Equal<byte>(Bytes(1, 1000), Read("a.bin"));
     }
 
     [TestMethod]
