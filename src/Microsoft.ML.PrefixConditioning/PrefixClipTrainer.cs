@@ -67,29 +67,16 @@ public sealed class PrefixClipTrainer : IEstimator<ZeroShotClassificationTransfo
     /// <summary>The labels in the order in which they first occur; those of a key in its own order.</summary>
     private string[] ClassNames(IDataView input, DataViewSchema.Column label)
     {
-        var names = new List<string>();
+        string[] names;
         if (label.Type is KeyDataViewType)
         {
             var values = default(VBuffer<ReadOnlyMemory<char>>);
             label.GetKeyValues(ref values);
-            names.AddRange(values.DenseValues().Select(v => v.ToString()));
+            names = [.. values.DenseValues().Select(v => v.ToString())];
         }
-        else
-        {
-            var known = new HashSet<string>(StringComparer.Ordinal);
-            var text = default(ReadOnlyMemory<char>);
-            using var phase = new LongPhase(_host, "Reading labels", "rows");
-            using var cursor = input.GetRowCursor([label]);
-            var get = cursor.GetGetter<ReadOnlyMemory<char>>(label);
-            while (cursor.MoveNext())
-            {
-                phase.Advance();
-                get(ref text);
-                if (!text.Span.IsWhiteSpace() && known.Add(text.ToString())) names.Add(text.ToString());
-            }
-        }
-        return names.Count >= 2 ? [.. names] : throw new InvalidDataException(
-            $"The label column '{label.Name}' has {names.Count} different label(s); at least two classes are needed to choose from.");
+        else names = ColumnReader.DifferentTexts(_host, input, label);
+        return names.Length >= 2 ? names : throw new InvalidDataException(
+            $"The label column '{label.Name}' has {names.Length} different label(s); at least two classes are needed to choose from.");
     }
 
     private IDataView WithTextAndType(IDataView input, DataViewSchema.Column label)

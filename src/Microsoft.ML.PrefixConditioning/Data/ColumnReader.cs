@@ -1,4 +1,5 @@
 using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
 using Microsoft.ML.Transforms.Image;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -128,6 +129,29 @@ internal static class ColumnReader
         if (raw == typeof(ushort)) return KeyTextGetter<ushort>(row, column, texts, v => v);
         if (raw == typeof(uint)) return KeyTextGetter<uint>(row, column, texts, v => v);
         return KeyTextGetter<ulong>(row, column, texts, v => v);
+    }
+
+    /// <summary>The texts of a column in the order in which they first occur, without empty ones.</summary>
+    /// <param name="environment">For cancellation and the log.</param>
+    /// <param name="view">The rows.</param>
+    /// <param name="column">Texts, or keys with text values.</param>
+    /// <exception cref="OperationCanceledException">The environment was canceled.</exception>
+    public static string[] DifferentTexts(IHostEnvironment environment, IDataView view, DataViewSchema.Column column)
+    {
+        var (names, known) = (new List<string>(), new HashSet<string>(StringComparer.Ordinal));
+        using var phase = new LongPhase(environment, "Reading labels", "rows");
+        using var cursor = view.GetRowCursor([column]);
+        var getter = TextGetter(cursor, column);
+        ReadOnlyMemory<char> value = default;
+        while (cursor.MoveNext())
+        {
+            phase.Advance();
+            getter(ref value);
+            if (value.Span.IsWhiteSpace()) continue;
+            var text = value.ToString();
+            if (known.Add(text)) names.Add(text);
+        }
+        return [.. names];
     }
 
     private static ValueGetter<ReadOnlyMemory<char>> KeyTextGetter<T>(

@@ -35,7 +35,7 @@ internal sealed record ReportComparison(IReadOnlyList<Way> Ways, int Reference, 
         var tests = new List<ComparedTest>();
         foreach (var test in options.TestSets)
         {
-            var classification = test.Classification ?? DefaultClasses(model.Trained.Settings, test);
+            var classification = test.Classification ?? DefaultClasses(model, test);
             var images = classification.ImageColumnName ?? model.Trained.Settings.ImageColumnName;
             if (options.Baseline is not null && test.Data.Schema.GetColumnOrNull(images) is { } column
                 && !ColumnReader.IsImageColumn(column.Type))
@@ -74,22 +74,15 @@ internal sealed record ReportComparison(IReadOnlyList<Way> Ways, int Reference, 
         _ => $"the blend {prefix}",
     });
 
-    private static ZeroShotClassificationOptions DefaultClasses(ModelSettings settings, ReportTestSet test)
+    private static ZeroShotClassificationOptions DefaultClasses(PrefixClipTransformer model, ReportTestSet test)
     {
+        var settings = model.Trained.Settings;
         var label = ColumnReader.RequireTextOrKey(
             test.Data.Schema, settings.LabelColumnName, $"{nameof(ReportTestSet)}.{nameof(ReportTestSet.Classification)}");
-        var names = new HashSet<string>(StringComparer.Ordinal);
-        using var cursor = test.Data.GetRowCursor([label]);
-        var getter = ColumnReader.TextGetter(cursor, label);
-        ReadOnlyMemory<char> text = default;
-        while (cursor.MoveNext())
-        {
-            getter(ref text);
-            if (!text.Span.IsWhiteSpace()) names.Add(text.ToString());
-        }
-        if (names.Count < 2)
+        var names = ColumnReader.DifferentTexts(model.Environment, test.Data, label);
+        if (names.Length < 2)
             throw new InvalidDataException(
-                $"The test set '{test.Name}' has {names.Count} classes in column '{settings.LabelColumnName}'; at least 2 are needed. " +
+                $"The test set '{test.Name}' has {names.Length} classes in column '{settings.LabelColumnName}'; at least 2 are needed. " +
                 $"Pass more rows, or the class names in {nameof(ReportTestSet)}.{nameof(ReportTestSet.Classification)}.");
         return new() { ClassNames = [.. names.Order(StringComparer.Ordinal)], LabelColumnName = settings.LabelColumnName };
     }

@@ -56,8 +56,7 @@ internal static class SearchIndexFile
     /// <exception cref="ArgumentException">It was made with another model.</exception>
     public static (EmbeddingRows Rows, string[] Keys) Read(string path, int size, Func<byte[]> model)
     {
-        RegularFile.Check(path);
-        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 16);
+        using var file = RegularFile.Open(path, bufferSize: 1 << 16);
         using var hashing = new HashingStream(file);
         var shown = NearName.Visible(path);
         var header = SmallFile.ReadUpTo(hashing, HeaderLength);

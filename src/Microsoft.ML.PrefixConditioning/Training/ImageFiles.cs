@@ -54,8 +54,7 @@ internal sealed class ImageFiles(bool hash, CancellationToken cancellation)
                 return hash || isArchive ? RemoteFiles.State(path, cancellation: cancellation)! : "remote";   // too many to download
             if (hash)
             {
-                RegularFile.Check(path);
-                using var stream = File.OpenRead(path);
+                using var stream = RegularFile.Open(path);
                 return Convert.ToHexStringLower(SHA256.HashDataAsync(stream, cancellation).AsTask().GetAwaiter().GetResult());
             }
             var file = new FileInfo(path);
