@@ -126,7 +126,7 @@ internal sealed unsafe class FusedWeight : IDisposable
         if (_isRounded)
         {
             using Tensor left = Rounded(y.Tensor), right = Rounded(x.Tensor), leftTransposed = left.t(), product = leftTransposed.mm(right);
-            rows.add_(product);
+            rows.Add(product);
             return;
         }
         using var transposed = y.Tensor.t();

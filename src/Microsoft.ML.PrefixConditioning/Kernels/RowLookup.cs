@@ -1,4 +1,3 @@
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -8,8 +7,6 @@ namespace Microsoft.ML.PrefixConditioning;
 /// it.</remarks>
 internal sealed class RowLookup : autograd.SingleTensorFunction<RowLookup>
 {
-    private static readonly Scalar One = 1.ToScalar();   // kept: TorchSharp does not keep a scalar alive during a call
-
     /// <inheritdoc/>
     public override string Name => nameof(RowLookup);
 
@@ -31,7 +28,7 @@ internal sealed class RowLookup : autograd.SingleTensorFunction<RowLookup>
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         var saved = ctx.get_saved_variables();
-        FusedWeight.GradientOf(saved[0]).index_add_(0, saved[1], grad_output, One);
+        FusedWeight.GradientOf(saved[0]).AddRows(saved[1], grad_output);
         return [null!, null!];
     }
 }

@@ -20,8 +20,8 @@ internal static class ContrastiveLoss
     {
         using var scope = NewDisposeScope();
         var logits = logitScale * images.matmul(texts.transpose(0, 1));                 // [N, N]
-        var target = TensorRange.Of(logits.shape[0], logits.device);
-        return ((F.cross_entropy(logits, target) + F.cross_entropy(logits.transpose(0, 1), target)) * Half).MoveToOuterDisposeScope();
+        var target = TensorMath.Range(logits.shape[0], logits.device);
+        return (F.cross_entropy(logits, target).Plus(F.cross_entropy(logits.transpose(0, 1), target)) * Half).MoveToOuterDisposeScope();
     }
 
     /// <summary>The UniCL loss: all rows with an image's label are its positives, weighted equally.</summary>
@@ -37,7 +37,7 @@ internal static class ContrastiveLoss
         var logits = logitScale * images.matmul(texts.transpose(0, 1));                 // [N, N]
         var same = labels.unsqueeze(1).eq(labels.unsqueeze(0)).to_type(logits.dtype);    // [N, N], symmetric
         var target = same / same.sum(1, keepdim: true);                                  // rows add up to 1
-        return ((SoftCrossEntropy(logits, target) + SoftCrossEntropy(logits.transpose(0, 1), target)) * Half).MoveToOuterDisposeScope();
+        return (SoftCrossEntropy(logits, target).Plus(SoftCrossEntropy(logits.transpose(0, 1), target)) * Half).MoveToOuterDisposeScope();
     }
 
     /// <summary>The sigmoid loss: every pair of an image and a text is a decision of its own, whether they belong together.</summary>
@@ -50,7 +50,7 @@ internal static class ContrastiveLoss
     public static Tensor SigLip(Tensor images, Tensor texts, Tensor logitScale, Tensor logitBias)
     {
         using var scope = NewDisposeScope();
-        var logits = logitScale * images.matmul(texts.transpose(0, 1)) + logitBias;      // [N, N]
+        var logits = (logitScale * images.matmul(texts.transpose(0, 1))).Plus(logitBias);      // [N, N]
         var count = logits.shape[0];
         using var rows = ((double)count).ToScalar();
         // -log sigmoid(x) is softplus(-x): of x on the diagonal, of -x elsewhere; the two differ by x.

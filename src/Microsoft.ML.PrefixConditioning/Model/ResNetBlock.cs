@@ -31,7 +31,7 @@ internal sealed class ResNetBlock
     {
         using var scope = NewDisposeScope();
         var inner = _expand.Forward(Shrink(_mix.Forward(_reduce.Forward(x).relu()).relu()));
-        return (inner + (_shortcut is null ? x : _shortcut.Forward(Shrink(x)))).relu().MoveToOuterDisposeScope();
+        return inner.Plus(_shortcut is null ? x : _shortcut.Forward(Shrink(x))).relu().MoveToOuterDisposeScope();
     }
 
     private Tensor Shrink(Tensor x) => _stride == 1 ? x : F.avg_pool2d(x, _stride);

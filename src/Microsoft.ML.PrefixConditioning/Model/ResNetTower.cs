@@ -75,7 +75,7 @@ internal sealed class ResNetTower : IVisionTower
     {
         long n = x.shape[0], channels = x.shape[1], size = channels / _heads;
         x = x.flatten(2).transpose(1, 2);                                                                                 // [N, G, C]
-        x = cat([x.mean([1], keepdim: true), x], 1) + _products.Added(_positions);                                        // [N, 1+G, C]
+        x = cat([x.mean([1], keepdim: true), x], 1).Plus(_products.Added(_positions));                                   // [N, 1+G, C]
         Tensor Heads(Tensor input, (Tensor Weight, Tensor Bias) linear) =>
             _products.Linear(input, linear.Weight, linear.Bias).view(n, -1, _heads, size).transpose(1, 2);                // [N, H, L, C/H]
         var mixed = F.scaled_dot_product_attention(Heads(x.narrow(1, 0, 1), _query), Heads(x, _key), Heads(x, _value));   // [N, H, 1, C/H]

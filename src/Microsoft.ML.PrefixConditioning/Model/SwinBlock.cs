@@ -53,9 +53,9 @@ internal sealed class SwinBlock
         using var scope = NewDisposeScope();
         var shift = _shifted ? windows.Shift : 0;
         var cut = windows.Cut(_attentionNorm.Forward(x), shift);                                    // [N G, L, C]
-        x = x + Scaled(windows.Join(Attend(cut, relativePositions, shift > 0 ? mask : null), shift), branchFactors?[0]);
+        x = x.Plus(Scaled(windows.Join(Attend(cut, relativePositions, shift > 0 ? mask : null), shift), branchFactors?[0]));
         var hidden = F.gelu(_products.Linear(_mlpNorm.Forward(x), _expand.Weight, _expand.Bias));   // [N, S, S, M]
-        return (x + Scaled(_products.Linear(hidden, _reduce.Weight, _reduce.Bias), branchFactors?[1])).MoveToOuterDisposeScope();
+        return x.Plus(Scaled(_products.Linear(hidden, _reduce.Weight, _reduce.Bias), branchFactors?[1])).MoveToOuterDisposeScope();
     }
 
     /// <summary>[N, S, S, C] times [N].</summary>
@@ -68,9 +68,9 @@ internal sealed class SwinBlock
         var packed = _products.Linear(x, _in.Weight, _in.Bias)                                        // [N G, L, 3 C]
             .view(count, length, 3, _heads, size).permute(2, 0, 3, 1, 4);                             // [3, N G, H, L, C/H]
         var bias = _products.Added(_biases).index_select(0, relativePositions).view(length, length, _heads).permute(2, 0, 1);   // [H, L, L]
-        var scores = (packed[0] * Math.Pow(size, -0.5)).matmul(packed[1].transpose(-2, -1)) + bias;   // [N G, H, L, L]
+        var scores = packed[0].Times(Math.Pow(size, -0.5)).matmul(packed[1].transpose(-2, -1)).Plus(bias);   // [N G, H, L, L]
         if (mask is not null)
-            scores = (scores.view(-1, mask.shape[0], _heads, length, length) + mask)                  // [N, G, H, L, L] + [G, 1, L, L]
+            scores = scores.view(-1, mask.shape[0], _heads, length, length).Plus(mask)              // [N, G, H, L, L] + [G, 1, L, L]
                 .view(count, _heads, length, length);
         var mixed = _products.Round(scores.softmax(-1, ScalarType.Float32)).matmul(packed[2])         // [N G, H, L, C/H]
             .transpose(1, 2).reshape(count, length, width);                                           // [N G, L, C]

@@ -61,7 +61,7 @@ internal sealed class SwinWindows(long side, long window)
         var regions = tensor(parts.SelectMany(row => parts.Select(column => (3 * row) + column)).ToArray(), device: device)   // [P P]
             .view(_across, window, _across, window).permute(0, 2, 1, 3).reshape(Count, window * window);  // [G, L]
         var apart = regions.unsqueeze(1).ne(regions.unsqueeze(2));                                        // [G, L, L]
-        return (apart.to_type(ScalarType.Float32) * Hidden).unsqueeze(1).MoveToOuterDisposeScope();
+        return apart.to_type(ScalarType.Float32).Times(Hidden).unsqueeze(1).MoveToOuterDisposeScope();
     }
 
     /// <summary>Row of the table of biases for each pair of positions of a window: [L L], the query's position first.</summary>

@@ -1,5 +1,4 @@
 using Microsoft.ML.Runtime;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -21,7 +20,7 @@ internal sealed class TrainedModel(ClipModel network, ClipTokenizer tokenizer, M
     public IReadOnlyList<EmbeddingSummary>? Summaries { get; init; }
 
     /// <summary>The factor between cosine and logit, exp of the learned scale.</summary>
-    public double LogitScale { get; } = Math.Exp(network.LogitScale.ToDouble());
+    public double LogitScale { get; } = Math.Exp(network.LogitScale.Number());
 
     /// <summary>Number of learned values.</summary>
     public long ParameterCount { get; } = network.ParameterCount;

@@ -64,8 +64,8 @@ internal sealed class TransformerBlock
     public Tensor Forward(Tensor x, AttentionMask mask)
     {
         using var scope = NewDisposeScope();
-        x = x + Attend(_attentionNorm.Forward(x), mask);
-        x = x + Mlp(_mlpNorm.Forward(x));
+        x = x.Plus(Attend(_attentionNorm.Forward(x), mask));
+        x = x.Plus(Mlp(_mlpNorm.Forward(x)));
         return x.MoveToOuterDisposeScope();
     }
 
@@ -79,7 +79,7 @@ internal sealed class TransformerBlock
     {
         using var scope = NewDisposeScope();
         long n = x.shape[0], length = x.shape[1], width = x.shape[2];
-        var rows = TensorRange.Of(n, x.device) * length + positions;
+        var rows = TensorMath.Range(n, x.device).Times(length).Plus(positions);
         var chosen = x.flatten(0, 1).index_select(0, rows);                                            // [N, W]
         var normed = _attentionNorm.Forward(x);                                                        // [N, L, W]
         var query = _products.Linear(normed.flatten(0, 1).index_select(0, rows), _inWeight.narrow(0, 0, width), _inBias.narrow(0, 0, width))
@@ -87,10 +87,10 @@ internal sealed class TransformerBlock
         var packed = _products.Linear(normed, _inWeight.narrow(0, width, 2 * width), _inBias.narrow(0, width, 2 * width)) // [N, L, 2W]
             .view(n, length, 2, _heads, width / _heads).permute(2, 0, 3, 1, 4);                        // [2, N, H, L, W/H]
         var visible = mask == AttentionMask.Causal
-            ? TensorRange.Of(length, x.device).unsqueeze(0).le(positions.unsqueeze(1)).view(n, 1, 1, length) : null;
+            ? TensorMath.Range(length, x.device).unsqueeze(0).le(positions.unsqueeze(1)).view(n, 1, 1, length) : null;
         var mixed = F.scaled_dot_product_attention(query, packed[0], packed[1], visible).view(n, width);  // [N, H, 1, W/H] -> [N, W]
-        var result = chosen + _products.Linear(mixed, _outWeight, _outBias);
-        return (result + Mlp(_mlpNorm.Forward(result))).MoveToOuterDisposeScope();
+        var result = chosen.Plus(_products.Linear(mixed, _outWeight, _outBias));
+        return result.Plus(Mlp(_mlpNorm.Forward(result))).MoveToOuterDisposeScope();
     }
 
     private Tensor Attend(Tensor x, AttentionMask mask)

@@ -47,7 +47,7 @@ internal sealed class VisionTower : IVisionTower
         var kernels = _fused ? InferenceKernels.For(_projection, _patches, _lastNorm.Gain) : null;
         var sequence = kernels?.Embed(images, _patches, _classToken, _positions)
             ?? cat([_classToken.expand(n, 1, -1), Convolution.OfPatches(images, _patches, _products)], 1)   // [N, 1+G, W]
-                .add_(_products.Added(_positions));
+                .Add(_products.Added(_positions));
         var first = 0;
         if (_prefixes is not null && datasetTypes is not null)
         {

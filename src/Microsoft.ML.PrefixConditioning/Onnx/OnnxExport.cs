@@ -102,7 +102,7 @@ internal static class OnnxExport
     {
         long count = classes.Names.Length, size = classes.Embeddings.Length / count;
         var matrix = graph.Floats("class_embeddings.scaled", [size, count],
-            () => (tensor(classes.Embeddings, [count, size]) * classes.LogitScale).t(),
+            () => tensor(classes.Embeddings, [count, size]).Times(classes.LogitScale).t(),
             "unit-length class embeddings times the logit scale, transposed");
         var logits = graph.Add("MatMul", "/classes", [embeddings, matrix]);                                     // [N, D] @ [D, C]
         return graph.Add("Softmax", "/classes", [logits], output: Score, OnnxAttribute.Of("axis", -1));
@@ -124,8 +124,9 @@ internal static class OnnxExport
     private static string Normalize(OnnxGraph graph, string pixels, ImageNormalization normalization)
     {
         const string Doc = "for pixels of 0 to 255";
-        var mean = graph.Floats("mean", [1, 3, 1, 1], () => tensor(normalization.Mean.ToArray(), [1, 3, 1, 1]) * 255, Doc);
-        var deviation = graph.Floats("std", [1, 3, 1, 1], () => tensor(normalization.StandardDeviation.ToArray(), [1, 3, 1, 1]) * 255, Doc);
+        var mean = graph.Floats("mean", [1, 3, 1, 1], () => tensor(normalization.Mean.ToArray(), [1, 3, 1, 1]).Times(255), Doc);
+        var deviation = graph.Floats("std", [1, 3, 1, 1],
+            () => tensor(normalization.StandardDeviation.ToArray(), [1, 3, 1, 1]).Times(255), Doc);
         return graph.Add("Div", "/normalize", [graph.Add("Sub", "/normalize", [pixels, mean]), deviation]);
     }
 

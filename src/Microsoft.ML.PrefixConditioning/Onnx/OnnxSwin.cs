@@ -71,7 +71,7 @@ internal sealed class OnnxSwin(OnnxGraph graph, OnnxWeights weights, ClipArchite
             .view(length, length, heads).permute(2, 0, 1);
         return shift == 0
             ? graph.Floats($"{table}.by_pair", [heads, length, length], Plain, "a row of the table for every pair of positions")
-            : graph.Floats($"{table}.by_pair", [windows.Count, heads, length, length], () => Plain() + windows.Mask(CPU),
+            : graph.Floats($"{table}.by_pair", [windows.Count, heads, length, length], () => Plain().Plus(windows.Mask(CPU)),
                 "a row of the table for every pair of positions, and -100 where only the shift brought them together");
     }
 

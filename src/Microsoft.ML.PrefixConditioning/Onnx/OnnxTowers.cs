@@ -149,7 +149,7 @@ internal sealed class OnnxTowers
     private Tensor VisionPositions(int? prefix)
     {
         var positions = _weights["visual.positional_embedding"];
-        var first = (positions[0] + _weights["visual.class_embedding"]).unsqueeze(0);
+        var first = positions[0].Plus(_weights["visual.class_embedding"]).unsqueeze(0);
         var all = cat([first, positions.narrow(0, 1, positions.shape[0] - 1)], 0);
         return prefix is { } type ? cat([_weights["visual.prefix_embedding"].select(0, type), all], 0) : all;
     }

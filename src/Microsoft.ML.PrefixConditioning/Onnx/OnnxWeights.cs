@@ -42,7 +42,7 @@ internal sealed class OnnxWeights(OnnxGraph graph, ClipModel model)
     {
         var weight = _named[$"{name}.weight"];
         long kernel = weight.shape[2], margin = kernel / 2;
-        Tensor Factor() => _named[$"{norm}.weight"] / (_named[$"{norm}.running_var"] + 1e-5).sqrt();
+        Tensor Factor() => _named[$"{norm}.weight"] / _named[$"{norm}.running_var"].Plus(1e-5).sqrt();
         var matrix = graph.Floats($"{name}.weight.folded", weight.shape, () => weight * Factor().view(-1, 1, 1, 1),
             $"times {norm}'s gain over its standard deviation");
         var bias = graph.Floats($"{norm}.bias.folded", [weight.shape[0]],
@@ -98,6 +98,6 @@ internal sealed class OnnxWeights(OnnxGraph graph, ClipModel model)
     private static Tensor Part(Tensor packed, long width, int first, int count, float queryScale)
     {
         var part = packed.narrow(0, first * width, count * width);
-        return first > 0 ? part : cat([part.narrow(0, 0, width) * queryScale, part.narrow(0, width, (count - 1) * width)], 0);
+        return first > 0 ? part : cat([part.narrow(0, 0, width).Times(queryScale), part.narrow(0, width, (count - 1) * width)], 0);
     }
 }

@@ -1,6 +1,5 @@
 using System.Globalization;
 using Microsoft.ML.Runtime;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -127,7 +126,7 @@ internal sealed class ClipTrainer
     private void CheckWeights()
     {
         using var scope = NewDisposeScope();
-        if (_model.Weights.FirstOrDefault(w => !w.Value.isfinite().all().ToBoolean()).Key is { } name)
+        if (_model.Weights.FirstOrDefault(w => !w.Value.IsFinite()).Key is { } name)
             throw LossAdvice.Diverged(Options, $"After the last step the weight '{name}' is not finite; the model is of no use.");
     }
 

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -63,7 +62,7 @@ internal static class ClipExport
             if (a.MlpRatio != 4 && a.ResNet is null) vision["mlp_ratio"] = a.MlpRatio;
             if (a.TextRatio != 4) text["mlp_ratio"] = a.TextRatio;
             if (network.LogitBias is { } bias)
-                (model["init_logit_scale"], model["init_logit_bias"]) = (network.LogitScale.ToDouble(), bias.ToDouble());
+                (model["init_logit_scale"], model["init_logit_bias"]) = (network.LogitScale.Number(), bias.Number());
             yield return ("open_clip_config.json", new JsonObject
             {
                 ["model_cfg"] = model, ["preprocess_cfg"] = new JsonObject { ["mean"] = mean, ["std"] = deviation },
@@ -81,7 +80,7 @@ internal static class ClipExport
         (text["eos_token_id"], text["pad_token_id"]) = (tokenizer.EndToken, tokenizer.EndToken);
         vision["num_channels"] = 3;
         (model["architectures"], model["model_type"], model["torch_dtype"]) = (new JsonArray("CLIPModel"), "clip", "float32");
-        model["logit_scale_init_value"] = network.LogitScale.ToDouble();
+        model["logit_scale_init_value"] = network.LogitScale.Number();
         yield return ("config.json", model);
         yield return ("preprocessor_config.json", new JsonObject
         {

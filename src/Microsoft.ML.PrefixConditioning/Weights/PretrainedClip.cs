@@ -179,7 +179,7 @@ internal sealed class PretrainedClip : IDisposable
                     weight.copy_(PositionGrid.Resize(Read(Find(name)), Architecture.ImageSize / Architecture.PatchSize));
                 else if (weight is { device_type: DeviceType.CPU, dtype: ScalarType.Float32 }) Find(name).Read(weight);
                 else weight.copy_(Read(Find(name)).view(weight.shape));
-                if (!weight.isfinite().all().ToBoolean())
+                if (!weight.IsFinite())
                     throw new InvalidDataException($"the weight '{WeightOrigin.Of(_files.Layout, name).Names[0]}' holds values that are " +
                         "not finite. The file is damaged, or its training had failed.");
             }
