@@ -113,7 +113,7 @@ public sealed class PrefixClipEstimator : IEstimator<PrefixClipTransformer>
             var history = ClipTrainer.Run(_host, model, tokenizer, rows, setup, _seed);         // the only long step
             var summaries = ranks.FromFirst(                                                   // where each type's images lie;
                 ranks.IsFirst ? TrainingSummaries.Of(_host, model, rows, setup) : null);                // no rank failed in its last steps
-            FreedMemory.Return();                                                              // no further step will use it
+            NativeHeap.Return();                                                               // no further step will use it
             return new PrefixClipTransformer(_host, new TrainedModel(model, tokenizer, settings, history) { Summaries = summaries });
         }
         catch

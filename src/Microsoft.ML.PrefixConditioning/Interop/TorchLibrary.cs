@@ -41,7 +41,7 @@ public static class TorchLibrary
         {
             if (_loaded) return;
             OpenMpWaiting.Limit();
-            FreedMemory.Keep();
+            NativeHeap.Keep();
             var libraries = NativeTorchLibraries.ForThisProcess();
             if (LacksNewestLibstdcxx())
             {

@@ -43,7 +43,7 @@ internal sealed unsafe class MatrixBuffer : IDisposable
             Data = null;   // if there is no memory left, nothing may point at the old
             _memory = empty(rows * columns, ScalarType.Float32).DetachFromDisposeScope();
             Data = Pointer(_memory);
-            LargePages.Advise((nint)Data, rows * columns * sizeof(float));
+            NativeHeap.UseLargePages((nint)Data, rows * columns * sizeof(float));
         }
         using var part = _memory!.narrow(0, 0, rows * columns);
         _view = part.view(rows, columns).DetachFromDisposeScope();

@@ -64,6 +64,7 @@ internal sealed class ModelWeights : IDisposable
         using var scope = NewDisposeScope();   // for the aliases that in-place operations return
         var type = _rounded && shape.Length is 2 or 3 ? Products.Type : ScalarType.Float32;   // convolutions stay in single precision
         var weight = _device.type == DeviceType.META ? empty(shape, type, _device) : empty(shape, type);
+        NativeHeap.UseLargePages();
         if (_generator is not null)
             using (no_grad()) initialize(weight, _generator);
         if (_device.type != DeviceType.CPU) weight = weight.to(_device);

@@ -35,6 +35,7 @@ internal sealed class ClipOptimizer : IDisposable
         bool useTensorOperations = false)
     {
         _options = options;
+        NativeHeap.UseLargePages();
         _groups = [.. weights.Select(w => new Group(w.Key, w.Value, rateFactor?.Invoke(w.Key) ?? 1))];
         _logitScale = weights.FirstOrDefault(w => w.Key == "logit_scale").Value;
         Method = weights[0].Value.device_type == DeviceType.CPU && !useTensorOperations ? UpdateMethod.Fused : UpdateMethod.Tensors;
@@ -112,7 +113,7 @@ internal sealed class ClipOptimizer : IDisposable
     private double? StepByTensors((Group Group, Tensor Gradient)[] active, double learningRate)
     {
         double? norm = _options.GradientClipNorm is null || active.Length == 0 ? null // one number leaves the device, not one per weight
-            : stack(active.Select(a => a.Gradient.square().sum(ScalarType.Float64))).sum().sqrt().ToDouble();
+            : stack(active.Select(a => a.Gradient.square().sum(ScalarType.Float64))).sum().sqrt().Number();
         var update = CreateUpdate(learningRate, norm);
         foreach (var (group, gradient) in active)
         {
@@ -139,7 +140,7 @@ internal sealed class ClipOptimizer : IDisposable
         if (group.Decayed) group.Weight.mul_(kept);
         group.First.mul_(beta1).add_(gradient, rest1);
         group.Second.mul_(beta2).addcmul_(gradient, gradient, rest2);
-        using var root = group.Second.sqrt().div_(correction).add_(epsilon);
+        using var root = group.Second.sqrt().div_(correction).Add(epsilon);
         group.Weight.addcdiv_(group.First, root, step);
     }
 
