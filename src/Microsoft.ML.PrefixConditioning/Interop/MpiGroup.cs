@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Numerics.Tensors;
 using Microsoft.Win32.SafeHandles;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -18,6 +19,7 @@ internal sealed unsafe class MpiGroup : ProcessGroup
     private readonly Lock _gate = new();
     private readonly nint _last;   // a communicator for the end: the other ranks may still be training when one rank ends
     private readonly Heartbeat _heartbeat;
+    private float[] _parts = [];   // of all ranks, to be added up
 
     private MpiGroup(MpiLibrary mpi)
     {
@@ -66,28 +68,62 @@ internal sealed unsafe class MpiGroup : ProcessGroup
         return group;
     }
 
-    private protected override void SumPiece(Span<float> values)
+    /// <remarks>
+    /// Each rank receives a part of the piece from all others, adds it up in the order of the ranks, and sends the sums to all. So a rank
+    /// sends and receives less than twice the piece, whatever the number of ranks, and all ranks add at the same time. Open MPI's own sum
+    /// that can be polled goes up and down a tree (docs/decisions/0016).
+    /// </remarks>
+    private protected override void SumPiece(Span<float> values, Func<bool>? isUrgent)
     {
-        fixed (float* first = values)
+        int length = values.Length, first = (int)((long)length * Rank / Count);
+        int[] parts = [.. Enumerable.Range(0, Count).Select(r =>
+            (int)((long)length * (r + 1) / Count - (long)length * r / Count) * sizeof(float))];      // bytes
+        int own = parts[Rank] / sizeof(float);
+        if (_parts.Length < own * Count) _parts = new float[own * Count];
+        fixed (float* all = values, received = _parts)
         {
-            nint request = 0;
-            lock (_gate) _ = _mpi.SumStart(_mpi.InPlace, first, values.Length, _mpi.Float, _mpi.Add, _mpi.World, &request);
-            Complete(request);
+            Exchange(all, parts, received, [.. Enumerable.Repeat(parts[Rank], Count)], isUrgent);
+            var sum = values.Slice(first, own);
+            _parts.AsSpan(0, own).CopyTo(sum);
+            for (var rank = 1; rank < Count; rank++) TensorPrimitives.Add(sum, _parts.AsSpan(rank * own, own), sum);
+            Gather((void*)_mpi.InPlace, 0, all, parts, isUrgent);
         }
     }
 
     internal override void Gather(ReadOnlySpan<byte> own, Span<byte> all, int[] lengths)
     {
-        var places = new int[lengths.Length];
-        for (var rank = 1; rank < places.Length; rank++) places[rank] = places[rank - 1] + lengths[rank - 1];
-        fixed (byte* source = own, target = all)
-        fixed (int* length = lengths, place = places)
+        fixed (byte* source = own, target = all) Gather(source, own.Length, target, lengths, isUrgent: null);
+    }
+
+    private void Gather(void* own, int ownLength, void* all, int[] lengths, Func<bool>? isUrgent)
+    {
+        fixed (int* length = lengths, place = Places(lengths))
+        {
+            nint request = 0;
+            lock (_gate) _ = _mpi.GatherStart(own, ownLength, _mpi.Byte, all, length, place, _mpi.Byte, _mpi.World, &request);
+            Complete(request, isUrgent);
+        }
+    }
+
+    /// <summary>Gives a part to each rank, and receives one from each.</summary>
+    private void Exchange(void* given, int[] givenLengths, void* received, int[] receivedLengths, Func<bool>? isUrgent)
+    {
+        fixed (int* givenLength = givenLengths, givenPlace = Places(givenLengths))
+        fixed (int* receivedLength = receivedLengths, receivedPlace = Places(receivedLengths))
         {
             nint request = 0;
             lock (_gate)
-                _ = _mpi.GatherStart(source, own.Length, _mpi.Byte, target, length, place, _mpi.Byte, _mpi.World, &request);
-            Complete(request);
+                _ = _mpi.ExchangeStart(given, givenLength, givenPlace, _mpi.Byte, received, receivedLength, receivedPlace, _mpi.Byte,
+                    _mpi.World, &request);
+            Complete(request, isUrgent);
         }
+    }
+
+    private static int[] Places(int[] lengths)
+    {
+        var places = new int[lengths.Length];
+        for (var rank = 1; rank < places.Length; rank++) places[rank] = places[rank - 1] + lengths[rank - 1];
+        return places;
     }
 
     private protected override void BroadcastPiece(Span<byte> values)
@@ -96,29 +132,30 @@ internal sealed unsafe class MpiGroup : ProcessGroup
         {
             nint request = 0;
             lock (_gate) _ = _mpi.BroadcastStart(first, values.Length, _mpi.Byte, 0, _mpi.World, &request);
-            Complete(request);
+            Complete(request, isUrgent: null);
         }
     }
 
-    private void Complete(nint request)
+    private void Complete(nint request, Func<bool>? isUrgent)
     {
         ObjectDisposedException.ThrowIf(_heartbeat.IsLeaving, this);
         _heartbeat.BeginWaiting();
-        Poll(request);
+        Poll(request, isUrgent);
         _heartbeat.EndWaiting();
     }
 
-    /// <summary>Waits for an operation: at first as fast as it can, later without using up a core.</summary>
-    private void Poll(nint request)
+    /// <summary>Waits for an operation: at first as fast as it can, later or where it is not urgent without using up a core.</summary>
+    private void Poll(nint request, Func<bool>? isUrgent = null)
     {
         const int QuickMilliseconds = 50;
-        var start = Environment.TickCount64;
+        long? start = null;
         while (true)
         {
             int done;
             lock (_gate) _ = _mpi.Test(&request, &done, _mpi.IgnoredStatus);
             if (done != 0) return;
-            if (Environment.TickCount64 - start > QuickMilliseconds) Thread.Sleep(1);
+            if (isUrgent?.Invoke() != false) start ??= Environment.TickCount64;
+            if (start is null || Environment.TickCount64 - start > QuickMilliseconds) Thread.Sleep(1);
             else Thread.Yield();
         }
     }

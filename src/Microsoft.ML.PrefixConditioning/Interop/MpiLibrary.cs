@@ -16,7 +16,7 @@ internal sealed unsafe class MpiLibrary
     public readonly delegate* unmanaged<nint, int*, int> CommRank, CommSize;
     public readonly delegate* unmanaged<nint, nint*, int> CommDuplicate;
     public readonly delegate* unmanaged<nint, int, int, nint, nint*, int> CommSplit;
-    public readonly delegate* unmanaged<nint, void*, int, nint, nint, nint, nint*, int> SumStart;
+    public readonly delegate* unmanaged<void*, int*, int*, nint, void*, int*, int*, nint, nint, nint*, int> ExchangeStart;
     public readonly delegate* unmanaged<void*, int, nint, void*, int*, int*, nint, nint, nint*, int> GatherStart;
     public readonly delegate* unmanaged<void*, int, nint, int, nint, nint*, int> BroadcastStart;
     public readonly delegate* unmanaged<nint, nint*, int> BarrierStart;
@@ -25,7 +25,7 @@ internal sealed unsafe class MpiLibrary
     public readonly delegate* unmanaged<nint*, int> Cancel;
     public readonly delegate* unmanaged<nint, int, int> Abort;
     public readonly delegate* unmanaged<int> Finish;
-    public readonly nint World, Byte, Float, Add, NoInfo, InPlace, IgnoredStatus;
+    public readonly nint World, Byte, NoInfo, InPlace, IgnoredStatus;
     public readonly int SharedMemory;
 
     private MpiLibrary(nint library)
@@ -36,7 +36,7 @@ internal sealed unsafe class MpiLibrary
         CommSize = (delegate* unmanaged<nint, int*, int>)Export("MPI_Comm_size");
         CommDuplicate = (delegate* unmanaged<nint, nint*, int>)Export("MPI_Comm_dup");
         CommSplit = (delegate* unmanaged<nint, int, int, nint, nint*, int>)Export("MPI_Comm_split_type");
-        SumStart = (delegate* unmanaged<nint, void*, int, nint, nint, nint, nint*, int>)Export("MPI_Iallreduce");
+        ExchangeStart = (delegate* unmanaged<void*, int*, int*, nint, void*, int*, int*, nint, nint, nint*, int>)Export("MPI_Ialltoallv");
         GatherStart = (delegate* unmanaged<void*, int, nint, void*, int*, int*, nint, nint, nint*, int>)Export("MPI_Iallgatherv");
         BroadcastStart = (delegate* unmanaged<void*, int, nint, int, nint, nint*, int>)Export("MPI_Ibcast");
         BarrierStart = (delegate* unmanaged<nint, nint*, int>)Export("MPI_Ibarrier");
@@ -47,11 +47,10 @@ internal sealed unsafe class MpiLibrary
         Abort = (delegate* unmanaged<nint, int, int>)Export("MPI_Abort");
         Finish = (delegate* unmanaged<int>)Export("MPI_Finalize");
         // mpi.h of Open MPI 4.1; of MPICH 4.0 and, by the agreement of the MPICH derivatives, of all since 3.1.
-        (World, Byte, Float, Add, NoInfo, InPlace, IgnoredStatus, SharedMemory) =
+        (World, Byte, NoInfo, InPlace, IgnoredStatus, SharedMemory) =
             NativeLibrary.TryGetExport(library, OpenMpiMark, out var world)
-                ? (world, Export("ompi_mpi_byte"), Export("ompi_mpi_float"), Export("ompi_mpi_op_sum"),
-                    Export("ompi_mpi_info_null"), 1, 0, 0)
-                : (0x44000000, 0x4c00010d, 0x4c00040a, 0x58000003, 0x1c000000, -1, 1, 1);
+                ? (world, Export("ompi_mpi_byte"), Export("ompi_mpi_info_null"), 1, 0, 0)
+                : (0x44000000, 0x4c00010d, 0x1c000000, -1, 1, 1);
     }
 
     /// <summary>Loads the library that belongs to the launcher of this process; without a launcher, the first that is found.</summary>

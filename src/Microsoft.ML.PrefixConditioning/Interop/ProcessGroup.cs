@@ -36,11 +36,14 @@ public abstract class ProcessGroup : IDisposable
     internal abstract int LocalRank { get; }
 
     /// <summary>Adds up the values of all ranks, in place. The sums have the same bits on every rank.</summary>
-    internal void Sum(Span<float> values)
+    /// <param name="values">This rank's values.</param>
+    /// <param name="isUrgent">Whether to wait with a core's full attention, asked again and again; otherwise the core is left to other
+    /// threads. Null for always.</param>
+    internal void Sum(Span<float> values, Func<bool>? isUrgent = null)
     {
         const int PieceLength = PieceBytes / sizeof(float);
         for (var first = 0; first < values.Length; first += PieceLength)
-            SumPiece(values.Slice(first, Math.Min(PieceLength, values.Length - first)));
+            SumPiece(values.Slice(first, Math.Min(PieceLength, values.Length - first)), isUrgent);
     }
 
     /// <summary>Copies rank 0's values to all ranks.</summary>
@@ -72,7 +75,7 @@ public abstract class ProcessGroup : IDisposable
     internal abstract void Gather(ReadOnlySpan<byte> own, Span<byte> all, int[] lengths);
 
     /// <summary><see cref="Sum"/> of at most 4 MB.</summary>
-    private protected abstract void SumPiece(Span<float> values);
+    private protected abstract void SumPiece(Span<float> values, Func<bool>? isUrgent);
 
     /// <summary><see cref="Broadcast"/> of at most 4 MB.</summary>
     private protected abstract void BroadcastPiece(Span<byte> values);

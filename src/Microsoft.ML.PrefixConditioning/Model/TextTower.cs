@@ -10,7 +10,10 @@ namespace Microsoft.ML.PrefixConditioning;
 /// </remarks>
 internal sealed class TextTower
 {
-    private readonly Tensor _tokens, _positions, _projection;   // [V, W], [context length, W], [W, D]
+    /// <summary>The name of <see cref="TokenTable"/> in weight files.</summary>
+    public const string TokenTableName = "token_embedding.weight";
+
+    private readonly Tensor _positions, _projection;   // [context length, W], [W, D]
     private readonly Products _products;
     private readonly PrefixEmbeddings? _prefixes;
     private readonly LayerNorm _finalNorm;
@@ -30,11 +33,14 @@ internal sealed class TextTower
             weights.Of(TrainableParts.Text, i + 1), $"transformer.resblocks.{i}", width, architecture.TextHeads,
             architecture.TextRatio, architecture.Activation, architecture.TextLayers)),
             AttentionMask.Causal, fused);
-        _tokens = first.Normal("token_embedding.weight", 0.02, shape.VocabularySize, width);
+        TokenTable = first.Normal(TokenTableName, 0.02, shape.VocabularySize, width);
         _finalNorm = new LayerNorm(last, "ln_final", width);
         if (shape.PrefixLength > 0)
             _prefixes = new PrefixEmbeddings(weights, "prefix_embedding", shape.DatasetTypes, shape.PrefixLength, width);
     }
+
+    /// <summary>A vector per token, [V, W].</summary>
+    public Tensor TokenTable { get; }
 
     /// <summary>The transformer blocks.</summary>
     public TransformerStack Stack { get; }
@@ -46,9 +52,9 @@ internal sealed class TextTower
     public Tensor Forward(TokenBatch texts, long[]? datasetTypes)
     {
         using var scope = NewDisposeScope();
-        var ids = texts.ToTensor(_tokens.device);                                         // [N, L]
-        var sequence = _products.Added(RowLookup.Of(_tokens, ids.flatten())).view(texts.Count, texts.Length, -1)
-            + _products.Added(_positions.narrow(0, 0, texts.Length));                     // [N, L, W] + [L, W]
+        var ids = texts.ToTensor(TokenTable.device);                                         // [N, L]
+        var sequence = _products.Added(RowLookup.Of(TokenTable, ids.flatten())).view(texts.Count, texts.Length, -1)
+            .Plus(_products.Added(_positions.narrow(0, 0, texts.Length)));                   // [N, L, W] + [L, W]
         var before = 0;
         if (_prefixes is not null && datasetTypes is not null)
         {

@@ -1,5 +1,4 @@
 using System.Globalization;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -43,7 +42,8 @@ internal sealed class ContrastiveStep(
         using var scope = NewDisposeScope();
         var (rows, distinct) = (batch.Rows.Length, batch.Texts.Tokens.Count);                                             // N, U
         var (ownRows, ownTexts) = (_ranks.PartOf(rows), _ranks.PartOf(distinct));
-        _gradients?.Attach();
+        NativeHeap.UseLargePages();
+        _gradients?.Attach(batch.Texts.Tokens.Ids);
         using var images = new ChunkedPass(model, ownRows.Count, options.ChunkSize, (first, count) => model.EncodeImages(
             Pixels(batch, first, count), batch.DatasetTypes.AsSpan(ownRows.First + first, count).ToArray(),
                 _dropped.Factors(optimizer.StepCount, ownRows.First + first, count, model.Device)));
@@ -60,13 +60,13 @@ internal sealed class ContrastiveStep(
             loss.backward();
             Backward(images, imageEmbeddings.grad!.narrow(0, ownRows.First, ownRows.Count), TrainableParts.Vision, model.Vision.Stack);
             Backward(texts, textEmbeddings.grad!.narrow(0, ownTexts.First, ownTexts.Count), TrainableParts.Text, model.Text.Stack);
-            if (_gradients is null) return loss.ToDouble();
+            if (_gradients is null) return loss.Number();
             if (!_ranks.IsFirst)   // every rank has those of the whole batch
             {
                 model.LogitScale.grad?.zero_();
                 model.LogitBias?.grad?.zero_();
             }
-            var ofFirst = _gradients.Sum(loss.ToDouble());
+            var ofFirst = _gradients.Sum(loss.Number());
             _ranks.Check();
             return ofFirst;
         }

@@ -101,8 +101,9 @@ internal sealed class Ranks(ProcessGroup? group)
         return tensor(all, [rows, width], device: own.device).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Adds up values of all ranks in place. To be called after an exchange.</summary>
-    public void Sum(Span<float> values) => group?.Sum(values);
+    /// <inheritdoc cref="ProcessGroup.Sum"/>
+    /// <remarks>To be called after an exchange.</remarks>
+    public void Sum(Span<float> values, Func<bool>? isUrgent = null) => group?.Sum(values, isUrgent);
 
     /// <summary>Copies rank 0's values into the tensors of all ranks. To be called after an exchange.</summary>
     public void Broadcast(Tensor tensor)

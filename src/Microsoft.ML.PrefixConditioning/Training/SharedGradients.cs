@@ -9,7 +9,8 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <remarks>
 /// The weights' gradients are views of the array, so that nothing is copied on a processor. They lie in the order in which a backward pass
 /// completes them: the blocks of the vision tower, the last one first, then the rest of this tower, the same of the text tower, and all
-/// others. A thread sums the complete ones in pieces, which are the same on all ranks. The loss is the last value.
+/// others. A thread sums the complete ones in pieces, which are the same on all ranks. The loss is the last value. The table of tokens is
+/// summed last and by itself: only the rows of the batch's tokens, often a fiftieth of them.
 /// </remarks>
 internal sealed unsafe class SharedGradients : IDisposable
 {
@@ -21,11 +22,14 @@ internal sealed unsafe class SharedGradients : IDisposable
     private readonly Tensor[] _weights;
     private readonly Dictionary<(TrainableParts Tower, int Layer), long> _ends = [];   // of blocks; layer 0 for a whole tower
     private readonly Tensor _all;
+    private readonly Tensor? _tokenTable;   // null where it is frozen
     private readonly float* _values;   // null on a GPU
     private readonly object _gate = new();
     private readonly Thread? _sender;
+    private long[] _tokens = [];            // of the batch, in order
     private long _complete, _summed;
     private bool _isDisposed;
+    private volatile bool _isAwaited;       // the rest of the sums
     private ExceptionDispatchInfo? _fault;
 
     /// <param name="model">What is trained; its weights that are trained now are those that are shared.</param>
@@ -33,7 +37,9 @@ internal sealed unsafe class SharedGradients : IDisposable
     public SharedGradients(ClipModel model, Ranks ranks)
     {
         _ranks = ranks;
-        var groups = model.Weights.Where(w => w.Value.requires_grad).GroupBy(w => GroupOf(model, w.Key))
+        _tokenTable = model.Text.TokenTable is { requires_grad: true } table ? table : null;
+        var groups = model.Weights.Where(w => w.Value.requires_grad && w.Key != TextTower.TokenTableName)
+            .GroupBy(w => GroupOf(model, w.Key))
             .OrderBy(g => Array.IndexOf(Towers, g.Key.Tower) is var tower and >= 0 ? tower : Towers.Length)
             .ThenByDescending(g => g.Key.Layer).ToArray();
         long end = 0;
@@ -55,9 +61,11 @@ internal sealed unsafe class SharedGradients : IDisposable
     }
 
     /// <summary>Gives a gradient to every weight that has none. To be called before the backward pass.</summary>
-    public void Attach()
+    /// <param name="tokens">The ids of all tokens of the batch.</param>
+    public void Attach(long[] tokens)
     {
-        lock (_gate) (_complete, _summed) = (0, 0);
+        lock (_gate) (_complete, _summed, _isAwaited) = (0, 0, false);
+        _tokens = [.. tokens.Distinct().Order()];
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
         if (_weights.All(w => w.grad is { IsInvalid: false })) return;
@@ -84,13 +92,30 @@ internal sealed unsafe class SharedGradients : IDisposable
     public double Sum(double loss)
     {
         var count = _all.numel();
-        if (_values is null) return SumOfGpu(loss);
-        _values[count - 1] = _ranks.IsFirst ? (float)loss : 0;
-        Complete(count);
-        lock (_gate)
-            while (_summed < count && _fault is null) Monitor.Wait(_gate);
-        _fault?.Throw();
-        return _values[count - 1];
+        if (_values is null) loss = SumOfGpu(loss);
+        else
+        {
+            _values[count - 1] = _ranks.IsFirst ? (float)loss : 0;
+            _isAwaited = true;
+            Complete(count);
+            lock (_gate)
+                while (_summed < count && _fault is null) Monitor.Wait(_gate);
+            _fault?.Throw();
+            loss = _values[count - 1];
+        }
+        if (_tokenTable is not null) SumOfTokens(_tokenTable);
+        return loss;
+    }
+
+    private void SumOfTokens(Tensor table)
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        var rows = tensor(_tokens, device: table.device);
+        var gradient = FusedWeight.GradientOf(table);
+        var values = gradient.index_select(0, rows).cpu();
+        _ranks.Sum(new Span<float>(MatrixBuffer.Pointer(values), checked((int)values.numel())));
+        gradient.index_copy_(0, rows, values.to(table.device));
     }
 
     private void Complete(long end)
@@ -115,7 +140,7 @@ internal sealed unsafe class SharedGradients : IDisposable
             }
             try
             {
-                _ranks.Sum(new Span<float>(_values + first, (int)(end - first)));
+                _ranks.Sum(new Span<float>(_values + first, (int)(end - first)), () => _isAwaited);
             }
             catch (Exception e)
             {

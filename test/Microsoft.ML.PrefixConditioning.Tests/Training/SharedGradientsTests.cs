@@ -15,6 +15,8 @@ public sealed class SharedGradientsTests
         VisionLayers = 4,
     }, SmallModel.Tokenizer.VocabularySize, 2, 1, 0);
 
+    private static readonly long[] Tokens = [7, 2, 7, 0, 31];
+
     [TestMethod]
     public void Complete_LastBlocks_AreSummedBeforeTheOthersAreComplete()
     {
@@ -22,14 +24,15 @@ public sealed class SharedGradientsTests
         {
             using var model = ClipModel.Create(Shape, CPU, 1);
             using var gradients = new SharedGradients(model, new Ranks(group));
-            gradients.Attach();
+            gradients.Attach(Tokens);
+            FusedWeight.GradientOf(model.Text.TokenTable);
             Fill(model, layer => layer >= 2, group.Rank + 1);
             gradients.Complete(TrainableParts.Vision, layer: 2);
             var early = model.Weights.First(w => w.Key == "visual.transformer.resblocks.3.attn.in_proj_weight").Value.grad!;
             var isEarly = SpinWait.SpinUntil(() => First(early) == 3, TimeSpan.FromSeconds(20));
             Fill(model, layer => layer < 2, group.Rank + 1);
             var loss = gradients.Sum(group.Rank + 0.5);
-            return (isEarly, loss, model.Weights.All(w => w.Value.grad!.eq(3).all().ToBoolean()));
+            return (isEarly, loss, model.Weights.All(w => w.Key == TextTower.TokenTableName || w.Value.grad!.eq(3).all().ToBoolean()));
         });
         foreach (var (result, fault) in results)
         {
@@ -38,6 +41,28 @@ public sealed class SharedGradientsTests
             Assert.IsTrue(isEarly, "Nothing was summed before the last gradient was complete.");
             Assert.AreEqual(0.5, loss, "The loss is not rank 0's.");
             Assert.IsTrue(all, "A sum is wrong.");
+        }
+    }
+
+    [TestMethod]
+    public void Sum_TokenTable_RowsOfTheBatchAreSummed_AlsoWhereARankHasNoGradient()
+    {
+        var results = ThreadGroup.Run(3, group =>
+        {
+            using var model = ClipModel.Create(Shape, CPU, 1);
+            using var gradients = new SharedGradients(model, new Ranks(group));
+            gradients.Attach(Tokens);
+            using var noGrad = no_grad();
+            if (group.Rank > 0)
+                foreach (var token in Tokens) FusedWeight.GradientOf(model.Text.TokenTable)[token] = tensor((float)(group.Rank + token));
+            gradients.Sum(0);
+            return model.Text.TokenTable.grad!.sum([1]).data<float>().ToArray();
+        });
+        foreach (var (result, fault) in results)
+        {
+            Assert.IsNull(fault, fault?.ToString());
+            for (var token = 0; token < result!.Length; token++)
+                Assert.AreEqual(Tokens.Contains(token) ? (3 + 2 * token) * Shape.Architecture.TextWidth : 0, result[token]);
         }
     }
 

@@ -50,7 +50,7 @@ internal sealed class ThreadGroup : ProcessGroup
         Meet();
     }
 
-    private protected override void SumPiece(Span<float> values)
+    private protected override void SumPiece(Span<float> values, Func<bool>? isUrgent)
     {
         var all = Exchange<float>(values);
         values.Clear();
