@@ -131,17 +131,19 @@ internal sealed unsafe class MatrixProduct<V> where V : struct, ILanes<V>
                 var (first, depth) = DepthOf(pass);
                 var panels = _packed is null ? own : PackedAt(firstColumn, first, depth);
                 if (_packed is null) PackPart(first, depth, firstColumn, columns, panels);
-                var tiles = (endRow - firstRow + FewRows - 1) / FewRows;   // at most
+                var ahead = Next(part, pass + 1);
+                var step = StepAhead(endRow - firstRow);
                 for (int row = firstRow, rows; row < endRow; row += rows)
                 {
                     rows = RowsOfTile(endRow - row);
-                    if (_m <= FewRowsAhead)
-                        Fetch(part, pass + 1, (row - firstRow) / FewRows, (rows + FewRows - 1) / FewRows, tiles);
                     var left = new MatrixOperand(_left.At(row, first), _left.Row, _left.Column);
                     if (rows < FewRows) left = WithZeros(left, rows, depth, rest);
                     for (var column = 0; column < columns; column += TileColumns)
+                    {
                         MultiplyTile(rows, Math.Min(TileColumns, columns - column), depth, left, panels + column * depth,
-                            _result + (long)row * _n + firstColumn + column, _add || pass > 0, tile);
+                            _result + (long)row * _n + firstColumn + column, _add || pass > 0, tile, ahead, step);
+                        if (ahead is not null) ahead += step * depth;
+                    }
                     if (pass == _passes - 1) _finish?.Invoke(row, rows, firstColumn, columns);
                 }
             }
@@ -149,37 +151,40 @@ internal sealed unsafe class MatrixProduct<V> where V : struct, ILanes<V>
         ArrayPool<float>.Shared.Return(memory);
     }
 
-    /// <summary>Asks for a share of what the next pass reads of the right matrix, while the tiles of this one are multiplied: memory and
-    /// arithmetic overlap.</summary>
-    private void Fetch(int part, int pass, int tile, int count, int tiles)
+    /// <summary>What this thread probably reads next of a packed matrix, for products of few rows, which are slower to read than to
+    /// multiply: tiles ask for it while they multiply. Null for nothing.</summary>
+    private float* Next(int part, int pass)
     {
+        if (_packed is null || _m > FewRowsAhead) return null;
         if (pass == _passes) (part, pass) = (part + Environment.ProcessorCount, 0);   // a guess: the others take those between
-        if (part >= _rowParts * _columnParts || !Sse.IsSupported || (_packed is null && _right.Row != 1)) return;
-        var (firstColumn, columns) = ColumnsOf(part % _columnParts);
+        if (part >= _rowParts * _columnParts) return null;
         var (first, depth) = DepthOf(pass);
-        for (int column = columns * tile / tiles, end = columns * (tile + count) / tiles; column < end; column++)
-        {
-            var source = _packed is null ? _right.At(first, firstColumn + column)
-                : PackedAt(firstColumn, first, depth) + (long)column * depth;
-            for (var i = 0; i < depth; i += LineFloats) Sse.Prefetch1(source + i);
-        }
+        return PackedAt(ColumnsOf(part % _columnParts).First, first, depth);
+    }
+
+    /// <summary>Values to ask for with each step of the depth, so that all tiles together ask for a whole part; a line at most.</summary>
+    private static nint StepAhead(int rows)
+    {
+        var tiles = (rows + 2 * FewRows - 1) / (2 * FewRows);   // at least
+        return Math.Min(LineFloats, (TileColumns + tiles - 1) / tiles);
     }
 
     private static int FewRows => Tile<V>.FewRows;
 
     private static int RowsOfTile(int left) => Tile<V>.HasTwelve && left >= 2 * FewRows ? 2 * FewRows : Math.Min(left, FewRows);
 
-    private void MultiplyTile(int rows, int columns, int depth, MatrixOperand left, float* panel, float* result, bool add, float* tile)
+    private void MultiplyTile(int rows, int columns, int depth, MatrixOperand left, float* panel, float* result, bool add, float* tile,
+        float* ahead, nint step)
     {
         nint leftRow = (nint)left.Row, leftColumn = (nint)left.Column;
         if (columns == TileColumns && rows == 2 * FewRows)
-            Tile<V>.Twelve(depth, left.Data, leftRow, leftColumn, panel, TileColumns, result, _n, add);
+            Tile<V>.Twelve(depth, left.Data, leftRow, leftColumn, panel, TileColumns, result, _n, add, ahead, step);
         else if (columns == TileColumns && rows == FewRows)
-            Tile<V>.Six(depth, left.Data, leftRow, leftColumn, panel, TileColumns, result, _n, add);
+            Tile<V>.Six(depth, left.Data, leftRow, leftColumn, panel, TileColumns, result, _n, add, ahead, step);
         else
             for (var row = 0; row < rows; row += FewRows)
             {
-                Tile<V>.Six(depth, left.At(row, 0), leftRow, leftColumn, panel, TileColumns, tile, TileColumns, add: false);
+                Tile<V>.Six(depth, left.At(row, 0), leftRow, leftColumn, panel, TileColumns, tile, TileColumns, add: false, ahead, step);
                 for (var i = row; i < Math.Min(rows, row + FewRows); i++)
                     Put(columns, tile + (i - row) * TileColumns, result + (long)i * _n, add);
             }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace Microsoft.ML.PrefixConditioning;
 
@@ -22,17 +23,26 @@ internal static unsafe class Tile<V> where V : struct, ILanes<V>
     /// <param name="c">[12, two vectors].</param>
     /// <param name="cRow">Step from one row of c to the next.</param>
     /// <param name="add">Whether the product is added to c.</param>
+    /// <param name="ahead">What is read soon; the processor is asked for it while it multiplies. Null for nothing.</param>
+    /// <param name="aheadStep">Values of it per column of a.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Twelve(int k, float* a, nint aRow, nint aColumn, float* b, nint bRow, float* c, nint cRow, bool add)
+    public static void Twelve(int k, float* a, nint aRow, nint aColumn, float* b, nint bRow, float* c, nint cRow, bool add,
+        float* ahead = null, nint aheadStep = 0)
     {
         V c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default, c30 = default, c31 = default;
         V c40 = default, c41 = default, c50 = default, c51 = default, c60 = default, c61 = default, c70 = default, c71 = default;
         V c80 = default, c81 = default, c90 = default, c91 = default, c100 = default, c101 = default, c110 = default, c111 = default;
         var twoRows = 2 * aRow;
+        if (ahead == null)
+        {
+            ahead = b;
+            aheadStep = bRow;
+        }
         float* a3 = a + 3 * aRow, a6 = a + 6 * aRow, a9 = a + 9 * aRow;
         for (var i = 0; i < k; i++)
         {
             V b0 = V.Load(b), b1 = V.Load(b + V.Count), x;
+            if (Sse.IsSupported) Sse.Prefetch1(ahead);
             x = V.Create(a[0]);
             c00 = V.MultiplyAdd(x, b0, c00);
             c01 = V.MultiplyAdd(x, b1, c01);
@@ -74,6 +84,7 @@ internal static unsafe class Tile<V> where V : struct, ILanes<V>
             a6 += aColumn;
             a9 += aColumn;
             b += bRow;
+            ahead += aheadStep;
         }
         Put(c00, c01, c, add);
         Put(c10, c11, c + cRow, add);
@@ -99,16 +110,25 @@ internal static unsafe class Tile<V> where V : struct, ILanes<V>
     /// <param name="c">[6, two vectors].</param>
     /// <param name="cRow">Step from one row of c to the next.</param>
     /// <param name="add">Whether the product is added to c.</param>
+    /// <param name="ahead">What is read soon; the processor is asked for it while it multiplies. Null for nothing.</param>
+    /// <param name="aheadStep">Values of it per column of a.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Six(int k, float* a, nint aRow, nint aColumn, float* b, nint bRow, float* c, nint cRow, bool add)
+    public static void Six(int k, float* a, nint aRow, nint aColumn, float* b, nint bRow, float* c, nint cRow, bool add,
+        float* ahead = null, nint aheadStep = 0)
     {
         V c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default, c30 = default, c31 = default;
         V c40 = default, c41 = default, c50 = default, c51 = default;
         var twoRows = 2 * aRow;
+        if (ahead == null)
+        {
+            ahead = b;
+            aheadStep = bRow;
+        }
         float* a3 = a + 3 * aRow;
         for (var i = 0; i < k; i++)
         {
             V b0 = V.Load(b), b1 = V.Load(b + V.Count), x;
+            if (Sse.IsSupported) Sse.Prefetch1(ahead);
             x = V.Create(a[0]);
             c00 = V.MultiplyAdd(x, b0, c00);
             c01 = V.MultiplyAdd(x, b1, c01);
@@ -130,6 +150,7 @@ internal static unsafe class Tile<V> where V : struct, ILanes<V>
             a += aColumn;
             a3 += aColumn;
             b += bRow;
+            ahead += aheadStep;
         }
         Put(c00, c01, c, add);
         Put(c10, c11, c + cRow, add);
