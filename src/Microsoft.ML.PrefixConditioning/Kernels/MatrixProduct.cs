@@ -140,9 +140,15 @@ internal sealed unsafe class MatrixProduct<V> where V : struct, ILanes<V>
                     if (rows < FewRows) left = WithZeros(left, rows, depth, rest);
                     for (var column = 0; column < columns; column += TileColumns)
                     {
-                        MultiplyTile(rows, Math.Min(TileColumns, columns - column), depth, left, panels + column * depth,
-                            _result + (long)row * _n + firstColumn + column, _add || pass > 0, tile, ahead, step);
-                        if (ahead is not null) ahead += step * depth;
+                        var count = Math.Min(TileColumns, columns - column);
+                        float* panel = panels + column * depth, result = _result + (long)row * _n + firstColumn + column;
+                        var add = _add || pass > 0;
+                        if (ahead is null) MultiplyTile<NothingAhead>(rows, count, depth, left, panel, result, add, tile, null, 0);
+                        else
+                        {
+                            MultiplyTile<ReadAhead>(rows, count, depth, left, panel, result, add, tile, ahead, step);
+                            ahead += step * depth;
+                        }
                     }
                     if (pass == _passes - 1) _finish?.Invoke(row, rows, firstColumn, columns);
                 }
@@ -173,18 +179,18 @@ internal sealed unsafe class MatrixProduct<V> where V : struct, ILanes<V>
 
     private static int RowsOfTile(int left) => Tile<V>.HasTwelve && left >= 2 * FewRows ? 2 * FewRows : Math.Min(left, FewRows);
 
-    private void MultiplyTile(int rows, int columns, int depth, MatrixOperand left, float* panel, float* result, bool add, float* tile,
-        float* ahead, nint step)
+    private void MultiplyTile<A>(int rows, int columns, int depth, MatrixOperand left, float* panel, float* result, bool add, float* tile,
+        float* ahead, nint step) where A : struct
     {
         nint leftRow = (nint)left.Row, leftColumn = (nint)left.Column;
         if (columns == TileColumns && rows == 2 * FewRows)
-            Tile<V>.Twelve(depth, left.Data, leftRow, leftColumn, panel, TileColumns, result, _n, add, ahead, step);
+            Tile<V>.Twelve<A>(depth, left.Data, leftRow, leftColumn, panel, TileColumns, result, _n, add, ahead, step);
         else if (columns == TileColumns && rows == FewRows)
-            Tile<V>.Six(depth, left.Data, leftRow, leftColumn, panel, TileColumns, result, _n, add, ahead, step);
+            Tile<V>.Six<A>(depth, left.Data, leftRow, leftColumn, panel, TileColumns, result, _n, add, ahead, step);
         else
             for (var row = 0; row < rows; row += FewRows)
             {
-                Tile<V>.Six(depth, left.At(row, 0), leftRow, leftColumn, panel, TileColumns, tile, TileColumns, add: false, ahead, step);
+                Tile<V>.Six<A>(depth, left.At(row, 0), leftRow, leftColumn, panel, TileColumns, tile, TileColumns, add: false, ahead, step);
                 for (var i = row; i < Math.Min(rows, row + FewRows); i++)
                     Put(columns, tile + (i - row) * TileColumns, result + (long)i * _n, add);
             }

@@ -22,8 +22,9 @@ internal static unsafe class SmallMatrix<V> where V : struct, ILanes<V>
             var target = c + (long)row * n;
             var column = 0;
             for (; column <= n - 2 * V.Count; column += 2 * V.Count)
-                if (rows == Tile<V>.FewRows) Tile<V>.Six(k, left, aRow, aColumn, b + column, n, target + column, n, add: false);
-                else Tile<V>.Twelve(k, left, aRow, aColumn, b + column, n, target + column, n, add: false);
+                if (rows == Tile<V>.FewRows)
+                    Tile<V>.Six<NothingAhead>(k, left, aRow, aColumn, b + column, n, target + column, n, add: false);
+                else Tile<V>.Twelve<NothingAhead>(k, left, aRow, aColumn, b + column, n, target + column, n, add: false);
             if (column == n) continue;
             for (var half = 0; half < rows; half += Tile<V>.FewRows)
                 Tile<V>.SixNarrow(k, left + half * aRow, aRow, aColumn, b + column, n, target + half * n + column, n);

@@ -14,6 +14,8 @@ internal static unsafe class Tile<V> where V : struct, ILanes<V>
     public static bool HasTwelve => V.Count == 16;
 
     /// <summary>Twelve rows of c.</summary>
+    /// <typeparam name="A"><see cref="ReadAhead"/> or <see cref="NothingAhead"/>: each has a loop of its own, without a choice in
+    /// it.</typeparam>
     /// <param name="k">Columns of a, rows of b.</param>
     /// <param name="a">[12, k].</param>
     /// <param name="aRow">Step from one row of a to the next.</param>
@@ -23,26 +25,20 @@ internal static unsafe class Tile<V> where V : struct, ILanes<V>
     /// <param name="c">[12, two vectors].</param>
     /// <param name="cRow">Step from one row of c to the next.</param>
     /// <param name="add">Whether the product is added to c.</param>
-    /// <param name="ahead">What is read soon; the processor is asked for it while it multiplies. Null for nothing.</param>
+    /// <param name="ahead">What is read soon; the processor is asked for it while it multiplies, with <see cref="ReadAhead"/>.</param>
     /// <param name="aheadStep">Values of it per column of a.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Twelve(int k, float* a, nint aRow, nint aColumn, float* b, nint bRow, float* c, nint cRow, bool add,
-        float* ahead = null, nint aheadStep = 0)
+    public static void Twelve<A>(int k, float* a, nint aRow, nint aColumn, float* b, nint bRow, float* c, nint cRow, bool add,
+        float* ahead = null, nint aheadStep = 0) where A : struct
     {
         V c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default, c30 = default, c31 = default;
         V c40 = default, c41 = default, c50 = default, c51 = default, c60 = default, c61 = default, c70 = default, c71 = default;
         V c80 = default, c81 = default, c90 = default, c91 = default, c100 = default, c101 = default, c110 = default, c111 = default;
         var twoRows = 2 * aRow;
-        if (ahead == null)
-        {
-            ahead = b;
-            aheadStep = bRow;
-        }
         float* a3 = a + 3 * aRow, a6 = a + 6 * aRow, a9 = a + 9 * aRow;
         for (var i = 0; i < k; i++)
         {
             V b0 = V.Load(b), b1 = V.Load(b + V.Count), x;
-            if (Sse.IsSupported) Sse.Prefetch1(ahead);
             x = V.Create(a[0]);
             c00 = V.MultiplyAdd(x, b0, c00);
             c01 = V.MultiplyAdd(x, b1, c01);
@@ -84,6 +80,8 @@ internal static unsafe class Tile<V> where V : struct, ILanes<V>
             a6 += aColumn;
             a9 += aColumn;
             b += bRow;
+            if (typeof(A) != typeof(ReadAhead) || !Sse.IsSupported) continue;
+            Sse.Prefetch1(ahead);
             ahead += aheadStep;
         }
         Put(c00, c01, c, add);
@@ -101,6 +99,8 @@ internal static unsafe class Tile<V> where V : struct, ILanes<V>
     }
 
     /// <summary>Six rows of c.</summary>
+    /// <typeparam name="A"><see cref="ReadAhead"/> or <see cref="NothingAhead"/>: each has a loop of its own, without a choice in
+    /// it.</typeparam>
     /// <param name="k">Columns of a, rows of b.</param>
     /// <param name="a">[6, k].</param>
     /// <param name="aRow">Step from one row of a to the next.</param>
@@ -110,25 +110,19 @@ internal static unsafe class Tile<V> where V : struct, ILanes<V>
     /// <param name="c">[6, two vectors].</param>
     /// <param name="cRow">Step from one row of c to the next.</param>
     /// <param name="add">Whether the product is added to c.</param>
-    /// <param name="ahead">What is read soon; the processor is asked for it while it multiplies. Null for nothing.</param>
+    /// <param name="ahead">What is read soon; the processor is asked for it while it multiplies, with <see cref="ReadAhead"/>.</param>
     /// <param name="aheadStep">Values of it per column of a.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Six(int k, float* a, nint aRow, nint aColumn, float* b, nint bRow, float* c, nint cRow, bool add,
-        float* ahead = null, nint aheadStep = 0)
+    public static void Six<A>(int k, float* a, nint aRow, nint aColumn, float* b, nint bRow, float* c, nint cRow, bool add,
+        float* ahead = null, nint aheadStep = 0) where A : struct
     {
         V c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default, c30 = default, c31 = default;
         V c40 = default, c41 = default, c50 = default, c51 = default;
         var twoRows = 2 * aRow;
-        if (ahead == null)
-        {
-            ahead = b;
-            aheadStep = bRow;
-        }
         float* a3 = a + 3 * aRow;
         for (var i = 0; i < k; i++)
         {
             V b0 = V.Load(b), b1 = V.Load(b + V.Count), x;
-            if (Sse.IsSupported) Sse.Prefetch1(ahead);
             x = V.Create(a[0]);
             c00 = V.MultiplyAdd(x, b0, c00);
             c01 = V.MultiplyAdd(x, b1, c01);
@@ -150,6 +144,8 @@ internal static unsafe class Tile<V> where V : struct, ILanes<V>
             a += aColumn;
             a3 += aColumn;
             b += bRow;
+            if (typeof(A) != typeof(ReadAhead) || !Sse.IsSupported) continue;
+            Sse.Prefetch1(ahead);
             ahead += aheadStep;
         }
         Put(c00, c01, c, add);
@@ -196,3 +192,9 @@ internal static unsafe class Tile<V> where V : struct, ILanes<V>
         right.Store(c + V.Count);
     }
 }
+
+/// <summary>A tile asks for what is read soon.</summary>
+internal readonly struct ReadAhead;
+
+/// <summary>A tile only multiplies.</summary>
+internal readonly struct NothingAhead;
