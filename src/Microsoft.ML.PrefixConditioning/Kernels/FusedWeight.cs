@@ -80,10 +80,7 @@ internal sealed unsafe class FusedWeight : IDisposable
     {
         if (IsMultipliedHere)
         {
-            var weight = new MatrixOperand(Data + firstRow * _columns, _columns);
-            var packed = x.Rows <= MostRowsPacked ? Packed<V>(weight.Transposed, (int)y.Columns, firstRow) : null;
-            MatrixProduct<V>.Run((int)x.Rows, (int)y.Columns, (int)_columns, new(x.Data, _columns), weight.Transposed, y.Data,
-                add: false, finish, packed);
+            Multiply<V>((int)x.Rows, x.Data, (int)y.Columns, y.Data, firstRow, finish);
             return;
         }
         if (_isRounded) Round();
@@ -93,10 +90,24 @@ internal sealed unsafe class FusedWeight : IDisposable
         if (finish is not null) RowChunks.Run(y.Rows, (begin, end) => finish((int)begin, (int)(end - begin), 0, (int)y.Columns));
     }
 
+    /// <summary>The same by <see cref="MatrixProduct{V}"/> for a weight in single precision, in memory of the caller.</summary>
+    /// <param name="count">T.</param>
+    /// <param name="x">[T, columns of the weight].</param>
+    /// <param name="rows">R.</param>
+    /// <param name="y">[T, R], written.</param>
+    /// <param name="firstRow">As in <see cref="Multiply{V}(MatrixBuffer, MatrixBuffer, long, MatrixPartAction)"/>.</param>
+    /// <param name="finish">As there.</param>
+    public void Multiply<V>(int count, float* x, int rows, float* y, long firstRow, MatrixPartAction? finish) where V : struct, ILanes<V>
+    {
+        var weight = new MatrixOperand(Data + firstRow * _columns, _columns).Transposed;
+        var packed = count <= MostRowsPacked ? Packed<V>(weight, rows, firstRow) : null;
+        MatrixProduct<V>.Run(count, rows, (int)_columns, new(x, _columns), weight, y, add: false, finish, packed);
+    }
+
     /// <summary>The gradient of x, y W.</summary>
     /// <param name="y">[T, R], the gradient of y.</param>
     /// <param name="x">[T, columns of the weight], written.</param>
-    /// <param name="firstRow">As in <see cref="Multiply{V}"/>.</param>
+    /// <param name="firstRow">As in <see cref="Multiply{V}(MatrixBuffer, MatrixBuffer, long, MatrixPartAction)"/>.</param>
     public void MultiplyBack<V>(MatrixBuffer y, MatrixBuffer x, long firstRow = 0) where V : struct, ILanes<V>
     {
         if (IsMultipliedHere)
@@ -112,7 +123,7 @@ internal sealed unsafe class FusedWeight : IDisposable
     /// <summary>Adds y' x to the weight's gradient.</summary>
     /// <param name="y">[T, R], the gradient of y.</param>
     /// <param name="x">[T, columns of the weight].</param>
-    /// <param name="firstRow">As in <see cref="Multiply{V}"/>.</param>
+    /// <param name="firstRow">As in <see cref="Multiply{V}(MatrixBuffer, MatrixBuffer, long, MatrixPartAction)"/>.</param>
     public void AddProduct<V>(MatrixBuffer y, MatrixBuffer x, long firstRow = 0) where V : struct, ILanes<V>
     {
         if (_gradient is null) return;
@@ -175,7 +186,8 @@ internal sealed unsafe class FusedWeight : IDisposable
         }
     }
 
-    private void DropPacked()
+    /// <summary>Forgets how products read a frozen weight, because it changes now.</summary>
+    public void DropPacked()
     {
         lock (_packed)
         {

@@ -30,8 +30,7 @@ internal abstract class InferenceKernels
     /// <param name="patches">[W, 3, p, p].</param>
     /// <param name="classToken">[W].</param>
     /// <param name="positions">[L, W].</param>
-    /// <returns>Null for few rows and a weight so large that packing it takes longer than libtorch's threads.</returns>
-    public abstract Tensor? Embed(Tensor images, Tensor patches, Tensor classToken, Tensor positions);
+    public abstract Tensor Embed(Tensor images, FusedWeight patches, Tensor classToken, Tensor positions);
 
     /// <summary>Layer normalization: [..., W] -> [..., W].</summary>
     public abstract Tensor Normalize(Tensor x, Tensor gain, Tensor bias);
@@ -48,23 +47,18 @@ internal abstract class InferenceKernels
 /// <typeparam name="V">The vector.</typeparam>
 internal sealed unsafe class InferenceKernels<V> : InferenceKernels where V : struct, ILanes<V>
 {
-    private const long LargeWeight = 1 << 20;   // ViT-B/32 has 2.4 million values in its patch weight, ViT-B/16 0.6, Small 0.04
-    private const long FewRows = 256;           // ViT-B/32 has 50 rows per image
-
     /// <inheritdoc/>
-    public override Tensor? Embed(Tensor images, Tensor patches, Tensor classToken, Tensor positions)
+    public override Tensor Embed(Tensor images, FusedWeight patches, Tensor classToken, Tensor positions)
     {
         using var scope = NewDisposeScope();
-        long n = images.shape[0], size = images.shape[2], patch = patches.shape[2], width = patches.shape[0];
-        int tokens = (int)positions.shape[0], depth = (int)(patches.numel() / width);
-        if (patches.numel() > LargeWeight && n * tokens < FewRows) return null;
+        long n = images.shape[0], size = images.shape[2], width = patches.Rows, depth = patches.Matrix.shape[1];
+        int tokens = (int)positions.shape[0], patch = (int)Math.Sqrt(depth / 3);
         var columns = empty(n * tokens, depth, ScalarType.Float32);                    // the class token's are zeros
         var result = empty(n, tokens, width, ScalarType.Float32);
         float* left = MatrixBuffer.Pointer(columns), y = MatrixBuffer.Pointer(result);
-        Unfold(n, (int)size, (int)patch, MatrixBuffer.Pointer(images.contiguous()), left);
+        Unfold(n, (int)size, patch, MatrixBuffer.Pointer(images.contiguous()), left);
         float* token = MatrixBuffer.Pointer(classToken), position = MatrixBuffer.Pointer(positions);
-        var weight = new MatrixOperand(MatrixBuffer.Pointer(patches), depth).Transposed;
-        MatrixProduct<V>.Run((int)n * tokens, (int)width, depth, new(left, depth), weight, y, finish: (row, rows, column, count) =>
+        patches.Multiply<V>((int)n * tokens, left, (int)width, y, firstRow: 0, (row, rows, column, count) =>
         {
             for (var i = row; i < row + rows; i++)
             {

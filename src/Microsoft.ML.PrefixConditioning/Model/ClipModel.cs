@@ -173,7 +173,7 @@ internal sealed class ClipModel : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        Vision.Stack?.Dispose();
+        Vision.Dispose();
         Text.Stack.Dispose();
         _weights.Dispose();
     }

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace Microsoft.ML.PrefixConditioning;
 
 /// <summary>Images to embeddings.</summary>
-internal interface IVisionTower
+internal interface IVisionTower : IDisposable
 {
     /// <summary>The tower's transformer blocks; null for a tower of another kind.</summary>
     TransformerStack? Stack => null;
@@ -19,4 +19,9 @@ internal interface IVisionTower
     /// are multiplied by; null for 1.</param>
     /// <returns>[N, D].</returns>
     Tensor Forward(Tensor images, long[]? datasetTypes, Tensor? branchFactors = null);
+
+    /// <summary>Frees what the tower holds besides the model's weights.</summary>
+    void IDisposable.Dispose()
+    {
+    }
 }

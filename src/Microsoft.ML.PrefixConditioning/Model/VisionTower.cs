@@ -14,6 +14,7 @@ internal sealed class VisionTower : IVisionTower
     private readonly PrefixEmbeddings? _prefixes;
     private readonly LayerNorm _firstNorm, _lastNorm;
     private readonly bool _fused;
+    private readonly Lazy<FusedWeight> _patchProducts;   // made when all weights are declared
 
     public VisionTower(ModelWeights weights, ClipModelShape shape, bool fused)
     {
@@ -27,6 +28,7 @@ internal sealed class VisionTower : IVisionTower
         _positions = first.Normal("visual.positional_embedding", std, grid * grid + 1, width);
         _projection = weights.Of(TrainableParts.Projections).Normal("visual.proj", std, width, architecture.EmbeddingSize);
         _patches = first.Uniform("visual.conv1.weight", 1 / Math.Sqrt(3.0 * patch * patch), width, 3, patch, patch);
+        _patchProducts = new(() => new FusedWeight(_patches));
         _firstNorm = new LayerNorm(first, "visual.ln_pre", width);
         Stack = new TransformerStack(Enumerable.Range(0, architecture.VisionLayers).Select(i => new TransformerBlock(
             weights.Of(TrainableParts.Vision, i + 1), $"visual.transformer.resblocks.{i}", width, architecture.VisionHeads,
@@ -45,7 +47,8 @@ internal sealed class VisionTower : IVisionTower
         using var scope = NewDisposeScope();
         var n = images.shape[0];
         var kernels = _fused ? InferenceKernels.For(_projection, _patches, _lastNorm.Gain) : null;
-        var sequence = kernels?.Embed(images, _patches, _classToken, _positions)
+        if (_patches.requires_grad && _patchProducts.IsValueCreated) _patchProducts.Value.DropPacked();
+        var sequence = kernels?.Embed(images, _patchProducts.Value, _classToken, _positions)
             ?? cat([_classToken.expand(n, 1, -1), Convolution.OfPatches(images, _patches, _products)], 1)   // [N, 1+G, W]
                 .Add(_products.Added(_positions));
         var first = 0;
@@ -59,5 +62,12 @@ internal sealed class VisionTower : IVisionTower
         var embeddings = kernels?.Project(pooled, _lastNorm.Gain, _lastNorm.Bias, _projection)
             ?? _products.Product(_lastNorm.Forward(pooled), _projection);                                   // [N, W] @ [W, D]
         return embeddings.MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Stack.Dispose();
+        if (_patchProducts.IsValueCreated) _patchProducts.Value.Dispose();
     }
 }

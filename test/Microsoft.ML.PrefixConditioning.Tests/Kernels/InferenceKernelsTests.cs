@@ -23,7 +23,33 @@ public sealed class InferenceKernelsTests
         var columns = F.conv2d(x.@double(), weight.@double(), strides: [patch, patch]).flatten(2).transpose(1, 2);
         var expected = cat([token.@double().expand(images, 1, -1), columns], 1) + positions.@double();
         foreach (var kernels in Kernels)
-            TinyGolden.AreClose(expected, kernels.Embed(x, weight, token, positions)!.@double(), Tolerance, $"{kernels}");
+        {
+            using var patches = new FusedWeight(weight);
+            TinyGolden.AreClose(expected, kernels.Embed(x, patches, token, positions).@double(), Tolerance, $"{kernels}");
+        }
+    }
+
+    [TestMethod]
+    public void EncodeImages_PatchesAreTrainedInBetween_UsesTheNewOnes()
+    {
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        using var model = SmallModel.Create();
+        var weights = model.Weights.ToDictionary(w => w.Key, w => w.Value);
+        void Train(bool isTrained)
+        {
+            foreach (var weight in weights.Values) weight.requires_grad = isTrained;
+        }
+        float[] Embeddings() => [.. model.EncodeImages(SmallModel.Images(2), [0, 1]).data<float>()];
+        Train(false);
+        var before = Embeddings();
+        Train(true);
+        weights["visual.conv1.weight"].mul_(weights["visual.conv1.weight"].abs());
+        var trained = Embeddings();
+        Train(false);
+        var after = Embeddings();
+        CollectionAssert.AreNotEqual(before, trained);
+        for (var i = 0; i < after.Length; i++) Assert.AreEqual(trained[i], after[i], 1e-5f);
     }
 
     [TestMethod]
