@@ -75,10 +75,9 @@ internal sealed unsafe class MpiGroup : ProcessGroup
     /// </remarks>
     private protected override void SumPiece(Span<float> values, Func<bool>? isUrgent)
     {
-        int length = values.Length, first = (int)((long)length * Rank / Count);
-        int[] parts = [.. Enumerable.Range(0, Count).Select(r =>
-            (int)((long)length * (r + 1) / Count - (long)length * r / Count) * sizeof(float))];      // bytes
-        int own = parts[Rank] / sizeof(float);
+        var length = values.Length;
+        var (first, own) = Part(length, Rank, Count);
+        int[] parts = [.. Enumerable.Range(0, Count).Select(rank => Part(length, rank, Count).Count * sizeof(float))];   // bytes
         if (_parts.Length < own * Count) _parts = new float[own * Count];
         fixed (float* all = values, received = _parts)
         {

@@ -35,6 +35,16 @@ public abstract class ProcessGroup : IDisposable
     /// <summary>Number of this process among those on the same machine, from 0.</summary>
     internal abstract int LocalRank { get; }
 
+    /// <summary>A rank's share of something that is divided among ranks: contiguous, and as large as the others' or one more.</summary>
+    /// <param name="length">What is divided.</param>
+    /// <param name="rank">The rank.</param>
+    /// <param name="ranks">Number of ranks.</param>
+    internal static (int First, int Count) Part(int length, int rank, int ranks)
+    {
+        var first = (int)((long)length * rank / ranks);
+        return (first, (int)((long)length * (rank + 1) / ranks) - first);
+    }
+
     /// <summary>Adds up the values of all ranks, in place. The sums have the same bits on every rank.</summary>
     /// <param name="values">This rank's values.</param>
     /// <param name="isUrgent">Whether to wait with a core's full attention, asked again and again; otherwise the core is left to other

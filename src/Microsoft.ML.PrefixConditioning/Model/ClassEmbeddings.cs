@@ -1,4 +1,3 @@
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -50,8 +49,7 @@ internal static class ClassEmbeddings
         {
             // [C, T, D], unit length
             var perTemplate = Encode(model, tokens, type, onPass).view(-1, templates, model.Shape.Architecture.EmbeddingSize);
-            using var factor = weight.ToScalar();   // TorchSharp does not keep a scalar alive during a call
-            var perClass = nn.functional.normalize(perTemplate.mean([1]), p: 2, dim: 1) * factor;        // [C, D]
+            var perClass = nn.functional.normalize(perTemplate.mean([1]), p: 2, dim: 1).Times(weight);   // [C, D]
             sum = sum is null ? perClass : sum.Plus(perClass);
         }
         return nn.functional.normalize(sum!, p: 2, dim: 1).MoveToOuterDisposeScope();

@@ -7,9 +7,6 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>Contrastive losses as functions of embeddings. N rows, D embedding size.</summary>
 internal static class ContrastiveLoss
 {
-    // TorchSharp does not keep a scalar alive during the call that it is passed to; the garbage collector may free it meanwhile.
-    private static readonly Scalar Half = 0.5.ToScalar();
-
     /// <summary>The CLIP loss: row i's text is image i's only positive, all other rows are negatives.</summary>
     /// <param name="images">[N, D], rows of unit length.</param>
     /// <param name="texts">[N, D], rows of unit length.</param>
@@ -21,7 +18,7 @@ internal static class ContrastiveLoss
         using var scope = NewDisposeScope();
         var logits = logitScale * images.matmul(texts.transpose(0, 1));                 // [N, N]
         var target = TensorMath.Range(logits.shape[0], logits.device);
-        return (F.cross_entropy(logits, target).Plus(F.cross_entropy(logits.transpose(0, 1), target)) * Half).MoveToOuterDisposeScope();
+        return F.cross_entropy(logits, target).Plus(F.cross_entropy(logits.transpose(0, 1), target)).Times(0.5).MoveToOuterDisposeScope();
     }
 
     /// <summary>The UniCL loss: all rows with an image's label are its positives, weighted equally.</summary>
@@ -37,7 +34,7 @@ internal static class ContrastiveLoss
         var logits = logitScale * images.matmul(texts.transpose(0, 1));                 // [N, N]
         var same = labels.unsqueeze(1).eq(labels.unsqueeze(0)).to_type(logits.dtype);    // [N, N], symmetric
         var target = same / same.sum(1, keepdim: true);                                  // rows add up to 1
-        return (SoftCrossEntropy(logits, target).Plus(SoftCrossEntropy(logits.transpose(0, 1), target)) * Half).MoveToOuterDisposeScope();
+        return SoftCrossEntropy(logits, target).Plus(SoftCrossEntropy(logits.transpose(0, 1), target)).Times(0.5).MoveToOuterDisposeScope();
     }
 
     /// <summary>The sigmoid loss: every pair of an image and a text is a decision of its own, whether they belong together.</summary>

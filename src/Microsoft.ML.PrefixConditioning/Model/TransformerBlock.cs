@@ -1,4 +1,3 @@
-using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
@@ -8,7 +7,7 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <remarks>Source: open_clip v3.3.0, <c>ResidualAttentionBlock</c>; both towers share it and differ in initial values and mask.</remarks>
 internal sealed class TransformerBlock
 {
-    private static readonly Scalar QuickSlope = 1.702.ToScalar();   // kept: TorchSharp does not keep a scalar alive during a call
+    private const double QuickSlope = 1.702;
 
     private readonly Products _products;
     private readonly long _heads;
@@ -105,7 +104,7 @@ internal sealed class TransformerBlock
     private Tensor Mlp(Tensor x)
     {
         var hidden = _products.Linear(x, _expandWeight, _expandBias);                                         // [..., M]
-        hidden = _activation == ClipActivation.Gelu ? F.gelu(hidden) : hidden * (hidden * QuickSlope).sigmoid();
+        hidden = _activation == ClipActivation.Gelu ? F.gelu(hidden) : hidden * hidden.Times(QuickSlope).sigmoid();
         return _products.Linear(hidden, _reduceWeight, _reduceBias);                                          // [..., W]
     }
 }

@@ -26,7 +26,7 @@ internal sealed class Ranks(ProcessGroup? group)
     public bool IsFirst { get; } = group is null or { Rank: 0 };
 
     /// <summary>This rank's part of the rows of a batch, or of its texts.</summary>
-    public (int First, int Count) PartOf(int rows) => Part(rows, group?.Rank ?? 0);
+    public (int First, int Count) PartOf(int rows) => ProcessGroup.Part(rows, group?.Rank ?? 0, Count);
 
     /// <summary>Throws where another rank has failed.</summary>
     public void Check() => Exchange("");
@@ -97,7 +97,7 @@ internal sealed class Ranks(ProcessGroup? group)
         var all = new float[rows * width];
         ReadOnlySpan<byte> bytes = own.numel() == 0 ? [] : own.detach().cpu().contiguous().bytes;
         group.Gather(bytes, MemoryMarshal.AsBytes(all.AsSpan()),
-            [.. Enumerable.Range(0, Count).Select(rank => Part(rows, rank).Count * width * sizeof(float))]);
+            [.. Enumerable.Range(0, Count).Select(rank => ProcessGroup.Part(rows, rank, Count).Count * width * sizeof(float))]);
         return tensor(all, [rows, width], device: own.device).MoveToOuterDisposeScope();
     }
 
@@ -114,12 +114,6 @@ internal sealed class Ranks(ProcessGroup? group)
         var values = tensor.detach().cpu().contiguous();
         foreach (var part in WeightValues.Parts(values)) group.Broadcast(part.bytes);
         tensor.copy_(values);
-    }
-
-    private (int First, int Count) Part(int rows, int rank)
-    {
-        var first = (int)((long)rows * rank / Count);
-        return (first, (int)((long)rows * (rank + 1) / Count) - first);
     }
 
     private static Exception? Fault(int rank, string message)
