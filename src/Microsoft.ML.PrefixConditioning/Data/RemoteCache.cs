@@ -213,7 +213,7 @@ internal sealed class RemoteCache
     private void Tidy(long most, string? kept = null)
     {
         var files = new DirectoryInfo(_folder).GetFiles()
-            .Where(f => f.Extension is not (LockExtension or StateExtension or WebDatasetIndex.Extension))
+            .Where(f => Path.GetExtension(AtomicFile.Final(f.Name)) is not (LockExtension or StateExtension or WebDatasetIndex.Extension))
             .Where(f => f.FullName != kept || f.Extension != Incomplete)
             .Select(f => (Path: f.FullName, Length: LengthOf(f.FullName), Used: f.LastAccessTimeUtc)).ToArray();
         _used = files.Sum(f => f.Length);

@@ -3,13 +3,21 @@ namespace Microsoft.ML.PrefixConditioning;
 /// <summary>Replaces whole files: after a crash, a file is the old one or the new one, never a mix.</summary>
 internal static class AtomicFile
 {
+    private const string Mark = ".tmp-";
+
+    /// <summary>A name for a file that is being written, which no other thread or process takes.</summary>
+    public static string Temporary(string path) => $"{path}{Mark}{Environment.ProcessId}-{Environment.CurrentManagedThreadId}";
+
+    /// <summary>What a file with a name by <see cref="Temporary"/> is to become; other names are given back.</summary>
+    public static string Final(string path) => path.LastIndexOf(Mark, StringComparison.Ordinal) is >= 0 and var end ? path[..end] : path;
+
     /// <summary>Replaces a file of any size.</summary>
     /// <exception cref="IOException">The file cannot be written; an existing file is unchanged.</exception>
     public static void Replace(string path, Action<Stream> write)
     {
         try
         {
-            Replace(path, $"{path}.tmp-{Environment.ProcessId}", write);
+            Replace(path, Temporary(path), write);
         }
         catch (Exception e) when (e is UnauthorizedAccessException or IOException)
         {

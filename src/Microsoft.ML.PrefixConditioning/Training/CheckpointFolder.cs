@@ -109,7 +109,7 @@ internal sealed class CheckpointFolder : IDisposable
         var path = PathOf(step);
         try
         {
-            AtomicFile.Replace(path, $"{path}.tmp-{Environment.ProcessId}", write);
+            AtomicFile.Replace(path, AtomicFile.Temporary(path), write);
             _damaged.Remove(step);
             int[] surplus = [.. Steps().Except(_damaged).Skip(_keep).Where(s => s != bestStep), .. _damaged];
             foreach (var old in surplus) File.Delete(PathOf(old));

@@ -114,6 +114,34 @@ public sealed class RemoteFilesTests : IDisposable
     }
 
     [TestMethod]
+    public void State_ByManyAtOnce_IsTheSameForAll()
+    {
+        for (var round = 0; round < 20; round++)
+        {
+            foreach (var file in Directory.GetFiles(_remote.CacheFolder)) File.Delete(file);
+            var states = new string?[24];
+            Parallel.For(0, states.Length, i => states[i] = RemoteFiles.State(_remote.Address + "a.bin"));
+            StringAssert.StartsWith(states[0], "1000 ");
+            Assert.HasCount(1, states.Distinct());
+        }
+        Assert.IsEmpty(Directory.GetFiles(_remote.CacheFolder, "*.tmp-*"));
+    }
+
+    [TestMethod]
+    public void Read_FullCache_LeavesStatesThatAreBeingWritten()
+    {
+        _remote.Dispose();
+        using var mount = _remote.Mount(1500);
+        Read("a.bin");
+        var half = Path.Join(_remote.CacheFolder, "f-a.bin.state.tmp-1-1");
+        File.WriteAllBytes(half, Bytes(1, 1000));
+        File.SetLastAccessTimeUtc(half, DateTime.UtcNow.AddDays(-1));
+        Read("b.bin");
+        Assert.IsTrue(File.Exists(half));
+        Assert.IsEmpty(Directory.GetFiles(_remote.CacheFolder, "*-a.bin"));
+    }
+
+    [TestMethod]
     public void Read_FileLargerThanTheCache_SaysWhatToRaise()
     {
         _remote.Dispose();
