@@ -44,8 +44,11 @@ internal sealed unsafe class FusedWeight : IDisposable
     /// <summary>First value of the gradient, after <see cref="BeginBackward"/>; null for a frozen weight.</summary>
     public float* Gradient { get; private set; }
 
-    /// <summary>Whether <see cref="MatrixProduct{V}"/> is faster than libtorch's products on this processor.</summary>
-    private bool IsMultipliedHere => Vector256.IsHardwareAccelerated && !_isRounded;
+    /// <summary>Whether the package's products are faster than libtorch's on this processor.</summary>
+    private bool IsMultipliedHere => _isRounded ? TorchTile.IsThere && (Data is not null || IsInPairs) : Vector256.IsHardwareAccelerated;
+
+    /// <summary>Whether a product in bfloat16 can read the weight where it lies.</summary>
+    private bool IsInPairs => _columns % 2 == 0;
 
     /// <summary>Finds the weight's gradient, or gives it one of zeros. Valid until the current dispose scope ends.</summary>
     public void BeginBackward()
@@ -90,7 +93,7 @@ internal sealed unsafe class FusedWeight : IDisposable
         if (finish is not null) RowChunks.Run(y.Rows, (begin, end) => finish((int)begin, (int)(end - begin), 0, (int)y.Columns));
     }
 
-    /// <summary>The same by <see cref="MatrixProduct{V}"/> for a weight in single precision, in memory of the caller.</summary>
+    /// <summary>The same by the package's own products, in memory of the caller.</summary>
     /// <param name="count">T.</param>
     /// <param name="x">[T, columns of the weight].</param>
     /// <param name="rows">R.</param>
@@ -99,9 +102,20 @@ internal sealed unsafe class FusedWeight : IDisposable
     /// <param name="finish">As there.</param>
     public void Multiply<V>(int count, float* x, int rows, float* y, long firstRow, MatrixPartAction? finish) where V : struct, ILanes<V>
     {
-        var weight = new MatrixOperand(Data + firstRow * _columns, _columns).Transposed;
+        if (_isRounded && !IsTrained && IsInPairs)
+        {
+            Round();
+            RoundedProduct.Run(count, rows, (int)_columns, x, (ushort*)MatrixBuffer.Pointer(Operand) + firstRow * _columns, y, finish);
+            return;
+        }
+        MatrixOperand left = new(x, _columns), weight = RowsFrom(firstRow).Transposed;
+        if (_isRounded)
+        {
+            RoundedProduct.Run(count, rows, (int)_columns, left, weight, y, add: false, finish);
+            return;
+        }
         var packed = count <= MostRowsPacked ? Packed<V>(weight, rows, firstRow) : null;
-        MatrixProduct<V>.Run(count, rows, (int)_columns, new(x, _columns), weight, y, add: false, finish, packed);
+        MatrixProduct<V>.Run(count, rows, (int)_columns, left, weight, y, add: false, finish, packed);
     }
 
     /// <summary>The gradient of x, y W.</summary>
@@ -112,8 +126,7 @@ internal sealed unsafe class FusedWeight : IDisposable
     {
         if (IsMultipliedHere)
         {
-            MatrixProduct<V>.Run((int)y.Rows, (int)_columns, (int)y.Columns, new(y.Data, y.Columns),
-                new(Data + firstRow * _columns, _columns), x.Data);
+            Run<V>((int)y.Rows, (int)_columns, (int)y.Columns, new(y.Data, y.Columns), RowsFrom(firstRow), x.Data, add: false);
             return;
         }
         using var rows = Operand.narrow(0, firstRow, y.Columns);
@@ -129,8 +142,8 @@ internal sealed unsafe class FusedWeight : IDisposable
         if (_gradient is null) return;
         if (IsMultipliedHere)
         {
-            MatrixProduct<V>.Run((int)y.Columns, (int)_columns, (int)y.Rows, new MatrixOperand(y.Data, y.Columns).Transposed,
-                new(x.Data, _columns), Gradient + firstRow * _columns, add: true);
+            Run<V>((int)y.Columns, (int)_columns, (int)y.Rows, new MatrixOperand(y.Data, y.Columns).Transposed, new(x.Data, _columns),
+                Gradient + firstRow * _columns, add: true);
             return;
         }
         using var rows = _gradient.narrow(0, firstRow, y.Columns);
@@ -143,6 +156,15 @@ internal sealed unsafe class FusedWeight : IDisposable
         using var transposed = y.Tensor.t();
         rows.addmm_(transposed, x.Tensor, beta: 1);
     }
+
+    private void Run<V>(int m, int n, int k, MatrixOperand left, MatrixOperand right, float* result, bool add) where V : struct, ILanes<V>
+    {
+        if (_isRounded) RoundedProduct.Run(m, n, k, left, right, result, add);
+        else MatrixProduct<V>.Run(m, n, k, left, right, result, add);
+    }
+
+    /// <summary>The weight's rows from one on, as far as it is in single precision.</summary>
+    private MatrixOperand RowsFrom(long row) => new(Data + row * _columns, _columns);
 
     /// <summary>The weight as libtorch multiplies it.</summary>
     private Tensor Operand => _isRounded ? _rounded! : Matrix;
@@ -191,6 +213,7 @@ internal sealed unsafe class FusedWeight : IDisposable
     {
         lock (_packed)
         {
+            _mayChange = true;
             foreach (var kept in _packed.Values) kept.Dispose();
             _packed.Clear();
         }

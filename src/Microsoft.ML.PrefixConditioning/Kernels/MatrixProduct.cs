@@ -1,6 +1,4 @@
 using System.Buffers;
-using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -248,38 +246,10 @@ internal sealed unsafe class MatrixProduct<V> where V : struct, ILanes<V>
         {
             var row = 0;
             if (Avx.IsSupported && column + Block <= count)
-                for (; row <= depth - Block; row += Block) Transpose(source + row, stride, packed + (long)row * TileColumns);
+                for (; row <= depth - Block; row += Block) EightByEight.Transpose(source + row, stride, packed + (long)row * TileColumns, TileColumns);
             for (; row < depth; row++)
                 for (var i = 0; i < Block; i++)
                     packed[(long)row * TileColumns + i] = column + i < count ? source[i * stride + row] : 0;
         }
-    }
-
-    /// <summary>Eight by eight values.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Transpose(float* source, long stride, float* target)
-    {
-        var (a0, a1, a2, a3) = Quarters(source, stride);
-        var (b0, b1, b2, b3) = Quarters(source + 4 * stride, stride);
-        Avx.Permute2x128(a0, b0, 0x20).Store(target);
-        Avx.Permute2x128(a1, b1, 0x20).Store(target + TileColumns);
-        Avx.Permute2x128(a2, b2, 0x20).Store(target + 2 * TileColumns);
-        Avx.Permute2x128(a3, b3, 0x20).Store(target + 3 * TileColumns);
-        Avx.Permute2x128(a0, b0, 0x31).Store(target + 4 * TileColumns);
-        Avx.Permute2x128(a1, b1, 0x31).Store(target + 5 * TileColumns);
-        Avx.Permute2x128(a2, b2, 0x31).Store(target + 6 * TileColumns);
-        Avx.Permute2x128(a3, b3, 0x31).Store(target + 7 * TileColumns);
-    }
-
-    /// <summary>Four rows of eight values: columns 0 and 4, 1 and 5, 2 and 6, 3 and 7.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (Vector256<float>, Vector256<float>, Vector256<float>, Vector256<float>) Quarters(float* source, long stride)
-    {
-        Vector256<float> x = Vector256.Load(source), y = Vector256.Load(source + stride);
-        Vector256<float> z = Vector256.Load(source + 2 * stride), w = Vector256.Load(source + 3 * stride);
-        Vector256<float> low = Avx.UnpackLow(x, y), high = Avx.UnpackHigh(x, y);
-        Vector256<float> nextLow = Avx.UnpackLow(z, w), nextHigh = Avx.UnpackHigh(z, w);
-        return (Avx.Shuffle(low, nextLow, 0x44), Avx.Shuffle(low, nextLow, 0xEE), Avx.Shuffle(high, nextHigh, 0x44),
-            Avx.Shuffle(high, nextHigh, 0xEE));
     }
 }

@@ -22,7 +22,7 @@ internal sealed class TextTower
     public TextTower(ModelWeights weights, ClipModelShape shape, bool fused)
     {
         var architecture = shape.Architecture;
-        _fused = fused && weights.Products.IsSingle;
+        _fused = fused;
         long width = architecture.TextWidth;
         _products = weights.Products;
         var (first, last) = (weights.Of(TrainableParts.Text), weights.Of(TrainableParts.Text, architecture.TextLayers + 1));
@@ -62,8 +62,8 @@ internal sealed class TextTower
             before = _prefixes.Length;
         }
         var pooled = Stack.Pool(sequence, [.. texts.Ends.Select(end => before + end)]);   // [N, W]
-        var kernels = _fused ? InferenceKernels.For(_projection, _finalNorm.Gain) : null;
-        var embeddings = kernels?.Project(pooled, _finalNorm.Gain, _finalNorm.Bias, _projection)
+        var kernels = _fused ? InferenceKernels.For(_products, _projection, _finalNorm.Gain) : null;
+        var embeddings = kernels?.Project(pooled, _finalNorm.Gain, _finalNorm.Bias, _projection, _products)
             ?? _products.Product(_finalNorm.Forward(pooled), _projection);                // [N, W] @ [W, D]
         return embeddings.MoveToOuterDisposeScope();
     }

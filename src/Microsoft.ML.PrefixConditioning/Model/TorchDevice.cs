@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Runtime.Intrinsics.X86;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -42,20 +41,12 @@ internal static class TorchDevice
     {
         if (choice != Precision.Auto) return choice == Precision.BFloat16 ? ScalarType.BFloat16 : ScalarType.Float32;
         var isRounded = device.type == DeviceType.CPU
-            ? ProcessorHasBFloat16() && Math.Min(towers.VisionWidth, towers.TextWidth) >= LeastRoundedWidth
+            ? TorchTile.ProcessorHasBFloat16 && Math.Min(towers.VisionWidth, towers.TextWidth) >= LeastRoundedWidth
             : GpuIsFasterRounded.GetOrAdd(device.index, IsFasterRounded);
         using var channel = host.Register(nameof(TorchDevice)).Start(nameof(Precision));
         var chosen = isRounded ? "bfloat16" : "single precision";
         channel.Info(MessageSensitivity.None, "{0}", $"Matrix products are in {chosen} on {device}.");
         return isRounded ? ScalarType.BFloat16 : ScalarType.Float32;
-    }
-
-    /// <summary>Whether this processor has instructions for products of bfloat16 numbers.</summary>
-    private static bool ProcessorHasBFloat16()
-    {
-        if (!Avx512F.IsSupported) return false;
-        const int Avx512BFloat16 = 1 << 5, AmxBFloat16 = 1 << 22;
-        return (X86Base.CpuId(7, 1).Eax & Avx512BFloat16) != 0 || (X86Base.CpuId(7, 0).Edx & AmxBFloat16) != 0;
     }
 
     /// <summary>Measures a product of two 2,048 x 2,048 matrices in both types; GPUs without such units are several times slower.</summary>

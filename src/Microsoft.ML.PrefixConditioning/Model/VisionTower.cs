@@ -19,7 +19,7 @@ internal sealed class VisionTower : IVisionTower
     public VisionTower(ModelWeights weights, ClipModelShape shape, bool fused)
     {
         var architecture = shape.Architecture;
-        _fused = fused && weights.Products.IsSingle;
+        _fused = fused;
         long width = architecture.VisionWidth, patch = architecture.PatchSize, grid = architecture.ImageSize / patch;
         var std = Math.Pow(width, -0.5);
         _products = weights.Products;
@@ -28,7 +28,7 @@ internal sealed class VisionTower : IVisionTower
         _positions = first.Normal("visual.positional_embedding", std, grid * grid + 1, width);
         _projection = weights.Of(TrainableParts.Projections).Normal("visual.proj", std, width, architecture.EmbeddingSize);
         _patches = first.Uniform("visual.conv1.weight", 1 / Math.Sqrt(3.0 * patch * patch), width, 3, patch, patch);
-        _patchProducts = new(() => new FusedWeight(_patches));
+        _patchProducts = new(() => new FusedWeight(_patches, !_products.IsSingle));
         _firstNorm = new LayerNorm(first, "visual.ln_pre", width);
         Stack = new TransformerStack(Enumerable.Range(0, architecture.VisionLayers).Select(i => new TransformerBlock(
             weights.Of(TrainableParts.Vision, i + 1), $"visual.transformer.resblocks.{i}", width, architecture.VisionHeads,
@@ -46,9 +46,9 @@ internal sealed class VisionTower : IVisionTower
     {
         using var scope = NewDisposeScope();
         var n = images.shape[0];
-        var kernels = _fused ? InferenceKernels.For(_projection, _patches, _lastNorm.Gain) : null;
+        var kernels = _fused ? InferenceKernels.For(_products, _projection, _patches, _lastNorm.Gain) : null;
         if (_patches.requires_grad && _patchProducts.IsValueCreated) _patchProducts.Value.DropPacked();
-        var sequence = kernels?.Embed(images, _patchProducts.Value, _classToken, _positions)
+        var sequence = kernels?.Embed(images, _patchProducts.Value, _classToken, _products.Added(_positions))
             ?? cat([_classToken.expand(n, 1, -1), Convolution.OfPatches(images, _patches, _products)], 1)   // [N, 1+G, W]
                 .Add(_products.Added(_positions));
         var first = 0;
@@ -59,7 +59,7 @@ internal sealed class VisionTower : IVisionTower
         }
         sequence = kernels?.Normalize(sequence, _firstNorm.Gain, _firstNorm.Bias) ?? _firstNorm.Forward(sequence);
         var pooled = Stack.Pool(sequence, [.. Enumerable.Repeat(first, (int)n)]);                           // [N, W]
-        var embeddings = kernels?.Project(pooled, _lastNorm.Gain, _lastNorm.Bias, _projection)
+        var embeddings = kernels?.Project(pooled, _lastNorm.Gain, _lastNorm.Bias, _projection, _products)
             ?? _products.Product(_lastNorm.Forward(pooled), _projection);                                   // [N, W] @ [W, D]
         return embeddings.MoveToOuterDisposeScope();
     }

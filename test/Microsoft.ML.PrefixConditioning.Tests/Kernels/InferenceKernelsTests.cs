@@ -20,21 +20,27 @@ public sealed class InferenceKernelsTests
         var tokens = 1 + size / patch * (size / patch);
         Tensor x = Drawn(1, images, 3, size, size), weight = Drawn(2, width, 3, patch, patch), token = Drawn(3, width),
             positions = Drawn(4, tokens, width);
-        var columns = F.conv2d(x.@double(), weight.@double(), strides: [patch, patch]).flatten(2).transpose(1, 2);
-        var expected = cat([token.@double().expand(images, 1, -1), columns], 1) + positions.@double();
-        foreach (var kernels in Kernels)
+        foreach (var products in Precisions)
         {
-            using var patches = new FusedWeight(weight);
-            TinyGolden.AreClose(expected, kernels.Embed(x, patches, token, positions).@double(), Tolerance, $"{kernels}");
+            Tensor pixels = products.Added(x).@double(), filters = products.Added(weight).@double();
+            var columns = F.conv2d(pixels, filters, strides: [patch, patch]).flatten(2).transpose(1, 2);
+            var expected = cat([token.@double().expand(images, 1, -1), columns], 1) + positions.@double();
+            foreach (var kernels in Kernels)
+            {
+                using var patches = new FusedWeight(weight, !products.IsSingle);
+                TinyGolden.AreClose(expected, kernels.Embed(x, patches, token, positions).@double(), Tolerance, $"{kernels}, {products}");
+            }
         }
     }
 
     [TestMethod]
-    public void EncodeImages_PatchesAreTrainedInBetween_UsesTheNewOnes()
+    [DataRow(ScalarType.Float32, 1e-5f)]
+    [DataRow(ScalarType.BFloat16, 0.01f)]   // trained patches go through libtorch, which rounds the result once more
+    public void EncodeImages_PatchesAreTrainedInBetween_UsesTheNewOnes(ScalarType products, float tolerance)
     {
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        using var model = SmallModel.Create();
+        using var model = SmallModel.Create(products: products);
         var weights = model.Weights.ToDictionary(w => w.Key, w => w.Value);
         void Train(bool isTrained)
         {
@@ -49,7 +55,7 @@ public sealed class InferenceKernelsTests
         Train(false);
         var after = Embeddings();
         CollectionAssert.AreNotEqual(before, trained);
-        for (var i = 0; i < after.Length; i++) Assert.AreEqual(trained[i], after[i], 1e-5f);
+        for (var i = 0; i < after.Length; i++) Assert.AreEqual(trained[i], after[i], tolerance);
     }
 
     [TestMethod]
@@ -63,9 +69,11 @@ public sealed class InferenceKernelsTests
         var normalized = F.layer_norm(x.@double(), [width], gain.@double(), bias.@double(), 1e-5);
         foreach (var kernels in Kernels)
         {
-            TinyGolden.AreClose(normalized, kernels.Normalize(x, gain, bias).@double(), Tolerance, $"{kernels}");
-            TinyGolden.AreClose(normalized.matmul(projection.@double()), kernels.Project(x, gain, bias, projection).@double(), Tolerance,
-                $"{kernels}");
+            var own = kernels.Normalize(x, gain, bias);
+            TinyGolden.AreClose(normalized, own.@double(), Tolerance, $"{kernels}");
+            foreach (var products in Precisions)
+                TinyGolden.AreClose(products.Added(own).@double().matmul(products.Added(projection).@double()),
+                    kernels.Project(x, gain, bias, projection, products).@double(), Tolerance, $"{kernels}, {products}");
         }
     }
 
@@ -88,6 +96,10 @@ public sealed class InferenceKernelsTests
         Assert.IsTrue(expected[own].requires_grad);
         CollectionAssert.AreEqual(expected[own].detach().data<float>().ToArray(), Embeddings()[own].data<float>().ToArray());
     }
+
+    /// <summary>Those that the kernels compute on this processor.</summary>
+    private static IEnumerable<Products> Precisions =>
+        new[] { ScalarType.Float32, ScalarType.BFloat16 }.Take(TorchTile.IsThere ? 2 : 1).Select(type => new Products(type));
 
     private static InferenceKernels[] Kernels => [new InferenceKernels<Lanes256>(), new InferenceKernels<Lanes512>()];
 

@@ -14,8 +14,10 @@ internal static class SmallModel
     public static ClipTokenizer Tokenizer { get; } = ClipTokenizer.Learn(["a red square", "a blue disc", "a picture of the red disc."],
         520);
 
-    public static ClipModel Create(int prefixLength = 1, int imagePrefixLength = 0, ulong seed = 1) =>
-        ClipModel.Create(new ClipModelShape(Architecture, Tokenizer.VocabularySize, 2, prefixLength, imagePrefixLength), CPU, seed);
+    public static ClipModel Create(int prefixLength = 1, int imagePrefixLength = 0, ulong seed = 1,
+        ScalarType products = ScalarType.Float32) =>
+        ClipModel.Create(new ClipModelShape(Architecture, Tokenizer.VocabularySize, 2, prefixLength, imagePrefixLength), CPU, seed,
+            products: products);
 
     /// <summary>A model whose prefixes are large, so that they matter.</summary>
     public static ClipModel CreateWithLargePrefixes(int prefixLength = 1, int imagePrefixLength = 0)
