@@ -36,8 +36,10 @@ internal sealed unsafe class MatrixProduct<V> where V : struct, ILanes<V>
 {
     private const int MostDepth = 512;          // of a pass: a panel and the rows of a tile stay in the nearest cache
     private const int MostColumns = 96;         // of a part: with the depth 192 KB, a part of a core's second cache
+    private const int FewRowsColumns = 64;      // of a part with few rows: pairs of panels
     private const int MostRows = 2048;          // of a part; packing again for the next rows is little beside multiplying
     private const int FewestRows = 192;         // of a part, so that it stays little
+    private const int TwoRows = 2;              // or one: such a rest is multiplied with two panels at a time
     private const int Block = 8;                // of a transposition
     private const int LineFloats = 16;          // of a line of the cache
     private const int FewRowsAhead = 256;       // of the left matrix: up to here memory is slower than multiplying
@@ -57,7 +59,7 @@ internal sealed unsafe class MatrixProduct<V> where V : struct, ILanes<V>
         _packed = packed;
         _passes = Math.Max(1, (k + MostDepth - 1) / MostDepth);
         // Few rows are soon done: smaller parts give a thread that comes late something to do.
-        _partColumns = m > FewRowsAhead ? MostColumns : Math.Clamp(Panels(n) / EnoughParts * TileColumns, TileColumns, MostColumns);
+        _partColumns = m > FewRowsAhead ? MostColumns : Math.Clamp(Panels(n) / EnoughParts / 2 * 2 * TileColumns, TileColumns, FewRowsColumns);
         _columnParts = Math.Max(1, (n + _partColumns - 1) / _partColumns);
         var wanted = Math.Max((m + MostRows - 1) / MostRows, (EnoughParts + _columnParts - 1) / _columnParts);
         _rowParts = Math.Max(1, Math.Min(wanted, m / FewestRows));
@@ -136,9 +138,10 @@ internal sealed unsafe class MatrixProduct<V> where V : struct, ILanes<V>
                     rows = RowsOfTile(endRow - row);
                     var left = new MatrixOperand(_left.At(row, first), _left.Row, _left.Column);
                     if (rows < FewRows) left = WithZeros(left, rows, depth, rest);
-                    for (var column = 0; column < columns; column += TileColumns)
+                    for (int column = 0, count; column < columns; column += count)
                     {
-                        var count = Math.Min(TileColumns, columns - column);
+                        count = Math.Min(rows <= TwoRows && columns - column >= 2 * TileColumns ? 2 * TileColumns : TileColumns,
+                            columns - column);
                         float* panel = panels + column * depth, result = _result + (long)row * _n + firstColumn + column;
                         var add = _add || pass > 0;
                         if (ahead is null) MultiplyTile<NothingAhead>(rows, count, depth, left, panel, result, add, tile, null, 0);
@@ -181,7 +184,12 @@ internal sealed unsafe class MatrixProduct<V> where V : struct, ILanes<V>
         float* ahead, nint step) where A : struct
     {
         nint leftRow = (nint)left.Row, leftColumn = (nint)left.Column;
-        if (columns == TileColumns && rows == 2 * FewRows)
+        if (columns == 2 * TileColumns)
+        {
+            Tile<V>.Two<A>(depth, left.Data, leftRow, panel, tile, ahead, step);
+            for (var i = 0; i < rows; i++) Put(columns, tile + i * columns, result + (long)i * _n, add);
+        }
+        else if (columns == TileColumns && rows == 2 * FewRows)
             Tile<V>.Twelve<A>(depth, left.Data, leftRow, leftColumn, panel, TileColumns, result, _n, add, ahead, step);
         else if (columns == TileColumns && rows == FewRows)
             Tile<V>.Six<A>(depth, left.Data, leftRow, leftColumn, panel, TileColumns, result, _n, add, ahead, step);

@@ -156,7 +156,47 @@ internal static unsafe class Tile<V> where V : struct, ILanes<V>
         Put(c50, c51, c + 5 * cRow, add);
     }
 
-    /// <summary>The same with one vector of columns, written over c.</summary>
+    /// <summary>Two rows of c by two panels, four vectors: as many sums as keep the processor busy.</summary>
+    /// <typeparam name="A">As above.</typeparam>
+    /// <param name="k">Columns of a, rows of b.</param>
+    /// <param name="a">[2, k], row by row.</param>
+    /// <param name="aRow">Step from one row of a to the next.</param>
+    /// <param name="b">[k, two vectors], and behind it the next panel, the same.</param>
+    /// <param name="c">[2, four vectors], row by row, written.</param>
+    /// <param name="ahead">As above.</param>
+    /// <param name="aheadStep">As above.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Two<A>(int k, float* a, nint aRow, float* b, float* c, float* ahead, nint aheadStep) where A : struct
+    {
+        V c00 = default, c01 = default, c02 = default, c03 = default, c10 = default, c11 = default, c12 = default, c13 = default;
+        var next = b + 2 * V.Count * (long)k;
+        for (var i = 0; i < k; i++)
+        {
+            V b0 = V.Load(b), b1 = V.Load(b + V.Count), b2 = V.Load(next), b3 = V.Load(next + V.Count), x;
+            x = V.Create(a[0]);
+            c00 = V.MultiplyAdd(x, b0, c00);
+            c01 = V.MultiplyAdd(x, b1, c01);
+            c02 = V.MultiplyAdd(x, b2, c02);
+            c03 = V.MultiplyAdd(x, b3, c03);
+            x = V.Create(a[aRow]);
+            c10 = V.MultiplyAdd(x, b0, c10);
+            c11 = V.MultiplyAdd(x, b1, c11);
+            c12 = V.MultiplyAdd(x, b2, c12);
+            c13 = V.MultiplyAdd(x, b3, c13);
+            a++;
+            b += 2 * V.Count;
+            next += 2 * V.Count;
+            if (typeof(A) != typeof(ReadAhead) || !Sse.IsSupported) continue;
+            Sse.Prefetch1(ahead);
+            ahead += aheadStep;
+        }
+        Put(c00, c01, c, add: false);
+        Put(c02, c03, c + 2 * V.Count, add: false);
+        Put(c10, c11, c + 4 * V.Count, add: false);
+        Put(c12, c13, c + 6 * V.Count, add: false);
+    }
+
+    /// <summary>Six rows of c by one vector, written over c.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SixNarrow(int k, float* a, nint aRow, nint aColumn, float* b, nint bRow, float* c, nint cRow)
     {
