@@ -65,6 +65,9 @@ internal static class ImageDecoder
         }
     }
 
+    /// <summary>Loads Skia's native library, which takes as long as decoding twenty photographs.</summary>
+    public static void LoadLibrary() => SKData.Empty.ToString();
+
     /// <summary>Whether an exception says that an image cannot be read, so that the policy for bad rows decides.</summary>
     public static bool IsUnreadable(Exception fault) => fault is InvalidDataException or IOException or UnauthorizedAccessException;
 

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using TorchSharp;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -55,20 +56,29 @@ public static class TorchLibrary
     }
 
     /// <summary>Loads the library in the background, for callers that will need it soon; whoever needs it gets the error.</summary>
-    internal static void BeginLoading()
+    /// <remarks>The system loads one native library at a time, and libtorch takes half a second. OpenSSL, which hashes what a caller reads
+    /// meanwhile, is loaded before it.</remarks>
+    /// <param name="then">What else is done in the background, once the library is loaded.</param>
+    internal static void BeginLoading(Action then)
     {
         if (_loaded) return;
-        ThreadPool.UnsafeQueueUserWorkItem(static _ =>
+        using (var hashing = new HashingStream(new MemoryStream([1])))
+        {
+            hashing.CopyTo(Stream.Null);
+            _ = SHA256.HashData(hashing.Hash());
+        }
+        ThreadPool.UnsafeQueueUserWorkItem(static then =>
         {
             try
             {
                 EnsureLoaded();
+                then();
             }
             catch (Exception)
             {
-                // EnsureLoaded tries again.
+                // Both are tried again by whoever needs them.
             }
-        }, null);
+        }, then, preferLocal: false);
     }
 
     /// <summary>Whether this is Linux x64 with glibc and a libstdc++ without <see cref="ElfVersionPatch.NewestVersion"/>.</summary>

@@ -73,12 +73,14 @@ internal static class ModelFile
         ClipModel? network = null;
         try
         {
-            var device = TorchDevice.Resolve(ComputeDevice.Auto, GpuSettings.Of(environment));
-            var products = TorchDevice.ProductType(settings.Precision, device, settings.Architecture, environment);
-            network = ClipModel.CreateUnset(settings.Shape, device, products: products, rounded: true);
-            var weights = network.Weights.ToDictionary(w => w.Key, w => w.Value);
-            ReadPart(context, hashes, WeightsPart, stream => Safetensors.ReadInto(stream, weights));
-            return new TrainedModel(network, tokenizer, settings, history) { Summaries = summaries };
+            ReadPart(context, hashes, WeightsPart, stream =>   // which ML.NET has unpacked; libtorch is needed from here on
+            {
+                var device = TorchDevice.Resolve(ComputeDevice.Auto, GpuSettings.Of(environment));
+                var products = TorchDevice.ProductType(settings.Precision, device, settings.Architecture, environment);
+                network = ClipModel.CreateUnset(settings.Shape, device, products: products, rounded: true);
+                Safetensors.ReadInto(stream, network.Weights.ToDictionary(w => w.Key, w => w.Value));
+            });
+            return new TrainedModel(network!, tokenizer, settings, history) { Summaries = summaries };
         }
         catch
         {
