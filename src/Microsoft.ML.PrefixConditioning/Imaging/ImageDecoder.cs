@@ -65,7 +65,7 @@ internal static class ImageDecoder
         }
     }
 
-    /// <summary>Loads Skia's native library, which takes as long as decoding twenty photographs.</summary>
+    /// <summary>Loads Skia's native library, which looks through the system's fonts at first.</summary>
     public static void LoadLibrary() => SKData.Empty.ToString();
 
     /// <summary>Whether an exception says that an image cannot be read, so that the policy for bad rows decides.</summary>

@@ -59,7 +59,8 @@ internal sealed unsafe class MatrixProduct<V> where V : struct, ILanes<V>
         _packed = packed;
         _passes = Math.Max(1, (k + MostDepth - 1) / MostDepth);
         // Few rows are soon done: smaller parts give a thread that comes late something to do.
-        _partColumns = m > FewRowsAhead ? MostColumns : Math.Clamp(Panels(n) / EnoughParts / 2 * 2 * TileColumns, TileColumns, FewRowsColumns);
+        _partColumns = m > FewRowsAhead ? MostColumns
+            : Math.Clamp(Panels(n) / EnoughParts / 2 * 2 * TileColumns, TileColumns, FewRowsColumns);
         _columnParts = Math.Max(1, (n + _partColumns - 1) / _partColumns);
         var wanted = Math.Max((m + MostRows - 1) / MostRows, (EnoughParts + _columnParts - 1) / _columnParts);
         _rowParts = Math.Max(1, Math.Min(wanted, m / FewestRows));
@@ -254,7 +255,8 @@ internal sealed unsafe class MatrixProduct<V> where V : struct, ILanes<V>
         {
             var row = 0;
             if (Avx.IsSupported && column + Block <= count)
-                for (; row <= depth - Block; row += Block) EightByEight.Transpose(source + row, stride, packed + (long)row * TileColumns, TileColumns);
+                for (; row <= depth - Block; row += Block)
+                    EightByEight.Transpose(source + row, stride, packed + (long)row * TileColumns, TileColumns);
             for (; row < depth; row++)
                 for (var i = 0; i < Block; i++)
                     packed[(long)row * TileColumns + i] = column + i < count ? source[i * stride + row] : 0;

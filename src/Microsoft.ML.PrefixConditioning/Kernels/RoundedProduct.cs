@@ -21,10 +21,9 @@ internal sealed unsafe class RoundedProduct
     private const int MostRows = 96;            // of a part
     private const int RowStep = 8;              // few different numbers of rows, for the same reason
     private const int EnoughParts = 8;          // not the number of cores, which must not change what is computed
-    private const int RowsAhead = 24;           // whose values a core asks for before it needs them: too far apart for its own guesses
+    private const int RowsAhead = 24;           // that a core is asked to fetch; they are too far apart for its own guesses
     private const int BlockPairs = 32;          // of a transposition, which a core's first cache holds with 64 columns
-
-    private const long RoundingWorthSharing = 65_536;   // numbers
+    private const int RoundingWorthSharing = 65_536;   // numbers
 
     private readonly int _m, _n, _k, _passes, _depth, _pairs, _panels, _partRows, _rowParts, _partColumns, _columnParts;
     private readonly MatrixOperand _left, _right;
@@ -138,7 +137,8 @@ internal sealed unsafe class RoundedProduct
                     TorchTile.Multiply(rows, count, _depth, left, _depth, Panel(pass, column), PanelColumns, result, _n, add);
                     continue;
                 }
-                TorchTile.Multiply(tileRows, count, _depth, left, _depth, Panel(pass, column), PanelColumns, tile, PanelColumns, add: false);
+                TorchTile.Multiply(tileRows, count, _depth, left, _depth, Panel(pass, column), PanelColumns, tile, PanelColumns,
+                    add: false);
                 for (var row = 0; row < rows; row++) Put(count, tile + row * PanelColumns, result + (long)row * _n, add);
             }
         }
@@ -160,7 +160,8 @@ internal sealed unsafe class RoundedProduct
             int wholeRows = rows / 8 * 8, wholeColumns = count / 8 * 8;
             Transpose(wholeRows, wholeColumns, (uint*)tile, PanelColumns, (uint*)result, _m);
             for (var i = 0; i < count; i++)
-                for (var row = i < wholeColumns ? wholeRows : 0; row < rows; row++) result[(long)i * _m + row] = tile[row * PanelColumns + i];
+                for (var row = i < wholeColumns ? wholeRows : 0; row < rows; row++)
+                    result[(long)i * _m + row] = tile[row * PanelColumns + i];
         }
     }
 
