@@ -126,6 +126,14 @@ internal sealed class HashingStream(Stream inner) : Stream
 {
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
 
+    /// <summary>Loads what hashes bytes, here and in <see cref="Envelope"/>: OpenSSL, on Linux.</summary>
+    public static void LoadLibrary()
+    {
+        using var hashing = new HashingStream(Null);
+        hashing.Write([0]);
+        _ = SHA256.HashData(hashing.Hash());
+    }
+
     /// <summary>SHA-256 of all bytes so far.</summary>
     public byte[] Hash() => _hash.GetCurrentHash();
 

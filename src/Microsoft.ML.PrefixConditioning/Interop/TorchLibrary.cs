@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
 using TorchSharp;
 
 namespace Microsoft.ML.PrefixConditioning;
@@ -56,17 +55,12 @@ public static class TorchLibrary
     }
 
     /// <summary>Loads the library in the background, for callers that will need it soon; whoever needs it gets the error.</summary>
-    /// <remarks>The system loads one native library at a time, and libtorch takes half a second. OpenSSL, which hashes what a caller reads
-    /// meanwhile, is loaded before it.</remarks>
+    /// <remarks>The system loads one native library at a time, and libtorch takes half a second. What a caller needs meanwhile, it loads
+    /// before.</remarks>
     /// <param name="then">What else is done in the background, once the library is loaded.</param>
     internal static void BeginLoading(Action then)
     {
         if (_loaded) return;
-        using (var hashing = new HashingStream(new MemoryStream([1])))
-        {
-            hashing.CopyTo(Stream.Null);
-            _ = SHA256.HashData(hashing.Hash());
-        }
         ThreadPool.UnsafeQueueUserWorkItem(static then =>
         {
             try

@@ -16,11 +16,11 @@ internal abstract class InferenceKernels
 
     /// <summary>The kernels for the widest vectors of this processor; null where a weight is trained, because passes with and without
     /// gradients must be the same, and where libtorch is faster.</summary>
-    /// <param name="products">The precision.</param>
+    /// <param name="rounded">Whether matrices are rounded to bfloat16 before they are multiplied.</param>
     /// <param name="weights">One weight of each part that the kernels compute: a part is trained or frozen as a whole.</param>
-    public static InferenceKernels? For(Products products, params ReadOnlySpan<Tensor> weights)
+    public static InferenceKernels? For(bool rounded, params ReadOnlySpan<Tensor> weights)
     {
-        if (is_grad_enabled() || !(products.IsSingle ? Vector256.IsHardwareAccelerated : TorchTile.IsThere)) return null;
+        if (is_grad_enabled() || !(rounded ? TorchTile.IsThere : Vector256.IsHardwareAccelerated)) return null;
         foreach (var weight in weights)
             if (weight.requires_grad) return null;
         return Widest;
@@ -41,8 +41,8 @@ internal abstract class InferenceKernels
     /// <param name="gain">[W], of the norm.</param>
     /// <param name="bias">[W], of the norm.</param>
     /// <param name="projection">[W, D].</param>
-    /// <param name="products">The precision.</param>
-    public abstract Tensor Project(Tensor x, Tensor gain, Tensor bias, Tensor projection, Products products);
+    /// <param name="rounded">As in <see cref="For"/>.</param>
+    public abstract Tensor Project(Tensor x, Tensor gain, Tensor bias, Tensor projection, bool rounded);
 }
 
 /// <summary>The kernels for one width of vectors.</summary>
@@ -84,15 +84,15 @@ internal sealed unsafe class InferenceKernels<V> : InferenceKernels where V : st
     }
 
     /// <inheritdoc/>
-    public override Tensor Project(Tensor x, Tensor gain, Tensor bias, Tensor projection, Products products)
+    public override Tensor Project(Tensor x, Tensor gain, Tensor bias, Tensor projection, bool rounded)
     {
         using var scope = NewDisposeScope();
         int n = (int)x.shape[0], width = (int)projection.shape[0], size = (int)projection.shape[1];
         var result = empty(n, size, ScalarType.Float32);
         MatrixOperand left = new(MatrixBuffer.Pointer(Normalize(x, gain, bias)), width);
         MatrixOperand right = new(MatrixBuffer.Pointer(projection.to(ScalarType.Float32)), size);
-        if (products.IsSingle) MatrixProduct<V>.Run(n, size, width, left, right, MatrixBuffer.Pointer(result));
-        else RoundedProduct.Run(n, size, width, left, right, MatrixBuffer.Pointer(result));
+        if (rounded) RoundedProduct.Run(n, size, width, left, right, MatrixBuffer.Pointer(result));
+        else MatrixProduct<V>.Run(n, size, width, left, right, MatrixBuffer.Pointer(result));
         return result.MoveToOuterDisposeScope();
     }
 

@@ -62,8 +62,8 @@ internal sealed class TextTower
             before = _prefixes.Length;
         }
         var pooled = Stack.Pool(sequence, [.. texts.Ends.Select(end => before + end)]);   // [N, W]
-        var kernels = _fused ? InferenceKernels.For(_products, _projection, _finalNorm.Gain) : null;
-        var embeddings = kernels?.Project(pooled, _finalNorm.Gain, _finalNorm.Bias, _projection, _products)
+        var kernels = _fused ? InferenceKernels.For(!_products.IsSingle, _projection, _finalNorm.Gain) : null;
+        var embeddings = kernels?.Project(pooled, _finalNorm.Gain, _finalNorm.Bias, _projection, !_products.IsSingle)
             ?? _products.Product(_finalNorm.Forward(pooled), _projection);                // [N, W] @ [W, D]
         return embeddings.MoveToOuterDisposeScope();
     }

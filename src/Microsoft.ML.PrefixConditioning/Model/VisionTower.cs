@@ -46,7 +46,7 @@ internal sealed class VisionTower : IVisionTower
     {
         using var scope = NewDisposeScope();
         var n = images.shape[0];
-        var kernels = _fused ? InferenceKernels.For(_products, _projection, _patches, _lastNorm.Gain) : null;
+        var kernels = _fused ? InferenceKernels.For(!_products.IsSingle, _projection, _patches, _lastNorm.Gain) : null;
         if (_patches.requires_grad && _patchProducts.IsValueCreated) _patchProducts.Value.DropPacked();
         var sequence = kernels?.Embed(images, _patchProducts.Value, _classToken, _products.Added(_positions))
             ?? cat([_classToken.expand(n, 1, -1), Convolution.OfPatches(images, _patches, _products)], 1)   // [N, 1+G, W]
@@ -59,7 +59,7 @@ internal sealed class VisionTower : IVisionTower
         }
         sequence = kernels?.Normalize(sequence, _firstNorm.Gain, _firstNorm.Bias) ?? _firstNorm.Forward(sequence);
         var pooled = Stack.Pool(sequence, [.. Enumerable.Repeat(first, (int)n)]);                           // [N, W]
-        var embeddings = kernels?.Project(pooled, _lastNorm.Gain, _lastNorm.Bias, _projection, _products)
+        var embeddings = kernels?.Project(pooled, _lastNorm.Gain, _lastNorm.Bias, _projection, !_products.IsSingle)
             ?? _products.Product(_lastNorm.Forward(pooled), _projection);                                   // [N, W] @ [W, D]
         return embeddings.MoveToOuterDisposeScope();
     }

@@ -249,6 +249,7 @@ public sealed class PrefixClipTransformer : ITransformer, IDisposable
     private static PrefixClipTransformer Create(IHostEnvironment env, ModelLoadContext ctx) => SavedComponent.Load(
         env, ctx, Signature, LoaderSignature, () =>
     {
+        HashingStream.LoadLibrary();   // reading the model needs it while libtorch is loaded
         TorchLibrary.BeginLoading(then: ImageDecoder.LoadLibrary);
         return new PrefixClipTransformer(env, ModelFile.Read(ctx, env));
     });
