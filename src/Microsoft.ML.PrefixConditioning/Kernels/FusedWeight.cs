@@ -124,7 +124,7 @@ internal sealed unsafe class FusedWeight : IDisposable
     /// <param name="firstRow">As in <see cref="Multiply{V}(MatrixBuffer, MatrixBuffer, long, MatrixPartAction)"/>.</param>
     public void MultiplyBack<V>(MatrixBuffer y, MatrixBuffer x, long firstRow = 0) where V : struct, ILanes<V>
     {
-        if (IsMultipliedHere)
+        if (IsMultipliedHere && Data is not null)   // through a weight that lies in bfloat16, libtorch goes back
         {
             Run<V>((int)y.Rows, (int)_columns, (int)y.Columns, new(y.Data, y.Columns), RowsFrom(firstRow), x.Data, add: false);
             return;

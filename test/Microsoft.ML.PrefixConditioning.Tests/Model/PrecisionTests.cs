@@ -96,6 +96,30 @@ public sealed class PrecisionTests
     }
 
     [TestMethod]
+    public void Gradients_ThroughStoredWeightsInBFloat16_AreNearSinglePrecision()
+    {
+        using var exact = ScoringModel.Transformer();
+        using var rounded = exact.WithPrecision(Precision.BFloat16);
+        float[] Gradient(PrefixClipTransformer model)
+        {
+            float[] gradient = [];
+            model.Trained.Lend(network =>
+            {
+                using var scope = NewDisposeScope();
+                using var generator = new Generator(3, CPU);
+                var size = model.Trained.Settings.Architecture.ImageSize;
+                var pixels = rand([2, 3, size, size], generator: generator).requires_grad_();
+                network.EncodeImages(pixels, null).select(1, 0).sum().backward();   // of unit length: not all of them
+                gradient = [.. pixels.grad!.data<float>()];
+            });
+            return gradient;
+        }
+        float[] expected = Gradient(exact), actual = Gradient(rounded);
+        var error = (double)expected.Zip(actual, (x, y) => (x - y) * (x - y)).Sum() / expected.Sum(x => x * x);
+        Assert.IsTrue(error is > 0 and < 100 * Rounding * Rounding, $"{error}");
+    }
+
+    [TestMethod]
     public void WithPrecision_ThereAndBack_IsACopyOfItsOwn()
     {
         var exact = ScoringModel.Transformer();
