@@ -123,10 +123,22 @@ internal sealed class ParquetShard
             var stream = RemoteFiles.Read(path, local => RegularFile.Open(local, BufferBytes));
             await using (stream.ConfigureAwait(false))
             {
-                // Parquet.Net can loop forever over a damaged footer.
-                var reader = await Task.Run(() => ParquetReader.CreateAsync(stream)).WaitAsync(LongestOpening).ConfigureAwait(false);
+                var reader = await OpenAsync(stream).ConfigureAwait(false);
                 await using (reader.ConfigureAwait(false)) return await read(reader).ConfigureAwait(false);
             }
+        }
+    }
+
+    /// <summary>Parquet.Net can loop forever over a damaged footer.</summary>
+    private static async Task<ParquetReader> OpenAsync(Stream stream)
+    {
+        try
+        {
+            return await Task.Run(() => ParquetReader.CreateAsync(stream)).WaitAsync(LongestOpening).ConfigureAwait(false);
+        }
+        catch (TimeoutException e)
+        {
+            throw new InvalidDataException($"its footer was not read within {LongestOpening.TotalSeconds} seconds", e);
         }
     }
 }

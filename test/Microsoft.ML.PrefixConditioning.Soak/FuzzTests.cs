@@ -32,4 +32,12 @@ public sealed class FuzzTests
         Assert.IsLessThanOrEqualTo(MostMibOfProcess, peak);
         if (!format.StartsWith("image", StringComparison.Ordinal)) Assert.IsLessThan(MostKibPerFile, kibPerFile);
     }
+
+    /// <summary>Parquet.Net reads the footer of this file forever.</summary>
+    [TestMethod]
+    public void Read_FooterWithoutAnEnd_IsRefused()
+    {
+        const int Seed = 1632;
+        Assert.AreEqual(1, FuzzProcess.Run("Parquet", Seed, inputs: 1).Refused);
+    }
 }
