@@ -203,7 +203,8 @@ internal sealed unsafe class MatrixProduct<V> where V : struct, ILanes<V>
             }
     }
 
-    private static void Put(int columns, float* tile, float* result, bool add)
+    /// <summary>Writes the first columns of a tile's row to the result, or adds them.</summary>
+    public static void Put(int columns, float* tile, float* result, bool add)
     {
         for (var i = 0; i < columns; i++) result[i] = add ? result[i] + tile[i] : tile[i];
     }

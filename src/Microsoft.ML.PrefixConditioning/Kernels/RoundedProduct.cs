@@ -139,7 +139,8 @@ internal sealed unsafe class RoundedProduct
                 }
                 TorchTile.Multiply(tileRows, count, _depth, left, _depth, Panel(pass, column), PanelColumns, tile, PanelColumns,
                     add: false);
-                for (var row = 0; row < rows; row++) Put(count, tile + row * PanelColumns, result + (long)row * _n, add);
+                for (var row = 0; row < rows; row++)
+                    MatrixProduct<Lanes512>.Put(count, tile + row * PanelColumns, result + (long)row * _n, add);
             }
         }
     }
@@ -168,11 +169,6 @@ internal sealed unsafe class RoundedProduct
     /// <summary>The panel that begins with a column.</summary>
     private uint* Panel(int pass, int column) =>
         _rightPairs + ((long)pass * _panels + column / PanelColumns) * _pairs * PanelColumns;
-
-    private static void Put(int count, float* tile, float* result, bool add)
-    {
-        for (var i = 0; i < count; i++) result[i] = add ? result[i] + tile[i] : tile[i];
-    }
 
     /// <summary>Rows of the left matrix in one pass. Rows that fill up a tile are not written; nobody reads what becomes of them.</summary>
     private void RoundLeft(int pass, int first, int count, uint* target)

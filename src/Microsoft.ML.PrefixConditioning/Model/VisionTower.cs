@@ -48,9 +48,10 @@ internal sealed class VisionTower : IVisionTower
         var n = images.shape[0];
         var kernels = _fused ? InferenceKernels.For(!_products.IsSingle, _projection, _patches, _lastNorm.Gain) : null;
         if (_patches.requires_grad && _patchProducts.IsValueCreated) _patchProducts.Value.DropPacked();
-        var sequence = kernels?.Embed(images, _patchProducts.Value, _classToken, _products.Added(_positions))
+        var positions = _products.Added(_positions);
+        var sequence = kernels?.Embed(images, _patchProducts.Value, _classToken, positions)
             ?? cat([_classToken.expand(n, 1, -1), Convolution.OfPatches(images, _patches, _products)], 1)   // [N, 1+G, W]
-                .Add(_products.Added(_positions));
+                .Add(positions);
         var first = 0;
         if (_prefixes is not null && datasetTypes is not null)
         {
